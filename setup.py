@@ -1,0 +1,45 @@
+"""Installs `slowfast_ext`; the ways to get PySlowFast itself are in INSTALL.md."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+README = Path(__file__).parent / "README.md"
+
+setup(
+    name="slowfast-ext",
+    version="0.1.0",
+    description="Multi-label activity recognition for PySlowFast",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["slowfast_ext", "slowfast_ext.*"]),
+    # Lower bounds only. The two belong together: torchvision's wheel loads only beside
+    # the torch that it was built for, so pip must choose both from one index.
+    install_requires=[
+        "torch>=2.1",
+        "torchvision>=0.16",
+        "pyslowfast>=1.0",
+        # pyslowfast imports these too but does not declare them.
+        "fvcore>=0.1.5",
+        # Headless: the same cv2 without a need for libGL.
+        "opencv-python-headless>=4.5",
+        "numpy>=1.24",
+        # Declared by pyslowfast without lower bounds.
+        "av>=10",
+        "matplotlib>=3.7",
+        "pyyaml>=6.0",
+        "simplejson>=3.17",
+        # What is used here, and by GitHub's main of PySlowFast.
+        "iopath>=0.1.9",
+        "pandas>=1.5",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "test": ["pytest>=7.0", "ruff>=0.4"],
+        "plots": ["matplotlib>=3.7", "tensorboard>=2.10"],
+        # What GitHub's main of PySlowFast imports beyond the above (see INSTALL.md).
+        "main": ["scipy", "psutil", "fairscale"],
+    },
+)

@@ -1,0 +1,9 @@
+"""The data sets; importing this registers them in upstream's DATASET_REGISTRY."""
+
+from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
+try:
+    from slowfast_ext.datasets.synthetic import Synthetic
+except ImportError:
+    Synthetic = None
+
+__all__ = ["MultiLabelVideos", "Synthetic"]

@@ -1,0 +1,163 @@
+"""Any folder of videos, or of folders of frames, with lists of what happens in them when."""
+
+import os
+
+import numpy as np
+import torch
+
+from slowfast_ext.datasets import views
+from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.lists import label_matrix, read_class_names, read_list
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import pathmgr
+from slowfast_ext.upstream import pack_pathways, register_dataset
+
+
+def test_view_groups(cfg):
+    """(rate, clips, crops) of a test: TEST.VIEWS or, where it is empty, upstream's keys."""
+    if cfg.TEST.VIEWS:
+        return cfg.TEST.VIEWS
+    return [(cfg.DATA.SAMPLING_RATE, cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS)]
+
+
+@register_dataset
+class MultiLabelVideos(torch.utils.data.Dataset):
+    """
+    DATA.PATH_TO_DATA_DIR holds `classes.txt` (one activity a line) and the lists
+    `train.csv`, `val.csv` (optional: the test list serves) and `test.csv`
+    (`path,labels[,start,end]`, see `slowfast_ext.datasets.lists`). Relative paths start at
+    DATA.PATH_PREFIX or, where that is empty, at the folder of the lists.
+
+    Args:
+        cfg (CfgNode): with the keys of `slowfast_ext.config`.
+        split (str): "train" (clips at DATA.SAMPLING_RATE), "tune" (the training videos,
+            each clip at a rate drawn from TUNE.RATES), "val" (one centre view) or "test"
+            (all views of a video).
+
+    Raises:
+        SlowFastExtError: all bad rows of the list at once, with file:line.
+    """
+
+    @staticmethod
+    def prepare(cfg):
+        """Makes what is missing of the data, in one process before any opens it: nothing here."""
+
+    def __init__(self, cfg, split):
+        self.cfg = cfg
+        self.root = cfg.DATA.PATH_TO_DATA_DIR
+        self.class_names = read_class_names(os.path.join(self.root, "classes.txt"))
+        if len(self.class_names) != cfg.MODEL.NUM_CLASSES:
+            raise SlowFastExtError(
+                f"{self.root}/classes.txt names {len(self.class_names)} classes but "
+                f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
+            )
+        self.videos = read_list(
+            self._list_path(split), self.class_names, self._prefix
+        )
+        self.labels = label_matrix(self.videos, len(self.class_names))
+        self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
+        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else test_view_groups(cfg)
+        self.views = views.list_views(groups)
+
+    def _list_path(self, split):
+        name = "train" if split == "tune" else split
+        path = os.path.join(self.root, f"{name}.csv")
+        if split == "val" and not pathmgr.exists(path):
+            path = os.path.join(self.root, "test.csv")
+        return path
+
+    def read_labels(self, path):
+        """The label matrix, [V, A], of another list in the form of these (its videos may be absent)."""
+        videos = read_list(path, self.class_names, self._prefix, check_files=False)
+        return label_matrix(videos, len(self.class_names))
+
+    def __len__(self):
+        return len(self.videos)
+
+    @property
+    def video_ids(self):
+        """The paths as the lists name them, in the list's order."""
+        start = os.path.join(os.path.normpath(self._prefix), "")
+        return [video.path.removeprefix(start) for video in self.videos]
+
+    def __getitem__(self, key):
+        """
+        Args:
+            key (tuple[int, int] | int): (epoch, index) gives a training clip, an index all
+                views of that video.
+
+        Returns:
+            tuple: pathways, uint8 RGB: [3 x T x H x W] for a clip and
+            [views x 3 x T x H x W] for a video; labels, float32 [A]; the index.
+        """
+        if isinstance(key, tuple):
+            return self._training_clip(*key)
+        return self._all_views(key)
+
+    # --- Training ----------------------------------------------------------------------
+
+    def _training_clip(self, epoch, index):
+        data, video = self.cfg.DATA, self.videos[index]
+        # The order of the draws is part of a seed's meaning.
+        random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
+        rate = self.rates[random.integers(len(self.rates))]
+        short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
+        with open_video(video.path) as reader:
+            frames = self._clip_frames(reader.info, rate, random.random())
+            images = reader.read(frames, short_side)
+            times = self._times(reader.info)[frames]
+        images = self._random_crop(random, images)
+        labels = np.zeros(len(self.class_names), np.float32)
+        whole_video = data.TRAIN_LABELS == "video"
+        labels[list(video.labels if whole_video else video.labels_between(times))] = 1
+        return self._pathways(images), torch.from_numpy(labels), index
+
+    def _random_crop(self, random, images):
+        size = self.cfg.DATA.TRAIN_CROP_SIZE
+        top, left = views.random_crop_offset(random, *images.shape[1:3], size)
+        images = images[:, top : top + size, left : left + size]
+        if self.cfg.DATA.RANDOM_FLIP and random.random() < 0.5:
+            images = images[:, :, ::-1]
+        return images
+
+    # --- Testing -----------------------------------------------------------------------
+
+    def _all_views(self, index):
+        """Reads and scales each frame that any view needs once, then cuts the views."""
+        with open_video(self.videos[index].path) as reader:
+            frames = [self._clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
+            needed, position = np.unique(np.concatenate(frames), return_inverse=True)
+            images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
+        position = position.reshape(len(self.views), -1)
+        clips = [
+            self._pathways(self._test_crop(images[of_view], view))
+            for view, of_view in zip(self.views, position, strict=True)
+        ]
+        pathways = [torch.stack(clips_of_pathway) for clips_of_pathway in zip(*clips, strict=True)]
+        return pathways, torch.from_numpy(self.labels[index]), index
+
+    def _test_crop(self, images, view):
+        size = self.cfg.DATA.TEST_CROP_SIZE
+        top, left = views.test_crop_offset(*images.shape[1:3], size, view.crop, view.num_crops)
+        return images[:, top : top + size, left : left + size]
+
+    # --- Both --------------------------------------------------------------------------
+
+    def _clip_frames(self, info, rate, fraction):
+        step = views.frame_step(rate, info.fps, self.cfg.DATA.TARGET_FPS)
+        return views.clip_frames(info.length, self.cfg.DATA.NUM_FRAMES, step, fraction)
+
+    def _times(self, info):
+        """Seconds of every frame from the first."""
+        if info.times is not None:
+            return info.times
+        return np.arange(info.length) / self.cfg.DATA.FRAME_FOLDER_FPS
+
+    def _pathways(self, images):
+        """T x H x W x 3 -> pathways, [3 x T' x H x W]."""
+        clip = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2)))
+        return pack_pathways(self.cfg, clip)
+
+    @property
+    def _prefix(self):
+        return self.cfg.DATA.PATH_PREFIX or self.root

@@ -1,0 +1,194 @@
+"""Testing: all views of each video, their mean, the metrics, the result files."""
+
+import logging
+import os
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.datasets.multi_label_videos import test_view_groups
+from slowfast_ext.engine import checkpoint, distributed, loaders
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.multilabel import MultilabelMetrics, multilabel_metrics
+from slowfast_ext.evaluation.results import (
+    installed_versions,
+    per_class_table,
+    results_object,
+    write_predictions,
+    write_results,
+)
+from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
+from slowfast_ext.paths import open_atomically
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """
+    What a network says of a data set.
+
+    Attributes:
+        scores: V' x A, float64, of the videos that could be read.
+        kept: their indices in the data set, [V'].
+        skipped: index -> reason of the videos that could not.
+        metrics: of `scores`.
+    """
+
+    scores: np.ndarray
+    kept: np.ndarray
+    skipped: dict
+    metrics: MultilabelMetrics
+
+
+def test(cfg):
+    """
+    Tests the last checkpoint over the views of TEST.VIEWS; writes results.json and predictions.csv.
+
+    Returns:
+        dict: what results.json holds.
+
+    Raises:
+        SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
+    """
+    dataset = loaders.build_dataset(cfg, "test")
+    path = checkpoint_to_test(cfg)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    state = read_weights(path, cfg.TEST.CHECKPOINT_TYPE)
+    load_weights(network, path, state["model_state"], complete=True)
+    upstream.setup_logging(cfg.OUTPUT_DIR)
+    logger.info(f"test: {path}")
+    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset)
+    results = _results(cfg, dataset, evaluation, path)
+    if distributed.is_main_process():
+        _write(cfg, dataset, evaluation, results)
+        print(per_class_table(evaluation.metrics, dataset.class_names))
+    return results
+
+
+def checkpoint_to_test(cfg):
+    """
+    TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
+
+    Raises:
+        SlowFastExtError: there is none, or the one in OUTPUT_DIR is of another config.
+    """
+    if cfg.TEST.CHECKPOINT_FILE_PATH:
+        return cfg.TEST.CHECKPOINT_FILE_PATH
+    stage = "tune" if cfg.TUNE.ENABLE else "train"
+    path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
+    if path:
+        checkpoint.check_same_config(path, read_checkpoint(path), cfg, stage)
+        return path
+    if cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        return cfg.TRAIN.CHECKPOINT_FILE_PATH
+    raise SlowFastExtError(
+        f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
+        "TEST.CHECKPOINT_FILE_PATH is empty"
+    )
+
+
+@torch.no_grad()
+def evaluate(cfg, network, dataset):
+    """
+    Scores every video of `dataset` in all its views; the work is shared by all processes.
+
+    Args:
+        network (ActivityNetwork): on its device, not wrapped.
+
+    Returns:
+        Evaluation: the same in every process.
+    """
+    network.eval()
+    batches = loaders.evaluation_loader(cfg, dataset)
+    scores = {}
+    with Progress("test", len(batches), cfg.LOG_PERIOD) as progress:
+        for items in batches:
+            for pathways, _, index in items:
+                scores[index] = _video_scores(cfg, network, pathways)
+            progress.step()
+    scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
+    skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
+    if not scores:
+        raise SlowFastExtError("no video of the list could be read")
+    kept = np.array(sorted(scores))
+    matrix = np.stack([scores[index] for index in kept])
+    metrics = multilabel_metrics(matrix, dataset.labels[kept] > 0)
+    return Evaluation(matrix, kept, skipped, metrics)
+
+
+def _video_scores(cfg, network, pathways):
+    """Pathways [views x 3 x T x H x W] -> float64 [A]."""
+    size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    outputs = []
+    for chunk in zip(*(p.split(size) for p in pathways), strict=True):
+        inputs = loaders.network_input(cfg, chunk, distributed.device(cfg))
+        outputs.append(network(inputs).double().cpu().numpy())
+    return combine_views(np.concatenate(outputs), view_combination(cfg))
+
+
+def view_combination(cfg):
+    """"mean" (the paper's sum over the number of views) or "max" (DATA.ENSEMBLE_METHOD)."""
+    if cfg.TEST.VIEWS or cfg.DATA.ENSEMBLE_METHOD == "sum":
+        return "mean"
+    return "max"
+
+
+def combine_views(probabilities, method):
+    """
+    One score per activity from those of all views.
+
+    Upstream's meter cannot serve: it starts multi-label sums at -1e10 in float32, where
+    probabilities are lost.
+
+    Args:
+        probabilities (ndarray): float64, views x A.
+
+    Returns:
+        ndarray: float64, [A].
+    """
+    return probabilities.max(0) if method == "max" else probabilities.mean(0)
+
+
+def _results(cfg, dataset, evaluation, path):
+    ids = dataset.video_ids
+    groups = [list(group) for group in test_view_groups(cfg)]
+    protocol = {
+        "dataset": cfg.TEST.DATASET,
+        "checkpoint": path,
+        "views": groups,
+        "num_views": sum(clips * crops for _, clips, crops in groups),
+        "combination": view_combination(cfg),
+        "average_precision": "Charades_v1_classify",
+    }
+    counts = {
+        "videos": len(evaluation.kept),
+        "videos_without_activity": int(evaluation.metrics.num_unlabelled),
+        "skipped": {ids[index]: reason for index, reason in sorted(evaluation.skipped.items())},
+    }
+    return results_object(
+        task="multi_label_classification",
+        metrics=evaluation.metrics,
+        class_names=dataset.class_names,
+        protocol=protocol,
+        counts=counts,
+        row=cfg.ACTIVITY.TABLE_ROW,
+        config=cfg,
+        versions=installed_versions(),
+    )
+
+
+def _write(cfg, dataset, evaluation, results):
+    ids = [dataset.video_ids[index] for index in evaluation.kept]
+    predictions = os.path.join(cfg.OUTPUT_DIR, "predictions.csv")
+    write_predictions(predictions, ids, dataset.class_names, evaluation.scores)
+    write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
+    if cfg.TEST.SAVE_RESULTS_PATH:
+        # Upstream's form: predictions and labels, pickled.
+        labels = dataset.labels[evaluation.kept]
+        with open_atomically(os.path.join(cfg.OUTPUT_DIR, cfg.TEST.SAVE_RESULTS_PATH), "wb") as f:
+            pickle.dump([torch.from_numpy(evaluation.scores), torch.from_numpy(labels)], f)

@@ -1,0 +1,251 @@
+"""Training and tuning: one loop for both stages."""
+
+import logging
+import math
+
+import numpy as np
+import torch
+from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
+
+from slowfast_ext import upstream
+from slowfast_ext.engine import checkpoint, distributed, loaders
+from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.stages import training_stage, tuning_stage
+from slowfast_ext.engine.test import evaluate
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.correlation import cooccurrence
+from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
+
+logger = logging.getLogger(__name__)
+
+
+def train(cfg):
+    """
+    Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds.
+
+    Raises:
+        SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
+    """
+    # All lists are checked before anything is written or trained.
+    train_set = loaders.build_dataset(cfg, "train")
+    val_set = loaders.build_dataset(cfg, "val")
+    if cfg.TEST.ENABLE:
+        loaders.build_dataset(cfg, "test")
+    upstream.setup_logging(cfg.OUTPUT_DIR)
+    torch.manual_seed(cfg.RNG_SEED)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    set_cooccurrence(cfg, network, train_set)
+    if cfg.TRAIN.ENABLE:
+        loader = loaders.training_loader(cfg, train_set)
+        Fitting(cfg, training_stage(cfg, len(loader)), network, loader, val_set).run()
+    if cfg.TUNE.ENABLE:
+        loader = loaders.training_loader(cfg, loaders.build_dataset(cfg, "tune"))
+        Fitting(cfg, tuning_stage(cfg, len(loader)), network, loader, val_set).run()
+
+
+def set_cooccurrence(cfg, network, train_set):
+    """Counts the mask (eq. 6) from the training labels, or from ACTIVITY.COOCCURRENCE_FILE."""
+    correlation = getattr(network.head, "correlation", None)
+    if correlation is None:
+        return
+    labels = train_set.labels
+    if cfg.ACTIVITY.COOCCURRENCE_FILE:
+        labels = train_set.read_labels(cfg.ACTIVITY.COOCCURRENCE_FILE)
+    correlation.mask.copy_(cooccurrence(torch.as_tensor(labels)))
+
+
+class Fitting:
+    """
+    One stage of learning, resumable at the ends of its epochs.
+
+    Every random draw follows from (seed, epoch, index) or from a seed set at the start of
+    an epoch, so a run that was killed and started again ends with the same weights, bit by
+    bit on the CPU.
+    """
+
+    def __init__(self, cfg, stage, network, loader, val_set):
+        self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
+        self.val_set = val_set
+        self.num_epochs = math.ceil(stage.num_iterations / len(loader))
+        if stage.freeze_backbone:
+            network.freeze_backbone()
+        self.model = distributed.wrap_network(cfg, network)
+        self.optimizer = build_optimizer(stage.cfg, self.model)
+        half = cfg.TRAIN.MIXED_PRECISION and cfg.NUM_GPUS > 0
+        self.scaler = torch.amp.GradScaler("cuda", enabled=half)
+        self.loss = loss_function(cfg)
+        self.best = -1.0
+
+    def run(self):
+        """Runs the epochs that are still to do."""
+        first = self._resume()
+        if first == self.num_epochs:
+            logger.info(f"{self.stage.name}: {first} epochs, finished before; nothing to do")
+        for epoch in range(first, self.num_epochs):
+            self._run_epoch(epoch)
+            is_last = epoch + 1 == self.num_epochs
+            is_save = is_last or (epoch + 1) % self.cfg.TRAIN.CHECKPOINT_PERIOD == 0
+            is_eval = is_last or (epoch + 1) % self.cfg.TRAIN.EVAL_PERIOD == 0
+            if is_save or is_eval:
+                self._update_precise_batch_norm()
+            is_best = is_eval and self._evaluate(epoch)
+            if is_save:
+                self._save(epoch, self._path(epoch))
+            if is_best:
+                self._save(epoch, checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR))
+
+    # --- Going on ----------------------------------------------------------------------
+
+    def _resume(self):
+        """Loads what there is to go on from; returns the first epoch to do, counted from 0."""
+        cfg, stage = self.cfg, self.stage
+        path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage.name)
+        if path and (cfg.TRAIN.AUTO_RESUME or not cfg.TRAIN.ENABLE):
+            state = read_checkpoint(path)
+            checkpoint.check_same_config(path, state, cfg, stage.name)
+            return self._load_all(path, state)
+        if stage.name == "train":
+            return self._start_from(cfg.TRAIN.CHECKPOINT_FILE_PATH)
+        if not cfg.TRAIN.ENABLE:
+            trained = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, "train")
+            self._start_from(trained or cfg.TRAIN.CHECKPOINT_FILE_PATH, only_weights=True)
+        return 0
+
+    def _start_from(self, path, only_weights=False):
+        """Starts from TRAIN.CHECKPOINT_FILE_PATH, with its epoch and optimizer where they fit."""
+        if not path:
+            return 0
+        cfg = self.cfg
+        state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
+        load_weights(
+            self.network,
+            path,
+            state["model_state"],
+            clear_patterns=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
+            inflate=cfg.TRAIN.CHECKPOINT_INFLATE,
+        )
+        same_network = state["model_state"].keys() == self.network.state_dict().keys()
+        if only_weights or cfg.TRAIN.CHECKPOINT_EPOCH_RESET or not same_network:
+            return 0
+        return self._load_all(path, state)
+
+    def _load_all(self, path, state):
+        logger.info(f"{self.stage.name}: going on from {path}")
+        try:
+            self.network.load_state_dict(state["model_state"])
+            self.optimizer.load_state_dict(state["optimizer_state"])
+            self.scaler.load_state_dict(state.get("scaler_state", {}) or self.scaler.state_dict())
+            self.best = state.get("best_mAP", -1.0)
+            return state["epoch"] + 1
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise SlowFastExtError(
+                f"{path}: is not a state that this run can go on from ({error}); take its weights "
+                "alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
+            ) from error
+
+    def _path(self, epoch):
+        return checkpoint.checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name, epoch + 1)
+
+    def _save(self, epoch, path):
+        if not distributed.is_main_process():
+            return
+        state = {
+            "epoch": epoch,
+            "model_state": self.network.state_dict(),
+            "optimizer_state": self.optimizer.state_dict(),
+            "scaler_state": self.scaler.state_dict(),
+            "best_mAP": self.best,
+            "cfg": self.cfg.dump(),
+        }
+        checkpoint.save_checkpoint(path, state)
+
+    # --- One epoch ---------------------------------------------------------------------
+
+    def _run_epoch(self, epoch):
+        stage, length = self.stage, len(self.loader)
+        self.loader.start_epoch(stage.first_epoch + epoch)
+        seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
+        self.model.train()
+        done = epoch * length
+        steps = min(length, stage.num_iterations - done)
+        name = f"{stage.name} epoch {epoch + 1}/{self.num_epochs}"
+        with Progress(name, steps, self.cfg.LOG_PERIOD) as progress:
+            for step, items in zip(range(steps), self.loader, strict=False):
+                learning_rate = stage.learning_rate(done + step, length)
+                set_learning_rate(self.optimizer, learning_rate)
+                loss = self._step(items, name, step)
+                progress.step(loss=loss, learning_rate=learning_rate)
+
+    def _step(self, items, name, step):
+        """One optimizer step; returns the loss."""
+        if not items:
+            # Every video of the batch was broken and may be skipped.
+            if distributed.world_size() > 1:
+                raise SlowFastExtError(f"{name}, iteration {step + 1}: all videos are broken")
+            return float("nan")
+        pathways, labels, indices = loaders.collate(items)
+        device = distributed.device(self.cfg)
+        inputs = loaders.network_input(self.cfg, pathways, device)
+        labels = labels.to(device)
+        with autocast(self.cfg):
+            loss = sum(self.loss(logits.float(), labels) for logits in self.model(inputs))
+        value = loss.item()
+        if not math.isfinite(value):
+            ids = self.loader.video_ids(indices.tolist())
+            raise SlowFastExtError(
+                f"{name}, iteration {step + 1}: the loss is {value} on {', '.join(ids)}; try a "
+                "smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT"
+            )
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        clip_gradients(self.cfg, self.network)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return value
+
+    # --- After an epoch ----------------------------------------------------------------
+
+    def _update_precise_batch_norm(self):
+        """BN.USE_PRECISE_STATS: statistics over many batches at fixed weights, as upstream's."""
+        if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
+            return
+        batches = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
+        device = distributed.device(self.cfg)
+        inputs = (
+            loaders.network_input(self.cfg, loaders.collate(items)[0], device)
+            for items in self.loader
+            if items
+        )
+        update_bn_stats(self.model, inputs, batches)
+
+    def _evaluate(self, epoch):
+        """Logs the mAP of one centre view a video; returns whether it is the best so far."""
+        metrics = evaluate(self.cfg, self.network, self.val_set).metrics
+        logger.info(f"{self.stage.name} epoch {epoch + 1}: val mAP {metrics.mean:.4f}")
+        is_best = metrics.mean > self.best
+        self.best = max(self.best, metrics.mean)
+        return is_best
+
+
+def loss_function(cfg):
+    """
+    MODEL.LOSS_FUNC on logits.
+
+    Upstream's `bce` takes probabilities; our heads give logits in training, from which the
+    same loss is computed more exactly.
+    """
+    name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
+    return upstream.get_loss_func(name)(reduction="mean")
+
+
+def autocast(cfg):
+    """TRAIN.MIXED_PRECISION: float16 on a GPU, bfloat16 on a CPU."""
+    return torch.autocast("cuda" if cfg.NUM_GPUS else "cpu", enabled=cfg.TRAIN.MIXED_PRECISION)
+
+
+def seed_epoch(seed, epoch):
+    """Seeds torch (dropout) for an epoch, differently in each process."""
+    sequence = np.random.SeedSequence([seed, epoch, distributed.rank()])
+    torch.manual_seed(int(sequence.generate_state(1)[0]))

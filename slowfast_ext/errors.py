@@ -1,0 +1,35 @@
+"""The one error type of the project, and how a program ends."""
+
+import contextlib
+import sys
+
+
+class SlowFastExtError(Exception):
+    """
+    The user's input is wrong: a key, a path, a list, a file.
+
+    The message is for a person: what was wrong, where (file:line, key, video id) and
+    what to do. Programs print it without a traceback and exit with 2.
+    """
+
+
+@contextlib.contextmanager
+def exit_with_sentence():
+    """
+    Ends the program with a sentence where the body fails for an outside reason.
+
+    Exit codes: 2 where the user's input is wrong, 1 where the machine or the user
+    stopped the work. Faults of the program itself keep their traceback (exit code 1).
+    """
+    try:
+        yield
+    except SlowFastExtError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped by the user; start the same command again to go on", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
+        sys.exit(1)

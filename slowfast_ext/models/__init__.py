@@ -1,0 +1,15 @@
+"""The meta-architecture, its heads and their parts; importing this registers them."""
+
+from slowfast_ext.models.activity_head import ActivityHead
+from slowfast_ext.models.baseline_heads import PoolHead, TwoStageTransformerHead
+from slowfast_ext.models.build import HEAD_REGISTRY, build_head
+from slowfast_ext.models.network import ActivityNetwork
+
+__all__ = [
+    "HEAD_REGISTRY",
+    "ActivityHead",
+    "ActivityNetwork",
+    "PoolHead",
+    "TwoStageTransformerHead",
+    "build_head",
+]

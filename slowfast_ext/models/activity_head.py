@@ -1,0 +1,72 @@
+"""The paper's head: observations -> activity-specific features -> correlation -> two outputs."""
+
+import torch.nn as nn
+
+from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatures
+from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.correlation import ActivityCorrelation
+from slowfast_ext.models.observations import Observations
+from slowfast_ext.models.outputs import ActivityClassifier, probabilities
+
+
+@HEAD_REGISTRY.register()
+class ActivityHead(nn.Module):
+    """
+    Activity-specific features and activity correlations (sec. 3, figure 2).
+
+    ACTIVITY.FORM chooses between the form that trains well (`default`) and the equations
+    as they stand (`as_printed`). Table 3c's rows switch ACTIVITY.ACTIVITY_FEATURES and
+    ACTIVITY.CORRELATION off.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__()
+        options, num_activities = cfg.ACTIVITY, cfg.MODEL.NUM_CLASSES
+        as_printed = options.FORM == "as_printed"
+        self.activation = cfg.MODEL.HEAD_ACT
+        if options.ACTIVITY_FEATURES:
+            self.observations = Observations(
+                dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS, as_printed
+            )
+            self.activity_features = ActivityFeatures(num_activities, options.DIM, as_printed)
+        else:
+            self.pooled_features = PooledFeatures(dim_in, num_activities, options.DIM)
+        classifier = (
+            num_activities,
+            options.DIM,
+            cfg.MODEL.DROPOUT_RATE,
+            options.CLASSIFIER == "per_activity",
+        )
+        self.classifier = ActivityClassifier(*classifier)
+        if options.CORRELATION:
+            self.correlation = ActivityCorrelation(num_activities, options.DIM)
+            self.correlated_classifier = ActivityClassifier(*classifier)
+
+    def forward(self, features, return_attention=False):
+        """
+        Args:
+            features (Tensor): F, B x C x T x H x W.
+            return_attention (bool): also give the attention maps.
+
+        Returns:
+            In training a tuple of logits, B x A each: from F_A and, with correlation, from
+            F_AC. In evaluation their mean probability, B x A. With `return_attention` a
+            pair of that and a dict: `observations` (Attn_O, B x K x T x H x W),
+            `activities` (Attn_A, B x A x K), `correlation` (Corr, B x A x A); a part that
+            is switched off has no entry.
+        """
+        attention = {}
+        positions = features.flatten(2)  # B x C x N
+        if hasattr(self, "observations"):
+            observations, over_positions = self.observations(positions)
+            activity_features, over_observations = self.activity_features(observations)
+            attention["observations"] = over_positions.unflatten(-1, features.shape[2:])
+            attention["activities"] = over_observations
+        else:
+            activity_features = self.pooled_features(positions)
+        logits = (self.classifier(activity_features),)
+        if hasattr(self, "correlation"):
+            correlated, attention["correlation"] = self.correlation(activity_features)
+            logits += (self.correlated_classifier(correlated),)
+        output = logits if self.training else probabilities(logits, self.activation)
+        return (output, attention) if return_attention else output

@@ -1,0 +1,55 @@
+"""The heads that the paper compares with."""
+
+import torch.nn as nn
+
+from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.observations import SpaceTimeAttention
+from slowfast_ext.models.outputs import probabilities
+
+
+@HEAD_REGISTRY.register()
+class PoolHead(nn.Module):
+    """
+    Upstream's head: average over space-time, dropout, one linear layer (the baseline).
+
+    Equal to upstream's ResNetBasicHead on a map of the training size. On a larger one
+    upstream averages the probabilities of windows; this head averages the features.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__()
+        self.activation = cfg.MODEL.HEAD_ACT
+        self.dropout = nn.Dropout(cfg.MODEL.DROPOUT_RATE)
+        self.projection = nn.Linear(dim_in, cfg.MODEL.NUM_CLASSES)
+        nn.init.normal_(self.projection.weight, std=cfg.MODEL.FC_INIT_STD)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(self, features):
+        """F, B x C x T x H x W -> logits (B x A,) in training, probabilities B x A else."""
+        logits = (self.projection(self.dropout(features.mean((2, 3, 4)))),)
+        return logits if self.training else probabilities(logits, self.activation)
+
+
+@HEAD_REGISTRY.register()
+class TwoStageTransformerHead(PoolHead):
+    """
+    Table 3e's two-stage transformer, in our reading of it.
+
+    A stage is F <- N · F * Attn(F): one observation's attention over the positions (eq. 12
+    as printed, ACTIVITY.DIM wide in ACTIVITY.GROUPS groups), broadcast over the channels;
+    N keeps the scale. Two stages, then the pooling head.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.stages = nn.ModuleList(
+            SpaceTimeAttention(dim_in, 1, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS, as_printed=True)
+            for _ in range(2)
+        )
+
+    def forward(self, features):
+        """F, B x C x T x H x W -> logits (B x A,) in training, probabilities B x A else."""
+        positions = features.flatten(2)
+        for attention in self.stages:
+            positions = positions.shape[-1] * positions * attention(positions)
+        return super().forward(positions.unflatten(-1, features.shape[2:]))

@@ -1,0 +1,140 @@
+"""Starting from weights that somebody else trained."""
+
+import logging
+import pickle
+
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import pathmgr
+
+logger = logging.getLogger(__name__)
+
+# A start from fewer tensors than this is a mistake rather than a start.
+SMALLEST_SHARE = 0.95
+
+
+def load_weights(network, path, state, clear_patterns=(), inflate=False, complete=False):
+    """
+    Copies into the network every tensor that fits by name and shape.
+
+    Weights of ours carry the names of the network; those of an upstream network lack the
+    prefix `backbone.`. A head is taken over where it fits and keeps its start otherwise.
+
+    Args:
+        network (ActivityNetwork): gets the weights.
+        path (str): the file, for messages.
+        state (dict[str, Tensor]): the file's `model_state`.
+        clear_patterns (sequence[str]): taken out of each name once
+            (TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN).
+        inflate (bool): repeat 2D kernels in time (TRAIN.CHECKPOINT_INFLATE).
+        complete (bool): the head must be there too, as for a test.
+
+    Raises:
+        SlowFastExtError: under 95 % of the backbone's tensors matched or, with `complete`,
+            any tensor is missing.
+    """
+    own = network.state_dict()
+    for pattern in clear_patterns:
+        state = {name.replace(pattern, "", 1): value for name, value in state.items()}
+    state = {_own_name(name, own): value for name, value in state.items()}
+    state = {name: value for name, value in state.items() if name in own}
+    if inflate:
+        state = upstream.inflate_weight(state, own)
+    fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
+    _check_share(path, own, fitting)
+    missing = [name for name in own if name not in fitting and "num_batches" not in name]
+    if missing and complete:
+        raise SlowFastExtError(
+            f"{path}: has no {missing[0]} of shape {tuple(own[missing[0]].shape)} "
+            f"(and {len(missing) - 1} more): these are weights of another network"
+        )
+    logger.info(f"{path}: not loaded: {', '.join(missing) or 'none'}")
+    network.load_state_dict(fitting, strict=False)
+
+
+def _own_name(name, own):
+    """The name of an upstream network's tensor here."""
+    return name if name in own else f"backbone.{name}"
+
+
+def _check_share(path, own, fitting):
+    wanted = [n for n in own if n.startswith("backbone.") and "num_batches" not in n]
+    missing = [name for name in wanted if name not in fitting]
+    message = f"{path}: {len(wanted) - len(missing)} of the backbone's {len(wanted)} tensors match"
+    if len(missing) > (1 - SMALLEST_SHARE) * len(wanted):
+        raise SlowFastExtError(
+            f"{message}; missing or of another shape are {', '.join(missing[:3])}, ...: these "
+            "are weights of another network"
+        )
+    logger.info(message)
+
+
+def read_weights(path, checkpoint_type):
+    """
+    A checkpoint's dict, at least `model_state`.
+
+    Args:
+        checkpoint_type (str): "pytorch" or "caffe2", as TRAIN.CHECKPOINT_TYPE.
+
+    Raises:
+        SlowFastExtError: the file is missing, damaged, or would execute something.
+    """
+    if checkpoint_type == "caffe2":
+        return {"model_state": _read_caffe2(path)}
+    return read_checkpoint(path)
+
+
+def read_checkpoint(path):
+    """
+    A checkpoint's dict, on the CPU; nothing in the file is executed.
+
+    Raises:
+        SlowFastExtError: there is no such file, or it is not a checkpoint.
+    """
+    if not pathmgr.exists(path):
+        raise SlowFastExtError(f"{path}: there is no such checkpoint")
+    try:
+        with pathmgr.open(path, "rb") as stream:
+            state = torch.load(stream, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[:1]
+        raise SlowFastExtError(
+            f"{path}: not a checkpoint of tensors, or damaged ({' '.join(reason)})"
+        ) from error
+    if not isinstance(state, dict) or "model_state" not in state:
+        raise SlowFastExtError(f"{path}: not a PySlowFast checkpoint, it has no 'model_state'")
+    return state
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads numpy arrays and plain values; whatever else a pickle asks for is refused."""
+
+    _ALLOWED = {
+        ("numpy", "dtype"),
+        ("numpy", "ndarray"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy.core.multiarray", "scalar"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "scalar"),
+        ("_codecs", "encode"),
+    }
+
+    def find_class(self, module, name):
+        if (module, name) not in self._ALLOWED:
+            raise pickle.UnpicklingError(f"asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _read_caffe2(path):
+    """The tensors of one of PySlowFast's Caffe2 `.pkl` files under PyTorch's names."""
+    if not pathmgr.exists(path):
+        raise SlowFastExtError(f"{path}: there is no such file")
+    try:
+        with pathmgr.open(path, "rb") as stream:
+            blobs = _ArraysOnly(stream, encoding="latin1").load()["blobs"]
+        rename = upstream.get_name_convert_func()
+        return {rename(name): torch.tensor(value) for name, value in blobs.items()}
+    except Exception as error:  # A damaged pickle can raise anything.
+        raise SlowFastExtError(f"{path}: not a Caffe2 file of arrays ({error})") from error

@@ -1,0 +1,43 @@
+"""Opening and writing files through iopath, so that stores registered there work."""
+
+import contextlib
+import os
+
+from iopath.common.file_io import PathManagerFactory
+
+# The instance that PySlowFast's main uses: a handler (s3://, ...) that a user registers
+# there serves lists, videos, weights and results alike.
+pathmgr = PathManagerFactory.get(key="pyslowfast")
+
+
+def is_local(path):
+    """True where `path` is a file of this machine rather than of a registered store."""
+    return "://" not in str(path)
+
+
+@contextlib.contextmanager
+def open_atomically(path, mode="w"):
+    """
+    Opens `path` for writing such that it appears whole or not at all.
+
+    The text or bytes go into a file beside it that takes the name at the end. A store
+    shows a file only once it is closed, so there it is written directly.
+    """
+    newline = None if "b" in mode else ""
+    encoding = None if "b" in mode else "utf-8"
+    if not is_local(path):
+        with pathmgr.open(path, mode) as stream:
+            yield stream
+        return
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    partial = f"{path}.partial-{os.getpid()}"
+    try:
+        with open(partial, mode, newline=newline, encoding=encoding) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
+        raise

@@ -1,0 +1,92 @@
+"""Checkpoints: whole or not at all, read without executing anything, of the same config."""
+
+import os
+import pickle
+
+import pytest
+import torch
+
+from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.engine import checkpoint
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.weights import read_checkpoint, read_weights
+from slowfast_ext.upstream import base_config
+
+
+@pytest.fixture
+def cfg():
+    return add_slowfast_ext_config(base_config())
+
+
+class RunsCode:
+    """Unpickling this makes the file `ran`."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder / "ran"),)
+
+
+def test_round_trip_and_last(tmp_path):
+    for epoch in (1, 2, 10):
+        path = checkpoint.checkpoint_path(tmp_path, "train", epoch)
+        checkpoint.save_checkpoint(path, {"model_state": {"w": torch.tensor(epoch)}})
+    checkpoint.save_checkpoint(
+        checkpoint.checkpoint_path(tmp_path, "tune", 3), {"model_state": {}, "epoch": 3}
+    )
+    last = checkpoint.last_checkpoint(str(tmp_path), "train")
+    assert read_checkpoint(last)["model_state"]["w"] == 10
+    assert read_checkpoint(checkpoint.last_checkpoint(str(tmp_path), "tune"))["epoch"] == 3
+    assert checkpoint.last_checkpoint(str(tmp_path / "nowhere"), "train") is None
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = checkpoint.checkpoint_path(tmp_path, "train", 1)
+    checkpoint.save_checkpoint(path, {"model_state": {"w": torch.ones(1)}})
+
+    def disk_full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save_checkpoint(path, {"model_state": {"w": torch.zeros(1)}})
+    assert read_checkpoint(path)["model_state"]["w"] == 1
+    assert os.listdir(tmp_path / "checkpoints") == ["checkpoint_epoch_00001.pyth"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
+def test_a_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / "x.pyth"
+    path.write_bytes(content)
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth"):
+        read_checkpoint(str(path))
+
+
+@pytest.mark.parametrize("checkpoint_type", ["pytorch", "caffe2"])
+def test_nothing_in_a_file_is_executed(tmp_path, checkpoint_type):
+    path = tmp_path / "x"
+    if checkpoint_type == "pytorch":
+        torch.save({"model_state": RunsCode(tmp_path)}, path)
+    else:
+        path.write_bytes(pickle.dumps({"blobs": RunsCode(tmp_path)}))
+    with pytest.raises(SlowFastExtError):
+        read_weights(str(path), checkpoint_type)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_other_settings_are_named(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.SOLVER.BASE_LR = 0.25
+    with pytest.raises(SlowFastExtError, match=r"SOLVER.BASE_LR 0.1 \(now 0.25\)"):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+
+
+def test_settings_that_do_not_change_what_is_learnt_may_differ(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.OUTPUT_DIR, cfg.NUM_GPUS, cfg.TEST.VIEWS = "elsewhere", 0, [[2, 1, 1]]
+    cfg.DATA_LOADER.NUM_WORKERS = 0
+    cfg.TUNE.MAX_ITER = 7
+    checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=r"TUNE.MAX_ITER"):
+        checkpoint.check_same_config("x.pyth", state, cfg, "tune")
