@@ -27,7 +27,7 @@ setup(
         "opencv-python-headless>=4.5",
         "numpy>=1.24",
         # Declared by pyslowfast without lower bounds.
-        "av>=10",
+        "av>=12.1",
         "matplotlib>=3.7",
         "pyyaml>=6.0",
         "simplejson>=3.17",

@@ -69,8 +69,10 @@ def add_slowfast_ext_config(cfg):
     # --- The synthetic data set: each switch takes one property away ---------------------
     cfg.SYNTHETIC = CfgNode()
     # Training and test videos.
-    cfg.SYNTHETIC.NUM_TRAIN = 400
+    cfg.SYNTHETIC.NUM_TRAIN = 800
     cfg.SYNTHETIC.NUM_TEST = 160
+    # Pixels of a side of their frames.
+    cfg.SYNTHETIC.SIZE = 64
     cfg.SYNTHETIC.SEED = 0
     # Activities act at different places at once.
     cfg.SYNTHETIC.SEVERAL_PLACES = True
@@ -275,5 +277,8 @@ def _check_processes(cfg):
     for key in ("TRAIN.BATCH_SIZE", "TEST.BATCH_SIZE"):
         if cfg.NUM_GPUS and upstream.get_key(cfg, key) % cfg.NUM_GPUS:
             _refuse(cfg, key, f"must be a multiple of NUM_GPUS, {cfg.NUM_GPUS}")
+    if not cfg.NUM_GPUS and cfg.TRAIN.MIXED_PRECISION:
+        # torch 2.14's bfloat16 3D convolutions on the CPU give gradients that are not finite.
+        _refuse(cfg, "TRAIN.MIXED_PRECISION", "needs GPUs")
     if not cfg.NUM_GPUS and cfg.BN.NORM_TYPE == "sync_batchnorm":
         _refuse(cfg, "BN.NORM_TYPE", "needs GPUs: set batchnorm for the CPU")

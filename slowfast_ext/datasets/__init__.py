@@ -1,9 +1,6 @@
 """The data sets; importing this registers them in upstream's DATASET_REGISTRY."""
 
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
-try:
-    from slowfast_ext.datasets.synthetic import Synthetic
-except ImportError:
-    Synthetic = None
+from slowfast_ext.datasets.synthetic import Synthetic
 
 __all__ = ["MultiLabelVideos", "Synthetic"]

@@ -13,7 +13,7 @@ from slowfast_ext.paths import pathmgr
 from slowfast_ext.upstream import pack_pathways, register_dataset
 
 
-def test_view_groups(cfg):
+def view_groups(cfg):
     """(rate, clips, crops) of a test: TEST.VIEWS or, where it is empty, upstream's keys."""
     if cfg.TEST.VIEWS:
         return cfg.TEST.VIEWS
@@ -51,12 +51,10 @@ class MultiLabelVideos(torch.utils.data.Dataset):
                 f"{self.root}/classes.txt names {len(self.class_names)} classes but "
                 f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
             )
-        self.videos = read_list(
-            self._list_path(split), self.class_names, self._prefix
-        )
+        self.videos = read_list(self._list_path(split), self.class_names, self._prefix)
         self.labels = label_matrix(self.videos, len(self.class_names))
         self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
-        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else test_view_groups(cfg)
+        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
         self.views = views.list_views(groups)
 
     def _list_path(self, split):
@@ -67,7 +65,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         return path
 
     def read_labels(self, path):
-        """The label matrix, [V, A], of another list in the form of these (its videos may be absent)."""
+        """The label matrix, [V, A], of another list of this form; its videos may be absent."""
         videos = read_list(path, self.class_names, self._prefix, check_files=False)
         return label_matrix(videos, len(self.class_names))
 

@@ -19,6 +19,7 @@ class Synthetic(MultiLabelVideos):
         settings = SyntheticSettings(
             num_train=options.NUM_TRAIN,
             num_test=options.NUM_TEST,
+            size=options.SIZE,
             seed=options.SEED,
             several_places=options.SEVERAL_PLACES,
             several_speeds=options.SEVERAL_SPEEDS,

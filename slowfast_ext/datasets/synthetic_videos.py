@@ -1,94 +1,178 @@
-import csv, json, os, dataclasses
-import numpy as np, cv2, av
+"""Writes a data set of real videos in which several actors do several things at once."""
+
+import csv
+import dataclasses
+import functools
+import io
+import json
+import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 
-@dataclass(frozen=True)
-class SyntheticSettings:
-    num_train: int = 400
-    num_test: int = 160
-    seed: int = 0
-    several_places: bool = True
-    several_speeds: bool = True
-    correlated: bool = True
-    distractors: bool = True
+import av
+import cv2
+import numpy as np
 
-KINDS = ("shakes sideways", "bounces", "circles", "pulses")
-PERIOD = {"slowly": 56, "": 24, "fast": 7}
-SIZE, FRAMES, FPS = 96, 72, 30
-NAMES = [f"{k} {s}".strip() for s in PERIOD for k in KINDS]
-TOGETHER = [(0, 5), (2, 8), (7, 9)]
-APART = [(1, 4), (3, 10), (6, 11)]
+from slowfast_ext.datasets.synthetic_motion import CLASS_NAMES, bounding_box, draw_frame
+from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, draw_actors
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import open_atomically, pathmgr
 
-def draw_labels(random, s):
-    labels = random.random(12) < 0.2
-    if s.correlated:
-        for a, b in TOGETHER:
-            labels[b] = labels[a] if random.random() < 0.85 else labels[b]
-        for a, b in APART:
-            if labels[a] and labels[b]: labels[a if random.random() < 0.5 else b] = False
-    chosen = np.flatnonzero(labels)
-    if len(chosen) == 0: chosen = random.integers(12, size=1)
-    if len(chosen) > 4: chosen = random.permutation(chosen)[:4]
-    return sorted(int(c) for c in chosen)
+__all__ = ["SyntheticSettings", "ensure", "generate", "write_video"]
 
-def make(args):
-    directory, split, index, s = args
-    random = np.random.default_rng([s.seed, {"train": 0, "test": 1}[split], index])
-    labels = draw_labels(random, s)
-    cells = random.permutation(9)
-    actors = []
-    for n, a in enumerate(labels):
-        start = 0 if random.random() < .6 else int(random.integers(0, FRAMES // 3))
-        end = FRAMES if random.random() < .6 else int(random.integers(2 * FRAMES // 3, FRAMES))
-        cell = cells[n] if s.several_places else 4
-        speed = list(PERIOD)[a // 4]
-        period = PERIOD[speed] if s.several_speeds else 24
-        actors.append(dict(activity=a, kind=a % 4, period=period * random.uniform(.9, 1.1), phase=random.uniform(0, 6.28), cell=cell, start=start, end=end, hue=random.uniform(0, 180), shape=random.integers(3)))
-    if s.distractors:
-        for n in range(int(random.integers(0, 3))):
-            cell = cells[len(labels) + n] if s.several_places else int(random.integers(9))
-            actors.append(dict(activity=None, kind=None, cell=cell, start=0, end=FRAMES, hue=random.uniform(0, 180), shape=random.integers(3), drift=random.uniform(-.15, .15, 2)))
-    background = cv2.resize(random.uniform(40, 110, (6, 6, 3)).astype(np.float32), (SIZE, SIZE))
-    path = f"{directory}/videos/{split}_{index:04d}.mp4"
-    c = av.open(path + ".tmp", "w", format="mp4")
-    st = c.add_stream("libx264", rate=FPS); st.width = st.height = SIZE; st.pix_fmt = "yuv420p"
-    st.options = {"preset": "veryfast", "crf": "20", "g": "12", "threads": "1"}
-    for t in range(FRAMES):
-        img = background + random.normal(0, 6, (SIZE, SIZE, 1)).astype(np.float32)
-        for a in actors:
-            if not a["start"] <= t < a["end"]: continue
-            cx, cy = 16 + 32 * (a["cell"] % 3), 16 + 32 * (a["cell"] // 3)
-            r = 6.0
-            if a["kind"] is None: cx += a["drift"][0] * t; cy += a["drift"][1] * t
-            else:
-                w = 2 * np.pi * t / a["period"] + a["phase"]
-                if a["kind"] == 0: cx += 9 * np.sin(w)
-                if a["kind"] == 1: cy += 9 * np.sin(w)
-                if a["kind"] == 2: cx += 8 * np.cos(w); cy += 8 * np.sin(w)
-                if a["kind"] == 3: r = 7.5 + 4 * np.sin(w)
-            color = cv2.cvtColor(np.uint8([[[a["hue"], 160, 240]]]), cv2.COLOR_HSV2RGB)[0, 0].tolist()
-            cxy = (int(round(cx * 8)), int(round(cy * 8)))
-            if a["shape"] == 0: cv2.circle(img, cxy, int(r * 8), color, -1, cv2.LINE_AA, 3)
-            else:
-                n = 4 if a["shape"] == 1 else 3
-                ang = np.arange(n) * 2 * np.pi / n + np.pi / 4
-                pts = np.stack([cx + 1.2 * r * np.cos(ang), cy + 1.2 * r * np.sin(ang)], 1)
-                cv2.fillPoly(img, [np.round(pts * 8).astype(np.int32)], color, cv2.LINE_AA, 3)
-        f = av.VideoFrame.from_ndarray(img.clip(0, 255).astype(np.uint8), format="rgb24")
-        for p in st.encode(f): c.mux(p)
-    for p in st.encode(): c.mux(p)
-    c.close(); os.replace(path + ".tmp", path)
-    return [(f"videos/{split}_{index:04d}.mp4", NAMES[a["activity"]], a["start"] / FPS, (a["end"] - 1) / FPS) for a in actors if a["activity"] is not None]
+# Rises with every change of what the same settings give.
+FORMAT = 1
+FPS = 30
+# Standard deviation of a frame's own grain, in grey levels.
+NOISE = 3.0
+_SPLITS = ("train", "test")
+# A key frame every 12 frames makes seeking cheap; one thread makes the bytes reproducible.
+_ENCODER = {"preset": "veryfast", "crf": "21", "g": "12", "threads": "1"}
 
-def ensure(directory, s):
-    if os.path.exists(f"{directory}/settings.json"): return
-    os.makedirs(f"{directory}/videos", exist_ok=True)
-    open(f"{directory}/classes.txt", "w").write("\n".join(NAMES) + "\n")
-    with ProcessPoolExecutor(2) as pool:
-        for split, n in (("train", s.num_train), ("test", s.num_test)):
-            rows = pool.map(make, [(directory, split, i, s) for i in range(n)], chunksize=10)
-            with open(f"{directory}/{split}.csv", "w") as f:
-                w = csv.writer(f); w.writerow(["path", "labels", "start", "end"])
-                for r in rows: w.writerows(r)
-    json.dump(dataclasses.asdict(s), open(f"{directory}/settings.json", "w"))
+
+def _draw_background(random, size):
+    """S x S x 3, uint8: dark coarse blotches of colour with a fine grain."""
+    coarse = random.uniform(30, 100, (6, 6, 3)).astype(np.float32)
+    image = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    grain = random.normal(0, 8, (size // 2, size // 2, 1)).astype(np.float32)
+    image += cv2.resize(grain, (size, size))[..., None]
+    return image.clip(0, 255).astype(np.uint8)
+
+
+def _images(random, actors, settings):
+    """Yields the frames of a video, S x S x 3, uint8."""
+    background = _draw_background(random, settings.size)
+    for frame in range(settings.num_frames):
+        image = draw_frame(background, actors, frame)
+        image += random.normal(0, NOISE, (settings.size, settings.size, 1)).astype(np.float32)
+        yield image.clip(0, 255).astype(np.uint8)
+
+
+def _encode(images, size):
+    """H.264 in MP4, as bytes."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=FPS, options=_ENCODER)
+        video.width = video.height = size
+        video.pix_fmt = "yuv420p"
+        for image in images:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(video.encode())
+    return stream.getvalue()
+
+
+def _truth(actor):
+    """What an actor does as a dict; from its first frame to its last, in seconds."""
+    # Not rounded: the times of these two frames must lie within.
+    return {
+        "activity": actor.activity,
+        "name": CLASS_NAMES[actor.activity],
+        "start": actor.start / FPS,
+        "end": (actor.end - 1) / FPS,
+        "boxes": [bounding_box(actor, frame) for frame in range(actor.start, actor.end)],
+    }
+
+
+def write_video(directory, settings, split, index):
+    """
+    Writes one video and its truth; the same arguments give the same frames.
+
+    Args:
+        directory (str): of the data set.
+        settings (SyntheticSettings): of the data set.
+        split (str): "train" or "test".
+        index (int): number of the video.
+
+    Returns:
+        list[tuple]: its rows in the list: path, label, start and end in seconds.
+    """
+    random = np.random.default_rng([settings.seed, _SPLITS.index(split), index])
+    actors = draw_actors(random, settings)
+    name = f"videos/{split}_{index:04d}"
+    with open_atomically(os.path.join(directory, f"{name}.mp4"), "wb") as stream:
+        stream.write(_encode(_images(random, actors, settings), settings.size))
+    truth = [_truth(actor) for actor in actors if actor.activity is not None]
+    with open_atomically(os.path.join(directory, f"{name}.json")) as stream:
+        json.dump(truth, stream)
+    return [(f"{name}.mp4", item["name"], item["start"], item["end"]) for item in truth]
+
+
+def _write_split(directory, settings, split, map_function):
+    """Writes the videos of a split, then their list."""
+    count = settings.num_train if split == "train" else settings.num_test
+    write = functools.partial(write_video, directory, settings, split)
+    rows = [row for rows in map_function(write, range(count)) for row in rows]
+    with open_atomically(os.path.join(directory, f"{split}.csv")) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["path", "labels", "start", "end"])
+        writer.writerows(rows)
+
+
+def _num_usable_cores():
+    # Where the machine is shared this is fewer than it has; not every system can tell.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def generate(directory, settings):
+    """
+    Writes `classes.txt`, `train.csv`, `test.csv`, `videos/*.mp4`, beside each video its
+    truth (`.json`), and last `settings.json`, which marks a complete set.
+
+    Args:
+        directory (str): is made; files of an earlier attempt are written over.
+        settings (SyntheticSettings): what to write.
+    """
+    directory = str(directory)
+    with open_atomically(os.path.join(directory, "classes.txt")) as stream:
+        stream.write("\n".join(CLASS_NAMES) + "\n")
+    with ProcessPoolExecutor(_num_usable_cores()) as pool:
+        for split in _SPLITS:
+            _write_split(directory, settings, split, functools.partial(pool.map, chunksize=8))
+    with open_atomically(os.path.join(directory, "settings.json")) as stream:
+        json.dump(_description(settings), stream, indent=2)
+
+
+def _description(settings):
+    return {"format": FORMAT, **dataclasses.asdict(settings)}
+
+
+def _read_description(path):
+    with pathmgr.open(path) as stream:
+        text = stream.read()
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise SlowFastExtError(
+            f"{path} is not the settings of a synthetic data set: choose another directory "
+            "or delete this one"
+        ) from error
+
+
+def ensure(directory, settings):
+    """
+    Generates the data set where `directory` does not hold it completely.
+
+    Args:
+        directory (str): of the data set.
+        settings (SyntheticSettings): what it should hold.
+
+    Raises:
+        SlowFastExtError: the directory holds a complete set with other settings, or
+            something else.
+    """
+    path = os.path.join(str(directory), "settings.json")
+    if not pathmgr.exists(path):
+        generate(directory, settings)
+        return
+    found, wanted = _read_description(path), _description(settings)
+    differing = [
+        f"{key} is {found.get(key)}, not {wanted.get(key)}"
+        for key in {**wanted, **found}
+        if found.get(key) != wanted.get(key)
+    ]
+    if differing:
+        raise SlowFastExtError(
+            f"{directory} holds a synthetic data set with other settings "
+            f"({'; '.join(differing)}): choose another directory or delete this one"
+        )

@@ -3,6 +3,7 @@
 import signal
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -160,14 +161,15 @@ def _loader(cfg, dataset, **options):
         num_workers=cfg.DATA_LOADER.NUM_WORKERS,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0,
         collate_fn=list,
-        worker_init_fn=_ignore_interrupt,
+        worker_init_fn=_start_worker,
         **options,
     )
     return Batches(loader, cfg.DATA.SKIP_BROKEN_VIDEOS)
 
 
-def _ignore_interrupt(_worker):
-    """Leaves Ctrl-C to the main process, which ends the workers; theirs would print tracebacks."""
+def _start_worker(_worker):
+    """One core a worker, and Ctrl-C left to the main process, which ends the workers."""
+    cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

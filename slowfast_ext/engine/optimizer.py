@@ -7,7 +7,7 @@ from slowfast_ext.engine import distributed
 
 
 def build_optimizer(cfg, network):
-    """Upstream's optimizer; the head's parameters stand in groups of their own (ACTIVITY.LR_MULT)."""
+    """Upstream's optimizer; the head's parameters in groups of their own (ACTIVITY.LR_MULT)."""
     optimizer = upstream.construct_optimizer(network, cfg)
     of_head = {id(p) for p in distributed.unwrap_network(network).head.parameters()}
     groups = []

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.datasets.multi_label_videos import test_view_groups
+from slowfast_ext.datasets.multi_label_videos import view_groups
 from slowfast_ext.engine import checkpoint, distributed, loaders
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
@@ -132,7 +132,7 @@ def _video_scores(cfg, network, pathways):
 
 
 def view_combination(cfg):
-    """"mean" (the paper's sum over the number of views) or "max" (DATA.ENSEMBLE_METHOD)."""
+    """ "mean" (the paper's sum over the number of views) or "max" (DATA.ENSEMBLE_METHOD)."""
     if cfg.TEST.VIEWS or cfg.DATA.ENSEMBLE_METHOD == "sum":
         return "mean"
     return "max"
@@ -156,7 +156,7 @@ def combine_views(probabilities, method):
 
 def _results(cfg, dataset, evaluation, path):
     ids = dataset.video_ids
-    groups = [list(group) for group in test_view_groups(cfg)]
+    groups = [list(group) for group in view_groups(cfg)]
     protocol = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": path,

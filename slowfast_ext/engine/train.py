@@ -72,8 +72,7 @@ class Fitting:
             network.freeze_backbone()
         self.model = distributed.wrap_network(cfg, network)
         self.optimizer = build_optimizer(stage.cfg, self.model)
-        half = cfg.TRAIN.MIXED_PRECISION and cfg.NUM_GPUS > 0
-        self.scaler = torch.amp.GradScaler("cuda", enabled=half)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
         self.loss = loss_function(cfg)
         self.best = -1.0
 
@@ -188,7 +187,7 @@ class Fitting:
         device = distributed.device(self.cfg)
         inputs = loaders.network_input(self.cfg, pathways, device)
         labels = labels.to(device)
-        with autocast(self.cfg):
+        with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
             loss = sum(self.loss(logits.float(), labels) for logits in self.model(inputs))
         value = loss.item()
         if not math.isfinite(value):
@@ -238,11 +237,6 @@ def loss_function(cfg):
     """
     name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
     return upstream.get_loss_func(name)(reduction="mean")
-
-
-def autocast(cfg):
-    """TRAIN.MIXED_PRECISION: float16 on a GPU, bfloat16 on a CPU."""
-    return torch.autocast("cuda" if cfg.NUM_GPUS else "cpu", enabled=cfg.TRAIN.MIXED_PRECISION)
 
 
 def seed_epoch(seed, epoch):

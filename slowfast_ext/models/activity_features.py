@@ -15,7 +15,7 @@ class ActivityFeatures(nn.Module):
     def __init__(self, num_activities, dim, as_printed=False):
         super().__init__()
         self.scale = 1.0 if as_printed else 1 / math.sqrt(dim)
-        self.queries = nn.Parameter(torch.randn(num_activities, dim) / math.sqrt(dim))
+        self.queries = nn.Parameter(torch.randn(num_activities, dim))
 
     def forward(self, observations):
         """Obs, B x K x C' -> (F_A, B x A x C'; Attn_A, B x A x K, rows sum to 1)."""

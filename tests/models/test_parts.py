@@ -11,9 +11,7 @@ from slowfast_ext.models.network import join_pathways
 
 def test_cooccurrence_counts_by_hand():
     labels = torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 0]])
-    expected = torch.tensor(
-        [[1, 2 / 3, 1 / 3, 0], [1, 1, 1 / 2, 0], [1, 1, 1, 0], [0, 0, 0, 0]]
-    )
+    expected = torch.tensor([[1, 2 / 3, 1 / 3, 0], [1, 1, 1 / 2, 0], [1, 1, 1, 0], [0, 0, 0, 0]])
     torch.testing.assert_close(cooccurrence(labels), expected)
 
 

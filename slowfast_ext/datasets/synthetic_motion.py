@@ -1,0 +1,193 @@
+"""What the actors of the synthetic videos do, and how they look."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# Frames of one repetition. At rate 8 a clip of 8 frames spans 57 frames, at rate 2 it spans
+# 15: the slow activities need the first, the fast ones (aliased at rate 8) the second.
+PERIODS = {"slow": 56, "normal": 24, "fast": 7}
+# (name, speed, motion): every motion occurs once, so that the activities differ even where
+# all have one speed.
+ACTIVITIES = (
+    ("walks to and fro", "slow", "sideways"),
+    ("climbs and descends", "slow", "vertical"),
+    ("grows and shrinks", "slow", "size"),
+    ("circles to the right", "slow", "right_circle"),
+    ("swings", "normal", "falling_diagonal"),
+    ("hops", "normal", "hop"),
+    ("stretches", "normal", "stretch"),
+    ("circles to the left", "normal", "left_circle"),
+    ("trembles", "fast", "rising_diagonal"),
+    ("blinks", "fast", "blink"),
+    ("spins a tool", "fast", "spin"),
+    ("runs in eights", "fast", "eight"),
+)
+CLASS_NAMES = tuple(name for name, _, _ in ACTIVITIES)
+
+# All lengths are in units of the frame's side; a place is a cell of a 3 x 3 grid.
+REACH = 0.085
+RADIUS = 0.062
+TOOL_RADIUS = 0.042
+TOOL_DISTANCE = 0.075
+TOOL_ANGLE = -math.pi / 4
+# The shutter is open for this part of a frame's time: fast motion is blurred.
+SHUTTER = 0.8
+EXPOSURES = 3
+# cv2 draws at fractions of a pixel: coordinates carry this many bits after the point.
+_FRACTION_BITS = 4
+# cv2's coordinates are 0 at the middle of the first pixel.
+_HALF_PIXEL = 1 << (_FRACTION_BITS - 1)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """
+    One moving body with a tool at its side.
+
+    Args:
+        activity (int | None): what it does; None: a distractor, which drifts or stands.
+        center (tuple[float, float]): x and y of its place, in units of the frame's side.
+        start, end (int): it is there in the frames start, ..., end - 1.
+        period (float): frames of one repetition.
+        phase (float): angle in radians of the repetition at frame 0.
+        drift (tuple[float, float]): movement per frame, in units of the frame's side.
+        corners (int): of its body; 0 is a disc.
+        turn (float): angle of its body in radians.
+        body_color, tool_color (tuple[int, int, int]): RGB.
+    """
+
+    activity: int | None
+    center: tuple
+    start: int
+    end: int
+    period: float
+    phase: float
+    drift: tuple
+    corners: int
+    turn: float
+    body_color: tuple
+    tool_color: tuple
+
+
+@dataclass
+class Pose:
+    """Where an actor is at one moment; lengths in units of the frame's side."""
+
+    x: float
+    y: float
+    width: float = 1.0
+    height: float = 1.0
+    tool_angle: float = TOOL_ANGLE
+    visible: bool = True
+
+
+def _offset(motion, angle):
+    """(x, y) from the centre of an actor's place, in units of REACH; y points down."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    paths = {
+        "sideways": (sine, 0.0),
+        "vertical": (0.0, sine),
+        "falling_diagonal": (0.8 * sine, 0.8 * sine),
+        "rising_diagonal": (0.8 * sine, -0.8 * sine),
+        "right_circle": (cosine, sine),
+        "left_circle": (cosine, -sine),
+        "hop": (0.0, 0.7 - 1.7 * abs(math.sin(angle / 2))),
+        "eight": (sine, 0.6 * math.sin(2 * angle)),
+    }
+    return paths.get(motion, (0.0, 0.0))
+
+
+def pose_at(actor, time):
+    """
+    Args:
+        actor (Actor): who.
+        time (float): in frames from the video's start.
+
+    Returns:
+        Pose: of its body and tool.
+    """
+    x = actor.center[0] + actor.drift[0] * time
+    y = actor.center[1] + actor.drift[1] * time
+    if actor.activity is None:
+        return Pose(x, y)
+    motion = ACTIVITIES[actor.activity][2]
+    angle = 2 * math.pi * time / actor.period + actor.phase
+    across, down = _offset(motion, angle)
+    pose = Pose(x + REACH * across, y + REACH * down)
+    if motion == "size":
+        pose.width = pose.height = 1.1 + 0.5 * math.sin(angle)
+    elif motion == "stretch":
+        pose.width, pose.height = 1.1 + 0.6 * math.sin(angle), 1.1 - 0.6 * math.sin(angle)
+    elif motion == "spin":
+        pose.tool_angle = angle
+    elif motion == "blink":
+        pose.visible = math.sin(angle) >= 0
+    return pose
+
+
+def _tool_center(pose):
+    distance = TOOL_DISTANCE * (pose.width + pose.height) / 2
+    return (
+        pose.x + distance * math.cos(pose.tool_angle),
+        pose.y + distance * math.sin(pose.tool_angle),
+    )
+
+
+def _body_outline(actor, pose):
+    """Corners x 2 in units of the frame's side."""
+    corners = actor.corners or 24
+    angles = actor.turn + 2 * math.pi * np.arange(corners) / corners
+    outline = np.stack([pose.width * np.cos(angles), pose.height * np.sin(angles)], axis=1)
+    return outline * RADIUS + (pose.x, pose.y)
+
+
+def _draw_actor(image, actor, time):
+    """Draws an actor into a square RGB image as it is at `time`."""
+    pose = pose_at(actor, time)
+    if not pose.visible:
+        return
+    scale = image.shape[0] << _FRACTION_BITS
+    outline = np.rint(_body_outline(actor, pose) * scale - _HALF_PIXEL).astype(np.int32)
+    cv2.fillPoly(image, [outline], actor.body_color, cv2.LINE_AA, _FRACTION_BITS)
+    x, y = (round(value * scale - _HALF_PIXEL) for value in _tool_center(pose))
+    radius = round(TOOL_RADIUS * scale)
+    cv2.circle(image, (x, y), radius, actor.tool_color, -1, cv2.LINE_AA, _FRACTION_BITS)
+
+
+def exposure_times(frame):
+    """The moments, in frames, of which the image of `frame` is the mean."""
+    return [frame + SHUTTER * step / EXPOSURES for step in range(EXPOSURES)]
+
+
+def draw_frame(background, actors, frame):
+    """
+    Args:
+        background (ndarray): S x S x 3, uint8.
+        actors (list[Actor]): later ones cover earlier ones.
+        frame (int): number of the frame.
+
+    Returns:
+        ndarray: S x S x 3, float32: the mean over the time that the shutter is open.
+    """
+    present = [actor for actor in actors if actor.start <= frame < actor.end]
+    total = np.zeros(background.shape, np.float32)
+    for time in exposure_times(frame):
+        image = background.copy()
+        for actor in present:
+            _draw_actor(image, actor, time)
+        total += image
+    return total / EXPOSURES
+
+
+def bounding_box(actor, frame):
+    """[x1, y1, x2, y2] in 0..1 around all that an actor covers in one frame."""
+    points = []
+    for time in exposure_times(frame):
+        pose = pose_at(actor, time)
+        tool = np.array(_tool_center(pose))
+        points.extend([_body_outline(actor, pose), [tool - TOOL_RADIUS, tool + TOOL_RADIUS]])
+    points = np.clip(np.concatenate(points), 0, 1)
+    return [round(float(value), 4) for value in (*points.min(axis=0), *points.max(axis=0))]
