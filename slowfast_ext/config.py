@@ -69,10 +69,10 @@ def add_slowfast_ext_config(cfg):
     # --- The synthetic data set: each switch takes one property away ---------------------
     cfg.SYNTHETIC = CfgNode()
     # Training and test videos.
-    cfg.SYNTHETIC.NUM_TRAIN = 800
-    cfg.SYNTHETIC.NUM_TEST = 160
+    cfg.SYNTHETIC.NUM_TRAIN = 400
+    cfg.SYNTHETIC.NUM_TEST = 120
     # Pixels of a side of their frames.
-    cfg.SYNTHETIC.SIZE = 64
+    cfg.SYNTHETIC.SIZE = 96
     cfg.SYNTHETIC.SEED = 0
     # Activities act at different places at once.
     cfg.SYNTHETIC.SEVERAL_PLACES = True
@@ -98,7 +98,6 @@ _NOT_DONE_HERE = {
     "SOLVER.LARS_ON": False,
     "SOLVER.LAYER_DECAY": 1.0,
     "TASK": "",
-    "TENSORBOARD.ENABLE": False,
 }
 
 # Keys whose value is one of a few words.

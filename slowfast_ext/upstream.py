@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import types
+import warnings
 
 import torch.distributed as dist
 import torch.nn as nn
@@ -55,7 +56,9 @@ except ImportError as error:
     raise SlowFastExtError(f"PySlowFast is not installed: {INSTALL_COMMAND}") from error
 
 try:
-    with _roi_align_stand_in():
+    with _roi_align_stand_in(), warnings.catch_warnings():
+        # fvcore and pytorchvideo script functions on import, which today's torch deprecates.
+        warnings.filterwarnings("ignore", ".*torch.jit.script.*")
         import slowfast.models.video_model_builder as _video_models
         import slowfast.utils.logging as _logging
         from slowfast.config import defaults as _defaults

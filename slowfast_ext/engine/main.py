@@ -29,7 +29,7 @@ def parse_arguments(arguments=None):
     parser.add_argument("--opts", nargs=argparse.REMAINDER, default=[], metavar="KEY VALUE")
     args, rest = parser.parse_known_args(arguments)
     # argparse lets --cfg swallow the pairs behind it: a key looks like no file name.
-    keys = [i for i, word in enumerate(args.cfg_files) if _CONFIG_KEY.fullmatch(word)]
+    keys = [i for i, word in enumerate(args.cfg_files) if _is_key(word)]
     first = keys[0] if keys else len(args.cfg_files)
     args.opts = args.cfg_files[first:] + rest + args.opts
     args.cfg_files = args.cfg_files[:first]
@@ -37,6 +37,10 @@ def parse_arguments(arguments=None):
         unknown = [word for word in args.opts if word.startswith("--")]
         raise SlowFastExtError(f"unknown argument {unknown[0]}" if unknown else "--cfg has no file")
     return args
+
+
+def _is_key(word):
+    return bool(_CONFIG_KEY.fullmatch(word)) and not word.endswith((".yaml", ".yml"))
 
 
 def main(arguments=None):

@@ -33,6 +33,8 @@ def train(cfg):
     if cfg.TEST.ENABLE:
         loaders.build_dataset(cfg, "test")
     upstream.setup_logging(cfg.OUTPUT_DIR)
+    if cfg.TENSORBOARD.ENABLE:
+        logger.warning("TENSORBOARD.ENABLE: this engine writes no TensorBoard files, only its log")
     torch.manual_seed(cfg.RNG_SEED)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
     set_cooccurrence(cfg, network, train_set)

@@ -51,10 +51,26 @@ def run_net():
     """`run_net(arguments, launcher=())` runs run_net.py in a process of its own to its end."""
 
     def run(arguments, launcher=(), **options):
-        command = [sys.executable, *launcher, str(ROOT / "run_net.py"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=one_thread(), **options)
+        return subprocess.run(_command(arguments, launcher), **PIPES, env=one_thread(), **options)
 
     return run
+
+
+@pytest.fixture
+def start_net():
+    """`start_net(arguments)` starts run_net.py in a process of its own."""
+
+    def start(arguments):
+        return subprocess.Popen(_command(arguments), **PIPES, env=one_thread())
+
+    return start
+
+
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+
+def _command(arguments, launcher=()):
+    return [sys.executable, *launcher, str(ROOT / "run_net.py"), *arguments]
 
 
 def one_thread():

@@ -4,8 +4,6 @@ import json
 import pickle
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,8 +15,6 @@ from slowfast_ext import upstream
 from slowfast_ext.engine.main import main, parse_arguments
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import read_predictions
-
-ROOT = Path(__file__).parents[2]
 
 
 def weights(output_dir, name="checkpoint_epoch_00003.pyth"):
@@ -168,19 +164,17 @@ def test_precise_batch_norm_and_best_checkpoint(arguments, tmp_path):
     assert names == ["checkpoint_best.pyth", "checkpoint_epoch_00003.pyth"]
 
 
-def test_killed_and_started_again_gives_the_same_weights(
-    finished_run, arguments, tmp_path, run_net
-):
+def test_killed_and_started_again_gives_the_same_weights(arguments, tmp_path, run_net, start_net):
     """kill -9 once the first epoch is written; then the same command to its end."""
     words = arguments(tmp_path, TUNE__ENABLE=False, TEST__ENABLE=False)
     reference = tmp_path / "reference"
     assert run_net(arguments(reference, TUNE__ENABLE=False, TEST__ENABLE=False)).returncode == 0
-    process = subprocess.Popen([sys.executable, str(ROOT / "run_net.py"), *words])
+    process = start_net(words)
     first = tmp_path / "checkpoints" / "checkpoint_epoch_00001.pyth"
     while not first.exists() and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate()
     assert not (tmp_path / "checkpoints" / "checkpoint_epoch_00003.pyth").exists()
     assert run_net(words).returncode == 0
     assert_equal(weights(reference), weights(tmp_path))
@@ -221,14 +215,9 @@ def test_two_processes_equal_one(arguments, tmp_path, run_net):
     np.testing.assert_allclose(tested[2], same[0], atol=1e-6, rtol=0)
 
 
-def test_ctrl_c_is_one_sentence(arguments, tmp_path):
+def test_ctrl_c_is_one_sentence(arguments, tmp_path, start_net):
     words = arguments(tmp_path, SOLVER__MAX_EPOCH=500, DATA_LOADER__NUM_WORKERS=1)
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "run_net.py"), *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start_net(words)
     while not (tmp_path / "checkpoints" / "checkpoint_epoch_00001.pyth").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
