@@ -239,6 +239,9 @@ def _check_network(cfg):
         _refuse(cfg, "ACTIVITY.HEAD", f"must be one of {', '.join(heads)}")
     if not 0 <= cfg.MODEL.DROPOUT_RATE < 1:
         _refuse(cfg, "MODEL.DROPOUT_RATE", "must lie in [0, 1)")
+    wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
+    if wanted != cfg.MODEL.HEAD_ACT:
+        _refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")
     if cfg.ACTIVITY.LR_MULT <= 0:
         _refuse(cfg, "ACTIVITY.LR_MULT", "must be above 0")
     channels, groups = feature_channels(cfg), cfg.ACTIVITY.GROUPS
