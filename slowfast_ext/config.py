@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import traceback
 
 import torch
 import yaml
@@ -9,7 +10,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models import HEAD_REGISTRY
+from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
 from slowfast_ext.models.backbones import feature_channels
 
 
@@ -220,8 +221,11 @@ def check_config(cfg):
     for key in upstream.unhonoured_keys(cfg):
         _refuse(cfg, key, "needs GitHub's main of PySlowFast, and pyslowfast 1.0 is installed")
     _check_network(cfg)
+    _check_frames(cfg)
     _check_views(cfg)
     _check_processes(cfg)
+    _check_schedule(cfg)
+    _check_buildable(cfg)
 
 
 def _refuse(cfg, key, rule):
@@ -251,9 +255,20 @@ def _check_network(cfg):
         _refuse(cfg, "ACTIVITY.DIM", f"must be a multiple of ACTIVITY.GROUPS, {groups}")
 
 
+def _check_frames(cfg):
+    for key in ("DATA.MEAN", "DATA.STD"):
+        if len(upstream.get_key(cfg, key)) != 3:
+            _refuse(cfg, key, "must have one number for each of R, G and B")
+    scales = cfg.DATA.TRAIN_JITTER_SCALES
+    if len(scales) != 2 or not cfg.DATA.TRAIN_CROP_SIZE <= scales[0] <= scales[1]:
+        _refuse(
+            cfg,
+            "DATA.TRAIN_JITTER_SCALES",
+            "must be two sizes, smallest first, not below DATA.TRAIN_CROP_SIZE",
+        )
+
+
 def _check_views(cfg):
-    if min(cfg.DATA.TRAIN_JITTER_SCALES) < cfg.DATA.TRAIN_CROP_SIZE:
-        _refuse(cfg, "DATA.TRAIN_JITTER_SCALES", "must not go below DATA.TRAIN_CROP_SIZE")
     if not cfg.TUNE.RATES or any(not _is_count(rate) for rate in cfg.TUNE.RATES):
         _refuse(cfg, "TUNE.RATES", "must be sampling rates, whole numbers of at least 1")
     for view in cfg.TEST.VIEWS:
@@ -284,3 +299,32 @@ def _check_processes(cfg):
         _refuse(cfg, "TRAIN.MIXED_PRECISION", "needs GPUs")
     if not cfg.NUM_GPUS and cfg.BN.NORM_TYPE == "sync_batchnorm":
         _refuse(cfg, "BN.NORM_TYPE", "needs GPUs: set batchnorm for the CPU")
+
+
+def _check_schedule(cfg):
+    try:
+        upstream.get_epoch_lr(0.0, cfg)
+        upstream.get_epoch_lr(cfg.SOLVER.MAX_EPOCH - 0.5, cfg)
+    except Exception as error:  # Upstream's schedules check nothing themselves.
+        raise SlowFastExtError(
+            f"SOLVER.LR_POLICY is {cfg.SOLVER.LR_POLICY!r}: upstream's schedule cannot be "
+            f"computed from it, SOLVER.STEPS, LRS and MAX_EPOCH ({error!r})"
+        ) from error
+
+
+def _check_buildable(cfg):
+    """Sends a clip without content through the network, on torch's device without memory."""
+    try:
+        with torch.device("meta"), torch.no_grad():
+            network = ActivityNetwork(cfg).eval()
+            size = cfg.DATA.TRAIN_CROP_SIZE
+            clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
+            network([pathway[None] for pathway in upstream.pack_pathways(cfg, clip)])
+    except SlowFastExtError:
+        raise
+    except Exception as error:  # Upstream's constructors assert, or fail anyhow.
+        source = traceback.extract_tb(error.__traceback__)[-1]
+        raise SlowFastExtError(
+            "the network cannot be built from the keys of MODEL, RESNET, SLOWFAST, NONLOCAL, "
+            f"DATA.NUM_FRAMES and DATA.TRAIN_CROP_SIZE: {str(error) or source.line}"
+        ) from error

@@ -15,17 +15,32 @@ CONFIGS = Path(__file__).parents[1] / "configs" / "Synthetic"
 INIT_METHOD = "tcp://localhost:9999"
 
 
-def quickstart(options=()):
+def quickstart():
+    """The main job once; prints the table that README.md shows."""
+    started = time.monotonic()
+    print(table(run_heads("output/synthetic")))
+    print(f"{(time.monotonic() - started) / 60:.1f} minutes")
+
+
+def run_heads(output_dir, options=()):
     """
     Trains upstream's head and the paper's on the same backbone, schedule and seed, tunes
-    the paper's, tests with 30 views of mixed rates, and prints the table.
+    the paper's, and tests with 30 views of mixed rates.
 
     Args:
+        output_dir (str): each head gets a folder in it.
         options (sequence[str]): KEY VALUE pairs for all runs.
+
+    Returns:
+        dict[str, dict]: what results.json holds, by head.
     """
-    started = time.monotonic()
-    pool = load_config(str(CONFIGS / "POOL_SLOWFAST.yaml"), options)
-    activity = load_config(str(CONFIGS / "ACTIVITY_SLOWFAST.yaml"), options)
+    pool, activity = (
+        load_config(
+            str(CONFIGS / f"{name}_SLOWFAST.yaml"),
+            [*options, "OUTPUT_DIR", f"{output_dir}/{name.lower()}_head"],
+        )
+        for name in ("POOL", "ACTIVITY")
+    )
     untuned = config_before_tuning(activity)
     for cfg in (pool, activity, untuned):
         launch(cfg, INIT_METHOD, run)
@@ -34,8 +49,7 @@ def quickstart(options=()):
         "the paper's head": untuned,
         "the paper's, tuned": activity,
     }
-    print(table({name: read_results(cfg) for name, cfg in tested.items()}))
-    print(f"{(time.monotonic() - started) / 60:.1f} minutes")
+    return {name: read_results(cfg) for name, cfg in tested.items()}
 
 
 def read_results(cfg):

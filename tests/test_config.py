@@ -7,7 +7,16 @@ from slowfast_ext import upstream
 from slowfast_ext.config import load_config
 from slowfast_ext.errors import SlowFastExtError
 
-OURS = ["MODEL.MODEL_NAME", "ActivityNetwork", "NUM_GPUS", "0"]
+OURS = [
+    *("MODEL.MODEL_NAME", "ActivityNetwork", "NUM_GPUS", "0"),
+    *("MODEL.LOSS_FUNC", "bce_logit", "MODEL.HEAD_ACT", "sigmoid"),
+    *("DATA.NUM_FRAMES", "32"),
+    *("RESNET.SPATIAL_STRIDES", "[[1,1],[2,2],[2,2],[2,2]]"),
+    *("RESNET.SPATIAL_DILATIONS", "[[1,1],[1,1],[1,1],[1,1]]"),
+    *("RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3,3],[4,4],[6,6],[3,3]]"),
+    *("NONLOCAL.LOCATION", "[[[],[]],[[],[]],[[],[]],[[],[]]]"),
+    *("NONLOCAL.GROUP", "[[1,1],[1,1],[1,1],[1,1]]"),
+]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +36,12 @@ OURS = ["MODEL.MODEL_NAME", "ActivityNetwork", "NUM_GPUS", "0"]
         (["MODEL.MODEL_NAME", "SlowFast"], "MODEL.MODEL_NAME is 'SlowFast'"),
         (["MULTIGRID.LONG_CYCLE", "True"], "MULTIGRID.LONG_CYCLE is True: it is not done"),
         (["BN.NORM_TYPE", "sync_batchnorm"], "BN.NORM_TYPE is 'sync_batchnorm'"),
+        (["RESNET.DEPTH", "77"], "cfg.RESNET.DEPTH in _MODEL_STAGE_DEPTH"),
+        (["SLOWFAST.ALPHA", "3"], "the network cannot be built from the keys of MODEL"),
+        (["SOLVER.LR_POLICY", "none"], "SOLVER.LR_POLICY is 'none'"),
+        (["DATA.MEAN", "[0.4]"], "DATA.MEAN is [0.4]: it must have one number"),
+        (["DATA.TRAIN_JITTER_SCALES", "[320, 256]"], "must be two sizes, smallest first"),
+        (["MODEL.HEAD_ACT", "softmax"], "MODEL.HEAD_ACT is 'softmax': it must be sigmoid"),
         (["NUM_GPUS"], "'NUM_GPUS' has no value"),
         (["TRAIN.BATCH_SIZE", "0"], "TRAIN.BATCH_SIZE is 0: it must be at least 1"),
     ],

@@ -5,7 +5,9 @@ import dataclasses
 import functools
 import io
 import json
+import multiprocessing
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 
 import av
@@ -114,6 +116,11 @@ def _num_usable_cores():
     return os.cpu_count() or 1
 
 
+def _leave_interrupt_to_parent():
+    """Ctrl-C ends the parent, which ends these processes; theirs would print tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def generate(directory, settings):
     """
     Writes `classes.txt`, `train.csv`, `test.csv`, `videos/*.mp4`, beside each video its
@@ -126,7 +133,9 @@ def generate(directory, settings):
     directory = str(directory)
     with open_atomically(os.path.join(directory, "classes.txt")) as stream:
         stream.write("\n".join(CLASS_NAMES) + "\n")
-    with ProcessPoolExecutor(_num_usable_cores()) as pool:
+    # Spawned: a fork would copy the threads' locks of torch and OpenCV.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(_num_usable_cores(), spawn, _leave_interrupt_to_parent) as pool:
         for split in _SPLITS:
             _write_split(directory, settings, split, functools.partial(pool.map, chunksize=8))
     with open_atomically(os.path.join(directory, "settings.json")) as stream:

@@ -110,6 +110,11 @@ class Fitting:
             return self._start_from(cfg.TRAIN.CHECKPOINT_FILE_PATH)
         if not cfg.TRAIN.ENABLE:
             trained = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, "train")
+            if not trained and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
+                raise SlowFastExtError(
+                    f"there is nothing to tune: {cfg.OUTPUT_DIR} has no trained checkpoint, "
+                    "TRAIN.ENABLE is False and TRAIN.CHECKPOINT_FILE_PATH is empty"
+                )
             self._start_from(trained or cfg.TRAIN.CHECKPOINT_FILE_PATH, only_weights=True)
         return 0
 

@@ -44,9 +44,8 @@ def folder(tmp_path):
         name = str(tmp_path / "frames" / f"frames-{number + 1:06d}.png")
         cv2.imwrite(name, np.ascontiguousarray(frame(number)[..., ::-1]))
     (tmp_path / "classes.txt").write_text("run\njump\nsing\n")
-    rows = (
-        "path,labels,start,end\na.mp4,run,0,0.5\na.mp4,jump,1.5,2\nframes,jump;sing,,\nshort.mp4,,,\n"
-    )
+    rows = "path,labels,start,end\na.mp4,run,0,0.5\na.mp4,jump,1.5,2\n"
+    rows += "frames,jump;sing,,\nshort.mp4,,,\n"
     for split in ("train", "test"):
         (tmp_path / f"{split}.csv").write_text(rows)
     return tmp_path
@@ -57,6 +56,10 @@ def options(folder, **changes):
         "MODEL.MODEL_NAME": "ActivityNetwork",
         "MODEL.NUM_CLASSES": 3,
         "MODEL.ARCH": "i3d",
+        "MODEL.LOSS_FUNC": "bce_logit",
+        "MODEL.HEAD_ACT": "sigmoid",
+        "RESNET.WIDTH_PER_GROUP": 8,
+        "DATA.INPUT_CHANNEL_NUM": "[3]",
         "ACTIVITY.GROUPS": 8,
         "DATA.PATH_TO_DATA_DIR": folder,
         "DATA.NUM_FRAMES": 4,
@@ -178,9 +181,7 @@ def test_a_video_that_cannot_be_decoded(folder, skip):
     (folder / "a.mp4").write_bytes((folder / "a.mp4").read_bytes()[:2000])
     out = folder / "out"
     (folder / "x.yaml").write_text(
-        "RESNET:\n  WIDTH_PER_GROUP: 8\nTRAIN:\n  BATCH_SIZE: 1\nSOLVER:\n  MAX_EPOCH: 1\n"
-        "MODEL:\n  HEAD_ACT: sigmoid\n  LOSS_FUNC: bce_logit\nDATA_LOADER:\n  NUM_WORKERS: 1\n"
-        "DATA:\n  INPUT_CHANNEL_NUM: [3]\n"
+        "TRAIN:\n  BATCH_SIZE: 1\nSOLVER:\n  MAX_EPOCH: 1\nDATA_LOADER:\n  NUM_WORKERS: 1\n"
     )
     words = ["--cfg", str(folder / "x.yaml")]
     words += options(folder, OUTPUT_DIR=out, DATA__SKIP_BROKEN_VIDEOS=skip)

@@ -1,0 +1,40 @@
+"""
+The paper's head over upstream's on synthetic video, by seed, and without what it is made for.
+
+    python benchmarks/margins.py [--seeds 1 2 3 4 5] [--one-place-one-rate]
+
+prints mAP of upstream's head, of the paper's and of the paper's tuned (30 views each), and the
+margins of the paper's head over upstream's with their mean. Finished runs are kept under build/.
+"""
+
+import argparse
+
+from slowfast_ext.errors import exit_with_sentence
+from slowfast_ext.quickstart import run_heads
+
+ONE_PLACE_ONE_RATE = [
+    *("SYNTHETIC.SEVERAL_PLACES", "False", "SYNTHETIC.SEVERAL_SPEEDS", "False"),
+    *("DATA.PATH_TO_DATA_DIR", "build/synthetic_one_place_one_rate"),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--one-place-one-rate", action="store_true")
+    args = parser.parse_args()
+    data = ONE_PLACE_ONE_RATE if args.one_place_one_rate else []
+    folder = "one_place_one_rate" if args.one_place_one_rate else "default"
+    margins = []
+    for seed in args.seeds:
+        options = [*data, "RNG_SEED", str(seed)]
+        results = run_heads(f"build/margins/{folder}/{seed}", options)
+        upstreams, papers, tuned = (of_head["mAP"] for of_head in results.values())
+        margins.append(papers - upstreams)
+        print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
+    print(f"mean margin {sum(margins) / len(margins):+.3f}, smallest {min(margins):+.3f}")
+
+
+if __name__ == "__main__":
+    with exit_with_sentence():
+        main()
