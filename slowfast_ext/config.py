@@ -12,6 +12,7 @@ from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
 from slowfast_ext.models.backbones import feature_channels
+from slowfast_ext.paths import has_store
 
 
 def add_slowfast_ext_config(cfg):
@@ -123,6 +124,7 @@ _AT_LEAST_ONE = (
     "DATA.SAMPLING_RATE",
     "DATA.TEST_CROP_SIZE",
     "DATA.TRAIN_CROP_SIZE",
+    "LOG_PERIOD",
     "MODEL.NUM_CLASSES",
     "NUM_SHARDS",
     "SOLVER.MAX_EPOCH",
@@ -134,6 +136,10 @@ _AT_LEAST_ONE = (
     "TRAIN.EVAL_PERIOD",
     "TUNE.MAX_ITER",
 )
+
+
+# Numbers of which none may be negative.
+_AT_LEAST_ZERO = ("DATA_LOADER.NUM_WORKERS", "RNG_SEED", "SOLVER.BASE_LR", "TUNE.BASE_LR")
 
 
 def load_config(path, options=()):
@@ -212,6 +218,9 @@ def check_config(cfg):
     for key in _AT_LEAST_ONE:
         if upstream.get_key(cfg, key) < 1:
             _refuse(cfg, key, "must be at least 1")
+    for key in _AT_LEAST_ZERO:
+        if upstream.get_key(cfg, key) < 0:
+            _refuse(cfg, key, "must not be negative")
     for key, choices in _CHOICES.items():
         if upstream.get_key(cfg, key) not in choices:
             _refuse(cfg, key, f"must be one of {', '.join(choices)}")
@@ -220,6 +229,8 @@ def check_config(cfg):
             _refuse(cfg, key, f"is not done by this engine: set it to {off!r}")
     for key in upstream.unhonoured_keys(cfg):
         _refuse(cfg, key, "needs GitHub's main of PySlowFast, and pyslowfast 1.0 is installed")
+    if not has_store(cfg.OUTPUT_DIR):
+        _refuse(cfg, "OUTPUT_DIR", "needs a handler for its store, registered with iopath")
     _check_network(cfg)
     _check_frames(cfg)
     _check_views(cfg)

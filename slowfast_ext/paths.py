@@ -15,6 +15,11 @@ def is_local(path):
     return "://" not in str(path)
 
 
+def has_store(path):
+    """False where `path` names a store (s3://...) that no registered handler serves."""
+    return is_local(path) or any(str(path).startswith(p) for p in pathmgr._path_handlers)
+
+
 @contextlib.contextmanager
 def open_atomically(path, mode="w"):
     """

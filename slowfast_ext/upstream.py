@@ -18,7 +18,7 @@ import torch.distributed as dist
 import torch.nn as nn
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
+from slowfast_ext.paths import is_local, pathmgr
 
 INSTALL_COMMAND = "pip install pyslowfast"
 
@@ -286,7 +286,8 @@ def setup_logging(output_dir):
         return
     # 1.0 logs to the terminal alone.
     _logging.setup_logging()
-    if not dist.is_initialized() or dist.get_rank() == 0:
+    is_main_process = not dist.is_initialized() or dist.get_rank() == 0
+    if is_main_process and is_local(output_dir):
         logging.root.addHandler(logging.FileHandler(os.path.join(output_dir, "stdout.log")))
 
 

@@ -42,6 +42,8 @@ OURS = [
         (["DATA.MEAN", "[0.4]"], "DATA.MEAN is [0.4]: it must have one number"),
         (["DATA.TRAIN_JITTER_SCALES", "[320, 256]"], "must be two sizes, smallest first"),
         (["MODEL.HEAD_ACT", "softmax"], "MODEL.HEAD_ACT is 'softmax': it must be sigmoid"),
+        (["DATA_LOADER.NUM_WORKERS", "-1"], "DATA_LOADER.NUM_WORKERS is -1: it must not be"),
+        (["OUTPUT_DIR", "nostore://x"], "OUTPUT_DIR is 'nostore://x': it needs a handler"),
         (["NUM_GPUS"], "'NUM_GPUS' has no value"),
         (["TRAIN.BATCH_SIZE", "0"], "TRAIN.BATCH_SIZE is 0: it must be at least 1"),
     ],

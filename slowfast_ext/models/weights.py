@@ -99,9 +99,10 @@ def read_checkpoint(path):
         with pathmgr.open(path, "rb") as stream:
             state = torch.load(stream, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[:1]
+        # torch's own message advises to load it with execution allowed.
         raise SlowFastExtError(
-            f"{path}: not a checkpoint of tensors, or damaged ({' '.join(reason)})"
+            f"{path}: not a checkpoint of tensors and plain values alone, or damaged; nothing in "
+            "it was executed"
         ) from error
     if not isinstance(state, dict) or "model_state" not in state:
         raise SlowFastExtError(f"{path}: not a PySlowFast checkpoint, it has no 'model_state'")
