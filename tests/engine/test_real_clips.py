@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from slowfast_ext.engine.main import main
 from slowfast_ext.evaluation.results import read_predictions
@@ -36,7 +35,6 @@ def test_two_real_clips_are_learnt(real_data, tmp_path):
     if not (real_data / "videos").is_dir():
         pytest.skip(f"no videos in {real_data}")
     write_lists(tmp_path, real_data)
-    torch.set_num_threads(2)
     main(
         [
             *("--cfg", str(CONFIG)),
