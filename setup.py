@@ -18,8 +18,8 @@ setup(
     # Lower bounds only. The two belong together: torchvision's wheel loads only beside
     # the torch that it was built for, so pip must choose both from one index.
     install_requires=[
-        "torch>=2.1",
-        "torchvision>=0.16",
+        "torch>=2.3",
+        "torchvision>=0.18",
         "pyslowfast>=1.0",
         # pyslowfast imports these too but does not declare them.
         "fvcore>=0.1.5",

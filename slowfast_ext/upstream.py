@@ -7,6 +7,7 @@ each mend stands with its reason. Nothing is patched that is not broken.
 """
 
 import contextlib
+import importlib.util
 import inspect
 import logging
 import os
@@ -32,13 +33,11 @@ def _roi_align_stand_in():
     torchvision's RoIAlign is the same operator with the same arguments. The stand-in is
     taken away again, so that nobody else mistakes it for detectron2.
     """
-    try:
-        import detectron2.layers  # noqa: F401
-
+    if importlib.util.find_spec("detectron2") is not None:
         yield
         return
-    except ImportError:
-        from torchvision.ops import RoIAlign
+    from torchvision.ops import RoIAlign
+
     package, layers = types.ModuleType("detectron2"), types.ModuleType("detectron2.layers")
     package.layers, layers.ROIAlign = layers, RoIAlign
     stand_ins = {"detectron2": package, "detectron2.layers": layers}

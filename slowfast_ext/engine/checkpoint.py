@@ -7,6 +7,7 @@ import re
 import torch
 import yaml
 
+from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically, pathmgr
 
@@ -39,9 +40,23 @@ def checkpoint_path(output_dir, stage, epoch):
     return os.path.join(output_dir, "checkpoints", f"checkpoint_{prefix}epoch_{epoch:05d}.pyth")
 
 
-def best_checkpoint_path(output_dir):
-    """Where the state of the best evaluation during training lies."""
-    return os.path.join(output_dir, "checkpoints", "checkpoint_best.pyth")
+def best_checkpoint_path(output_dir, stage):
+    """Where the state of the stage's best evaluation lies."""
+    prefix = "" if stage == "train" else f"{stage}_"
+    return os.path.join(output_dir, "checkpoints", f"checkpoint_{prefix}best.pyth")
+
+
+def set_aside(output_dir):
+    """Renames what an earlier run left, so that nothing goes on from it or tests it by mistake."""
+    folder = os.path.join(output_dir, "checkpoints")
+    if not distributed.is_main_process() or not pathmgr.isdir(folder):
+        return
+    for name in pathmgr.ls(folder):
+        if name.startswith("checkpoint_") and name.endswith(".pyth"):
+            earlier = os.path.join(folder, f"earlier_{name}")
+            if pathmgr.exists(earlier):
+                pathmgr.rm(earlier)
+            pathmgr.mv(os.path.join(folder, name), earlier)
 
 
 def last_checkpoint(output_dir, stage):
@@ -70,10 +85,8 @@ def check_same_config(path, state, cfg, stage):
     Raises:
         SlowFastExtError: names the keys that differ.
     """
-    if "cfg" not in state:
-        raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
     ignored = _MAY_DIFFER + (("TUNE",) if stage == "train" else ())
-    theirs, ours = _flat(yaml.safe_load(state["cfg"])), _flat(yaml.safe_load(cfg.dump()))
+    theirs, ours = _settings(path, state), _flat(yaml.safe_load(cfg.dump()))
     # A key that only one of them has belongs to the other version of PySlowFast.
     different = [
         f"{key} {theirs[key]!r} (now {ours[key]!r})"
@@ -85,6 +98,17 @@ def check_same_config(path, state, cfg, stage):
             f"{path} was trained with {', '.join(different)}: choose another OUTPUT_DIR, or "
             "start anew there with TRAIN.AUTO_RESUME False"
         )
+
+
+def _settings(path, state):
+    """The flat settings that a checkpoint was trained with."""
+    try:
+        settings = yaml.safe_load(state["cfg"])
+    except (KeyError, AttributeError, yaml.YAMLError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
+    return _flat(settings)
 
 
 def _flat(tree, prefix=""):

@@ -1,5 +1,6 @@
 """From a data set to batches: which videos, in which order, in which process."""
 
+import logging
 import signal
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from slowfast_ext.config import nearest
 from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import DATASET_REGISTRY
+
+logger = logging.getLogger(__name__)
 
 
 def build_dataset(cfg, split):
@@ -116,6 +119,27 @@ class Batches:
         ids = self.loader.dataset.dataset.video_ids
         return [ids[index] for index in indices]
 
+    def broken_videos(self):
+        """{video id: reason} of the videos skipped so far in this process."""
+        ids = self.video_ids(self.broken)
+        return dict(zip(ids, self.broken.values(), strict=True))
+
+    def endless(self):
+        """
+        Yields lists of items, none empty, over and over.
+
+        Raises:
+            SlowFastExtError: no video can be read.
+        """
+        while True:
+            found = False
+            for items in self:
+                if items:
+                    found = True
+                    yield items
+            if not found:
+                raise SlowFastExtError("no video of the list could be read")
+
     def __iter__(self):
         """Yields lists of items, possibly empty."""
         for items in self.loader:
@@ -129,6 +153,8 @@ class Batches:
             raise SlowFastExtError(
                 f"{item.reason}; DATA.SKIP_BROKEN_VIDEOS True goes on without such videos"
             )
+        if item.index not in self.broken:
+            logger.warning(f"skipped: {item.reason}")
         self.broken[item.index] = item.reason
 
 

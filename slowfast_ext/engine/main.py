@@ -54,6 +54,8 @@ def main(arguments=None):
 
 def run(cfg):
     """What one process of one config does."""
+    if not (cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE or cfg.TEST.ENABLE):
+        raise SlowFastExtError("TRAIN.ENABLE, TUNE.ENABLE and TEST.ENABLE are all False")
     if cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE:
         train(cfg)
     if cfg.TEST.ENABLE:

@@ -21,6 +21,22 @@ def build_optimizer(cfg, network):
     return optimizer
 
 
+def load_optimizer(optimizer, state):
+    """
+    Takes over an optimizer's history; the hyperparameters stay those of this run's config.
+
+    Raises:
+        ValueError: the state is of another kind of optimizer or of other parameters.
+    """
+    own = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    theirs = [set(group) - {"params"} for group in state["param_groups"]]
+    if theirs != [set(group) for group in own]:
+        raise ValueError("it was trained with another SOLVER.OPTIMIZING_METHOD or other groups")
+    optimizer.load_state_dict(state)
+    for group, hyperparameters in zip(optimizer.param_groups, own, strict=True):
+        group.update(hyperparameters)
+
+
 def set_learning_rate(optimizer, learning_rate):
     """Sets each group to its multiple of `learning_rate`; upstream's own ignores ours."""
     for group in optimizer.param_groups:

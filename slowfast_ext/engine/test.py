@@ -56,14 +56,14 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
-    path = checkpoint_to_test(cfg)
+    path, checkpoint_type = checkpoint_to_test(cfg)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    state = read_weights(path, cfg.TEST.CHECKPOINT_TYPE)
+    state = read_weights(path, checkpoint_type)
     load_weights(network, path, state["model_state"], complete=True)
     upstream.setup_logging(cfg.OUTPUT_DIR)
     logger.info(f"test: {path}")
-    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset)
-    results = _results(cfg, dataset, evaluation, path)
+    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test")
+    results = _results(cfg, dataset, evaluation, path, state.get("skipped", {}))
     if distributed.is_main_process():
         _write(cfg, dataset, evaluation, results)
         print(per_class_table(evaluation.metrics, dataset.class_names))
@@ -74,18 +74,21 @@ def checkpoint_to_test(cfg):
     """
     TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
 
+    Returns:
+        tuple[str, str]: the path and its type, as TEST.CHECKPOINT_TYPE.
+
     Raises:
         SlowFastExtError: there is none, or the one in OUTPUT_DIR is of another config.
     """
     if cfg.TEST.CHECKPOINT_FILE_PATH:
-        return cfg.TEST.CHECKPOINT_FILE_PATH
+        return cfg.TEST.CHECKPOINT_FILE_PATH, cfg.TEST.CHECKPOINT_TYPE
     stage = "tune" if cfg.TUNE.ENABLE else "train"
     path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
     if path:
         checkpoint.check_same_config(path, read_checkpoint(path), cfg, stage)
-        return path
+        return path, "pytorch"
     if cfg.TRAIN.CHECKPOINT_FILE_PATH:
-        return cfg.TRAIN.CHECKPOINT_FILE_PATH
+        return cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_TYPE
     raise SlowFastExtError(
         f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
         "TEST.CHECKPOINT_FILE_PATH is empty"
@@ -93,12 +96,13 @@ def checkpoint_to_test(cfg):
 
 
 @torch.no_grad()
-def evaluate(cfg, network, dataset):
+def evaluate(cfg, network, dataset, name):
     """
     Scores every video of `dataset` in all its views; the work is shared by all processes.
 
     Args:
         network (ActivityNetwork): on its device, not wrapped.
+        name (str): what the log calls it.
 
     Returns:
         Evaluation: the same in every process.
@@ -106,7 +110,7 @@ def evaluate(cfg, network, dataset):
     network.eval()
     batches = loaders.evaluation_loader(cfg, dataset)
     scores = {}
-    with Progress("test", len(batches), cfg.LOG_PERIOD) as progress:
+    with Progress(name, len(batches), cfg.LOG_PERIOD) as progress:
         for items in batches:
             for pathways, _, index in items:
                 scores[index] = _video_scores(cfg, network, pathways)
@@ -154,7 +158,7 @@ def combine_views(probabilities, method):
     return probabilities.max(0) if method == "max" else probabilities.mean(0)
 
 
-def _results(cfg, dataset, evaluation, path):
+def _results(cfg, dataset, evaluation, path, skipped_in_training):
     ids = dataset.video_ids
     groups = [list(group) for group in view_groups(cfg)]
     protocol = {
@@ -169,6 +173,7 @@ def _results(cfg, dataset, evaluation, path):
         "videos": len(evaluation.kept),
         "videos_without_activity": int(evaluation.metrics.num_unlabelled),
         "skipped": {ids[index]: reason for index, reason in sorted(evaluation.skipped.items())},
+        "skipped_in_training": skipped_in_training,
     }
     return results_object(
         task="multi_label_classification",

@@ -9,15 +9,24 @@ from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, distributed, loaders
-from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
+from slowfast_ext.engine.optimizer import (
+    build_optimizer,
+    clip_gradients,
+    load_optimizer,
+    set_learning_rate,
+)
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.stages import training_stage, tuning_stage
 from slowfast_ext.engine.test import evaluate
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.correlation import cooccurrence
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
+from slowfast_ext.paths import pathmgr
 
 logger = logging.getLogger(__name__)
+
+MASK = "head.correlation.mask"
+"""The name of the co-occurrence mask in a network's state."""
 
 
 def train(cfg):
@@ -27,34 +36,46 @@ def train(cfg):
     Raises:
         SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
     """
-    # All lists are checked before anything is written or trained.
+    # All lists and paths are checked before anything is written or trained.
     train_set = loaders.build_dataset(cfg, "train")
     val_set = loaders.build_dataset(cfg, "val")
+    tune_set = loaders.build_dataset(cfg, "tune")
     if cfg.TEST.ENABLE:
         loaders.build_dataset(cfg, "test")
+        require_file(cfg.TEST.CHECKPOINT_FILE_PATH)
+    require_file(cfg.TRAIN.CHECKPOINT_FILE_PATH)
+    mask = counted_mask(cfg, train_set)
+    train_loader, tune_loader = (loaders.training_loader(cfg, s) for s in (train_set, tune_set))
     upstream.setup_logging(cfg.OUTPUT_DIR)
     if cfg.TENSORBOARD.ENABLE:
         logger.warning("TENSORBOARD.ENABLE: this engine writes no TensorBoard files, only its log")
     torch.manual_seed(cfg.RNG_SEED)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    set_cooccurrence(cfg, network, train_set)
+    if hasattr(network.head, "correlation"):
+        network.head.correlation.mask.copy_(mask)
+    if cfg.LOG_MODEL_INFO:
+        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
+    skipped = {}
     if cfg.TRAIN.ENABLE:
-        loader = loaders.training_loader(cfg, train_set)
-        Fitting(cfg, training_stage(cfg, len(loader)), network, loader, val_set).run()
+        stage = training_stage(cfg, len(train_loader))
+        Fitting(cfg, stage, network, train_loader, val_set, skipped).run()
     if cfg.TUNE.ENABLE:
-        loader = loaders.training_loader(cfg, loaders.build_dataset(cfg, "tune"))
-        Fitting(cfg, tuning_stage(cfg, len(loader)), network, loader, val_set).run()
+        stage = tuning_stage(cfg, len(tune_loader))
+        Fitting(cfg, stage, network, tune_loader, val_set, skipped).run()
 
 
-def set_cooccurrence(cfg, network, train_set):
-    """Counts the mask (eq. 6) from the training labels, or from ACTIVITY.COOCCURRENCE_FILE."""
-    correlation = getattr(network.head, "correlation", None)
-    if correlation is None:
-        return
+def require_file(path):
+    """Raises SlowFastExtError where a path is given but nothing is there."""
+    if path and not pathmgr.isfile(path):
+        raise SlowFastExtError(f"{path}: there is no such checkpoint")
+
+
+def counted_mask(cfg, train_set):
+    """Mask (eq. 6), A x A: from the training labels, or from ACTIVITY.COOCCURRENCE_FILE."""
     labels = train_set.labels
     if cfg.ACTIVITY.COOCCURRENCE_FILE:
         labels = train_set.read_labels(cfg.ACTIVITY.COOCCURRENCE_FILE)
-    correlation.mask.copy_(cooccurrence(torch.as_tensor(labels)))
+    return cooccurrence(torch.as_tensor(labels))
 
 
 class Fitting:
@@ -64,11 +85,14 @@ class Fitting:
     Every random draw follows from (seed, epoch, index) or from a seed set at the start of
     an epoch, so a run that was killed and started again ends with the same weights, bit by
     bit on the CPU.
+
+    Args:
+        skipped (dict[str, str]): video id -> reason of the broken videos so far; is updated.
     """
 
-    def __init__(self, cfg, stage, network, loader, val_set):
+    def __init__(self, cfg, stage, network, loader, val_set, skipped):
         self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
-        self.val_set = val_set
+        self.val_set, self.skipped = val_set, skipped
         self.num_epochs = math.ceil(stage.num_iterations / len(loader))
         if stage.freeze_backbone:
             network.freeze_backbone()
@@ -81,7 +105,9 @@ class Fitting:
     def run(self):
         """Runs the epochs that are still to do."""
         first = self._resume()
-        if first == self.num_epochs:
+        if self.stage.name == "train" and not self.cfg.TRAIN.AUTO_RESUME:
+            checkpoint.set_aside(self.cfg.OUTPUT_DIR)
+        if first >= self.num_epochs:
             logger.info(f"{self.stage.name}: {first} epochs, finished before; nothing to do")
         for epoch in range(first, self.num_epochs):
             self._run_epoch(epoch)
@@ -91,10 +117,12 @@ class Fitting:
             if is_save or is_eval:
                 self._update_precise_batch_norm()
             is_best = is_eval and self._evaluate(epoch)
+            if is_best:
+                # First: the epoch's own checkpoint already says that this one is there.
+                path = checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name)
+                self._save(epoch, path)
             if is_save:
                 self._save(epoch, self._path(epoch))
-            if is_best:
-                self._save(epoch, checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR))
 
     # --- Going on ----------------------------------------------------------------------
 
@@ -115,7 +143,12 @@ class Fitting:
                     f"there is nothing to tune: {cfg.OUTPUT_DIR} has no trained checkpoint, "
                     "TRAIN.ENABLE is False and TRAIN.CHECKPOINT_FILE_PATH is empty"
                 )
-            self._start_from(trained or cfg.TRAIN.CHECKPOINT_FILE_PATH, only_weights=True)
+            if trained:
+                state = read_checkpoint(trained)
+                checkpoint.check_same_config(trained, state, cfg, "train")
+                self._load_network(trained, state)
+            else:
+                self._start_from(cfg.TRAIN.CHECKPOINT_FILE_PATH, only_weights=True)
         return 0
 
     def _start_from(self, path, only_weights=False):
@@ -124,27 +157,48 @@ class Fitting:
             return 0
         cfg = self.cfg
         state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
+        own = self.network.state_dict()
+        weights = state["model_state"]
+        if MASK in own:
+            # The mask is counted from this run's labels, not taken from another's.
+            weights[MASK] = own[MASK]
         load_weights(
             self.network,
             path,
-            state["model_state"],
+            weights,
             clear_patterns=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
             inflate=cfg.TRAIN.CHECKPOINT_INFLATE,
         )
-        same_network = state["model_state"].keys() == self.network.state_dict().keys()
+        same_network = {n: v.shape for n, v in weights.items()} == {
+            n: v.shape for n, v in own.items()
+        }
         if only_weights or cfg.TRAIN.CHECKPOINT_EPOCH_RESET or not same_network:
             return 0
-        return self._load_all(path, state)
+        first = self._load_all(path, state)
+        if first >= self.num_epochs:
+            raise SlowFastExtError(
+                f"{path} has {first} epochs behind it and SOLVER.MAX_EPOCH is {self.num_epochs}: "
+                "take its weights alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
+            )
+        return first
 
-    def _load_all(self, path, state):
-        logger.info(f"{self.stage.name}: going on from {path}")
+    def _load_network(self, path, state):
         try:
             self.network.load_state_dict(state["model_state"])
-            self.optimizer.load_state_dict(state["optimizer_state"])
+        except RuntimeError as error:
+            raise SlowFastExtError(f"{path}: these are weights of another network") from error
+
+    def _load_all(self, path, state):
+        """The network, the optimizer and the counters; returns the next epoch."""
+        logger.info(f"{self.stage.name}: going on from {path}")
+        self._load_network(path, state)
+        try:
+            load_optimizer(self.optimizer, state["optimizer_state"])
             self.scaler.load_state_dict(state.get("scaler_state", {}) or self.scaler.state_dict())
-            self.best = state.get("best_mAP", -1.0)
-            return state["epoch"] + 1
-        except (KeyError, ValueError, RuntimeError) as error:
+            self.best = float(state.get("best_mAP", -1.0))
+            self.skipped.update(state.get("skipped", {}))
+            return int(state["epoch"]) + 1
+        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
             raise SlowFastExtError(
                 f"{path}: is not a state that this run can go on from ({error}); take its weights "
                 "alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
@@ -154,6 +208,8 @@ class Fitting:
         return checkpoint.checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name, epoch + 1)
 
     def _save(self, epoch, path):
+        for broken in distributed.gather(self.loader.broken_videos()):
+            self.skipped.update(broken)
         if not distributed.is_main_process():
             return
         state = {
@@ -162,6 +218,7 @@ class Fitting:
             "optimizer_state": self.optimizer.state_dict(),
             "scaler_state": self.scaler.state_dict(),
             "best_mAP": self.best,
+            "skipped": self.skipped,
             "cfg": self.cfg.dump(),
         }
         checkpoint.save_checkpoint(path, state)
@@ -221,14 +278,13 @@ class Fitting:
         device = distributed.device(self.cfg)
         inputs = (
             loaders.network_input(self.cfg, loaders.collate(items)[0], device)
-            for items in self.loader
-            if items
+            for items in self.loader.endless()
         )
         update_bn_stats(self.model, inputs, batches)
 
     def _evaluate(self, epoch):
         """Logs the mAP of one centre view a video; returns whether it is the best so far."""
-        metrics = evaluate(self.cfg, self.network, self.val_set).metrics
+        metrics = evaluate(self.cfg, self.network, self.val_set, "val").metrics
         logger.info(f"{self.stage.name} epoch {epoch + 1}: val mAP {metrics.mean:.4f}")
         is_best = metrics.mean > self.best
         self.best = max(self.best, metrics.mean)

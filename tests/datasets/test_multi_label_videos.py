@@ -184,7 +184,9 @@ def test_a_video_that_cannot_be_decoded(folder, skip):
         "TRAIN:\n  BATCH_SIZE: 1\nSOLVER:\n  MAX_EPOCH: 1\nDATA_LOADER:\n  NUM_WORKERS: 1\n"
     )
     words = ["--cfg", str(folder / "x.yaml")]
-    words += options(folder, OUTPUT_DIR=out, DATA__SKIP_BROKEN_VIDEOS=skip)
+    words += options(
+        folder, OUTPUT_DIR=out, DATA__SKIP_BROKEN_VIDEOS=skip, BN__USE_PRECISE_STATS=True
+    )
     if not skip:
         with pytest.raises(SlowFastExtError, match=r"a\.mp4"):
             main(words)
@@ -192,4 +194,5 @@ def test_a_video_that_cannot_be_decoded(folder, skip):
     main(words)
     counts = json.loads((out / "results.json").read_text())["counts"]
     assert counts["videos"] == 2
+    assert list(counts["skipped_in_training"]) == ["a.mp4"]
     assert list(counts["skipped"]) == ["a.mp4"]

@@ -75,6 +75,19 @@ def test_nothing_in_a_file_is_executed(tmp_path, checkpoint_type):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("state", [{"model_state": [1]}, {"model_state": {"w": 1}}, {}, 3])
+def test_a_file_without_tensors_is_named(tmp_path, state):
+    torch.save(state, tmp_path / "x.pyth")
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth: not a PySlowFast checkpoint"):
+        read_checkpoint(str(tmp_path / "x.pyth"))
+
+
+@pytest.mark.parametrize("text", ["- a", None, "", "a: ["])
+def test_a_checkpoint_without_settings_is_named(cfg, text):
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth: does not say with which settings"):
+        checkpoint.check_same_config("x.pyth", {"cfg": text}, cfg, "train")
+
+
 def test_other_settings_are_named(cfg):
     state = {"cfg": cfg.dump()}
     cfg.SOLVER.BASE_LR = 0.25

@@ -149,7 +149,72 @@ def test_starts_from_a_trained_upstream_baseline(arguments, tmp_path):
             assert torch.equal(trained[f"backbone.{name}"], value), name
 
 
-def test_precise_batch_norm_and_best_checkpoint(arguments, tmp_path):
+def test_tuning_alone_refuses_what_another_config_trained(arguments, tmp_path):
+    main(arguments(tmp_path, TUNE__ENABLE=False, TEST__ENABLE=False, SOLVER__MAX_EPOCH=1))
+    with pytest.raises(SlowFastExtError, match=r"trained with SOLVER.BASE_LR"):
+        main(arguments(tmp_path, TRAIN__ENABLE=False, SOLVER__MAX_EPOCH=1, SOLVER__BASE_LR=0.5))
+
+
+def test_starting_anew_sets_the_old_checkpoints_aside(arguments, tmp_path):
+    options = {"TUNE__ENABLE": False, "TEST__VIEWS": "[[4, 1, 1]]"}
+    main(arguments(tmp_path, SOLVER__MAX_EPOCH=2, **options))
+    main(arguments(tmp_path, SOLVER__MAX_EPOCH=1, TRAIN__AUTO_RESUME=False, **options))
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["protocol"]["checkpoint"].endswith("/checkpoint_epoch_00001.pyth")
+    assert (tmp_path / "checkpoints" / "earlier_checkpoint_epoch_00002.pyth").exists()
+
+
+def start_again(arguments, tmp_path, finished_run, **changes):
+    """A run of one tiny stage from the finished run's weights; its state after one epoch more."""
+    path = finished_run / "checkpoints" / "checkpoint_epoch_00001.pyth"
+    options = {"TUNE__ENABLE": False, "TEST__ENABLE": False, "SOLVER__MAX_EPOCH": 2}
+    main(arguments(tmp_path, TRAIN__CHECKPOINT_FILE_PATH=path, **options, **changes))
+    saved = tmp_path / "checkpoints" / "checkpoint_epoch_00002.pyth"
+    return torch.load(saved, weights_only=True)
+
+
+def test_a_start_checkpoint_brings_neither_its_mask_nor_its_hyperparameters(
+    finished_run, arguments, tmp_path, data_dir
+):
+    state = start_again(
+        arguments,
+        tmp_path,
+        finished_run,
+        ACTIVITY__LR_MULT=7.0,
+        ACTIVITY__COOCCURRENCE_FILE=Path(data_dir) / "test.csv",
+    )
+    multipliers = {group["lr_multiplier"] for group in state["optimizer_state"]["param_groups"]}
+    assert multipliers == {1.0, 7.0}
+    mask = state["model_state"]["head.correlation.mask"]
+    assert not torch.equal(mask, weights(finished_run)["head.correlation.mask"])
+
+
+def test_a_start_checkpoint_of_another_optimizer_is_one_sentence(finished_run, arguments, tmp_path):
+    with pytest.raises(SlowFastExtError, match=r"another SOLVER.OPTIMIZING_METHOD"):
+        start_again(arguments, tmp_path, finished_run, SOLVER__OPTIMIZING_METHOD="sgd")
+
+
+def test_types_of_checkpoints_hold_for_the_named_files_alone(arguments, tmp_path):
+    """Weights in Caffe2's form at the start do not make our own checkpoints such."""
+    main(
+        arguments(
+            tmp_path,
+            SOLVER__MAX_EPOCH=1,
+            TEST__CHECKPOINT_TYPE="caffe2",
+            TRAIN__CHECKPOINT_TYPE="caffe2",
+        )
+    )
+    assert (tmp_path / "results.json").exists()
+
+
+def test_a_missing_checkpoint_is_named_before_anything_is_written(arguments, tmp_path):
+    for key in ("TRAIN__CHECKPOINT_FILE_PATH", "TEST__CHECKPOINT_FILE_PATH"):
+        with pytest.raises(SlowFastExtError, match=r"nowhere\.pyth: there is no such"):
+            main(arguments(tmp_path / "out", **{key: "nowhere.pyth"}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_precise_batch_norm_and_best_checkpoint(finished_run, arguments, tmp_path):
     main(
         arguments(
             tmp_path,
@@ -162,6 +227,9 @@ def test_precise_batch_norm_and_best_checkpoint(arguments, tmp_path):
     )
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["checkpoint_best.pyth", "checkpoint_epoch_00003.pyth"]
+    plain, precise = weights(finished_run), weights(tmp_path)
+    name = "backbone.s1.pathway0_stem.bn.running_mean"
+    assert not torch.equal(plain[name], precise[name])
 
 
 def test_killed_and_started_again_gives_the_same_weights(arguments, tmp_path, run_net, start_net):
@@ -188,6 +256,8 @@ def test_two_processes_equal_one(arguments, tmp_path, run_net):
         "SOLVER__OPTIMIZING_METHOD": "sgd",
         "SOLVER__BASE_LR": 0.01,
         "SOLVER__MAX_EPOCH": 2,
+        "SYNTHETIC__NUM_TRAIN": 5,
+        "DATA__PATH_TO_DATA_DIR": tmp_path / "five",
     }
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29611"]
     for name, start in (("one", []), ("two", launcher)):
@@ -218,7 +288,8 @@ def test_two_processes_equal_one(arguments, tmp_path, run_net):
 def test_ctrl_c_is_one_sentence(arguments, tmp_path, start_net):
     words = arguments(tmp_path, SOLVER__MAX_EPOCH=500, DATA_LOADER__NUM_WORKERS=1)
     process = start_net(words)
-    while not (tmp_path / "checkpoints" / "checkpoint_epoch_00001.pyth").exists():
+    first = tmp_path / "checkpoints" / "checkpoint_epoch_00001.pyth"
+    while not first.exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
