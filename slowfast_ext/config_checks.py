@@ -64,7 +64,7 @@ _AT_LEAST_ONE = (
 
 
 # Numbers of which none may be negative.
-_AT_LEAST_ZERO = ("DATA_LOADER.NUM_WORKERS", "RNG_SEED", "SOLVER.BASE_LR", "TUNE.BASE_LR")
+_AT_LEAST_ZERO = ("DATA_LOADER.NUM_WORKERS", "RNG_SEED", "SOLVER.BASE_LR")
 
 
 def all_keys(cfg, prefix=""):
@@ -81,7 +81,9 @@ def check_values(cfg, defaults):
         value, default = upstream.get_key(cfg, key), upstream.get_key(defaults, key)
         if value is None and default is not None:
             _refuse(cfg, key, f"must not be empty; its default is {default!r}")
-        if isinstance(value, float) and not math.isfinite(value):
+        # Some of main's own defaults are infinite.
+        is_default = value == default
+        if isinstance(value, float) and not is_default and not math.isfinite(value):
             _refuse(cfg, key, "must be a finite number")
 
 
@@ -98,6 +100,8 @@ def check_config(cfg):
     for key in _AT_LEAST_ZERO:
         if upstream.get_key(cfg, key) < 0:
             _refuse(cfg, key, "must not be negative")
+    if not cfg.TUNE.BASE_LR > 0:
+        _refuse(cfg, "TUNE.BASE_LR", "must be above 0")
     for key, choices in _CHOICES.items():
         if upstream.get_key(cfg, key) not in choices:
             _refuse(cfg, key, f"must be one of {', '.join(choices)}")
@@ -212,7 +216,7 @@ def _check_schedule(cfg):
     except Exception as error:  # Upstream's schedules check nothing themselves.
         raise SlowFastExtError(
             f"SOLVER.LR_POLICY is {cfg.SOLVER.LR_POLICY!r}: upstream's schedule cannot be "
-            f"computed from it, SOLVER.STEPS, LRS and MAX_EPOCH ({error!r})"
+            f"computed from it and the rest of SOLVER: {_reason(error)}"
         ) from error
 
 
@@ -227,8 +231,12 @@ def _check_buildable(cfg):
     except SlowFastExtError:
         raise
     except Exception as error:  # Upstream's constructors assert, or fail anyhow.
-        source = traceback.extract_tb(error.__traceback__)[-1]
         raise SlowFastExtError(
             "the network cannot be built from the keys of MODEL, RESNET, SLOWFAST, NONLOCAL, "
-            f"DATA.NUM_FRAMES and DATA.TRAIN_CROP_SIZE: {str(error) or source.line}"
+            f"DATA.NUM_FRAMES and DATA.TRAIN_CROP_SIZE: {_reason(error)}"
         ) from error
+
+
+def _reason(error):
+    """What an error says or, where upstream's assertion says nothing, the line that it stands in."""
+    return str(error) or traceback.extract_tb(error.__traceback__)[-1].line

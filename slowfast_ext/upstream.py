@@ -58,6 +58,8 @@ try:
     with _roi_align_stand_in(), warnings.catch_warnings():
         # fvcore and pytorchvideo script functions on import, which today's torch deprecates.
         warnings.filterwarnings("ignore", ".*torch.jit.script.*")
+        # main imports torchvision's old video transforms.
+        warnings.filterwarnings("ignore", ".*_video' module is deprecated.*")
         import slowfast.models.video_model_builder as _video_models
         import slowfast.utils.logging as _logging
         from slowfast.config import defaults as _defaults

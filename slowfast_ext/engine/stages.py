@@ -44,6 +44,7 @@ def tuning_stage(cfg, epoch_length):
     tuning = cfg.clone()
     tuning.SOLVER.BASE_LR = cfg.TUNE.BASE_LR
     tuning.SOLVER.LR_POLICY = "cosine"
+    tuning.SOLVER.COSINE_END_LR = 0.0
     tuning.SOLVER.WARMUP_EPOCHS = 0.0
     tuning.SOLVER.MAX_EPOCH = cfg.TUNE.MAX_ITER / epoch_length
     return Stage("tune", tuning, cfg.TUNE.MAX_ITER, cfg.SOLVER.MAX_EPOCH, freeze_backbone=True)

@@ -136,7 +136,9 @@ def test_starts_from_a_trained_upstream_baseline(arguments, tmp_path):
         arguments(
             tmp_path,
             TRAIN__CHECKPOINT_FILE_PATH=path,
-            SOLVER__BASE_LR=0.0,
+            SOLVER__LR_POLICY="steps_with_relative_lrs",
+            SOLVER__STEPS="[0]",
+            SOLVER__LRS="[0]",
             SOLVER__WARMUP_START_LR=0.0,
             MODEL__FROZEN_BN=True,
             TUNE__ENABLE=False,
