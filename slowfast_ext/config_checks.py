@@ -238,5 +238,5 @@ def _check_buildable(cfg):
 
 
 def _reason(error):
-    """What an error says or, where upstream's assertion says nothing, the line that it stands in."""
+    """What an error says or, where a bare assertion says nothing, its line."""
     return str(error) or traceback.extract_tb(error.__traceback__)[-1].line
