@@ -36,6 +36,8 @@ def add_slowfast_ext_config(cfg):
     cfg.ACTIVITY.CORRELATION = True
     # The mask's source, in the form of a training list; empty: the training list itself.
     cfg.ACTIVITY.COOCCURRENCE_FILE = ""
+    # Train the head alone, on a backbone as TRAIN.CHECKPOINT_FILE_PATH gives it.
+    cfg.ACTIVITY.FREEZE_BACKBONE = False
     # The head's learning rate over the backbone's.
     cfg.ACTIVITY.LR_MULT = 1.0
     # The row of the paper's tables that a config reproduces; goes into results.json.
@@ -81,6 +83,8 @@ def add_slowfast_ext_config(cfg):
     cfg.SYNTHETIC.CORRELATED = True
     # Things move that are no activity.
     cfg.SYNTHETIC.DISTRACTORS = True
+    # One actor a video, labelled with its motion and its ball: to train a backbone first.
+    cfg.SYNTHETIC.PARTS = False
     return cfg
 
 

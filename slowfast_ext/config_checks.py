@@ -140,6 +140,9 @@ def _check_network(cfg):
     wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
     if wanted != cfg.MODEL.HEAD_ACT:
         _refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")
+    if cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.ENABLE and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
+        _refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
     if cfg.ACTIVITY.LR_MULT <= 0:
         _refuse(cfg, "ACTIVITY.LR_MULT", "must be above 0")
     if cfg.SLOWFAST.BETA_INV < 1:

@@ -22,27 +22,30 @@ def quickstart():
     print(f"{(time.monotonic() - started) / 60:.1f} minutes")
 
 
-def run_heads(output_dir, options=()):
+def run_heads(output_dir, data_dir="build/synthetic", options=()):
     """
-    Trains upstream's head and the paper's on the same backbone, schedule and seed, tunes
-    the paper's, and tests with 30 views of mixed rates.
+    Trains a backbone; on it, frozen, upstream's head and the paper's with the same schedule
+    and seed; tunes the paper's, and tests with 30 views of mixed rates.
 
     Args:
-        output_dir (str): each head gets a folder in it.
+        output_dir (str): the backbone and each head get a folder in it.
+        data_dir (str): of the synthetic videos; the backbone's lie beside it.
         options (sequence[str]): KEY VALUE pairs for all runs.
 
     Returns:
         dict[str, dict]: what results.json holds, by head.
     """
-    pool, activity = (
-        load_config(
-            str(CONFIGS / f"{name}_SLOWFAST.yaml"),
-            [*options, "OUTPUT_DIR", f"{output_dir}/{name.lower()}_head"],
-        )
-        for name in ("POOL", "ACTIVITY")
+    pretraining = _config(
+        "PRETRAIN_SLOWFAST", f"{output_dir}/pretraining", f"{data_dir}_parts", options
     )
+    backbone = checkpoint.checkpoint_path(
+        pretraining.OUTPUT_DIR, "train", pretraining.SOLVER.MAX_EPOCH
+    )
+    on_backbone = [*options, "TRAIN.CHECKPOINT_FILE_PATH", backbone]
+    pool = _config("POOL_FROZEN", f"{output_dir}/pool_head", data_dir, on_backbone)
+    activity = _config("ACTIVITY_FROZEN", f"{output_dir}/activity_head", data_dir, on_backbone)
     untuned = config_before_tuning(activity)
-    for cfg in (pool, activity, untuned):
+    for cfg in (pretraining, pool, activity, untuned):
         launch(cfg, INIT_METHOD, run)
     tested = {
         "upstream's head": pool,
@@ -50,6 +53,11 @@ def run_heads(output_dir, options=()):
         "the paper's, tuned": activity,
     }
     return {name: read_results(cfg) for name, cfg in tested.items()}
+
+
+def _config(name, output_dir, data_dir, options):
+    folders = ["OUTPUT_DIR", output_dir, "DATA.PATH_TO_DATA_DIR", data_dir]
+    return load_config(str(CONFIGS / f"{name}.yaml"), [*options, *folders])
 
 
 def read_results(cfg):

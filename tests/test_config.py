@@ -33,6 +33,7 @@ OURS = [
         (["NUM_GPUS", "4096"], f"NUM_GPUS is 4096: it must lie in 0..{torch.cuda.device_count()}"),
         (["ACTIVITY.FORM", "printed"], "ACTIVITY.FORM is 'printed': it must be one of default"),
         (["ACTIVITY.HEAD", "Head"], "ACTIVITY.HEAD is 'Head': it must be one of ActivityHead"),
+        (["ACTIVITY.FREEZE_BACKBONE", "True"], "FREEZE_BACKBONE is True: it needs a trained"),
         (["MODEL.MODEL_NAME", "SlowFast"], "MODEL.MODEL_NAME is 'SlowFast'"),
         (["MULTIGRID.LONG_CYCLE", "True"], "MULTIGRID.LONG_CYCLE is True: it is not done"),
         (["BN.NORM_TYPE", "sync_batchnorm"], "BN.NORM_TYPE is 'sync_batchnorm'"),

@@ -25,5 +25,6 @@ class Synthetic(MultiLabelVideos):
             several_speeds=options.SEVERAL_SPEEDS,
             correlated=options.CORRELATED,
             distractors=options.DISTRACTORS,
+            parts=options.PARTS,
         )
         ensure(cfg.DATA.PATH_TO_DATA_DIR, settings)

@@ -9,30 +9,33 @@ import numpy as np
 # Frames of one repetition. At rate 8 a clip of 8 frames spans 57 frames, at rate 2 it spans
 # 15: the slow activities need the first, the fast ones (aliased at rate 8) the second.
 PERIODS = {"slow": 56, "normal": 24, "fast": 7}
-# (name, speed, motion): every motion occurs once, so that the activities differ even where
-# all have one speed.
-ACTIVITIES = (
-    ("walks to and fro", "slow", "sideways"),
-    ("climbs and descends", "slow", "vertical"),
-    ("grows and shrinks", "slow", "size"),
-    ("circles to the right", "slow", "right_circle"),
-    ("swings", "normal", "falling_diagonal"),
-    ("hops", "normal", "hop"),
-    ("stretches", "normal", "stretch"),
-    ("circles to the left", "normal", "left_circle"),
-    ("trembles", "fast", "rising_diagonal"),
-    ("blinks", "fast", "blink"),
-    ("spins a tool", "fast", "spin"),
-    ("runs in eights", "fast", "eight"),
+# name: (speed, path).
+MOTIONS = {
+    "walks": ("slow", "sideways"),
+    "grows": ("slow", "size"),
+    "hops": ("normal", "hop"),
+    "circles": ("normal", "circle"),
+    "trembles": ("fast", "diagonal"),
+    "blinks": ("fast", "blink"),
+}
+# The balls that actors carry, by their hue (0..179, as OpenCV counts).
+BALLS = {"red": 0, "green": 45, "blue": 90, "violet": 135}
+# An activity is a motion with a ball, as most activities of daily life are a verb with an
+# object. Each motion makes an activity with two balls and none with the other two, so that
+# what moves how must be seen at one place: that both occur in a video says little.
+ACTIVITIES = tuple(
+    (motion, tuple(BALLS)[(index + offset) % len(BALLS)])
+    for index, motion in enumerate(MOTIONS)
+    for offset in (0, 1)
 )
-CLASS_NAMES = tuple(name for name, _, _ in ACTIVITIES)
+CLASS_NAMES = tuple(f"{motion} with {ball} ball" for motion, ball in ACTIVITIES)
 
 # All lengths are in units of the frame's side; a place is a cell of a 3 x 3 grid.
 REACH = 0.085
 RADIUS = 0.062
-TOOL_RADIUS = 0.042
-TOOL_DISTANCE = 0.075
-TOOL_ANGLE = -math.pi / 4
+BALL_RADIUS = 0.042
+BALL_DISTANCE = 0.075
+BALL_ANGLE = -math.pi / 4
 # The shutter is open for this part of a frame's time: fast motion is blurred.
 SHUTTER = 0.8
 EXPOSURES = 3
@@ -45,10 +48,11 @@ _HALF_PIXEL = 1 << (_FRACTION_BITS - 1)
 @dataclass(frozen=True)
 class Actor:
     """
-    One moving body with a tool at its side.
+    One moving body with a ball at its side.
 
     Args:
-        activity (int | None): what it does; None: a distractor, which drifts or stands.
+        labels (tuple[str]): what it is listed as; empty: a distractor.
+        motion (str | None): one of MOTIONS; None: it drifts or stands.
         center (tuple[float, float]): x and y of its place, in units of the frame's side.
         start, end (int): it is there in the frames start, ..., end - 1.
         period (float): frames of one repetition.
@@ -56,10 +60,11 @@ class Actor:
         drift (tuple[float, float]): movement per frame, in units of the frame's side.
         corners (int): of its body; 0 is a disc.
         turn (float): angle of its body in radians.
-        body_color, tool_color (tuple[int, int, int]): RGB.
+        body_color, ball_color (tuple[int, int, int]): RGB.
     """
 
-    activity: int | None
+    labels: tuple
+    motion: str | None
     center: tuple
     start: int
     end: int
@@ -69,7 +74,7 @@ class Actor:
     corners: int
     turn: float
     body_color: tuple
-    tool_color: tuple
+    ball_color: tuple
 
 
 @dataclass
@@ -80,24 +85,20 @@ class Pose:
     y: float
     width: float = 1.0
     height: float = 1.0
-    tool_angle: float = TOOL_ANGLE
+    ball_angle: float = BALL_ANGLE
     visible: bool = True
 
 
-def _offset(motion, angle):
+def _offset(path, angle):
     """(x, y) from the centre of an actor's place, in units of REACH; y points down."""
     sine, cosine = math.sin(angle), math.cos(angle)
     paths = {
         "sideways": (sine, 0.0),
-        "vertical": (0.0, sine),
-        "falling_diagonal": (0.8 * sine, 0.8 * sine),
-        "rising_diagonal": (0.8 * sine, -0.8 * sine),
-        "right_circle": (cosine, sine),
-        "left_circle": (cosine, -sine),
+        "circle": (cosine, sine),
+        "diagonal": (0.8 * sine, -0.8 * sine),
         "hop": (0.0, 0.7 - 1.7 * abs(math.sin(angle / 2))),
-        "eight": (sine, 0.6 * math.sin(2 * angle)),
     }
-    return paths.get(motion, (0.0, 0.0))
+    return paths.get(path, (0.0, 0.0))
 
 
 def pose_at(actor, time):
@@ -107,32 +108,28 @@ def pose_at(actor, time):
         time (float): in frames from the video's start.
 
     Returns:
-        Pose: of its body and tool.
+        Pose: of its body and ball.
     """
     x = actor.center[0] + actor.drift[0] * time
     y = actor.center[1] + actor.drift[1] * time
-    if actor.activity is None:
+    if actor.motion is None:
         return Pose(x, y)
-    motion = ACTIVITIES[actor.activity][2]
+    path = MOTIONS[actor.motion][1]
     angle = 2 * math.pi * time / actor.period + actor.phase
-    across, down = _offset(motion, angle)
+    across, down = _offset(path, angle)
     pose = Pose(x + REACH * across, y + REACH * down)
-    if motion == "size":
+    if path == "size":
         pose.width = pose.height = 1.1 + 0.5 * math.sin(angle)
-    elif motion == "stretch":
-        pose.width, pose.height = 1.1 + 0.6 * math.sin(angle), 1.1 - 0.6 * math.sin(angle)
-    elif motion == "spin":
-        pose.tool_angle = angle
-    elif motion == "blink":
+    elif path == "blink":
         pose.visible = math.sin(angle) >= 0
     return pose
 
 
-def _tool_center(pose):
-    distance = TOOL_DISTANCE * (pose.width + pose.height) / 2
+def _ball_center(pose):
+    distance = BALL_DISTANCE * (pose.width + pose.height) / 2
     return (
-        pose.x + distance * math.cos(pose.tool_angle),
-        pose.y + distance * math.sin(pose.tool_angle),
+        pose.x + distance * math.cos(pose.ball_angle),
+        pose.y + distance * math.sin(pose.ball_angle),
     )
 
 
@@ -152,9 +149,9 @@ def _draw_actor(image, actor, time):
     scale = image.shape[0] << _FRACTION_BITS
     outline = np.rint(_body_outline(actor, pose) * scale - _HALF_PIXEL).astype(np.int32)
     cv2.fillPoly(image, [outline], actor.body_color, cv2.LINE_AA, _FRACTION_BITS)
-    x, y = (round(value * scale - _HALF_PIXEL) for value in _tool_center(pose))
-    radius = round(TOOL_RADIUS * scale)
-    cv2.circle(image, (x, y), radius, actor.tool_color, -1, cv2.LINE_AA, _FRACTION_BITS)
+    x, y = (round(value * scale - _HALF_PIXEL) for value in _ball_center(pose))
+    radius = round(BALL_RADIUS * scale)
+    cv2.circle(image, (x, y), radius, actor.ball_color, -1, cv2.LINE_AA, _FRACTION_BITS)
 
 
 def exposure_times(frame):
@@ -187,7 +184,7 @@ def bounding_box(actor, frame):
     points = []
     for time in exposure_times(frame):
         pose = pose_at(actor, time)
-        tool = np.array(_tool_center(pose))
-        points.extend([_body_outline(actor, pose), [tool - TOOL_RADIUS, tool + TOOL_RADIUS]])
+        ball = np.array(_ball_center(pose))
+        points.extend([_body_outline(actor, pose), [ball - BALL_RADIUS, ball + BALL_RADIUS]])
     points = np.clip(np.concatenate(points), 0, 1)
     return [round(float(value), 4) for value in (*points.min(axis=0), *points.max(axis=0))]

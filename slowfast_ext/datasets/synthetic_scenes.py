@@ -6,18 +6,25 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from slowfast_ext.datasets.synthetic_motion import ACTIVITIES, PERIODS, Actor
+from slowfast_ext.datasets.synthetic_motion import (
+    ACTIVITIES,
+    BALLS,
+    CLASS_NAMES,
+    MOTIONS,
+    PERIODS,
+    Actor,
+)
 from slowfast_ext.errors import SlowFastExtError
 
 # Where the first of a pair occurs, so does the second in most videos.
-TOGETHER = ((0, 1), (4, 5), (8, 9))
+TOGETHER = ((0, 5), (4, 9), (8, 1))
 TOGETHER_PROBABILITY = 0.85
 # At most one of a pair occurs.
-APART = ((2, 3), (6, 7), (10, 11))
+APART = ((2, 7), (6, 11), (10, 3))
 # The frequency of each activity before videos without any or with too many are redrawn.
 FREQUENCY = 0.18
 MAX_ACTIVITIES = 4
-MAX_DISTRACTORS = 2
+MAX_DISTRACTORS = 3
 # The probability that an activity lasts from the first frame, and that it lasts to the last.
 WHOLE_PROBABILITY = 0.6
 GRID = 3
@@ -39,9 +46,11 @@ class SyntheticSettings:
             activities have the normal speed.
         correlated (bool): some activities occur together, others exclude each other; False:
             each occurs independently of the others, as often.
-        distractors (bool): there are bodies that do nothing but drift or stand.
-        num_tools (int): colours of the actors' tools. Activity i has the colour i modulo
-            this: 12 tells the activities apart by their looks alone, 1 only by motion.
+        distractors (bool): there are actors that do what is no activity: a known motion
+            with another ball, or to drift or stand.
+        parts (bool): a video has one actor, any motion with any ball, and its labels are
+            the motion and the ball. Stands in for the data on which a backbone is trained
+            before it meets the activities.
 
     Raises:
         SlowFastExtError: a number is too small or the size is odd.
@@ -56,15 +65,20 @@ class SyntheticSettings:
     several_speeds: bool = True
     correlated: bool = True
     distractors: bool = True
-    num_tools: int = 4
+    parts: bool = False
 
     def __post_init__(self):
         smallest = {"num_train": 1, "num_test": 1, "size": 32, "num_frames": 4, "seed": 0}
-        for name, least in {**smallest, "num_tools": 1}.items():
+        for name, least in smallest.items():
             if getattr(self, name) < least:
                 raise SlowFastExtError(f"synthetic videos: {name} must be at least {least}")
         if self.size % 2:
             raise SlowFastExtError(f"synthetic videos: size must be even, not {self.size}")
+
+    @property
+    def class_names(self):
+        """The labels, in the order of their ids."""
+        return (*MOTIONS, *BALLS) if self.parts else CLASS_NAMES
 
 
 def _draw_pairs(random):
@@ -106,10 +120,6 @@ def _hue_color(hue, saturation, value):
     return tuple(cv2.cvtColor(color, cv2.COLOR_HSV2RGB)[0, 0].tolist())
 
 
-def _tool_color(tool, num_tools):
-    return _hue_color(180 * tool // num_tools, 255, 255)
-
-
 def _draw_span(random, num_frames):
     """(start, end): all of the video, or without up to a quarter of it at either side."""
     start = end = 0
@@ -120,18 +130,17 @@ def _draw_span(random, num_frames):
     return start, num_frames - end
 
 
-def _draw_actor(random, settings, activity, cell):
-    """An actor that does `activity` (None: nothing) in cell 0..8 of the grid."""
+def _draw_actor(random, settings, labels, motion, ball, cell):
+    """An actor in cell 0..8 of the grid; see Actor."""
     start, end, period, drift = 0, settings.num_frames, PERIODS["normal"], (0.0, 0.0)
-    tool = int(random.integers(settings.num_tools))
-    if activity is not None:
+    if motion is not None:
         start, end = _draw_span(random, settings.num_frames)
-        period = PERIODS[ACTIVITIES[activity][1] if settings.several_speeds else "normal"]
-        tool = activity % settings.num_tools
+        period = PERIODS[MOTIONS[motion][0] if settings.several_speeds else "normal"]
     elif random.random() < 0.5:
         drift = tuple(random.uniform(-0.0015, 0.0015, 2).tolist())
     return Actor(
-        activity=activity,
+        labels=labels,
+        motion=motion,
         center=((cell % GRID + 0.5) / GRID, (cell // GRID + 0.5) / GRID),
         start=start,
         end=end,
@@ -141,8 +150,27 @@ def _draw_actor(random, settings, activity, cell):
         corners=int(random.choice([0, 3, 4, 5])),
         turn=random.uniform(0, 2 * math.pi),
         body_color=_hue_color(random.integers(180), 50, random.integers(150, 240)),
-        tool_color=_tool_color(tool, settings.num_tools),
+        ball_color=_hue_color(BALLS[ball], 255, 255),
     )
+
+
+def _draw_distractor(random):
+    """(labels, motion, ball) of an actor that does what is no activity."""
+    motion, ball = random.choice(list(MOTIONS)), random.choice(list(BALLS))
+    known_motion = random.random() < 0.6 and (motion, ball) not in ACTIVITIES
+    return (), str(motion) if known_motion else None, str(ball)
+
+
+def _draw_cast(random, settings):
+    """[(labels, motion, ball)] of all actors of a video, distractors first."""
+    if settings.parts:
+        parts = str(random.choice(list(MOTIONS))), str(random.choice(list(BALLS)))
+        return [(parts, *parts)]
+    cast = [((CLASS_NAMES[i],), *ACTIVITIES[i]) for i in draw_labels(random, settings)]
+    if settings.distractors:
+        number = int(random.integers(MAX_DISTRACTORS + 1))
+        cast = [_draw_distractor(random) for _ in range(number)] + cast
+    return cast
 
 
 def draw_actors(random, settings):
@@ -154,11 +182,9 @@ def draw_actors(random, settings):
     Returns:
         list[Actor]: all that is in one video, distractors first.
     """
-    activities = draw_labels(random, settings)
-    if settings.distractors:
-        activities = [None] * int(random.integers(MAX_DISTRACTORS + 1)) + activities
+    cast = _draw_cast(random, settings)
     cells = random.permutation(GRID * GRID).tolist()
     if not settings.several_places:
         cells = [GRID * GRID // 2] * len(cells)
-    places = zip(activities, cells, strict=False)
-    return [_draw_actor(random, settings, activity, cell) for activity, cell in places]
+    places = zip(cast, cells, strict=False)
+    return [_draw_actor(random, settings, *role, cell) for role, cell in places]

@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 
-from slowfast_ext.datasets.synthetic_motion import CLASS_NAMES, bounding_box, draw_frame
+from slowfast_ext.datasets.synthetic_motion import bounding_box, draw_frame
 from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, draw_actors
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically, pathmgr
@@ -22,7 +22,7 @@ from slowfast_ext.paths import open_atomically, pathmgr
 __all__ = ["SyntheticSettings", "ensure", "generate", "write_video"]
 
 # Rises with every change of what the same settings give.
-FORMAT = 1
+FORMAT = 2
 FPS = 30
 # Standard deviation of a frame's own grain, in grey levels.
 NOISE = 3.0
@@ -66,8 +66,7 @@ def _truth(actor):
     """What an actor does as a dict; from its first frame to its last, in seconds."""
     # Not rounded: the times of these two frames must lie within.
     return {
-        "activity": actor.activity,
-        "name": CLASS_NAMES[actor.activity],
+        "labels": actor.labels,
         "start": actor.start / FPS,
         "end": (actor.end - 1) / FPS,
         "boxes": [bounding_box(actor, frame) for frame in range(actor.start, actor.end)],
@@ -92,10 +91,10 @@ def write_video(directory, settings, split, index):
     name = f"videos/{split}_{index:04d}"
     with open_atomically(os.path.join(directory, f"{name}.mp4"), "wb") as stream:
         stream.write(_encode(_images(random, actors, settings), settings.size))
-    truth = [_truth(actor) for actor in actors if actor.activity is not None]
+    truth = [_truth(actor) for actor in actors if actor.labels]
     with open_atomically(os.path.join(directory, f"{name}.json")) as stream:
         json.dump(truth, stream)
-    return [(f"{name}.mp4", item["name"], item["start"], item["end"]) for item in truth]
+    return [(f"{name}.mp4", ";".join(item["labels"]), item["start"], item["end"]) for item in truth]
 
 
 def _write_split(directory, settings, split, map_function):
@@ -132,7 +131,7 @@ def generate(directory, settings):
     """
     directory = str(directory)
     with open_atomically(os.path.join(directory, "classes.txt")) as stream:
-        stream.write("\n".join(CLASS_NAMES) + "\n")
+        stream.write("\n".join(settings.class_names) + "\n")
     # Spawned: a fork would copy the threads' locks of torch and OpenCV.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(_num_usable_cores(), spawn, _leave_interrupt_to_parent) as pool:

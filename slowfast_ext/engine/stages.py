@@ -31,8 +31,9 @@ class Stage:
 
 
 def training_stage(cfg, epoch_length):
-    """SOLVER.MAX_EPOCH epochs of the whole network at DATA.SAMPLING_RATE."""
-    return Stage("train", cfg, cfg.SOLVER.MAX_EPOCH * epoch_length, 0, freeze_backbone=False)
+    """SOLVER.MAX_EPOCH epochs of the network, or of its head alone, at DATA.SAMPLING_RATE."""
+    num_iterations = cfg.SOLVER.MAX_EPOCH * epoch_length
+    return Stage("train", cfg, num_iterations, 0, cfg.ACTIVITY.FREEZE_BACKBONE)
 
 
 def tuning_stage(cfg, epoch_length):

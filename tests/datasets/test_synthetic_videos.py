@@ -8,7 +8,15 @@ import pytest
 
 from slowfast_ext.datasets import synthetic_scenes, synthetic_videos
 from slowfast_ext.datasets.lists import read_class_names, read_list
-from slowfast_ext.datasets.synthetic_motion import ACTIVITIES, PERIODS, bounding_box, draw_frame
+from slowfast_ext.datasets.synthetic_motion import (
+    ACTIVITIES,
+    BALLS,
+    CLASS_NAMES,
+    MOTIONS,
+    PERIODS,
+    bounding_box,
+    draw_frame,
+)
 from slowfast_ext.datasets.synthetic_scenes import (
     APART,
     MAX_ACTIVITIES,
@@ -83,7 +91,7 @@ def test_videos_are_h264_long_enough_for_a_clip_at_rate_8(data_set):
 
 def test_the_lists_agree_with_the_truth(data_set):
     names = read_class_names(str(data_set / "classes.txt"))
-    assert names == [name for name, _, _ in ACTIVITIES]
+    assert names == list(CLASS_NAMES)
     for split, count in (("train", 4), ("test", 2)):
         videos = read_list(str(data_set / f"{split}.csv"), names, str(data_set))
         assert [video.path for video in videos] == [
@@ -93,8 +101,9 @@ def test_the_lists_agree_with_the_truth(data_set):
             with open(video.path.replace(".mp4", ".json")) as stream:
                 truth = json.load(stream)
             listed = [(part.labels, part.start, part.end) for part in video.segments]
-            assert listed == [((t["activity"],), t["start"], t["end"]) for t in truth]
-            assert [names[item["activity"]] for item in truth] == [t["name"] for t in truth]
+            assert [([names[i] for i in labels], *span) for labels, *span in listed] == [
+                (t["labels"], t["start"], t["end"]) for t in truth
+            ]
             with av.open(video.path) as container:
                 times = [frame.time for frame in container.decode(video=0)]
             for item, segment in zip(truth, video.segments, strict=True):
@@ -175,9 +184,7 @@ def test_settings_that_are_no_settings_are_refused(tmp_path):
         ensure(tmp_path, SETTINGS)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"size": 95}, {"num_frames": 3}, {"num_tools": 0}, {"num_train": 0}, {"seed": -1}]
-)
+@pytest.mark.parametrize("wrong", [{"size": 95}, {"num_frames": 3}, {"num_train": 0}, {"seed": -1}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(SlowFastExtError, match=next(iter(wrong))):
         SyntheticSettings(**wrong)
@@ -188,8 +195,8 @@ def test_impossible_settings_are_refused(wrong):
 
 def test_every_video_has_one_to_four_activities_each_at_least_half_of_the_time():
     for actors in draw_many():
-        acting = [actor for actor in actors if actor.activity is not None]
-        assert 1 <= len({actor.activity for actor in acting}) == len(acting) <= MAX_ACTIVITIES
+        acting = [actor for actor in actors if actor.labels]
+        assert 1 <= len({actor.labels for actor in acting}) == len(acting) <= MAX_ACTIVITIES
         for actor in acting:
             assert 0 <= actor.start < actor.end <= 72
             assert actor.end - actor.start >= 36
@@ -232,8 +239,8 @@ def test_activities_have_their_speed_unless_switched_off():
     for several, wanted in ((True, set(PERIODS.values())), (False, {PERIODS["normal"]})):
         found = set()
         for actor in sum(draw_many(several_speeds=several), []):
-            if actor.activity is not None:
-                speed = ACTIVITIES[actor.activity][1] if several else "normal"
+            if actor.motion is not None:
+                speed = MOTIONS[actor.motion][0] if several else "normal"
                 assert actor.period == pytest.approx(PERIODS[speed], rel=0.1)
                 found.add(PERIODS[speed])
         assert found == wanted
@@ -242,33 +249,47 @@ def test_activities_have_their_speed_unless_switched_off():
 def test_a_slow_activity_hardly_moves_in_a_clip_at_rate_2():
     travel = {}
     for actor in sum(draw_many(distractors=False), []):
-        if ACTIVITIES[actor.activity][2] in ("sideways", "rising_diagonal"):
+        if actor.motion in ("walks", "trembles"):
             boxes = np.array([bounding_box(actor, frame) for frame in range(20, 36)])
             speed = np.abs(np.diff(boxes[:, 0] + boxes[:, 2])).mean() / 2
-            travel.setdefault(ACTIVITIES[actor.activity][1], []).append(speed)
+            travel.setdefault(MOTIONS[actor.motion][0], []).append(speed)
     assert np.mean(travel["fast"]) > 3 * np.mean(travel["slow"])
 
 
-def test_distractors_do_nothing_and_can_be_switched_off():
-    counts = [sum(actor.activity is None for actor in actors) for actors in draw_many()]
+def test_distractors_do_what_is_no_activity_and_can_be_switched_off():
+    counts = [sum(not actor.labels for actor in actors) for actors in draw_many()]
     assert set(counts) == set(range(MAX_DISTRACTORS + 1))
     for actors in draw_many(distractors=False):
-        assert all(actor.activity is not None for actor in actors)
+        assert all(actor.labels for actor in actors)
 
 
-def test_looks_alone_do_not_tell_the_activity():
-    colors = {}
+def test_neither_the_motion_nor_the_ball_alone_tells_the_activity():
+    by_motion, by_ball = {}, {}
     for actor in sum(draw_many(), []):
-        colors.setdefault(actor.tool_color, set()).add(actor.activity)
-    assert len(colors) == 4
-    for activities in colors.values():
-        assert len(activities) == 4 and None in activities
+        by_motion.setdefault(actor.motion, set()).add(actor.labels)
+        by_ball.setdefault(actor.ball_color, set()).add(actor.labels)
+    for motion in MOTIONS:
+        # Two activities, and actors that do the motion with another ball.
+        assert len(by_motion[motion]) == 3 and () in by_motion[motion]
+    assert len(by_ball) == len(BALLS)
+    assert all(len(labels) >= 3 and () in labels for labels in by_ball.values())
 
 
-@pytest.mark.parametrize("activity", range(len(ACTIVITIES)))
-def test_a_box_holds_all_that_its_actor_covers(activity):
+def test_parts_are_one_actor_with_its_motion_and_its_ball():
+    seen = set()
+    for actors in draw_many(parts=True, count=400):
+        (actor,) = actors
+        assert actor.labels[0] == actor.motion
+        seen.add(actor.labels)
+    assert seen == {(motion, ball) for motion in MOTIONS for ball in BALLS}
+    assert SyntheticSettings(parts=True).class_names == (*MOTIONS, *BALLS)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_a_box_holds_all_that_its_actor_covers(motion):
     settings = SyntheticSettings(distractors=False, several_places=False)
-    actor = synthetic_scenes._draw_actor(np.random.default_rng(activity), settings, activity, 4)
+    random = np.random.default_rng(list(MOTIONS).index(motion))
+    actor = synthetic_scenes._draw_actor(random, settings, (motion,), motion, "red", 4)
     background, moved = np.zeros((96, 96, 3), np.uint8), []
     for frame in range(actor.start, actor.end):
         image = draw_frame(background, [actor], frame).max(axis=2)

@@ -271,7 +271,8 @@ def test_two_processes_equal_one(arguments, tmp_path, run_net):
     same = [
         read_predictions(str(tmp_path / name / "predictions.csv"))[2] for name in ("one", "two")
     ]
-    np.testing.assert_allclose(same[1], same[0], atol=1e-5, rtol=0)
+    # Thousands of weights that differ by up to 1e-5 each differ by more together.
+    np.testing.assert_allclose(same[1], same[0], atol=1e-4, rtol=0)
     # The same weights tested by one process and by two.
     checkpoint = tmp_path / "one" / "checkpoints" / "checkpoint_tune_epoch_00002.pyth"
     again = arguments(
