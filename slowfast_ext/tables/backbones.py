@@ -41,8 +41,8 @@ BACKBONES = {
         _NONLOCAL_101,
         32,
         "upstream's I3D R101 with five non-local blocks (2 in res3, 3 in res4), 32 frames, "
-        "embedded Gaussian. The SlowFast paper lists 359 G for the network of the non-local "
-        "paper, whose code differs from upstream's",
+        "embedded Gaussian. The SlowFast paper lists 359 G for the non-local paper's own "
+        "network; what makes up the 5 G between them is not known here",
     ),
     "SlowFast-101": (
         _SLOWFAST_101,

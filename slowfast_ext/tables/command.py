@@ -41,7 +41,7 @@ def run(args):
     else:
         tables = chosen_tables(args.only, list(TITLES))
         results, passed_over = find_results(args.results) if args.results else ([], [])
-        for sentence in passed_over + unmatched(results, tables):
+        for sentence in passed_over + unmatched(results):
             print(f"warning: passed over {sentence}", file=sys.stderr)
         rows = compare(results, tables)
         heading = ("Percent; ?: the paper's number is not known here.",)
@@ -77,7 +77,7 @@ def comparison_text(rows):
         (
             row["row"],
             row["form"] or "",
-            _percent(row["paper"], UNKNOWN),
+            _percent(row["paper"], UNKNOWN if row["metric"] else ""),
             _percent(row["ours"], NOT_RUN if row["metric"] else SEE_COST),
             row["date"] or "",
             row["config"] or "",

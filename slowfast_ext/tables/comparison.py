@@ -51,8 +51,8 @@ def _line(row, form, found):
     }
 
 
-def unmatched(results, tables):
-    """Sentences about the results that `compare` has no place for, whatever the tables."""
+def unmatched(results):
+    """Sentences about the results that no table has a place for."""
     metrics = {row.id: row.metric for row in ROWS}
     sentences = []
     for result in results:

@@ -45,7 +45,8 @@ TITLES = {
     "3a": "Charades, groups n of the linear maps (K = 64)",
     "3b": "Charades, number of observations K (n = 32)",
     "3c": "Charades, parts of the head",
-    "3d": "Charades, sampling rates of the test's views, with and without tuning",
+    # n = 32 is the text's; the caption says 16.
+    "3d": "Charades, sampling rates of the test's views (n = 32)",
     "3e": "Charades, the head against a two-stage transformer",
     "4": "parameters and multiply-adds",
     "5": "AVA",

@@ -20,7 +20,7 @@ class Result:
         row: the ACTIVITY.TABLE_ROW of its config.
         form: its ACTIVITY.FORM, "default" or "as_printed".
         metrics: those of METRICS that it has, fractions.
-        config: its config's name, by which the output folder goes.
+        config: its config's name, which is that of its output folder.
         path: the file.
         time: when the file was written, seconds since 1970.
     """
@@ -91,15 +91,23 @@ def read_result(path):
     if not isinstance(content, dict) or not isinstance(content.get("row"), str):
         raise SlowFastExtError(f"{path}: not a result of slowfast_ext, it names no 'row'")
     config = _section(content, "config")
-    output_dir = config.get("OUTPUT_DIR")
-    folder = output_dir if isinstance(output_dir, str) else os.path.dirname(path)
     return Result(
         row=content["row"],
         form=str(_section(config, "ACTIVITY").get("FORM", "default")),
         metrics=_metrics(path, content),
-        config=os.path.basename(os.path.abspath(folder)),
+        config=_config_name(config.get("OUTPUT_DIR"), path),
         path=path,
         time=time,
+    )
+
+
+def _config_name(output_dir, path):
+    """The last part of OUTPUT_DIR; where that says nothing, of the folder the file lies in."""
+    name = os.path.basename(os.path.normpath(output_dir)) if isinstance(output_dir, str) else "."
+    return (
+        os.path.basename(os.path.dirname(os.path.abspath(path)))
+        if name in ("", ".", "..")
+        else name
     )
 
 
