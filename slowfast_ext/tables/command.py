@@ -99,9 +99,7 @@ def comparison_text(rows):
 
 def cost_text(rows):
     """The lines of `cost_rows` as aligned tables; the paper's numbers in columns of their own."""
-    cells = [
-        ("row", "parameters (M)", "plain (G)", "ours (G)", "paper: parameters", "paper: plain (G)")
-    ]
+    cells = [("row", "parameters (M)", "plain (G)", "ours (G)", "paper (M)", "paper (G)")]
     cells += [
         (
             row["row"],

@@ -103,12 +103,11 @@ def read_result(path):
 
 def _config_name(output_dir, path):
     """The last part of OUTPUT_DIR; where that says nothing, of the folder the file lies in."""
-    name = os.path.basename(os.path.normpath(output_dir)) if isinstance(output_dir, str) else "."
-    return (
-        os.path.basename(os.path.dirname(os.path.abspath(path)))
-        if name in ("", ".", "..")
-        else name
-    )
+    if isinstance(output_dir, str):
+        name = os.path.basename(os.path.normpath(output_dir))
+        if name not in ("", ".", ".."):
+            return name
+    return os.path.basename(os.path.dirname(os.path.abspath(path)))
 
 
 def _section(mapping, name):
