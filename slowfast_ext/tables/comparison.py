@@ -1,0 +1,67 @@
+"""The paper's rows beside this code's."""
+
+from slowfast_ext.tables.paper import ROWS
+
+FORMS = ("default", "as_printed")
+
+
+def compare(results, tables):
+    """
+    One line per row of the paper, two where the row's head has two forms.
+
+    The rows of Table 4 have no metric: their `paper` and `ours` are None.
+
+    Args:
+        results (list[Result]): newest first.
+        tables (sequence[str]): which tables.
+
+    Returns:
+        list[dict]: `table`, `row`, `metric`, `form` (None where the head has but one),
+            `paper` and `ours` (fractions or None), `date`, `config`, `file` (of ours), and
+            `older`, the files of the same row and form that are not shown.
+    """
+    lines = []
+    for row in ROWS:
+        if row.table not in tables:
+            continue
+        for form in FORMS if row.activity_head else (None,):
+            found = [result for result in results if _is_of(result, row, form)]
+            lines.append(_line(row, form, found))
+    return lines
+
+
+def _is_of(result, row, form):
+    scored = row.metric in result.metrics
+    return scored and result.row == row.id and form in (None, result.form)
+
+
+def _line(row, form, found):
+    newest = found[0] if found else None
+    return {
+        "table": row.table,
+        "row": row.name,
+        "metric": row.metric,
+        "form": form,
+        "paper": row.number,
+        "ours": newest and newest.metrics[row.metric],
+        "date": newest and newest.date,
+        "config": newest and newest.config,
+        "file": newest and newest.path,
+        "older": [result.path for result in found[1:]],
+    }
+
+
+def unmatched(results):
+    """Sentences about the results that no table has a place for."""
+    metrics = {row.id: row.metric for row in ROWS}
+    sentences = []
+    for result in results:
+        if result.row not in metrics:
+            sentences.append(f"{result.path}: the tables have no row '{result.row}'")
+        elif metrics[result.row] is None:
+            sentences.append(f"{result.path}: row '{result.row}' lists costs alone, see --cost")
+        elif metrics[result.row] not in result.metrics:
+            sentences.append(f"{result.path}: it has no {metrics[result.row]}")
+        elif result.form not in FORMS:
+            sentences.append(f"{result.path}: ACTIVITY.FORM is '{result.form}'")
+    return sentences

@@ -1,0 +1,192 @@
+"""The command: which result stands beside which row, and what is said of the others."""
+
+import argparse
+import json
+import os
+
+import numpy as np
+import pytest
+
+from slowfast_ext import upstream
+from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.evaluation.results import results_object, write_results
+from slowfast_ext.tables import command
+from slowfast_ext.tables.paper import ROWS, TITLES
+
+
+@pytest.fixture
+def tables(capsys):
+    """Runs the command: (what it printed, its warnings)."""
+
+    def run(*arguments):
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        command.run(parser.parse_args([str(argument) for argument in arguments]))
+        printed = capsys.readouterr()
+        return printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Leaves what a test run leaves, written at a given minute: (folder, row) -> path."""
+
+    def write(folder, row, minute=0, form="default", **metrics):
+        cfg = add_slowfast_ext_config(upstream.base_config())
+        cfg.ACTIVITY.TABLE_ROW, cfg.ACTIVITY.FORM = row, form
+        cfg.OUTPUT_DIR = f"output/{folder}"
+        # Precisions 1 and 1/2: a mAP of 75 %.
+        scores = multilabel_metrics(np.array([[0.9, 0.9], [0.1, 0.1]]), np.eye(2, dtype=bool))
+        results = results_object("task", scores, ["a", "b"], {}, {}, row, cfg, {})
+        path = tmp_path / folder / "results.json"
+        write_results(str(path), {**results, **metrics})
+        os.utime(path, (60 * minute, 60 * minute))
+        return str(path)
+
+    return write
+
+
+def lines_of(tables, folder):
+    rows = json.loads(tables("--results", folder, "--json")[0])
+    return {(f"{row['table']}/{row['row']}", row["form"]): row for row in rows}
+
+
+class TestResults:
+    def test_without_results_every_row_is_not_run(self, tables):
+        rows = json.loads(tables("--json")[0])
+        assert {row["table"] for row in rows} == set(TITLES)
+        assert all(row["ours"] is None for row in rows)
+
+    def test_found_by_row_and_form_at_any_depth(self, tables, write_run, tmp_path):
+        path = write_run("a/b/ours", "3c/complete")
+        write_run("printed", "3c/complete", form="as_printed", mAP=0.125)
+        write_run("pool", "3c/baseline", mAP=0.5)
+        found = lines_of(tables, tmp_path)
+        ours = found["3c/complete", "default"]
+        assert (ours["ours"], ours["config"], ours["file"]) == (0.75, "ours", path)
+        assert found["3c/complete", "as_printed"]["ours"] == 0.125
+        assert found["3c/baseline", None]["ours"] == 0.5
+        assert sum(row["ours"] is not None for row in found.values()) == 3
+
+    def test_the_newest_wins_and_the_others_are_named(self, tables, write_run, tmp_path):
+        old = write_run("z", "3d/2+4+8 tuned", minute=1, mAP=0.25)
+        new = write_run("a", "3d/2+4+8 tuned", minute=3, mAP=0.5)
+        middle = write_run("m", "3d/2+4+8 tuned", minute=2, mAP=0.75)
+        row = lines_of(tables, tmp_path)["3d/2+4+8 tuned", "default"]
+        assert (row["ours"], row["file"], row["older"]) == (0.5, new, [middle, old])
+        text, _ = tables("--results", tmp_path, "--only", "3d")
+        assert f"the newest of 3 results, {new}; not {middle}, {old}" in text
+
+    def test_the_metric_of_the_row(self, tables, write_run, tmp_path):
+        write_run("persons", "6/ours persons", accuracy=0.875)
+        assert lines_of(tables, tmp_path)["6/ours persons", "default"]["ours"] == 0.875
+
+    def test_text_names_date_config_and_what_is_unknown(self, tables, write_run, tmp_path):
+        write_run("ours", "3c/complete")
+        lines = tables("--results", tmp_path, "--only", "3c")[0].splitlines()
+        line = next(line for line in lines if line.startswith("complete") and "default" in line)
+        name, form, paper, ours, day, _, config = line.split()
+        assert (name, form, paper, ours, config) == ("complete", "default", "?", "75.0", "ours")
+        assert day in ("1969-12-31", "1970-01-01")
+        assert "48.4   not run" in next(line for line in lines if "no activity corr" in line)
+
+    def test_runs_without_a_row_are_no_complaint(self, tables, write_run, tmp_path):
+        write_run("mine", "")
+        text, warnings = tables("--results", tmp_path)
+        assert warnings == ""
+        assert "75.0" not in text
+
+
+class TestPassedOver:
+    @pytest.mark.parametrize(
+        "content, message",
+        [
+            (b"", ":1: not JSON"),
+            (b'{"row":\n "3c/complete"', ":2: not JSON"),
+            (b"\xff\xfe{}", ": not JSON in UTF-8"),
+            (b"[" * 100_000, ": not JSON"),
+            (b"[1, 2]", ": not a result of slowfast_ext"),
+            (b'{"accuracy": 0.5}', ": not a result of slowfast_ext"),
+            (b'{"row": 3, "mAP": 0.5}', ": not a result of slowfast_ext"),
+            (b'{"row": "3c/complete", "mAP": "high"}', ": its mAP is 'high'"),
+            (b'{"row": "3c/complete", "mAP": NaN}', ": its mAP is nan"),
+            (b'{"row": "3c/complete", "mAP": 48.2}', ": its mAP is 48.2"),
+            (b'{"row": "3c/complete", "mAP": true}', ": its mAP is True"),
+            (b'{"row": "3c/complete", "mAP": null}', ": it has no mAP"),
+            (b'{"row": "3c/compleet", "mAP": 0.5}', ": the tables have no row '3c/compleet'"),
+            (b'{"row": "4/CSN-152", "mAP": 0.5}', ": row '4/CSN-152' lists costs alone"),
+            (
+                b'{"row": "3c/complete", "mAP": 0.5, "config": {"ACTIVITY": {"FORM": "new"}}}',
+                ": ACTIVITY.FORM is 'new'",
+            ),
+        ],
+    )
+    def test_named_while_the_rest_is_shown(self, content, message, tables, write_run, tmp_path):
+        write_run("good", "3c/complete")
+        bad = tmp_path / "bad" / "results.json"
+        bad.parent.mkdir()
+        bad.write_bytes(content)
+        text, warnings = tables("--results", tmp_path, "--json")
+        assert f"warning: passed over {bad}{message}" in warnings
+        assert len(warnings.splitlines()) == 1
+        assert [row["ours"] for row in json.loads(text) if row["ours"] is not None] == [0.75]
+
+    def test_a_file_that_is_a_folder_or_leads_nowhere(self, tables, tmp_path):
+        (tmp_path / "a" / "results.json").mkdir(parents=True)
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b" / "results.json").symlink_to(tmp_path / "absent")
+        _, warnings = tables("--results", tmp_path)
+        assert f"{tmp_path / 'b' / 'results.json'}: cannot be read" in warnings
+
+    @pytest.mark.parametrize(
+        "config",
+        ["null", '"name"', '{"ACTIVITY": 3, "OUTPUT_DIR": 5}', '{"OUTPUT_DIR": "."}'],
+    )
+    def test_a_foreign_config_leaves_the_folders_name(self, config, tables, tmp_path):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "results.json").write_text(
+            f'{{"row": "3c/complete", "mAP": 1, "config": {config}}}', encoding="utf-8"
+        )
+        row = lines_of(tables, tmp_path)["3c/complete", "default"]
+        assert (row["ours"], row["config"]) == (1, "run")
+
+
+class TestArguments:
+    def test_no_such_folder(self, tables, tmp_path):
+        with pytest.raises(SlowFastExtError, match="absent: there is no such folder"):
+            tables("--results", tmp_path / "absent")
+
+    @pytest.mark.parametrize("only", ["9", "3c,", "3", ""])
+    def test_no_such_table(self, only, tables):
+        with pytest.raises(SlowFastExtError, match="there is no table"):
+            tables("--only", only)
+
+    def test_costs_are_of_three_tables(self, tables):
+        with pytest.raises(SlowFastExtError, match="no table '3c' here, there are 3a, 3b, 4"):
+            tables("--cost", "--only", "3c")
+
+    def test_only_in_the_papers_order(self, tables):
+        text, _ = tables("--only", "3d, 3c")
+        assert text.index("Table 3c") < text.index("Table 3d")
+        assert text.count("Table") == 2
+
+    def test_cost_as_json(self, tables):
+        rows = json.loads(tables("--cost", "--only", "3a", "--json")[0])
+        fields = {"table", "row", "params_M", "gmacs_plain", "gmacs"}
+        assert all(fields <= row.keys() for row in rows)
+
+    def test_cost_as_text(self, tables):
+        text, _ = tables("--cost", "--only", "4")
+        assert "without batch-norm" in text
+        line = next(line for line in text.splitlines() if line.startswith("A=1024  "))
+        assert line.split() == ["A=1024", "1.70", "0.328", "0.070", "1.7", "0.328"]
+        assert "SlowFast-101: 16x8" in text
+
+
+def test_the_papers_rows_are_told_apart():
+    assert len({row.id for row in ROWS}) == len(ROWS)
+    assert {row.table for row in ROWS} == set(TITLES)
+    assert all(row.number is None or 0 < row.number < 1 for row in ROWS)

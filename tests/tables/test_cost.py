@@ -1,0 +1,126 @@
+"""Costs against the formulas worked out by hand, the paper's numbers and fvcore."""
+
+import pytest
+import torch
+from fvcore.nn import FlopCountAnalysis
+
+from slowfast_ext import upstream
+from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.models import ActivityNetwork, build_head
+from slowfast_ext.tables.backbones import backbone_config
+from slowfast_ext.tables.cost import batch_norm_parameters, cost_rows, multiply_adds
+from slowfast_ext.tables.plain_head import PlainActivityHead
+
+# Row -> (paper's parameters in M, paper's multiply-adds in G, A, K, n).
+PAPER = {
+    ("3a", "n=1"): (50.4, 9.871, 157, 64, 1),
+    ("3a", "n=8"): (6.3, 1.239, 157, 64, 8),
+    ("3a", "n=32"): (1.6, 0.314, 157, 64, 32),
+    ("3a", "n=64"): (0.8, 0.160, 157, 64, 64),
+    ("3b", "K=16"): (0.4, 0.078, 157, 16, 32),
+    ("3b", "K=32"): (0.8, 0.157, 157, 32, 32),
+    ("3b", "K=64"): (1.6, 0.314, 157, 64, 32),
+    ("3b", "K=128"): (3.2, 0.628, 157, 128, 32),
+    ("4", "A=157"): (1.6, 0.314, 157, 64, 32),
+    ("4", "A=1024"): (1.7, 0.328, 1024, 64, 32),
+}
+C, DIM = 2048, 128
+
+
+@pytest.fixture(scope="module")
+def rows():
+    found = cost_rows()
+    by_name = {(row["table"], row["row"]): row for row in found}
+    assert len(by_name) == len(found)
+    return by_name
+
+
+@pytest.mark.parametrize("key", PAPER)
+def test_within_the_papers_rounding(rows, key):
+    parameters, gmacs, *_ = PAPER[key]
+    row = rows[key]
+    assert round(row["params_M"], 1) == parameters == row["paper_params_M"]
+    assert abs(row["gmacs_plain"] - gmacs) < 0.001
+    assert row["paper_gmacs"] == gmacs
+
+
+@pytest.mark.parametrize("key", PAPER)
+@pytest.mark.parametrize("n_positions", [196, 256])
+@pytest.mark.parametrize("correlation", [False, True])
+def test_equal_to_the_formulas(rows, key, n_positions, correlation):
+    _, _, a, k, n = PAPER[key]
+    suffix = (" N=256" if n_positions == 256 else "") + (" correlation" if correlation else "")
+    row = rows[key[0], key[1] + suffix]
+    extra = 2 * a * DIM * DIM + 2 * a * a * DIM if correlation else 0
+    activities = 2 * a * k * DIM
+    plain = 3 * k * C * DIM * n_positions // n + 2 * k * DIM * n_positions + activities + extra
+    ours = 2 * k * C * n_positions + 3 * k * C * DIM // n + activities + extra
+    parameters = 3 * k * C * DIM // n + a * DIM + (2 * DIM * DIM if correlation else 0)
+    assert row["params_M"] == parameters / 1e6
+    assert row["gmacs_plain"] == plain / 1e9
+    assert row["gmacs"] == ours / 1e9
+
+
+@pytest.fixture(params=[False, True], ids=["without correlation", "with correlation"])
+def head(request):
+    cfg = add_slowfast_ext_config(upstream.base_config())
+    cfg.MODEL.NUM_CLASSES, cfg.MODEL.HEAD_ACT = 5, "sigmoid"
+    cfg.ACTIVITY.FORM, cfg.ACTIVITY.CORRELATION = "as_printed", request.param
+    cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS = 3, 16, 4
+    torch.manual_seed(0)
+    head = build_head(cfg, 24).double().eval()
+    if request.param:
+        head.correlation.mask.copy_(torch.rand(5, 5))
+    return head
+
+
+def test_the_plain_head_computes_what_the_head_does(head):
+    features = torch.randn(2, 24, 2, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(PlainActivityHead(head)(features), head(features))
+
+
+def fvcore_count(module, inputs):
+    """fvcore's count without batch-norm's operations."""
+    analysis = FlopCountAnalysis(module, inputs).unsupported_ops_warnings(False)
+    return sum(count for name, count in analysis.by_operator().items() if "norm" not in name)
+
+
+def test_heads_equal_fvcores_count(head):
+    features = torch.randn(1, 24, 2, 3, 3, dtype=torch.float64)
+    for module in (head, PlainActivityHead(head)):
+        # fvcore reads an einsum's count from numpy's text, which has four digits.
+        assert multiply_adds(module, features) == pytest.approx(
+            fvcore_count(module, features), rel=5e-4
+        )
+
+
+def test_backbone_equals_fvcores_count():
+    cfg, _ = backbone_config("SlowFast-101")
+    cfg.RESNET.DEPTH, cfg.RESNET.WIDTH_PER_GROUP, cfg.DATA.NUM_FRAMES = 50, 8, 16
+    cfg.NONLOCAL.LOCATION = [[[], []], [[], []], [[2], []], [[], []]]
+    network = ActivityNetwork(cfg).eval()
+    clip = torch.randn(1, 3, 16, 64, 64)
+    pathways = [clip[:, :, ::4], clip]
+    assert multiply_adds(network, pathways) == fvcore_count(network, (pathways,))
+
+
+class TestBackbones:
+    def test_slowfast_101_is_the_published_one(self, rows):
+        # 234 G and 59.9 M in the literature, batch-norm's parameters left out.
+        row = rows["4", "SlowFast-101"]
+        assert round(row["gmacs"]) == 234
+        assert abs(row["params_M"] - 59.9) < 0.1
+        assert row["gmacs_plain"] is None
+
+    def test_each_says_what_to_know(self, rows):
+        notes = [row["note"] for (table, name), row in rows.items() if name.endswith("-101")]
+        assert len(notes) == 2
+        assert all(notes)
+
+    def test_batch_norms_parameters(self):
+        network = torch.nn.Sequential(torch.nn.Conv3d(3, 7, 1), torch.nn.BatchNorm3d(7))
+        assert batch_norm_parameters(network) == 14
+
+
+def test_chosen_tables_alone():
+    assert {row["table"] for row in cost_rows(["3b"])} == {"3b"}
