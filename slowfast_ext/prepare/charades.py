@@ -232,10 +232,13 @@ def _text(report):
                 f"  media over {_TOLERANCE:g} s shorter than annotated: "
                 f"{_named(split['shorter_than_annotated'])}",
             ]
-            if split["unreadable"]:
-                lines.append("    get them again, or run with DATA.SKIP_BROKEN_VIDEOS True")
     if report.get("media_in_no_split"):
         lines.append(f"media in neither split: {report['media_in_no_split']}")
+    if any(split.get("unreadable") for split in report["splits"].values()):
+        lines.append(
+            "what does not open is in the lists all the same: get it again, or set "
+            "DATA.SKIP_BROKEN_VIDEOS True"
+        )
     if report.get("out"):
         lines.append(f"wrote classes.txt, train.csv and test.csv to {report['out']}")
     return "\n".join(lines)

@@ -23,7 +23,7 @@ HEADER = "id,subject,scene,quality,relevance,verified,script,objects,description
 TRAIN = {
     "AAAAA": ("c001 0.50 2.40;c000 0.00 1.00;c002 2.20 2.60;c001 0.00 0.25", "2.00"),
     "BBBBB": ("", "2.00"),
-    "CCCCC": ("c000 0.00 1.00", "2.00"),
+    "CCCCC": ("c000 0.00 2.00", "2.00"),
 }
 TEST = {"DDDDD": ("c003 0.10 1.90", "2.00"), "EEEEE": ("c003 0.00 2.00", "9.50")}
 
@@ -92,14 +92,14 @@ def test_lists(tree, capsys):
         f"{videos}/AAAAA.mp4,2,2.0,2.0\n"
         f"{videos}/AAAAA.mp4,1,0.0,0.25\n"
         f"{videos}/BBBBB.mp4,,,\n"
-        f"{videos}/CCCCC.mp4,0,0.0,1.0\n"
+        f"{videos}/CCCCC.mp4,0,0.0,2.0\n"
     )
     read = read_list(str(out / "train.csv"), read_class_names(str(out / "classes.txt")), str(out))
     assert [video.labels for video in read] == [(0, 1, 2), (), (0,)]
     assert read[0].segments[2] == Segment((2,), 2.0, 2.0)
     shown = capsys.readouterr().out
     assert f"wrote classes.txt, train.csv and test.csv to {out}" in shown
-    assert f"{videos}/CCCCC.mp4: " in shown
+    assert f"{videos}/CCCCC.mp4: " in shown and "SKIP_BROKEN_VIDEOS" in shown
     run(tree)
 
 
