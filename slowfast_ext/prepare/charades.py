@@ -131,6 +131,7 @@ def _counts(videos, class_names):
         "most_frequent_class": described(max(frequency, key=frequency.get)),
         "segments": sum(len(video.actions) for video in videos),
         "segments_past_length": sum(video.num_past_length for video in videos),
+        "segments_reversed": sum(video.num_reversed for video in videos),
     }
 
 
@@ -207,8 +208,7 @@ def _write_lists(out, class_names, splits, media):
             writer.writerow(_HEADER)
             for video in videos:
                 path = media.path(video)
-                rows = [(path, a.class_id, a.start, a.end) for a in video.clamped]
-                writer.writerows(rows or [(path, "", "", "")])
+                writer.writerows((path, *segment) for segment in video.segments or [("",) * 3])
 
 
 def _text(report):
@@ -223,6 +223,7 @@ def _text(report):
             f"  most frequent class: {_described(split['most_frequent_class'])}",
             f"  segments past the video's length (clamped): {split['segments_past_length']} "
             f"of {split['segments']}",
+            f"  segments that end before they start (turned round): {split['segments_reversed']}",
         ]
         if "missing" in split:
             lines += [

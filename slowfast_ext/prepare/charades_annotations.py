@@ -14,7 +14,10 @@ _COLUMNS = ("id", "actions", "length")
 
 @dataclass(frozen=True)
 class Action:
-    """A segment in which a class is shown; start and end in seconds, as annotated."""
+    """
+    A segment in which a class is shown; start and end in seconds, as annotated: some of the
+    official segments end after the video does, and a few before they start.
+    """
 
     class_id: int
     start: float
@@ -36,14 +39,23 @@ class AnnotatedVideo:
 
     @property
     def num_past_length(self):
-        """How many segments end after the video's length."""
-        return sum(action.end > self.length for action in self.actions)
+        """How many segments go past the video's length."""
+        return sum(max(a.start, a.end) > self.length for a in self.actions)
 
     @property
-    def clamped(self):
-        """The actions with both times at most the length: none is dropped."""
+    def num_reversed(self):
+        """How many segments end before they start."""
+        return sum(a.end < a.start for a in self.actions)
+
+    @property
+    def segments(self):
+        """
+        list[(int, float, float)]: class id, start and end of every action, reversed ones
+        turned round, times at most the length. None is dropped: the official evaluation
+        takes the classes and ignores the times.
+        """
         return [
-            Action(a.class_id, min(a.start, self.length), min(a.end, self.length))
+            (a.class_id, *sorted(min(time, self.length) for time in (a.start, a.end)))
             for a in self.actions
         ]
 
@@ -152,8 +164,6 @@ class _RowParser:
             problems.append(f'"{text}": the classes go from c000 to c{self.num_classes - 1:03d}')
         if start is None or end is None:
             problems.append(f'"{text}": start and end must be numbers of seconds from 0 on')
-        elif end < start:
-            problems.append(f'"{text}": the end is before the start')
         return Action(class_id, start, end)
 
 
