@@ -1,0 +1,261 @@
+"""
+python -m slowfast_ext prepare charades: Charades' official files, checked, become lists.
+
+The class ids in the lists are the numbers of the official codes (92 for c092): names hold
+commas and slashes.
+"""
+
+import csv
+import json
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from tqdm import tqdm
+
+from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import is_local, open_atomically, pathmgr
+from slowfast_ext.prepare.charades_annotations import SPLITS, read_annotations
+
+# Of the official frames.
+FPS = 24
+_HEADER = ("path", "labels", "start", "end")
+# Seconds by which a video may be shorter than annotated: more points to a partial copy.
+_TOLERANCE = 1.0
+
+
+def add_arguments(parser):
+    """Adds the command's arguments to an argparse parser."""
+    parser.add_argument(
+        "--annotations",
+        required=True,
+        metavar="DIR",
+        help="holds Charades_v1_train.csv, Charades_v1_test.csv and Charades_v1_classes.txt",
+    )
+    parser.add_argument("--videos", metavar="DIR", help="holds ID.mp4 (Charades_v1_480)")
+    parser.add_argument(
+        "--frames", metavar="DIR", help="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="gets classes.txt, train.csv and test.csv")
+    parser.add_argument(
+        "--annotations-only", action="store_true", help="count without media; write nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args):
+    """
+    Checks the annotations and the media against each other, writes the lists, prints counts.
+
+    Raises:
+        SlowFastExtError: arguments that do not go together, bad rows (all of them), or media
+            that are missing (after the counts are printed); nothing is written then.
+    """
+    _check_arguments(args)
+    class_names, splits = read_annotations(args.annotations)
+    report = {
+        "classes": len(class_names),
+        "splits": {name: _counts(videos, class_names) for name, videos in splits.items()},
+    }
+    missing = []
+    if not args.annotations_only:
+        media = _Media(args.videos or args.frames, ".mp4" if args.videos else "")
+        for name, videos in splits.items():
+            report["splits"][name].update(media.check(videos, name))
+            missing += report["splits"][name]["missing"]
+        report["media_in_no_split"] = media.num_unlisted(splits)
+        report["out"] = None if missing else args.out
+        if not missing:
+            _write_lists(args.out, class_names, splits, media)
+    print(json.dumps(report) if args.json else _text(report))
+    if missing:
+        raise SlowFastExtError(
+            f"{media.folder} lacks {_named(missing)}: nothing was written; a video is expected "
+            f"as {media.folder}/{'ID.mp4' if args.videos else 'ID/ID-000001.jpg'}"
+        )
+
+
+def _check_arguments(args):
+    if args.videos and args.frames:
+        raise SlowFastExtError("--videos and --frames are given together: choose one of them")
+    if args.annotations_only:
+        return
+    if not args.videos and not args.frames:
+        raise SlowFastExtError(
+            "neither --videos nor --frames is given: name the folder of the media, or count "
+            "without them by --annotations-only"
+        )
+    if not args.out:
+        raise SlowFastExtError("--out is missing: name the folder that gets the lists")
+    if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
+        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
+    for split in SPLITS:
+        _refuse_foreign_list(os.path.join(args.out, f"{split}.csv"))
+
+
+def _refuse_foreign_list(path):
+    """PySlowFast's frame lists and other people's have the same names."""
+    if not pathmgr.exists(path):
+        return
+    with pathmgr.open(path, "rb") as stream:
+        if stream.readline().strip() != ",".join(_HEADER).encode():
+            raise SlowFastExtError(
+                f"{path} is a list that this command has not written: choose another --out"
+            )
+
+
+# --- Counts ---------------------------------------------------------------------------
+
+
+def _counts(videos, class_names):
+    """What the annotations of one split hold; classes are counted in videos."""
+    per_video = [len(video.labels) for video in videos]
+    # All classes are in it; of equally frequent ones the first counts.
+    frequency = Counter(dict.fromkeys(range(len(class_names)), 0))
+    frequency.update(label for video in videos for label in video.labels)
+
+    def described(class_id):
+        return {
+            "id": class_id,
+            "name": class_names[class_id],
+            "videos": frequency[class_id],
+        }
+
+    return {
+        "videos": len(videos),
+        "videos_without_actions": per_video.count(0),
+        "labels_per_video": {"mean": sum(per_video) / len(videos), "max": max(per_video)},
+        "rarest_class": described(min(frequency, key=frequency.get)),
+        "most_frequent_class": described(max(frequency, key=frequency.get)),
+        "segments": sum(len(video.actions) for video in videos),
+        "segments_past_length": sum(video.num_past_length for video in videos),
+        "segments_reversed": sum(video.num_reversed for video in videos),
+    }
+
+
+# --- Media ----------------------------------------------------------------------------
+
+
+class _Media:
+    """
+    The folder of the videos, or of their folders of frames.
+
+    Args:
+        folder (str): where they lie.
+        ending (str): of their names after the id.
+    """
+
+    def __init__(self, folder, ending):
+        if not pathmgr.isdir(folder):
+            raise SlowFastExtError(f"{folder}: no such folder; check the path")
+        # Absolute, so that the lists can lie anywhere.
+        self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
+        self.ending = ending
+        self._names = set(pathmgr.ls(folder))
+
+    def path(self, video):
+        return f"{self.folder}/{video.id}{self.ending}"
+
+    def check(self, videos, name):
+        """Which media are missing, do not open, or are shorter than annotated."""
+        present = [video for video in videos if self._is_present(video)]
+        found = {"missing": [video.id for video in videos if not self._is_present(video)]}
+        found.update(unreadable={}, shorter_than_annotated={})
+        with ThreadPoolExecutor() as pool:
+            opened = pool.map(self._open, present)
+            progress = tqdm(opened, name, len(present), disable=None, leave=False)
+            for video, (seconds, problem) in zip(present, progress, strict=True):
+                if problem:
+                    found["unreadable"][video.id] = problem
+                elif seconds is not None and seconds < video.length - _TOLERANCE:
+                    found["shorter_than_annotated"][video.id] = round(seconds, 2)
+        return found
+
+    def _is_present(self, video):
+        """An empty file counts as missing: it is a download that never began."""
+        if f"{video.id}{self.ending}" not in self._names:
+            return False
+        path = self.path(video)
+        return not (is_local(path) and os.path.isfile(path) and os.path.getsize(path) == 0)
+
+    def _open(self, video):
+        """(seconds or None where they are not known, what is wrong or None)."""
+        try:
+            with open_video(self.path(video)) as reader:
+                fps = reader.info.fps if self.ending else FPS
+                return reader.info.length / fps if fps else None, None
+        except SlowFastExtError as error:
+            return None, str(error)
+
+    def num_unlisted(self, splits):
+        """How many videos, or folders, are in neither split."""
+        listed = {f"{video.id}{self.ending}" for videos in splits.values() for video in videos}
+        others = {n for n in self._names - listed if n.endswith(self.ending) and n[0] != "."}
+        return len(others)
+
+
+# --- Output ---------------------------------------------------------------------------
+
+
+def _write_lists(out, class_names, splits, media):
+    with open_atomically(os.path.join(out, "classes.txt")) as stream:
+        stream.write("\n".join(class_names) + "\n")
+    for name, videos in splits.items():
+        with open_atomically(os.path.join(out, f"{name}.csv")) as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(_HEADER)
+            for video in videos:
+                path = media.path(video)
+                writer.writerows((path, *segment) for segment in video.segments or [("",) * 3])
+
+
+def _text(report):
+    """The report for people."""
+    lines = [f"{report['classes']} classes"]
+    for name, split in report["splits"].items():
+        labels = split["labels_per_video"]
+        lines += [
+            f"{name}: {split['videos']} videos, {split['videos_without_actions']} without actions",
+            f"  distinct labels per video: mean {labels['mean']:.2f}, max {labels['max']}",
+            f"  rarest class: {_described(split['rarest_class'])}",
+            f"  most frequent class: {_described(split['most_frequent_class'])}",
+            f"  segments past the video's length (clamped): {split['segments_past_length']} "
+            f"of {split['segments']}",
+            f"  segments that end before they start (turned round): {split['segments_reversed']}",
+        ]
+        if "missing" in split:
+            lines += [
+                f"  media missing: {_named(split['missing'])}",
+                f"  media that do not open: {_named(split['unreadable'])}",
+                *(f"    {problem}" for problem in _first(split["unreadable"].values())),
+                f"  media over {_TOLERANCE:g} s shorter than annotated: "
+                f"{_named(split['shorter_than_annotated'])}",
+            ]
+    if report.get("media_in_no_split"):
+        lines.append(f"media in neither split: {report['media_in_no_split']}")
+    if any(split.get("unreadable") for split in report["splits"].values()):
+        lines.append(
+            "what does not open is in the lists all the same: get it again, or set "
+            "DATA.SKIP_BROKEN_VIDEOS True"
+        )
+    if report.get("out"):
+        lines.append(f"wrote classes.txt, train.csv and test.csv to {report['out']}")
+    return "\n".join(lines)
+
+
+def _described(of_class):
+    return f"c{of_class['id']:03d} {of_class['name']} ({of_class['videos']} videos)"
+
+
+def _first(items):
+    return list(items)[:MAX_PROBLEMS_SHOWN]
+
+
+def _named(ids):
+    """How many, and the first of them by name."""
+    if not ids:
+        return "none"
+    more = ", ..." if len(ids) > MAX_PROBLEMS_SHOWN else ""
+    return f"{len(ids)} ({', '.join(_first(ids))}{more})"

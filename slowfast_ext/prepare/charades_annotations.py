@@ -1,0 +1,172 @@
+"""Reading Charades' official annotation files."""
+
+import os
+import re
+from dataclasses import dataclass
+
+from slowfast_ext.datasets.list_rows import read_rows, read_text
+from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
+from slowfast_ext.errors import SlowFastExtError
+
+SPLITS = ("train", "test")
+_COLUMNS = ("id", "actions", "length")
+
+
+@dataclass(frozen=True)
+class Action:
+    """
+    A segment in which a class is shown; start and end in seconds, as annotated: some of the
+    official segments end after the video does, and a few before they start.
+    """
+
+    class_id: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class AnnotatedVideo:
+    """One row of an annotation file; `length` in seconds."""
+
+    id: str
+    length: float
+    actions: tuple[Action, ...]
+
+    @property
+    def labels(self):
+        """set[int]: the distinct classes of the video."""
+        return {action.class_id for action in self.actions}
+
+    @property
+    def num_past_length(self):
+        """How many segments go past the video's length."""
+        return sum(max(a.start, a.end) > self.length for a in self.actions)
+
+    @property
+    def num_reversed(self):
+        """How many segments end before they start."""
+        return sum(a.end < a.start for a in self.actions)
+
+    @property
+    def segments(self):
+        """
+        list[(int, float, float)]: class id, start and end of every action, reversed ones
+        turned round, times at most the length. None is dropped: the official evaluation
+        takes the classes and ignores the times.
+        """
+        return [
+            (a.class_id, *sorted(min(time, self.length) for time in (a.start, a.end)))
+            for a in self.actions
+        ]
+
+
+def read_annotations(folder):
+    """
+    Reads Charades_v1_classes.txt, Charades_v1_train.csv and Charades_v1_test.csv.
+
+    Returns:
+        (list[str], dict[str, list[AnnotatedVideo]]): class names in the order of their ids,
+            without the code before them; videos by split, in the files' order.
+    Raises:
+        SlowFastExtError: a file that cannot be read, or all bad rows of the three at once.
+    """
+    problems = []
+    class_names = _read_classes(os.path.join(folder, "Charades_v1_classes.txt"), problems)
+    parser = _RowParser(len(class_names))
+    splits = {}
+    for split in SPLITS:
+        path = os.path.join(folder, f"Charades_v1_{split}.csv")
+        splits[split] = _read_split(path, parser, problems)
+    if problems:
+        raise SlowFastExtError(_summary(folder, problems))
+    return class_names, splits
+
+
+def _summary(folder, problems):
+    rows = "1 bad row" if len(problems) == 1 else f"{len(problems)} bad rows"
+    lines = [f"{folder}: {rows}; correct or remove:", *problems[:MAX_PROBLEMS_SHOWN]]
+    if len(problems) > MAX_PROBLEMS_SHOWN:
+        lines.append(f"... and {len(problems) - MAX_PROBLEMS_SHOWN} more")
+    return "\n".join(lines)
+
+
+def _read_classes(path, problems):
+    """Names of `c000 Holding some clothes`, `c001 ...`: one a line, without gaps."""
+    first_line, names = {}, []
+    for line, text in enumerate(read_text(path).rstrip().split("\n"), start=1):
+        code, _, name = text.strip().partition(" ")
+        name = name.strip()
+        if code != f"c{line - 1:03d}":
+            problems.append(f'{path}:{line}: "{code}" where c{line - 1:03d} is expected')
+        elif not name or name.isdecimal():
+            # The lists hold class ids, which such a name could be taken for.
+            problems.append(f'{path}:{line}: "{name}" is not a name of a class')
+        elif name in first_line:
+            problems.append(f'{path}:{line}: "{name}" stands on line {first_line[name]} already')
+        first_line.setdefault(name, line)
+        names.append(name)
+    return names
+
+
+def _read_split(path, parser, problems):
+    rows = read_rows(path)
+    header = rows[0][1] if rows else []
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise SlowFastExtError(
+            f"{path}:1: the header has no column {' and no column '.join(missing)}; it must be "
+            "the one of Charades' own files: id,subject,...,actions,length"
+        )
+    if len(rows) == 1:
+        raise SlowFastExtError(f"{path}: no rows after the header")
+    videos = []
+    for line, row in rows[1:]:
+        video, found = parser.parse(header, row, f"{path}:{line}")
+        problems.extend(f"{path}:{line}: {problem}" for problem in found)
+        if not found:
+            videos.append(video)
+    return videos
+
+
+class _RowParser:
+    """Turns rows into videos and remembers the ids of both splits."""
+
+    def __init__(self, num_classes):
+        self.num_classes = num_classes
+        self._seen_at = {}
+
+    def parse(self, header, row, place):
+        """(AnnotatedVideo, problems); the first holds where there are none."""
+        if len(row) != len(header):
+            return None, [f"{len(row)} fields where the header has {len(header)}"]
+        fields = dict(zip(header, row, strict=True))
+        video_id, problems = fields["id"], []
+        if not re.fullmatch(r"[\w-]+", video_id):
+            problems.append(f'the id "{video_id}" is not made of letters and digits')
+        elif video_id in self._seen_at:
+            problems.append(f"{video_id} stands at {self._seen_at[video_id]} already")
+        self._seen_at.setdefault(video_id, place)
+        length = _number(fields["length"])
+        if not length:
+            problems.append(f'length "{fields["length"]}" is not a number of seconds above 0')
+        texts = [text.strip() for text in fields["actions"].split(";")]
+        actions = tuple(self._action(text, problems) for text in texts if text)
+        return AnnotatedVideo(video_id, length, actions), problems
+
+    def _action(self, text, problems):
+        """The action of `c092 11.90 21.20`; tells `problems` what is wrong with it."""
+        found = re.fullmatch(r"c(\d{3})\s+(\S+)\s+(\S+)", text)
+        if not found:
+            problems.append(f'"{text}" is not an action such as "c092 11.90 21.20"')
+            return None
+        class_id, start, end = int(found[1]), _number(found[2]), _number(found[3])
+        if class_id >= self.num_classes:
+            problems.append(f'"{text}": the classes go from c000 to c{self.num_classes - 1:03d}')
+        if start is None or end is None:
+            problems.append(f'"{text}": start and end must be numbers of seconds from 0 on')
+        return Action(class_id, start, end)
+
+
+def _number(text):
+    """A decimal number of at least 0, or None."""
+    return float(text) if re.fullmatch(r"\d+(\.\d*)?|\.\d+", text) else None

@@ -1,0 +1,253 @@
+"""From Charades' official files to lists, on a stand-in tree."""
+
+import argparse
+import json
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
+from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
+from slowfast_ext.prepare import charades
+
+CLASSES = [
+    "Holding a phone/camera",
+    "Tidying up a towel/s, then sitting",
+    "Wash a dish; or dishes",
+    "Someone is laughing",
+]
+HEADER = "id,subject,scene,quality,relevance,verified,script,objects,descriptions,actions,length"
+# Actions, length: a segment past the end, one that even starts there, a class twice, and, as
+# in the official files, one that ends before it starts.
+TRAIN = {
+    "AAAAA": ("c001 0.50 2.40;c000 0.00 1.00;c002 2.20 2.60;c001 0.25 0.00", "2.00"),
+    "BBBBB": ("", "2.00"),
+    "CCCCC": ("c000 0.00 2.00", "2.00"),
+}
+TEST = {"DDDDD": ("c003 0.10 1.90", "2.00"), "EEEEE": ("c003 0.00 2.00", "9.50")}
+
+
+def annotate(folder, train=None, test=None, classes=CLASSES):
+    folder.mkdir(exist_ok=True)
+    for split, videos in (("train", train or TRAIN), ("test", test or TEST)):
+        rows = [
+            f'{video_id},S1,Kitchen,6,7,Yes,"A person, at home.",phone;cup,"He said ""no"".",'
+            f"{actions},{length}"
+            for video_id, (actions, length) in videos.items()
+        ]
+        text = "\n".join([HEADER, *rows]) + "\n"
+        (folder / f"Charades_v1_{split}.csv").write_text(text, encoding="utf-8")
+    names = "".join(f"c{index:03d} {name} \n" for index, name in enumerate(classes))
+    (folder / "Charades_v1_classes.txt").write_text(names, encoding="utf-8")
+
+
+def write_video(path, num_frames=48):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(num_frames):
+            image = np.full((48, 64, 3), 3 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def tree(tmp_path):
+    annotate(tmp_path / "annotations")
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for video_id in (*TRAIN, *TEST, "ZZZZZ"):
+        write_video(videos / f"{video_id}.mp4")
+    (videos / "CCCCC.mp4").write_bytes((videos / "CCCCC.mp4").read_bytes()[:900])
+    return tmp_path
+
+
+def run(tree, *words, media="--videos"):
+    parser = argparse.ArgumentParser()
+    charades.add_arguments(parser)
+    words = [str(word) for word in words]
+    folders = ["--annotations", str(tree / "annotations")]
+    if "--annotations-only" not in words:
+        folders += ["--out", str(tree / "out")]
+        if media:
+            folders += [media, str(tree / media.strip("-"))]
+    charades.run(parser.parse_args(folders + words))
+
+
+def refused(tree, *words, **options):
+    with pytest.raises(SlowFastExtError) as caught:
+        run(tree, *words, **options)
+    return str(caught.value).replace(f"{tree}/", "")
+
+
+def test_lists(tree, capsys):
+    run(tree)
+    out, videos = tree / "out", tree / "videos"
+    assert (out / "classes.txt").read_text() == "\n".join(CLASSES) + "\n"
+    assert (out / "train.csv").read_text() == (
+        "path,labels,start,end\n"
+        f"{videos}/AAAAA.mp4,1,0.5,2.0\n"
+        f"{videos}/AAAAA.mp4,0,0.0,1.0\n"
+        f"{videos}/AAAAA.mp4,2,2.0,2.0\n"
+        f"{videos}/AAAAA.mp4,1,0.0,0.25\n"
+        f"{videos}/BBBBB.mp4,,,\n"
+        f"{videos}/CCCCC.mp4,0,0.0,2.0\n"
+    )
+    read = read_list(str(out / "train.csv"), read_class_names(str(out / "classes.txt")), str(out))
+    assert [video.labels for video in read] == [(0, 1, 2), (), (0,)]
+    assert read[0].segments[2] == Segment((2,), 2.0, 2.0)
+    shown = capsys.readouterr().out
+    assert f"wrote classes.txt, train.csv and test.csv to {out}" in shown
+    assert f"{videos}/CCCCC.mp4: " in shown and "SKIP_BROKEN_VIDEOS" in shown
+    run(tree)
+
+
+def test_counts_as_json(tree, capsys):
+    run(tree, "--json")
+    report = json.loads(capsys.readouterr().out)
+    reason = report["splits"]["train"]["unreadable"].pop("CCCCC")
+    assert reason.startswith(f"{tree}/videos/CCCCC.mp4: ")
+    assert report == {
+        "classes": 4,
+        "splits": {
+            "train": {
+                "videos": 3,
+                "videos_without_actions": 1,
+                "labels_per_video": {"mean": 4 / 3, "max": 3},
+                "rarest_class": {"id": 3, "name": CLASSES[3], "videos": 0},
+                "most_frequent_class": {"id": 0, "name": CLASSES[0], "videos": 2},
+                "segments": 5,
+                "segments_past_length": 2,
+                "segments_reversed": 1,
+                "missing": [],
+                "unreadable": {},
+                "shorter_than_annotated": {},
+            },
+            "test": {
+                "videos": 2,
+                "videos_without_actions": 0,
+                "labels_per_video": {"mean": 1.0, "max": 1},
+                "rarest_class": {"id": 0, "name": CLASSES[0], "videos": 0},
+                "most_frequent_class": {"id": 3, "name": CLASSES[3], "videos": 2},
+                "segments": 2,
+                "segments_past_length": 0,
+                "segments_reversed": 0,
+                "missing": [],
+                "unreadable": {},
+                "shorter_than_annotated": {"EEEEE": 2.0},
+            },
+        },
+        "media_in_no_split": 1,
+        "out": str(tree / "out"),
+    }
+
+
+def test_annotations_alone(tree, capsys):
+    run(tree, "--annotations-only", "--json")
+    train = json.loads(capsys.readouterr().out)["splits"]["train"]
+    assert train["segments_past_length"] == 2 and "missing" not in train
+    run(tree, "--annotations-only")
+    shown = capsys.readouterr().out
+    assert "train: 3 videos, 1 without actions" in shown and "media" not in shown
+    assert not (tree / "out").exists()
+
+
+def test_frames(tree, capsys):
+    for video_id in (*TRAIN, *TEST):
+        (tree / "frames" / video_id).mkdir(parents=True)
+        for number in range(1, 49):
+            path = tree / "frames" / video_id / f"{video_id}-{number:06d}.jpg"
+            cv2.imwrite(str(path), np.zeros((8, 8, 3), np.uint8))
+    (tree / "frames" / "CCCCC" / "CCCCC-000001.jpg").write_bytes(b"no image")
+    run(tree, "--json", media="--frames")
+    splits = json.loads(capsys.readouterr().out)["splits"]
+    assert list(splits["train"]["unreadable"]) == ["CCCCC"]
+    assert splits["test"]["shorter_than_annotated"] == {"EEEEE": 2.0}
+    assert f"\n{tree}/frames/BBBBB,,,\n" in (tree / "out" / "train.csv").read_text()
+
+
+def test_missing_media_are_named_and_nothing_is_written(tree, capsys):
+    (tree / "videos" / "AAAAA.mp4").unlink()
+    (tree / "videos" / "DDDDD.mp4").write_bytes(b"")
+    with pytest.raises(SystemExit) as caught, exit_with_sentence():
+        run(tree, "--json")
+    shown = capsys.readouterr()
+    assert caught.value.code == 2
+    assert "lacks 2 (AAAAA, DDDDD): nothing was written" in shown.err
+    report = json.loads(shown.out)
+    assert [report["splits"][name]["missing"] for name in ("train", "test")] == [
+        ["AAAAA"],
+        ["DDDDD"],
+    ]
+    assert not (tree / "out").exists()
+
+
+def test_all_bad_rows_at_once(tree):
+    annotate(
+        tree / "annotations",
+        train={
+            "AAAAA": ("c009 0.00 1.00;c001 1.00", "2.00"),
+            "B/B": ("c001 x 1.00;c1 0.00 1.00;c001 0.00 nan", "0"),
+            "CCCCC": ("c000 0.00 1.00;", "x"),
+            "D": ("", "1,2"),
+        },
+        test={"AAAAA": ("", "1.00")},
+        classes=["Holding", "Holding", "12"],
+    )
+    place = "annotations/Charades_v1_"
+    assert refused(tree).split("\n") == [
+        "annotations: 12 bad rows; correct or remove:",
+        f'{place}classes.txt:2: "Holding" stands on line 1 already',
+        f'{place}classes.txt:3: "12" is not a name of a class',
+        f'{place}train.csv:2: "c009 0.00 1.00": the classes go from c000 to c002',
+        f'{place}train.csv:2: "c001 1.00" is not an action such as "c092 11.90 21.20"',
+        f'{place}train.csv:3: the id "B/B" is not made of letters and digits',
+        f'{place}train.csv:3: length "0" is not a number of seconds above 0',
+        f'{place}train.csv:3: "c001 x 1.00": start and end must be numbers of seconds from 0 on',
+        f'{place}train.csv:3: "c1 0.00 1.00" is not an action such as "c092 11.90 21.20"',
+        f'{place}train.csv:3: "c001 0.00 nan": start and end must be numbers of seconds from 0 on',
+        f'{place}train.csv:4: length "x" is not a number of seconds above 0',
+        f"{place}train.csv:5: 12 fields where the header has 11",
+        f"{place}test.csv:2: AAAAA stands at {place}train.csv:2 already",
+    ]
+
+
+def test_classes_have_no_gap(tree):
+    (tree / "annotations" / "Charades_v1_classes.txt").write_text("c000 Run\nc002 Jump\n")
+    assert 'classes.txt:2: "c002" where c001 is expected' in refused(tree)
+
+
+def test_files_that_are_not_the_official_ones(tree):
+    path = tree / "annotations" / "Charades_v1_test.csv"
+    path.write_text("id,actions\n")
+    assert "Charades_v1_test.csv:1: the header has no column length" in refused(tree)
+    path.write_text(HEADER + "\n")
+    assert "Charades_v1_test.csv: no rows" in refused(tree)
+    path.unlink()
+    assert "Charades_v1_test.csv: cannot be read" in refused(tree)
+
+
+@pytest.mark.parametrize(
+    "words,media,message",
+    [
+        (["--frames", "x"], "--videos", "given together"),
+        (["--annotations-only", "--videos", "x", "--frames", "x"], None, "given together"),
+        ([], None, "neither --videos nor --frames"),
+        ([], "--nowhere", "no such folder"),
+        (["--out", ""], "--videos", "--out is missing"),
+    ],
+)
+def test_arguments_that_do_not_go_together(tree, words, media, message):
+    if media == "--nowhere":
+        words, media = ["--videos", tree / "nowhere"], None
+    assert message in refused(tree, *words, media=media)
+    assert not (tree / "out").exists()
+
+
+def test_nothing_of_others_is_written_over(tree):
+    (tree / "out").mkdir()
+    (tree / "out" / "train.csv").write_text("original_vido_id video_id frame_id path labels\n")
+    assert "has not written" in refused(tree)
+    assert "is a file" in refused(tree, "--out", tree / "out" / "train.csv")
