@@ -1,22 +1,50 @@
 """python -m slowfast_ext COMMAND."""
 
 import argparse
+import importlib
 
 from slowfast_ext.errors import exit_with_sentence
+
+# The words of a command -> (its module, which has add_arguments(parser) and run(args); help).
+COMMANDS = {
+    ("quickstart",): (
+        "slowfast_ext.quickstart",
+        "train, tune and test the paper's head and upstream's on synthetic video",
+    ),
+    ("prepare", "charades"): (
+        "slowfast_ext.prepare.charades",
+        "check Charades' official files and write lists of them",
+    ),
+    ("tables",): (
+        "slowfast_ext.tables.command",
+        "print the paper's tables beside our results, or count what the heads cost",
+    ),
+}
+
+
+def build_parser():
+    """The parser of all commands; a parsed command's `run` is its module's."""
+    parser = argparse.ArgumentParser(prog="python -m slowfast_ext", description=__doc__)
+    # prefix -> the subparsers below it.
+    groups = {(): parser.add_subparsers(metavar="COMMAND", required=True)}
+    for words, (module, text) in COMMANDS.items():
+        *prefix, name = words
+        prefix = tuple(prefix)
+        if prefix not in groups:
+            group = groups[()].add_parser(prefix[0], help=f"{prefix[0]} ...")
+            groups[prefix] = group.add_subparsers(metavar="WHAT", required=True)
+        command = groups[prefix].add_parser(name, help=text, description=text)
+        module = importlib.import_module(module)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
 
 
 def main():
     """Parses the command and runs it."""
-    parser = argparse.ArgumentParser(prog="python -m slowfast_ext", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser(
-        "quickstart", help="train, tune and test the paper's head and upstream's on synthetic video"
-    )
-    parser.parse_args()
     with exit_with_sentence():
-        from slowfast_ext.quickstart import quickstart
-
-        quickstart()
+        args = build_parser().parse_args()
+        args.run(args)
 
 
 if __name__ == "__main__":

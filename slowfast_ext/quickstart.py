@@ -7,15 +7,19 @@ from pathlib import Path
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine import main as engine
 from slowfast_ext.engine.distributed import launch
-from slowfast_ext.engine.main import run
 from slowfast_ext.paths import pathmgr
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "Synthetic"
 INIT_METHOD = "tcp://localhost:9999"
 
 
-def quickstart():
+def add_arguments(parser):
+    """The command takes none."""
+
+
+def run(args):
     """The main job once; prints the table that README.md shows."""
     started = time.monotonic()
     print(table(run_heads("output/synthetic")))
@@ -46,7 +50,7 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
     activity = _config("ACTIVITY_FROZEN", f"{output_dir}/activity_head", data_dir, on_backbone)
     untuned = config_before_tuning(activity)
     for cfg in (pretraining, pool, activity, untuned):
-        launch(cfg, INIT_METHOD, run)
+        launch(cfg, INIT_METHOD, engine.run)
     tested = {
         "upstream's head": pool,
         "the paper's head": untuned,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import (
-    MAX_PROBLEMS_SHOWN,
     Segment,
     Video,
     label_matrix,
     read_class_names,
     read_list,
+    summary_of_bad_rows,
 )
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos, view_groups
 from slowfast_ext.errors import SlowFastExtError
@@ -185,18 +185,10 @@ def read_frame_list(path, num_classes, root, fps, check_files=True):
             )
         videos.append(CharadesVideo(folder, listed.segments(fps), video_id, listed.num_frames))
     if bad_rows:
-        raise SlowFastExtError(_summary(path, bad_rows))
+        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
     if not videos:
         raise SlowFastExtError(f"{path}: no rows after the header; add one a frame")
     return videos
-
-
-def _summary(path, bad_rows):
-    rows = "1 bad row" if len(bad_rows) == 1 else f"{len(bad_rows)} bad rows"
-    lines = [f"{path}: {rows}; correct or remove:", *bad_rows[:MAX_PROBLEMS_SHOWN]]
-    if len(bad_rows) > MAX_PROBLEMS_SHOWN:
-        lines.append(f"... and {len(bad_rows) - MAX_PROBLEMS_SHOWN} more")
-    return "\n".join(lines)
 
 
 def _lines(path):

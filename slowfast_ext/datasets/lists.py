@@ -140,14 +140,14 @@ def read_list(path, class_names, root, check_files=True):
         else:
             segments.setdefault(video_path, []).append(Segment(*segment))
     if bad_rows:
-        raise SlowFastExtError(_summary(path, bad_rows))
+        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
     if not segments:
         raise SlowFastExtError(f"{path}: no rows after the header {HEADER}; add one a segment")
     return [Video(video_path, tuple(found)) for video_path, found in segments.items()]
 
 
-def _summary(path, bad_rows):
-    """The message about bad rows: how many there are, then the first of them."""
+def summary_of_bad_rows(path, bad_rows):
+    """The message about bad rows of a file or folder: how many there are, then the first."""
     rows = "1 bad row" if len(bad_rows) == 1 else f"{len(bad_rows)} bad rows"
     lines = [f"{path}: {rows}; correct or remove:", *bad_rows[:MAX_PROBLEMS_SHOWN]]
     if len(bad_rows) > MAX_PROBLEMS_SHOWN:

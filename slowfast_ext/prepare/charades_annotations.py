@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from slowfast_ext.datasets.list_rows import read_rows, read_text
-from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
+from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 
 SPLITS = ("train", "test")
@@ -78,16 +78,8 @@ def read_annotations(folder):
         path = os.path.join(folder, f"Charades_v1_{split}.csv")
         splits[split] = _read_split(path, parser, problems)
     if problems:
-        raise SlowFastExtError(_summary(folder, problems))
+        raise SlowFastExtError(summary_of_bad_rows(folder, problems))
     return class_names, splits
-
-
-def _summary(folder, problems):
-    rows = "1 bad row" if len(problems) == 1 else f"{len(problems)} bad rows"
-    lines = [f"{folder}: {rows}; correct or remove:", *problems[:MAX_PROBLEMS_SHOWN]]
-    if len(problems) > MAX_PROBLEMS_SHOWN:
-        lines.append(f"... and {len(problems) - MAX_PROBLEMS_SHOWN} more")
-    return "\n".join(lines)
 
 
 def _read_classes(path, problems):
