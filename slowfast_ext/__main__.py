@@ -15,6 +15,10 @@ COMMANDS = {
         "slowfast_ext.prepare.charades",
         "check Charades' official files and write lists of them",
     ),
+    ("evaluate", "charades"): (
+        "slowfast_ext.evaluation.charades_command",
+        "score predictions as Charades' official script does",
+    ),
     ("tables",): (
         "slowfast_ext.tables.command",
         "print the paper's tables beside our results, or count what the heads cost",

@@ -82,6 +82,24 @@ def read_annotations(folder):
     return class_names, splits
 
 
+def read_classes(path):
+    """Names of the classes from Charades_v1_classes.txt; raises SlowFastExtError."""
+    problems = []
+    names = _read_classes(path, problems)
+    if problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    return names
+
+
+def read_split(path, num_classes):
+    """The list[AnnotatedVideo] of one annotation file; raises SlowFastExtError."""
+    problems = []
+    videos = _read_split(path, _RowParser(num_classes), problems)
+    if problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    return videos
+
+
 def _read_classes(path, problems):
     """Names of `c000 Holding some clothes`, `c001 ...`: one a line, without gaps."""
     first_line, names = {}, []
