@@ -18,6 +18,8 @@ def add_slowfast_ext_config(cfg):
     cfg.ACTIVITY = CfgNode()
     # Upstream's model class; empty: derived from MODEL.ARCH.
     cfg.ACTIVITY.BACKBONE = ""
+    # Of ACTIVITY.BACKBONE CSN: "ip" (interaction-preserved) or "ir" (interaction-reduced).
+    cfg.ACTIVITY.CSN_FORM = "ip"
     # The head, by its name in HEAD_REGISTRY.
     cfg.ACTIVITY.HEAD = "ActivityHead"
     # "default", or "as_printed": the paper's equations as they stand (docs/METHOD.md).

@@ -29,6 +29,7 @@ _NOT_DONE_HERE = {
 
 # Keys whose value is one of a few words.
 _CHOICES = {
+    "ACTIVITY.CSN_FORM": ("ip", "ir"),
     "ACTIVITY.FORM": ("default", "as_printed"),
     "ACTIVITY.CLASSIFIER": ("shared", "per_activity"),
     "DATA.ENSEMBLE_METHOD": ("sum", "max"),

@@ -3,9 +3,11 @@
 from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.baseline_heads import PoolHead, TwoStageTransformerHead
 from slowfast_ext.models.build import HEAD_REGISTRY, build_head
+from slowfast_ext.models.csn import CSN
 from slowfast_ext.models.network import ActivityNetwork
 
 __all__ = [
+    "CSN",
     "HEAD_REGISTRY",
     "ActivityHead",
     "ActivityNetwork",

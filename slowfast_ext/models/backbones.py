@@ -64,10 +64,10 @@ def feature_channels(cfg):
         return _x3d_channels(cfg)
     if name == "SlowFast":
         return width * 32 + width * 32 // cfg.SLOWFAST.BETA_INV
-    if name in ("ResNet", "PTVCSN"):
+    if name in ("ResNet", "PTVCSN", "CSN"):
         return width * 32
     raise SlowFastExtError(
-        f"ACTIVITY.BACKBONE '{name}': known are SlowFast, ResNet and, over GitHub's main of "
+        f"ACTIVITY.BACKBONE '{name}': known are SlowFast, ResNet, CSN and, over GitHub's main of "
         "PySlowFast, X3D and PTVCSN"
     )
 

@@ -7,6 +7,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.weight_names import to_own_names
 from slowfast_ext.paths import pathmgr
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,12 @@ def read_weights(path, checkpoint_type):
     """
     if checkpoint_type == "caffe2":
         return {"model_state": _read_caffe2(path)}
-    return read_checkpoint(path)
+    state = _read_plain(path)
+    if isinstance(state, dict) and "model_state" not in state:
+        # Other projects' files: the tensors under `state_dict`, or nothing but tensors.
+        state = {"model_state": state.get("state_dict", state)}
+    state = _with_model_state(path, state)
+    return {**state, "model_state": to_own_names(state["model_state"])}
 
 
 def read_checkpoint(path):
@@ -93,17 +99,26 @@ def read_checkpoint(path):
     Raises:
         SlowFastExtError: there is no such file, or it is not a checkpoint.
     """
+    return _with_model_state(path, _read_plain(path))
+
+
+def _read_plain(path):
+    """What a file of torch's holds, on the CPU; raises SlowFastExtError."""
     if not pathmgr.exists(path):
         raise SlowFastExtError(f"{path}: there is no such checkpoint")
     try:
         with pathmgr.open(path, "rb") as stream:
-            state = torch.load(stream, map_location="cpu", weights_only=True)
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # A damaged file can raise anything.
         # torch's own message advises to load it with execution allowed.
         raise SlowFastExtError(
             f"{path}: not a checkpoint of tensors and plain values alone, or damaged; nothing in "
             "it was executed"
         ) from error
+
+
+def _with_model_state(path, state):
+    """`state` where it is a dict with tensors by name in it; else raises SlowFastExtError."""
     weights = state.get("model_state") if isinstance(state, dict) else None
     if not isinstance(weights, dict) or not all(map(torch.is_tensor, weights.values())):
         raise SlowFastExtError(f"{path}: not a PySlowFast checkpoint: no 'model_state' of tensors")

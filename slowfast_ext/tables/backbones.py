@@ -35,6 +35,13 @@ _SLOWFAST_101 = {
     "NONLOCAL.POOL": [[[2, 2, 2], [2, 2, 2]]] * 4,
 }
 
+_CSN_152 = {
+    "MODEL.ARCH": "c2d",
+    "ACTIVITY.BACKBONE": "CSN",
+    "DATA.INPUT_CHANNEL_NUM": [3],
+    "RESNET.DEPTH": 152,
+}
+
 # Row of Table 4 -> (settings, frames, what to know when comparing).
 BACKBONES = {
     "Nonlocal-101": (
@@ -55,6 +62,8 @@ BACKBONES = {
         32,
         "the same network on 32 frames: 8 slow and 32 fast; half the frames of Table 4's 16x8",
     ),
+    "CSN-152": ({**_CSN_152, "ACTIVITY.CSN_FORM": "ip"}, 32, "the interaction-preserved form"),
+    "CSN-152 ir": ({**_CSN_152, "ACTIVITY.CSN_FORM": "ir"}, 32, "the interaction-reduced form"),
 }
 
 
