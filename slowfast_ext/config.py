@@ -75,7 +75,7 @@ def add_slowfast_ext_config(cfg):
     cfg.SYNTHETIC.NUM_TRAIN = 400
     cfg.SYNTHETIC.NUM_TEST = 120
     # Pixels of a side of their frames.
-    cfg.SYNTHETIC.SIZE = 96
+    cfg.SYNTHETIC.SIZE = 80
     cfg.SYNTHETIC.SEED = 0
     # Activities act at different places at once.
     cfg.SYNTHETIC.SEVERAL_PLACES = True
