@@ -31,10 +31,10 @@ ACTIVITIES = tuple(
 CLASS_NAMES = tuple(f"{motion} with {ball} ball" for motion, ball in ACTIVITIES)
 
 # All lengths are in units of the frame's side; a place is a cell of a 3 x 3 grid.
-REACH = 0.085
-RADIUS = 0.062
-BALL_RADIUS = 0.042
-BALL_DISTANCE = 0.075
+REACH = 0.1
+RADIUS = 0.075
+BALL_RADIUS = 0.05
+BALL_DISTANCE = 0.09
 BALL_ANGLE = -math.pi / 4
 # The shutter is open for this part of a frame's time: fast motion is blurred.
 SHUTTER = 0.8
