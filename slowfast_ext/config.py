@@ -146,13 +146,16 @@ def _unknown_key(cfg, message):
     if not found:
         return message.strip("'\"")
     key = found.group(1)
+    if key in all_keys(cfg):
+        section, _, name = key.rpartition(".")
+        return f"{key} stands in one line: in a file {name} belongs below its section, {section}:"
     return f"unknown key {key}{nearest(key, list(all_keys(cfg)))}"
 
 
 def _wrong_type(message):
     """Turns yacs's message about a value's type into one that names the key first."""
     found = re.search(
-        r"Type mismatch \(<class '(\w+)'> vs\. <class '(\w+)'>\) "
+        r"Type mismatch \(<class '([\w.]+)'> vs\. <class '([\w.]+)'>\) "
         r"with values \((.*) vs\. (.*)\) for config key: (\S+)",
         message,
         re.DOTALL,
@@ -160,6 +163,8 @@ def _wrong_type(message):
     if not found:
         return " ".join(message.split())
     wanted, given, default, value, key = found.groups()
+    if wanted.endswith("CfgNode"):
+        return f"{key} is {value}: it is a section, and needs KEY: value pairs below it"
     value, default = (" ".join(text.split())[:60] for text in (value, default))
     return f"{key} is {value}, of type {given}: it must be of type {wanted}, as {default}"
 

@@ -214,6 +214,10 @@ def _check_processes(cfg):
 
 
 def _check_schedule(cfg):
+    for key in ("SOLVER.CLIP_GRAD_VAL", "SOLVER.CLIP_GRAD_L2NORM"):
+        limit = upstream.get_key(cfg, key)
+        if limit is not None and not (_is_number(limit) and limit > 0):
+            _refuse(cfg, key, "must be a number above 0, or None for no clipping")
     try:
         upstream.get_epoch_lr(0.0, cfg)
         upstream.get_epoch_lr(cfg.SOLVER.MAX_EPOCH - 0.5, cfg)

@@ -35,8 +35,9 @@ class Progress:
         self.bar.close()
 
     def step(self, **values):
-        """One step is done; `values` are shown beside it."""
+        """One step is done; `values` are shown beside it, None ones are not."""
         self.done += 1
+        values = {name: value for name, value in values.items() if value is not None}
         text = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items())
         self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()

@@ -241,12 +241,12 @@ class Fitting:
                 progress.step(loss=loss, learning_rate=learning_rate)
 
     def _step(self, items, name, step):
-        """One optimizer step; returns the loss."""
+        """One optimizer step; returns the loss, None where there was nothing to learn from."""
         if not items:
             # Every video of the batch was broken and may be skipped.
             if distributed.world_size() > 1:
                 raise SlowFastExtError(f"{name}, iteration {step + 1}: all videos are broken")
-            return float("nan")
+            return None
         pathways, labels, indices = loaders.collate(items)
         device = distributed.device(self.cfg)
         inputs = loaders.network_input(self.cfg, pathways, device)
