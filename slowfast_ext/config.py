@@ -69,6 +69,14 @@ def add_slowfast_ext_config(cfg):
     # Go on without the videos that cannot be decoded; results.json counts them.
     cfg.DATA.SKIP_BROKEN_VIDEOS = False
 
+    # --- Objects and persons as further columns of F (Table 2) ----------------------------
+    # Classes in DATA.PATH_TO_DATA_DIR's object_classes.txt, whose boxes stand in its
+    # objects.csv; 0: no objects.
+    cfg.OBJECTS = CfgNode()
+    cfg.OBJECTS.NUM_CLASSES = 0
+    # Boxes with a lower score are left out.
+    cfg.OBJECTS.MIN_SCORE = 0.0
+
     # --- The synthetic data set: each switch takes one property away ---------------------
     cfg.SYNTHETIC = CfgNode()
     # Training and test videos.

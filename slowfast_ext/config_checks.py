@@ -65,7 +65,12 @@ _AT_LEAST_ONE = (
 
 
 # Numbers of which none may be negative.
-_AT_LEAST_ZERO = ("DATA_LOADER.NUM_WORKERS", "RNG_SEED", "SOLVER.BASE_LR")
+_AT_LEAST_ZERO = (
+    "DATA_LOADER.NUM_WORKERS",
+    "OBJECTS.NUM_CLASSES",
+    "RNG_SEED",
+    "SOLVER.BASE_LR",
+)
 
 
 def all_keys(cfg, prefix=""):

@@ -4,17 +4,14 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 
-from slowfast_ext.datasets import views
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import (
     Segment,
     Video,
-    label_matrix,
-    read_class_names,
     read_list,
     summary_of_bad_rows,
 )
-from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos, view_groups
+from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, pathmgr
 from slowfast_ext.upstream import register_dataset
@@ -68,18 +65,6 @@ class Charades(MultiLabelVideos):
     Args, raises: those of MultiLabelVideos.
     """
 
-    def __init__(self, cfg, split):
-        # Not MultiLabelVideos': beside frame lists there need be no class names.
-        self.cfg = cfg
-        self.root = cfg.DATA.PATH_TO_DATA_DIR
-        path = self._list_path(split)
-        self.class_names = self._read_class_names(path)
-        self.videos = self._read_videos(path)
-        self.labels = label_matrix(self.videos, len(self.class_names))
-        self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
-        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
-        self.views = views.list_views(groups)
-
     def _list_path(self, split):
         path = super()._list_path(split)
         if split == "test" and not pathmgr.exists(path):
@@ -88,16 +73,11 @@ class Charades(MultiLabelVideos):
         return path
 
     def _read_class_names(self, list_path):
-        num_classes = self.cfg.MODEL.NUM_CLASSES
-        path = os.path.join(self.root, "classes.txt")
-        if is_frame_list(list_path) and not pathmgr.exists(path):
-            return [f"c{index:03d}" for index in range(num_classes)]
-        names = read_class_names(path)
-        if len(names) != num_classes:
-            raise SlowFastExtError(
-                f"{path} names {len(names)} classes but MODEL.NUM_CLASSES is {num_classes}"
-            )
-        return names
+        # Beside frame lists there need be no names.
+        has_names = pathmgr.exists(os.path.join(self.root, "classes.txt"))
+        if is_frame_list(list_path) and not has_names:
+            return [f"c{index:03d}" for index in range(self.cfg.MODEL.NUM_CLASSES)]
+        return super()._read_class_names(list_path)
 
     def _read_videos(self, path, check_files=True):
         if is_frame_list(path):
@@ -106,14 +86,8 @@ class Charades(MultiLabelVideos):
         videos = read_list(path, self.class_names, self._prefix, check_files)
         return [CharadesVideo(v.path, v.segments, _official_id(v.path)) for v in videos]
 
-    def read_labels(self, path):
-        """The label matrix, [V, A], of another list of either form; its videos may be absent."""
-        return label_matrix(self._read_videos(path, check_files=False), len(self.class_names))
-
-    @property
-    def video_ids(self):
-        """The official ids, in the list's order."""
-        return [video.id for video in self.videos]
+    def _video_id(self, video):
+        return video.id
 
     def __getitem__(self, key):
         self._check_folder(self.videos[key[1] if isinstance(key, tuple) else key])

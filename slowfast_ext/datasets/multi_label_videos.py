@@ -8,6 +8,8 @@ import torch
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import label_matrix, read_class_names, read_list
+from slowfast_ext.datasets.objects import VideoObjects, read_objects
+from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
 from slowfast_ext.upstream import pack_pathways, register_dataset
@@ -45,13 +47,10 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     def __init__(self, cfg, split):
         self.cfg = cfg
         self.root = cfg.DATA.PATH_TO_DATA_DIR
-        self.class_names = read_class_names(os.path.join(self.root, "classes.txt"))
-        if len(self.class_names) != cfg.MODEL.NUM_CLASSES:
-            raise SlowFastExtError(
-                f"{self.root}/classes.txt names {len(self.class_names)} classes but "
-                f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
-            )
-        self.videos = read_list(self._list_path(split), self.class_names, self._prefix)
+        list_path = self._list_path(split)
+        self.class_names = self._read_class_names(list_path)
+        self.videos = self._read_videos(list_path)
+        self.objects = self._read_objects()
         self.labels = label_matrix(self.videos, len(self.class_names))
         self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
         groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
@@ -64,19 +63,44 @@ class MultiLabelVideos(torch.utils.data.Dataset):
             path = os.path.join(self.root, "test.csv")
         return path
 
+    def _read_class_names(self, list_path):
+        path = os.path.join(self.root, "classes.txt")
+        return self._read_names(path, "MODEL.NUM_CLASSES", self.cfg.MODEL.NUM_CLASSES)
+
+    @staticmethod
+    def _read_names(path, key, number):
+        names = read_class_names(path)
+        if len(names) != number:
+            raise SlowFastExtError(f"{path} names {len(names)} classes but {key} is {number}")
+        return names
+
+    def _read_videos(self, path, check_files=True):
+        return read_list(path, self.class_names, self._prefix, check_files)
+
+    def _read_objects(self):
+        """{video id: VideoObjects}, or None where OBJECTS.NUM_CLASSES is 0."""
+        options = self.cfg.OBJECTS
+        if not options.NUM_CLASSES:
+            return None
+        path = os.path.join(self.root, "object_classes.txt")
+        names = self._read_names(path, "OBJECTS.NUM_CLASSES", options.NUM_CLASSES)
+        return read_objects(os.path.join(self.root, "objects.csv"), names, options.MIN_SCORE)
+
     def read_labels(self, path):
         """The label matrix, [V, A], of another list of this form; its videos may be absent."""
-        videos = read_list(path, self.class_names, self._prefix, check_files=False)
-        return label_matrix(videos, len(self.class_names))
+        return label_matrix(self._read_videos(path, check_files=False), len(self.class_names))
 
     def __len__(self):
         return len(self.videos)
 
     @property
     def video_ids(self):
-        """The paths as the lists name them, in the list's order."""
-        start = os.path.join(os.path.normpath(self._prefix), "")
-        return [video.path.removeprefix(start) for video in self.videos]
+        """One id a video, in the list's order."""
+        return [self._video_id(video) for video in self.videos]
+
+    def _video_id(self, video):
+        """The path as the list names it."""
+        return video.path.removeprefix(os.path.join(os.path.normpath(self._prefix), ""))
 
     def __getitem__(self, key):
         """
@@ -85,8 +109,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
                 views of that video.
 
         Returns:
-            tuple: pathways, uint8 RGB: [3 x T x H x W] for a clip and
-            [views x 3 x T x H x W] for a video; labels, float32 [A]; the index.
+            Sample: with pathways [3 x T x H x W] and labels [A] for a clip; for a video with
+                pathways [views x 3 x T x H x W] and a list of objects, those of each view.
         """
         if isinstance(key, tuple):
             return self._training_clip(*key)
@@ -104,19 +128,22 @@ class MultiLabelVideos(torch.utils.data.Dataset):
             frames = self._clip_frames(reader.info, rate, random.random())
             images = reader.read(frames, short_side)
             times = self._times(reader.info)[frames]
-        images = self._random_crop(random, images)
+        crop = self._random_crop(random, *images.shape[1:3])
         labels = np.zeros(len(self.class_names), np.float32)
         whole_video = data.TRAIN_LABELS == "video"
         labels[list(video.labels if whole_video else video.labels_between(times))] = 1
-        return self._pathways(images), torch.from_numpy(labels), index
+        return Sample(
+            self._pathways(crop.cut(images)),
+            torch.from_numpy(labels),
+            index,
+            self._objects_in(index, frames, images, crop),
+        )
 
-    def _random_crop(self, random, images):
+    def _random_crop(self, random, height, width):
         size = self.cfg.DATA.TRAIN_CROP_SIZE
-        top, left = views.random_crop_offset(random, *images.shape[1:3], size)
-        images = images[:, top : top + size, left : left + size]
-        if self.cfg.DATA.RANDOM_FLIP and random.random() < 0.5:
-            images = images[:, :, ::-1]
-        return images
+        top, left = views.random_crop_offset(random, height, width, size)
+        flipped = self.cfg.DATA.RANDOM_FLIP and random.random() < 0.5
+        return views.Crop(top, left, size, size, flipped)
 
     # --- Testing -----------------------------------------------------------------------
 
@@ -127,23 +154,41 @@ class MultiLabelVideos(torch.utils.data.Dataset):
             needed, position = np.unique(np.concatenate(frames), return_inverse=True)
             images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
         position = position.reshape(len(self.views), -1)
+        crops = [self._test_crop(view, *images.shape[1:3]) for view in self.views]
         clips = [
-            self._pathways(self._test_crop(images[of_view], view))
-            for view, of_view in zip(self.views, position, strict=True)
+            self._pathways(crop.cut(images[of_view]))
+            for crop, of_view in zip(crops, position, strict=True)
         ]
-        pathways = [torch.stack(clips_of_pathway) for clips_of_pathway in zip(*clips, strict=True)]
-        return pathways, torch.from_numpy(self.labels[index]), index
+        return Sample(
+            [torch.stack(clips_of_pathway) for clips_of_pathway in zip(*clips, strict=True)],
+            torch.from_numpy(self.labels[index]),
+            index,
+            self._objects_in_views(index, frames, images, crops),
+        )
 
-    def _test_crop(self, images, view):
+    def _objects_in_views(self, index, frames, images, crops):
+        if self.objects is None:
+            return None
+        pairs = zip(frames, crops, strict=True)
+        return [self._objects_in(index, of_clip, images, crop) for of_clip, crop in pairs]
+
+    def _test_crop(self, view, height, width):
         size = self.cfg.DATA.TEST_CROP_SIZE
-        top, left = views.test_crop_offset(*images.shape[1:3], size, view.crop, view.num_crops)
-        return images[:, top : top + size, left : left + size]
+        top, left = views.test_crop_offset(height, width, size, view.crop, view.num_crops)
+        return views.Crop(top, left, size, size)
 
     # --- Both --------------------------------------------------------------------------
 
     def _clip_frames(self, info, rate, fraction):
         step = views.frame_step(rate, info.fps, self.cfg.DATA.TARGET_FPS)
         return views.clip_frames(info.length, self.cfg.DATA.NUM_FRAMES, step, fraction)
+
+    def _objects_in(self, index, frames, images, crop):
+        """The video's objects in a crop of a clip of these frames; None where none are used."""
+        if self.objects is None:
+            return None
+        objects = self.objects.get(self._video_id(self.videos[index]), VideoObjects.none())
+        return objects.in_clip(frames, crop, *images.shape[1:3])
 
     def _times(self, info):
         """Seconds of every frame from the first."""

@@ -197,6 +197,46 @@ def random_crop_offset(random, height, width, size):
     return int(top), int(left)
 
 
+@dataclass(frozen=True)
+class Crop:
+    """
+    A part of all frames of a clip.
+
+    Args:
+        top (int), left (int): its upper left corner.
+        height (int), width (int): its size.
+        flipped (bool): turned round from left to right.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    flipped: bool = False
+
+    def cut(self, images):
+        """T x H x W x 3 -> T x height x width x 3, a view of it."""
+        images = images[:, self.top : self.top + self.height, self.left : self.left + self.width]
+        return images[:, :, ::-1] if self.flipped else images
+
+    def boxes(self, boxes, frame_height, frame_width):
+        """
+        Boxes as they lie in the crop.
+
+        Args:
+            boxes (float array): M x 4: x1, y1, x2, y2 as fractions of the frame's size.
+        Returns:
+            (float array, bool array): M x 4, fractions of the crop's size, cut off at its
+                borders; [M], which have any part in it.
+        """
+        size = np.array([frame_width, frame_height] * 2)
+        inside = (boxes * size - [self.left, self.top] * 2) / ([self.width, self.height] * 2)
+        if self.flipped:
+            inside[:, [0, 2]] = 1 - inside[:, [2, 0]]
+        inside = inside.clip(0, 1)
+        return inside, (inside[:, 2] > inside[:, 0]) & (inside[:, 3] > inside[:, 1])
+
+
 def _check_crop_fits(height, width, size):
     """Raises SlowFastExtError if a crop of size x size pixels is larger than the frame."""
     if size > min(height, width):

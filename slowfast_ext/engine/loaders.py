@@ -11,8 +11,10 @@ from torch.utils.data import DataLoader
 from torch.utils.data._utils.collate import default_collate
 
 from slowfast_ext.config import nearest
+from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.objects import Objects, join_objects
 from slowfast_ext.upstream import DATASET_REGISTRY
 
 logger = logging.getLogger(__name__)
@@ -199,9 +201,12 @@ def _start_worker(_worker):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def collate(items):
-    """Items -> pathways [B x 3 x T x H x W], labels [B x A], indices [B]."""
-    return default_collate(items)
+def collate(samples):
+    """Samples of clips -> one Sample: pathways B x 3 x T x H x W, labels B x A, index [B]."""
+    *tensors, objects = zip(*samples, strict=True)
+    pathways, labels, indices = map(default_collate, tensors)
+    joined = None if objects[0] is None else join_objects(objects)
+    return Sample(pathways, labels, indices, joined)
 
 
 def network_input(cfg, pathways, device):
@@ -210,3 +215,10 @@ def network_input(cfg, pathways, device):
     mean = torch.tensor(cfg.DATA.MEAN, device=device).view(shape)
     std = torch.tensor(cfg.DATA.STD, device=device).view(shape)
     return [(p.to(device, non_blocking=True).float() / 255 - mean) / std for p in pathways]
+
+
+def head_input(objects, device):
+    """What a network's call is given beside the pathways: Objects, or None where none are used."""
+    if objects is None:
+        return {}
+    return {"objects": Objects(*(tensor.to(device) for tensor in objects))}

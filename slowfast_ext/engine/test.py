@@ -21,6 +21,7 @@ from slowfast_ext.evaluation.results import (
     write_predictions,
     write_results,
 )
+from slowfast_ext.models.objects import join_objects
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
 from slowfast_ext.paths import open_atomically
 
@@ -112,8 +113,8 @@ def evaluate(cfg, network, dataset, name):
     scores = {}
     with Progress(name, len(batches), cfg.LOG_PERIOD) as progress:
         for items in batches:
-            for pathways, _, index in items:
-                scores[index] = _video_scores(cfg, network, pathways)
+            for sample in items:
+                scores[sample.index] = _video_scores(cfg, network, sample)
             progress.step()
     scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
     skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
@@ -125,14 +126,17 @@ def evaluate(cfg, network, dataset, name):
     return Evaluation(matrix, kept, skipped, metrics)
 
 
-def _video_scores(cfg, network, pathways):
-    """Pathways [views x 3 x T x H x W] -> float64 [A]."""
+def _video_scores(cfg, network, sample):
+    """All views of a video -> float64 [A]."""
     size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    device = distributed.device(cfg)
     outputs = []
-    for chunk in zip(*(p.split(size) for p in pathways), strict=True):
-        inputs = loaders.network_input(cfg, chunk, distributed.device(cfg))
-        outputs.append(network(inputs).double().cpu().numpy())
-    return combine_views(np.concatenate(outputs), view_combination(cfg))
+    for start in range(0, len(sample.pathways[0]), size):
+        chunk = slice(start, start + size)
+        inputs = loaders.network_input(cfg, [p[chunk] for p in sample.pathways], device)
+        objects = None if sample.objects is None else join_objects(sample.objects[chunk])
+        outputs.append(network(inputs, **loaders.head_input(objects, device)).double().cpu())
+    return combine_views(torch.cat(outputs).numpy(), view_combination(cfg))
 
 
 def view_combination(cfg):

@@ -247,15 +247,17 @@ class Fitting:
             if distributed.world_size() > 1:
                 raise SlowFastExtError(f"{name}, iteration {step + 1}: all videos are broken")
             return None
-        pathways, labels, indices = loaders.collate(items)
+        batch = loaders.collate(items)
         device = distributed.device(self.cfg)
-        inputs = loaders.network_input(self.cfg, pathways, device)
-        labels = labels.to(device)
+        inputs = loaders.network_input(self.cfg, batch.pathways, device)
+        of_head = loaders.head_input(batch.objects, device)
+        labels = batch.labels.to(device)
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
-            loss = sum(self.loss(logits.float(), labels) for logits in self.model(inputs))
+            outputs = self.model(inputs, **of_head)
+            loss = sum(self.loss(logits.float(), labels) for logits in outputs)
         value = loss.item()
         if not math.isfinite(value):
-            ids = self.loader.video_ids(indices.tolist())
+            ids = self.loader.video_ids(batch.index.tolist())
             raise SlowFastExtError(
                 f"{name}, iteration {step + 1}: the loss is {value} on {', '.join(ids)}; try a "
                 "smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT"
@@ -277,7 +279,7 @@ class Fitting:
         batches = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
         device = distributed.device(self.cfg)
         inputs = (
-            loaders.network_input(self.cfg, loaders.collate(items)[0], device)
+            loaders.network_input(self.cfg, loaders.collate(items).pathways, device)
             for items in self.loader.endless()
         )
         update_bn_stats(self.model, inputs, batches)

@@ -36,6 +36,6 @@ class PooledFeatures(nn.Module):
         self.projection = nn.Linear(dim_in, num_activities * dim)
         self.num_activities = num_activities
 
-    def forward(self, features):
-        """F, B x C x N -> B x A x C'."""
-        return self.projection(features.mean(-1)).unflatten(-1, (self.num_activities, -1))
+    def forward(self, columns):
+        """Columns of F, B x C x N -> B x A x C'."""
+        return self.projection(columns.mean()).unflatten(-1, (self.num_activities, -1))

@@ -5,6 +5,7 @@ import torch.nn as nn
 from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatures
 from slowfast_ext.models.build import HEAD_REGISTRY
 from slowfast_ext.models.correlation import ActivityCorrelation
+from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import Observations
 from slowfast_ext.models.outputs import ActivityClassifier, probabilities
 
@@ -24,6 +25,7 @@ class ActivityHead(nn.Module):
         options, num_activities = cfg.ACTIVITY, cfg.MODEL.NUM_CLASSES
         as_printed = options.FORM == "as_printed"
         self.activation = cfg.MODEL.HEAD_ACT
+        self.columns = ColumnsOf(cfg, dim_in)
         if options.ACTIVITY_FEATURES:
             self.observations = Observations(
                 dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS, as_printed
@@ -42,28 +44,32 @@ class ActivityHead(nn.Module):
             self.correlation = ActivityCorrelation(num_activities, options.DIM)
             self.correlated_classifier = ActivityClassifier(*classifier)
 
-    def forward(self, features, return_attention=False):
+    def forward(self, features, objects=None, return_attention=False):
         """
         Args:
             features (Tensor): F, B x C x T x H x W.
+            objects (Objects): what the clips show, where OBJECTS.NUM_CLASSES is set.
             return_attention (bool): also give the attention maps.
 
         Returns:
             In training a tuple of logits, B x A each: from F_A and, with correlation, from
             F_AC. In evaluation their mean probability, B x A. With `return_attention` a
-            pair of that and a dict: `observations` (Attn_O, B x K x T x H x W),
-            `activities` (Attn_A, B x A x K), `correlation` (Corr, B x A x A); a part that
-            is switched off has no entry.
+            pair of that and a dict: `observations` (Attn_O, B x K x T x H x W), `objects`
+            (Attn_O's further columns, B x K x M'), `activities` (Attn_A, B x A x K),
+            `correlation` (Corr, B x A x A); a part that is switched off has no entry.
         """
         attention = {}
-        positions = features.flatten(2)  # B x C x N
+        columns = self.columns(features, objects)
         if hasattr(self, "observations"):
-            observations, over_positions = self.observations(positions)
+            observations, over_columns = self.observations(columns)
             activity_features, over_observations = self.activity_features(observations)
+            over_positions, over_objects = over_columns.tensor_split([columns.num_positions], -1)
             attention["observations"] = over_positions.unflatten(-1, features.shape[2:])
+            if objects is not None:
+                attention["objects"] = over_objects
             attention["activities"] = over_observations
         else:
-            activity_features = self.pooled_features(positions)
+            activity_features = self.pooled_features(columns)
         logits = (self.classifier(activity_features),)
         if hasattr(self, "correlation"):
             correlated, attention["correlation"] = self.correlation(activity_features)

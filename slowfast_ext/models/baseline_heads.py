@@ -3,6 +3,7 @@
 import torch.nn as nn
 
 from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import SpaceTimeAttention
 from slowfast_ext.models.outputs import probabilities
 
@@ -19,14 +20,21 @@ class PoolHead(nn.Module):
     def __init__(self, cfg, dim_in):
         super().__init__()
         self.activation = cfg.MODEL.HEAD_ACT
+        self.columns = ColumnsOf(cfg, dim_in)
         self.dropout = nn.Dropout(cfg.MODEL.DROPOUT_RATE)
         self.projection = nn.Linear(dim_in, cfg.MODEL.NUM_CLASSES)
         nn.init.normal_(self.projection.weight, std=cfg.MODEL.FC_INIT_STD)
         nn.init.zeros_(self.projection.bias)
 
-    def forward(self, features):
-        """F, B x C x T x H x W -> logits (B x A,) in training, probabilities B x A else."""
-        logits = (self.projection(self.dropout(features.mean((2, 3, 4)))),)
+    def forward(self, features, objects=None):
+        """
+        F, B x C x T x H x W, and Objects, pooled with the rest -> logits (B x A,) in
+        training, probabilities B x A else.
+        """
+        return self._predict(self.columns(features, objects))
+
+    def _predict(self, columns):
+        logits = (self.projection(self.dropout(columns.mean())),)
         return logits if self.training else probabilities(logits, self.activation)
 
 
@@ -47,9 +55,14 @@ class TwoStageTransformerHead(PoolHead):
             for _ in range(2)
         )
 
-    def forward(self, features):
-        """F, B x C x T x H x W -> logits (B x A,) in training, probabilities B x A else."""
-        positions = features.flatten(2)
+    def forward(self, features, objects=None):
+        """
+        F, B x C x T x H x W, and Objects, further positions -> logits (B x A,) in training,
+        probabilities B x A else.
+        """
+        columns = self.columns(features, objects)
         for attention in self.stages:
-            positions = positions.shape[-1] * positions * attention(positions)
-        return super().forward(positions.unflatten(-1, features.shape[2:]))
+            scale = columns.num_held()
+            values = scale * columns.values * attention(columns)
+            columns = columns._replace(values=values)
+        return self._predict(columns)

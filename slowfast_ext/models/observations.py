@@ -57,11 +57,19 @@ class SpaceTimeAttention(nn.Module):
         self.beta = GroupLinear(num_observations, dim_in, dim, groups)
         self.gamma = GroupLinear(num_observations, dim_in, dim, groups)
 
-    def forward(self, features):
-        """F, B x C x N -> Attn_O, B x K x N; rows sum to 1."""
-        summary = features[:, :, -1] if self.as_printed else features.mean(-1)
+    def forward(self, columns):
+        """
+        Columns of F, B x C x N -> Attn_O, B x K x N; rows sum to 1.
+
+        Objects are attended to, and take no part in the query.
+        """
+        positions = columns.values[:, :, : columns.num_positions]
+        summary = positions[:, :, -1] if self.as_printed else positions.mean(-1)
         directions = self.gamma.transposed(self.beta.shared_input(summary))  # B x K x C
-        return (directions * self.scale @ features).softmax(-1)
+        scores = directions * self.scale @ columns.values
+        if columns.padding is not None:
+            scores = scores.masked_fill(columns.padding[:, None], -torch.inf)
+        return scores.softmax(-1)
 
 
 class Observations(nn.Module):
@@ -79,8 +87,8 @@ class Observations(nn.Module):
         self.alpha = GroupLinear(num_observations, dim_in, dim, groups)
         self.norm = nn.Identity() if as_printed else nn.LayerNorm(dim)
 
-    def forward(self, features):
-        """F, B x C x N -> (Obs, B x K x C'; Attn_O, B x K x N)."""
-        attention = self.attention(features)
-        pooled = attention @ features.transpose(1, 2)  # B x K x C
+    def forward(self, columns):
+        """Columns of F, B x C x N -> (Obs, B x K x C'; Attn_O, B x K x N)."""
+        attention = self.attention(columns)
+        pooled = attention @ columns.values.transpose(1, 2)  # B x K x C
         return self.norm(self.alpha.own_input(pooled)), attention

@@ -1,7 +1,6 @@
 """Starting from weights that somebody else trained."""
 
 import logging
-import pickle
 
 import torch
 
@@ -9,6 +8,7 @@ from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.weight_names import to_own_names
 from slowfast_ext.paths import pathmgr
+from slowfast_ext.unpickling import load_arrays
 
 logger = logging.getLogger(__name__)
 
@@ -125,32 +125,13 @@ def _with_model_state(path, state):
     return state
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Reads numpy arrays and plain values; whatever else a pickle asks for is refused."""
-
-    _ALLOWED = {
-        ("numpy", "dtype"),
-        ("numpy", "ndarray"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "scalar"),
-        ("_codecs", "encode"),
-    }
-
-    def find_class(self, module, name):
-        if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"asks for {module}.{name}")
-        return super().find_class(module, name)
-
-
 def _read_caffe2(path):
     """The tensors of one of PySlowFast's Caffe2 `.pkl` files under PyTorch's names."""
     if not pathmgr.exists(path):
         raise SlowFastExtError(f"{path}: there is no such file")
     try:
         with pathmgr.open(path, "rb") as stream:
-            blobs = _ArraysOnly(stream, encoding="latin1").load()["blobs"]
+            blobs = load_arrays(stream)["blobs"]
         rename = upstream.get_name_convert_func()
         return {rename(name): torch.tensor(value) for name, value in blobs.items()}
     except Exception as error:  # A damaged pickle can raise anything.

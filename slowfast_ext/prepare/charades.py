@@ -17,6 +17,7 @@ from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, open_atomically, pathmgr
+from slowfast_ext.prepare.action_genome import read_action_genome, write_objects
 from slowfast_ext.prepare.charades_annotations import SPLITS, read_annotations
 
 # Of the official frames.
@@ -37,6 +38,11 @@ def add_arguments(parser):
     parser.add_argument("--videos", metavar="DIR", help="holds ID.mp4 (Charades_v1_480)")
     parser.add_argument(
         "--frames", metavar="DIR", help="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)"
+    )
+    parser.add_argument(
+        "--action-genome",
+        metavar="DIR",
+        help="holds object_bbox_and_relationship.pkl and person_bbox.pkl: objects for Table 2",
     )
     parser.add_argument("--out", metavar="DIR", help="gets classes.txt, train.csv and test.csv")
     parser.add_argument(
@@ -68,6 +74,10 @@ def run(args):
         report["media_in_no_split"] = media.num_unlisted(splits)
         report["out"] = None if missing else args.out
         if not missing:
+            if args.action_genome:
+                boxes = read_action_genome(args.action_genome)
+                paths = {v.id: media.path(v) for videos in splits.values() for v in videos}
+                report["objects"] = write_objects(args.out, boxes, paths)
             _write_lists(args.out, class_names, splits, media)
     print(json.dumps(report) if args.json else _text(report))
     if missing:
@@ -80,6 +90,11 @@ def run(args):
 def _check_arguments(args):
     if args.videos and args.frames:
         raise SlowFastExtError("--videos and --frames are given together: choose one of them")
+    if args.action_genome and (args.annotations_only or not args.videos):
+        raise SlowFastExtError(
+            "--action-genome needs --videos, and no --annotations-only: its frame numbers and "
+            "its pixels are those of the video files"
+        )
     if args.annotations_only:
         return
     if not args.videos and not args.frames:
@@ -240,6 +255,15 @@ def _text(report):
             "what does not open is in the lists all the same: get it again, or set "
             "DATA.SKIP_BROKEN_VIDEOS True"
         )
+    if report.get("objects"):
+        objects = report["objects"]
+        lines += [
+            f"objects: {objects['boxes']} boxes of {objects['classes']} classes in "
+            f"{objects['videos']} videos; set OBJECTS.NUM_CLASSES {objects['classes']}",
+            f"  left out: {objects['outside']} boxes outside their video's frames, those of "
+            f"{objects['other_videos']} videos in neither split",
+            f"  videos without any: {objects['videos_without']}",
+        ]
     if report.get("out"):
         lines.append(f"wrote classes.txt, train.csv and test.csv to {report['out']}")
     return "\n".join(lines)

@@ -106,7 +106,7 @@ def test_frame_lists(frame_lists):
     assert test.video_ids == ["AAAAA", "BBBBB"]
     assert test.class_names == ["c000", "c001", "c002", "c003"]
     assert test.labels.tolist() == [[1, 1, 0, 1], [0, 0, 0, 0]]
-    (views,), labels, index = test[0]
+    (views,), labels, index, _ = test[0]
     assert views.shape == (6, 3, 4, 48, 48) and index == 0
     assert labels.tolist() == [1, 1, 0, 1]
     assert [numbers_of(view) for view in views[::3]] == [[0, 4, 8, 12], [47, 51, 55, 59]]
@@ -121,7 +121,7 @@ def test_a_clips_labels_are_those_of_its_frames(frame_lists):
     of_frame = [{1, 3}] * 10 + [{1}] * 10 + [set()] * 30 + [{0}] * 10
     train, seen = dataset(frame_lists, "train"), set()
     for epoch in range(40):
-        (clip,), labels, _ = train[(epoch, 0)]
+        (clip,), labels, _, _ = train[(epoch, 0)]
         first, *_, last = numbers_of(clip)
         wanted = set().union(*of_frame[first : last + 1])
         assert set(np.flatnonzero(labels).tolist()) == wanted
@@ -255,7 +255,7 @@ def test_prepared_videos_and_frames_give_the_same(prepared):
     assert trains[0].video_ids == ["AAAAA", "BBBBB"]
     seen = set()
     for epoch in range(30):
-        (clip,), labels, _ = trains[0][(epoch, 0)]
+        (clip,), labels, _, _ = trains[0][(epoch, 0)]
         assert torch.equal(clip, trains[1][(epoch, 0)][0][0])
         first, *_, last = numbers_of(clip)
         wanted = [0, float(last / 24 >= 2), 0, float(first / 24 <= 0.5)]
@@ -318,7 +318,7 @@ def two_videos(request, tmp_path):
 def test_the_30_views_are_upstreams(theirs, two_videos):
     cfg = stock_config(theirs, two_videos, crop=64)
     ours, upstreams = build_dataset(cfg, "test"), theirs.Charades(cfg, "test")
-    pathways, labels, _ = ours[0]
+    pathways, labels, *_ = ours[0]
     assert len(upstreams) == len(pathways[0]) == len(pathways[1]) == 30
     std = torch.tensor(cfg.DATA.STD).view(3, 1, 1, 1)
     normalised = network_input(cfg, pathways, "cpu")

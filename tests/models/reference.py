@@ -48,9 +48,11 @@ def correlate(activity_features, query, key, mask):
     return correlation @ activity_features, correlation
 
 
-def logits_of_clip(head, features, as_printed):
+def logits_of_clip(head, features, as_printed, num_positions=None):
     """
     The complete head for one clip, F C x N, from the parameters of `head`.
+
+    With `num_positions` the columns behind them are objects', and not in the query.
 
     Returns:
         tuple: the two logits, A each, and a dict of Attn_O, Attn_A and Corr.
@@ -58,7 +60,8 @@ def logits_of_clip(head, features, as_printed):
     observing = head.observations
     dim = head.activity_features.queries.shape[1]
     scale = 1.0 if as_printed else 1 / math.sqrt(dim)
-    query = features[:, -1] if as_printed else features.mean(1)
+    positions = features[:, :num_positions]
+    query = positions[:, -1] if as_printed else positions.mean(1)
     observations, over_positions = observe(
         features,
         observing.alpha.weight,
