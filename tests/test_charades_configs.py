@@ -4,7 +4,9 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 
+from slowfast_ext import upstream
 from slowfast_ext.config import load_config
 from slowfast_ext.datasets.synthetic_videos import SyntheticSettings, write_video
 from slowfast_ext.engine.main import main
@@ -13,7 +15,9 @@ from slowfast_ext.tables.paper import ROWS
 CONFIGS = sorted((Path(__file__).parents[1] / "configs" / "Charades").glob("*.yaml"))
 # Files that others build on: no backbone, or no row of their own.
 ABSTRACT = ("BASE", "TABLE3_HEAD")
-ROW_CONFIGS = [path for path in CONFIGS if path.stem not in ABSTRACT]
+ROW_CONFIGS = [path for path in CONFIGS if path.stem not in (*ABSTRACT, "X3D_XL_ACTIVITY")]
+X3D_XL = CONFIGS[0].with_name("X3D_XL_ACTIVITY.yaml")
+needs_main = pytest.mark.skipif(not upstream.IS_MAIN, reason="needs GitHub's main of PySlowFast")
 
 SMALL = {
     "RESNET.DEPTH": "50",
@@ -64,7 +68,11 @@ def charades(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("path", ROW_CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [*ROW_CONFIGS, pytest.param(X3D_XL, marks=needs_main)],
+    ids=lambda path: path.stem,
+)
 def test_a_config_trains_and_tests_at_reduced_size(path, charades, tmp_path):
     small = {**SMALL, "DATA.PATH_TO_DATA_DIR": str(charades), "OUTPUT_DIR": str(tmp_path)}
     small.update(SHALLOW.get(path.stem.split("_")[0], {}))
@@ -78,6 +86,13 @@ def test_a_config_is_whole_and_names_a_row_of_the_paper(path):
     assert cfg.ACTIVITY.TABLE_ROW in {row.id for row in ROWS}
     assert sum(clips * crops for _, clips, crops in cfg.TEST.VIEWS) == 30
     assert cfg.DATA.NUM_FRAMES == 32 and cfg.MODEL.NUM_CLASSES == 157
+
+
+@needs_main
+def test_x3d_xl_gives_280_channels():
+    network = upstream.model_class("ActivityNetwork")(load_config(str(X3D_XL), ["NUM_GPUS", "0"]))
+    clip = torch.zeros(1, 3, 4, 64, 64)
+    assert network.features([clip]).shape == (1, 280, 4, 2, 2)
 
 
 def test_every_row_of_tables_1_to_3_has_a_config():

@@ -80,7 +80,9 @@ class CSN(nn.Module):
         self.head = nn.Identity()
         for module in self.modules():
             if isinstance(module, nn.BatchNorm3d):
-                module.eps, module.momentum = BATCH_NORM_EPSILON, cfg.BN.MOMENTUM
+                module.eps = BATCH_NORM_EPSILON
+                # Main has no such key.
+                module.momentum = upstream.get_key(cfg, "BN.MOMENTUM") or module.momentum
 
     def forward(self, pathways):
         """[B x 3 x T x H x W] -> [B x 2048 x T/8 x H/32 x W/32]."""
