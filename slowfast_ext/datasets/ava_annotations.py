@@ -46,12 +46,13 @@ def read_detections(path):
 
     Returns:
         DataFrame: as of `read_ground_truth`, and `score` (float64). Rows of `video,second`
-            alone, keyframes on which nothing was detected, are left out.
+            alone, keyframes on which nothing was detected, are left out; the file may be empty.
     Raises:
-        SlowFastExtError: not readable, no rows, or bad rows, which it names.
+        SlowFastExtError: not readable, or bad rows, which it names.
     """
-    rows = _needing_rows(path, _read(path, _DETECTIONS, [*_ROWS, "score"]))
-    return rows[rows["action"] != NO_ACTION].reset_index(drop=True)
+    rows = _read(path, _DETECTIONS, [*_ROWS, "score"])
+    boxes = rows["action"] != NO_ACTION
+    return rows if boxes.all() else rows[boxes].reset_index(drop=True)
 
 
 def read_person_boxes(path):
@@ -147,8 +148,9 @@ def _read(path, form, columns):
     # Files of millions of rows are read at once; only one with something unusual row by row.
     if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
         rows = _rows_one_by_one(path, form)
-    rows["action"] = rows["action"].fillna(NO_ACTION)
-    return rows[columns].astype({name: "int64" for name in columns if name in _WHOLE})
+    rows["action"][np.isnan(rows["action"])] = NO_ACTION
+    kept = {n: rows[n].astype("int64") if n in _WHOLE else rows[n] for n in columns}
+    return pd.DataFrame(kept, copy=False)
 
 
 def _rows_at_once(path, form):
@@ -176,8 +178,9 @@ def _rows_at_once(path, form):
         return None
     if any(name != name.strip() for name in fields[0].cat.categories):
         return None
-    filled = fields.notna().to_numpy()
-    lengths = len(places) - np.argmax(filled[:, ::-1], axis=1)
+    lengths = np.zeros(len(fields), int)
+    for place in places:
+        lengths[fields[place].notna()] = place + 1
     if not set(np.unique(lengths)) <= set(form.columns):
         return None
     return _named(fields, lengths, form)
@@ -204,7 +207,7 @@ def _rows_one_by_one(path, form):
         numbers = [_number(text) for text in row[1:length]]
         table.append([row[0] or None, *numbers, *[math.nan] * (_MAX_FIELDS - length), length])
     fields = pd.DataFrame(table, columns=[*range(_MAX_FIELDS), "length"])
-    fields[0] = fields[0].astype("category")
+    fields = fields.astype({0: "category"} | dict.fromkeys(range(1, _MAX_FIELDS), "float64"))
     rows = _named(fields, fields["length"].to_numpy(), form)
     for wrong, sentence in _checks(rows, form):
         for index in np.flatnonzero(wrong):
@@ -216,21 +219,21 @@ def _rows_one_by_one(path, form):
 
 
 def _named(fields, lengths, form):
-    """Fields by place -> rows with `video`, all of _NUMBERS (float64, NaN) and `boxed`."""
-    rows = pd.DataFrame({"video": fields[0], "boxed": lengths > len(KEYFRAME)})
-    numbers = {name: np.full(len(fields), np.nan) for name in _NUMBERS}
+    """Fields by place -> `video`, all of _NUMBERS (float64, NaN where left out) and `boxed`."""
+    rows = {"video": fields[0], "boxed": lengths > len(KEYFRAME)}
+    rows |= {name: np.full(len(fields), np.nan) for name in _NUMBERS}
     for length, names in form.columns.items():
         here = lengths == length
         for place, name in enumerate(names):
-            if name in numbers:
-                numbers[name][here] = fields[place].to_numpy()[here]
-    return rows.assign(**numbers)
+            if name in _NUMBERS:
+                np.copyto(rows[name], fields[place].to_numpy(), where=here)
+    return rows
 
 
 def _checks(rows, form):
     """(bool array, sentence) pairs: which rows are wrong, and in what."""
-    second, action, score = (rows[name].to_numpy() for name in ("second", "action", "score"))
-    boxed, x1, y1, x2, y2 = (rows[name].to_numpy() for name in ["boxed", *BOX])
+    second, action, score = (rows[name] for name in ("second", "action", "score"))
+    boxed, x1, y1, x2, y2 = (rows[name] for name in ["boxed", *BOX])
     yield rows["video"].isna().to_numpy(), "the video's name is empty"
     yield ~_whole(second, 0), "the second is not a whole number from 0 on"
     yield boxed & ~np.isfinite(x1 + y1 + x2 + y2), "a corner of the box is not a finite number"

@@ -160,10 +160,7 @@ def _highest(found, used):
     kept = used.copy()
     rows = _crowded(np.flatnonzero(used), found["keyframe"])
     keyframe, score = found["keyframe"][rows], found["score"][rows]
-    place = _place_within(keyframe)
-    # The keyframes come in order, so that sorting within them leaves each its places.
-    sorted_scores = score[np.lexsort((-score, keyframe))]
-    lowest = sorted_scores[place == MAX_ROWS_PER_KEYFRAME - 1][_dense(keyframe)]
+    lowest = _fiftieth_scores(keyframe, score)[keyframe]
     high = score >= lowest
     entered = score > lowest
     entered[high] |= _place_within(keyframe[high]) < MAX_ROWS_PER_KEYFRAME
@@ -181,9 +178,16 @@ def _crowded(rows, keyframe):
     return rows[counts[keyframe[rows]] > MAX_ROWS_PER_KEYFRAME]
 
 
-def _dense(ordered):
-    """The equal neighbours of an ordered array numbered from 0."""
-    return np.cumsum(np.diff(ordered, prepend=ordered[:1]) != 0)
+def _fiftieth_scores(keyframe, score):
+    """The 50th highest score of each keyframe; rows by keyframe, which have more than 50."""
+    sizes = np.bincount(keyframe, minlength=1)
+    starts, fiftieth = np.cumsum(sizes) - sizes, np.full(len(sizes), -np.inf)
+    for size in np.unique(sizes[sizes > 0]):
+        alike = np.flatnonzero(sizes == size)
+        scores = score[starts[alike][:, None] + np.arange(size)]
+        place = size - MAX_ROWS_PER_KEYFRAME
+        fiftieth[alike] = np.partition(scores, place, axis=1)[:, place]
+    return fiftieth
 
 
 def _place_within(ordered):
@@ -261,15 +265,16 @@ def _average_precisions(found, hits, positives):
     """
     [A] areas under the precision that no higher recall exceeds; nan without ground truth.
     """
-    order = len(hits) - 1 - np.lexsort((-found["score"][::-1], found["class"][::-1]))
-    bounds = np.cumsum(np.bincount(found["class"], minlength=len(positives)))[:-1]
+    # Small integers are sorted by their digits, which is far faster.
+    classes = found["class"].astype(np.min_scalar_type(len(positives)))
+    bounds = np.cumsum(np.bincount(classes, minlength=len(positives)))[:-1]
     precisions = np.full(len(positives), np.nan)
-    for place, ranked in enumerate(np.split(hits[order], bounds)):
+    for place, rows in enumerate(np.split(np.argsort(classes, kind="stable"), bounds)):
         if positives[place]:
-            ranks = np.flatnonzero(ranked) + 1
+            rows = rows[::-1][np.argsort(-found["score"][rows[::-1]], kind="stable")]
+            ranks = np.flatnonzero(hits[rows]) + 1
             precision = np.arange(1, len(ranks) + 1) / ranks
-            envelope = np.maximum.accumulate(precision[::-1])
-            precisions[place] = envelope.sum() / positives[place]
+            precisions[place] = np.maximum.accumulate(precision[::-1]).sum() / positives[place]
     return precisions
 
 
