@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -54,18 +53,17 @@ def write_files(data, folder):
 
 
 def ours(data, folder):
-    """(mAP, seconds, peak memory in bytes)"""
-    start = time.perf_counter()
+    """mAP by this project."""
     metrics = ava_metrics(
         ava_annotations.read_ground_truth(folder / "ground_truth.csv"),
         ava_annotations.read_detections(folder / "detections.csv"),
         ava_annotations.read_label_map(data / LABEL_MAP),
     )
-    return metrics.mean, time.perf_counter() - start, peak_memory()
+    return metrics.mean
 
 
 def officials(data, folder, evaluator):
-    """As `ours`, of the official script."""
+    """mAP by the official script in the folder `evaluator`."""
     # Names that the script uses and numpy has dropped.
     for name, value in {"bool": bool, "float": float, "int": int, "NAN": np.nan}.items():
         if name not in np.__dict__:
@@ -77,23 +75,34 @@ def officials(data, folder, evaluator):
     script.pprint = SimpleNamespace(
         pformat=lambda *_, **__: "", pprint=lambda metrics, **_: printed.append(metrics)
     )
-    start = time.perf_counter()
     with contextlib.ExitStack() as files:
         paths = [data / LABEL_MAP, folder / "ground_truth.csv", folder / "detections.csv"]
         script.run_evaluation(*(files.enter_context(open(path)) for path in paths))
-    mean = printed[0]["PascalBoxes_Precision/mAP@0.5IOU"]
-    return float(mean), time.perf_counter() - start, peak_memory()
+    return float(printed[0]["PascalBoxes_Precision/mAP@0.5IOU"])
+
+
+def measured(function, *args):
+    """The function's result, its seconds, and this process's peak memory before and after."""
+    before, start = peak_memory(), time.perf_counter()
+    return function(*args), time.perf_counter() - start, before, peak_memory()
 
 
 def peak_memory():
-    """Of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Of this process so far, in MB (Linux; getrusage would count the process it came from)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def in_fresh_process(function, *args):
-    """The function's result where nothing before it adds to its peak memory."""
+    """Prints and returns mAP and seconds, where nothing before adds to the peak memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *args).result()
+        mean, seconds, before, peak = pool.submit(measured, function, *args).result()
+    print(
+        f"{function.__name__:<10} mAP {mean:.12f}  {seconds:6.2f} s  peak {peak:.0f} MB, of which "
+        f"{peak - before:.0f} beyond the imports",
+        flush=True,
+    )
+    return mean, seconds
 
 
 def main():
@@ -108,14 +117,12 @@ def main():
         folder = Path(folder)
         keyframes, detections = write_files(args.data, folder)
         print(f"{keyframes} keyframes, {detections} detections")
-        mean, seconds, peak = in_fresh_process(ours, args.data, folder)
-        print(f"ours      mAP {mean:.12f}  {seconds:6.2f} s  {peak / 1e6:5.0f} MB")
+        mean, seconds = in_fresh_process(ours, args.data, folder)
         if not args.official:
             return
-        theirs = in_fresh_process(officials, args.data, folder, args.official)
-        print(f"official  mAP {theirs[0]:.12f}  {theirs[1]:6.2f} s  {theirs[2] / 1e6:5.0f} MB")
-        print(f"ratio of times {theirs[1] / seconds:.1f}, of memory {theirs[2] / peak:.1f}")
-        if abs(mean - theirs[0]) > 1e-9:
+        their_mean, their_seconds = in_fresh_process(officials, args.data, folder, args.official)
+        print(f"ratio of times {their_seconds / seconds:.1f}, mAP {mean - their_mean:+.1e}")
+        if abs(mean - their_mean) > 1e-9:
             sys.exit("error: the two mAP differ by more than 1e-9")
 
 

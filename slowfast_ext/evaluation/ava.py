@@ -74,7 +74,9 @@ def ava_metrics(ground_truth, detections, class_ids, excluded=None, protocol="of
     named[truth["keyframe"]] = True
     if protocol == "official":
         found_rows.drop("keyframe_not_in_ground_truth", ~named[found["keyframe"]])
-        found_rows.drop("not_among_the_keyframe_s_50_highest", ~_highest(found, found_rows.used))
+        found_rows.drop(
+            "not_among_the_50_highest_of_the_keyframe", ~_highest(found, found_rows.used)
+        )
     found_rows.drop("box_empty", (found["x2"] <= found["x1"]) | (found["y2"] <= found["y1"]))
     truth, found = truth_rows.take(truth), found_rows.take(found)
     positives = np.bincount(truth["class"], minlength=len(class_ids))
