@@ -19,6 +19,10 @@ COMMANDS = {
         "slowfast_ext.evaluation.charades_command",
         "score predictions as Charades' official script does",
     ),
+    ("evaluate", "ava"): (
+        "slowfast_ext.evaluation.ava_command",
+        "score detections as AVA's official script does, or as PySlowFast",
+    ),
     ("tables",): (
         "slowfast_ext.tables.command",
         "print the paper's tables beside our results, or count what the heads cost",
