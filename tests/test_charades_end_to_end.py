@@ -37,7 +37,9 @@ TEST = {
 }
 PAST_LENGTH = {"train": 1, "test": 2}
 
-Run = namedtuple("Run", "report results evaluated resubmitted submission lines text")
+Run = namedtuple(
+    "Run", "report ends results predictions evaluated resubmitted submission lines text"
+)
 
 
 def write_annotations(folder):
@@ -136,6 +138,8 @@ def run(request, tmp_path_factory):
         evaluated=evaluate(annotations, predictions, "--write-submission", submission),
         resubmitted=evaluate(annotations, submission),
         submission=submission.read_text(),
+        predictions=predictions.read_text(),
+        ends=[row["end"] for row in csv.DictReader(open(folder / "lists" / "test.csv"))],
         lines=json.loads(command(*tables, "--json")),
         text=command(*tables),
     )
@@ -166,6 +170,7 @@ def test_prepare_says_what_is_wrong_with_the_media(run):
         assert report["segments_past_length"] == PAST_LENGTH[split]
         assert report["missing"] == []
     assert list(run.report["splits"]["train"]["unreadable"]) == ["BROKN"]
+    assert max(float(end) for end in run.ends if end) == 2.0
 
 
 def test_the_network_is_trained_tuned_and_tested_in_30_views(run):
@@ -181,6 +186,10 @@ def test_the_network_is_trained_tuned_and_tested_in_30_views(run):
 
 
 def test_the_official_form_gives_the_same_scores(run):
+    _, *rows = csv.reader(run.predictions.splitlines())
+    official = [line.split() for line in run.submission.splitlines()]
+    assert [row[0] for row in rows] == [fields[0] for fields in official] == list(TEST)
+    assert [[*map(float, row[1:])] for row in rows] == [[*map(float, f[1:])] for f in official]
     assert run.results["mAP"] == pytest.approx(reference_map(run.submission), abs=1e-12)
     for evaluated in (run.evaluated, run.resubmitted):
         for key in ("mAP", "weighted_mAP", "per_class"):
