@@ -202,6 +202,7 @@ def test_the_tables_show_the_row(run):
     shown = {f"{line['table']}/{line['row']}": line for line in run.lines if line["ours"]}
     assert {key: line["ours"] for key, line in shown.items()} == {row: run.results["mAP"]}
     assert shown[row]["form"] == "default"
+    assert shown[row]["date"] == run.results["date"][:16].replace("T", " ") + "Z"
     line = next(line for line in run.text.splitlines() if f" {shown[row]['date']} " in line)
     assert line.startswith("SlowFast-101 ours") and line.endswith("  ours")
     assert f"  {100 * run.results['mAP']:.1f}  " in line
