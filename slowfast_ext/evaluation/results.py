@@ -9,6 +9,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping
+from datetime import datetime, timezone
 
 import numpy as np
 
@@ -38,7 +39,8 @@ def results_object(task, metrics, class_names, protocol, counts, row, config, ve
         versions (dict): `installed_versions()`.
 
     Returns:
-        dict: of dict, list, str, int, float, bool and None only; NaN is None.
+        dict: of dict, list, str, int, float, bool and None only; NaN is None. Its `date` is
+            the time of this call: UTC, ISO 8601, to the second.
 
     Raises:
         SlowFastExtError: the number of names differs from that of the activities.
@@ -59,6 +61,7 @@ def results_object(task, metrics, class_names, protocol, counts, row, config, ve
             "counts": counts,
             "protocol": protocol,
             "row": row,
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "config": config,
             "versions": versions,
         }

@@ -3,7 +3,7 @@
 import json
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 from slowfast_ext.errors import SlowFastExtError
 
@@ -22,7 +22,7 @@ class Result:
         metrics: those of METRICS that it has, fractions.
         config: its config's name, which is that of its output folder.
         path: the file.
-        time: when the file was written, seconds since 1970.
+        time: when it was evaluated, seconds since 1970.
     """
 
     row: str
@@ -34,7 +34,8 @@ class Result:
 
     @property
     def date(self):
-        return datetime.fromtimestamp(self.time).strftime("%Y-%m-%d %H:%M")
+        """In UTC, to the minute."""
+        return datetime.fromtimestamp(self.time, timezone.utc).strftime("%Y-%m-%d %H:%MZ")
 
 
 def find_results(folder):
@@ -81,7 +82,7 @@ def read_result(path):
     try:
         with open(path, encoding="utf-8-sig") as stream:
             content = json.load(stream)
-            time = os.fstat(stream.fileno()).st_mtime
+            written = os.fstat(stream.fileno()).st_mtime
     except OSError as error:
         raise SlowFastExtError(f"{path}: cannot be read ({error.strerror})") from error
     except json.JSONDecodeError as error:
@@ -97,8 +98,18 @@ def read_result(path):
         metrics=_metrics(path, content),
         config=_config_name(config.get("OUTPUT_DIR"), path),
         path=path,
-        time=time,
+        # Files from before the date was written have their own time.
+        time=_time(path, content["date"]) if content.get("date") is not None else written,
     )
+
+
+def _time(path, date):
+    """Seconds since 1970 of an ISO 8601 date, which is UTC where it names no other zone."""
+    try:
+        moment = datetime.fromisoformat(date)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SlowFastExtError(f"{path}: its date is {date!r}, not one of ISO 8601") from error
 
 
 def _config_name(output_dir, path):

@@ -2,6 +2,9 @@
 
 import importlib.metadata
 import json
+import re
+import time
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -64,6 +67,7 @@ class TestResults:
             "counts",
             "protocol",
             "row",
+            "date",
             "config",
             "versions",
         ]
@@ -79,10 +83,22 @@ class TestResults:
         assert results["row"] == "SlowFast-R50"
 
     def test_written_file_is_the_object(self, metrics, tmp_path):
-        path = tmp_path / "out" / "results.json"
-        write_results(str(path), build(metrics))
-        assert strict_json(path.read_text(encoding="utf-8")) == build(metrics)
+        path, results = tmp_path / "out" / "results.json", build(metrics)
+        write_results(str(path), results)
+        assert strict_json(path.read_text(encoding="utf-8")) == results
         assert [file.name for file in path.parent.iterdir()] == ["results.json"]
+
+    def test_date_is_utc_to_the_second_wherever_it_is_run(self, metrics, monkeypatch):
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        try:
+            text = build(metrics)["date"]
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", text)
+        age = datetime.now(timezone.utc) - datetime.fromisoformat(text)
+        assert timedelta(0) <= age < timedelta(hours=1)
 
     def test_no_class_with_positives_gives_null(self, tmp_path):
         empty = multilabel_metrics(np.zeros((2, 3)), np.zeros((2, 3), dtype=bool))

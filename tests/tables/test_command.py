@@ -32,9 +32,9 @@ def tables(capsys):
 
 @pytest.fixture
 def write_run(tmp_path):
-    """Leaves what a test run leaves, written at a given minute: (folder, row) -> path."""
+    """Leaves what a test run leaves, evaluated at a given minute: (folder, row) -> path."""
 
-    def write(folder, row, minute=0, form="default", **metrics):
+    def write(folder, row, minute=0, form="default", **changes):
         cfg = add_slowfast_ext_config(upstream.base_config())
         cfg.ACTIVITY.TABLE_ROW, cfg.ACTIVITY.FORM = row, form
         cfg.OUTPUT_DIR = f"output/{folder}"
@@ -42,8 +42,8 @@ def write_run(tmp_path):
         scores = multilabel_metrics(np.array([[0.9, 0.9], [0.1, 0.1]]), np.eye(2, dtype=bool))
         results = results_object("task", scores, ["a", "b"], {}, {}, row, cfg, {})
         path = tmp_path / folder / "results.json"
-        write_results(str(path), {**results, **metrics})
-        os.utime(path, (60 * minute, 60 * minute))
+        date = f"1970-01-01T00:{minute:02}:00+00:00"
+        write_results(str(path), {**results, "date": date, **changes})
         return str(path)
 
     return write
@@ -85,13 +85,28 @@ class TestResults:
         assert lines_of(tables, tmp_path)["6/ours persons", "default"]["ours"] == 0.875
 
     def test_text_names_date_config_and_what_is_unknown(self, tables, write_run, tmp_path):
-        write_run("ours", "3c/complete")
+        write_run("ours", "3c/complete", minute=7)
         lines = tables("--results", tmp_path, "--only", "3c")[0].splitlines()
         line = next(line for line in lines if line.startswith("complete") and "default" in line)
-        name, form, paper, ours, day, _, config = line.split()
+        name, form, paper, ours, day, time, config = line.split()
         assert (name, form, paper, ours, config) == ("complete", "default", "?", "75.0", "ours")
-        assert day in ("1969-12-31", "1970-01-01")
+        assert (day, time) == ("1970-01-01", "00:07Z")
         assert "48.4   not run" in next(line for line in lines if "no activity corr" in line)
+
+    @pytest.mark.parametrize("date", ["1970-01-01T09:02:00+09:00", "1970-01-01T00:02:00"])
+    def test_a_date_counts_and_not_when_the_file_was_copied(
+        self, date, tables, write_run, tmp_path
+    ):
+        os.utime(write_run("old", "3c/complete", minute=1), (600, 600))
+        os.utime(write_run("new", "3c/complete", date=date), (0, 0))
+        row = lines_of(tables, tmp_path)["3c/complete", "default"]
+        assert (row["config"], row["date"]) == ("new", "1970-01-01 00:02Z")
+
+    def test_a_file_without_a_date_has_its_own_time(self, tables, write_run, tmp_path):
+        os.utime(write_run("undated", "3c/complete", date=None), (180, 180))
+        write_run("dated", "3c/complete", minute=2)
+        row = lines_of(tables, tmp_path)["3c/complete", "default"]
+        assert (row["config"], row["date"]) == ("undated", "1970-01-01 00:03Z")
 
     def test_runs_without_a_row_are_no_complaint(self, tables, write_run, tmp_path):
         write_run("mine", "")
@@ -115,6 +130,8 @@ class TestPassedOver:
             (b'{"row": "3c/complete", "mAP": NaN}', ": its mAP is nan"),
             (b'{"row": "3c/complete", "mAP": 48.2}', ": its mAP is 48.2"),
             (b'{"row": "3c/complete", "mAP": true}', ": its mAP is True"),
+            (b'{"row": "3c/complete", "mAP": 0.5, "date": "today"}', ": its date is 'today'"),
+            (b'{"row": "3c/complete", "mAP": 0.5, "date": 12}', ": its date is 12"),
             (b'{"row": "3c/complete", "mAP": null}', ": it has no mAP"),
             (b'{"row": "3c/compleet", "mAP": 0.5}', ": the tables have no row '3c/compleet'"),
             (b'{"row": "4/CSN-152", "mAP": 0.5}', ": row '4/CSN-152' lists costs alone"),
