@@ -77,6 +77,10 @@ def add_slowfast_ext_config(cfg):
     # Boxes with a lower score are left out.
     cfg.OBJECTS.MIN_SCORE = 0.0
 
+    # --- Detection (AVA) ------------------------------------------------------------------
+    # What of a frame is tested: "full", or upstream's "centre" crop of DATA.TEST_CROP_SIZE.
+    cfg.AVA.TEST_CROP = "full"
+
     # --- The synthetic data set: each switch takes one property away ---------------------
     cfg.SYNTHETIC = CfgNode()
     # Training and test videos.

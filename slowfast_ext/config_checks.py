@@ -15,8 +15,9 @@ from slowfast_ext.paths import has_store, pathmgr
 # Upstream's switches whose work the engine here does not do: refused, not ignored.
 _NOT_DONE_HERE = {
     "AUG.ENABLE": False,
+    "AVA.TEST_FORCE_FLIP": False,
+    "AVA.TRAIN_USE_COLOR_AUGMENTATION": False,
     "DEMO.ENABLE": False,
-    "DETECTION.ENABLE": False,
     "MASK.ENABLE": False,
     "MIXUP.ENABLE": False,
     "MODEL.DETACH_FINAL_FC": False,
@@ -29,6 +30,7 @@ _NOT_DONE_HERE = {
 
 # Keys whose value is one of a few words.
 _CHOICES = {
+    "AVA.TEST_CROP": ("full", "centre"),
     "ACTIVITY.CSN_FORM": ("ip", "ir"),
     "ACTIVITY.FORM": ("default", "as_printed"),
     "ACTIVITY.CLASSIFIER": ("shared", "per_activity"),
@@ -146,6 +148,10 @@ def _check_network(cfg):
     wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
     if wanted != cfg.MODEL.HEAD_ACT:
         _refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")
+    if cfg.ACTIVITY.HEAD == "RoIPoolHead" and not cfg.DETECTION.ENABLE:
+        _refuse(cfg, "ACTIVITY.HEAD", "needs DETECTION.ENABLE True: PoolHead is the one for clips")
+    if cfg.DETECTION.ENABLE and cfg.OBJECTS.NUM_CLASSES:
+        _refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 with DETECTION.ENABLE")
     if cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.ENABLE and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
         rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
         _refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
@@ -240,7 +246,8 @@ def _check_buildable(cfg):
             network = ActivityNetwork(cfg).eval()
             size = cfg.DATA.TRAIN_CROP_SIZE
             clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
-            network([pathway[None] for pathway in upstream.pack_pathways(cfg, clip)])
+            boxes = {"boxes": torch.zeros(1, 5)} if cfg.DETECTION.ENABLE else {}
+            network([pathway[None] for pathway in upstream.pack_pathways(cfg, clip)], **boxes)
     except SlowFastExtError:
         raise
     except Exception as error:  # Upstream's constructors assert, or fail anyhow.

@@ -65,6 +65,7 @@ try:
         from slowfast.config import defaults as _defaults
         from slowfast.datasets.build import DATASET_REGISTRY
         from slowfast.datasets.utils import pack_pathway_output as _pack_pathway_output
+        from slowfast.models.head_helper import ROIAlign
         from slowfast.models.losses import get_loss_func as _get_loss_func
         from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
         from slowfast.utils import multiprocessing as _multiprocessing
@@ -92,6 +93,7 @@ IS_MAIN = _MODEL_REGISTRY is not None
 __all__ = [
     "DATASET_REGISTRY",
     "IS_MAIN",
+    "ROIAlign",
     "base_config",
     "construct_optimizer",
     "get_epoch_lr",

@@ -96,15 +96,21 @@ class Video:
 
 class FrameFolder:
     """
-    The frames of a folder (jpg or png, in the order of their names); `info` is a VideoInfo.
+    The frames of a folder; `info` is a VideoInfo.
+
+    Args:
+        path (str): the folder.
+        names (list[str] or None): the files; None: all jpg and png, in the order of their names.
 
     Raises:
         SlowFastExtError: the folder holds no frames, or its first frame is unreadable.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, names=None):
         self.path = path
-        self._names = sorted(filter(_is_frame, pathmgr.ls(path)), key=_natural_order)
+        if names is None:
+            names = sorted(filter(_is_frame, pathmgr.ls(path)), key=_natural_order)
+        self._names = names
         if not self._names:
             raise SlowFastExtError(
                 f"{path}: the folder holds no frames: files ending in "

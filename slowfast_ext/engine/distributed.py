@@ -125,6 +125,12 @@ def gather(value):
     return values
 
 
+def weight_of(count):
+    """A process's share of the sum of `count` over all, times their number; 0 where all is 0."""
+    counts = gather(count)
+    return count * len(counts) / max(sum(counts), 1)
+
+
 def main_process_first(function):
     """Runs `function` in the main process, then in the others."""
     if is_main_process():

@@ -202,11 +202,26 @@ def _start_worker(_worker):
 
 
 def collate(samples):
-    """Samples of clips -> one Sample: pathways B x 3 x T x H x W, labels B x A, index [B]."""
-    *tensors, objects = zip(*samples, strict=True)
-    pathways, labels, indices = map(default_collate, tensors)
+    """
+    Samples of clips -> one Sample: pathways B x 3 x T x H x W, labels B x A, index [B].
+
+    For detection labels are those of all persons, P x A, and boxes P x 5, the clip's place
+    in the batch first.
+    """
+    pathways, labels, indices, objects, boxes, persons = zip(*samples, strict=True)
+    pathways, indices = default_collate(pathways), default_collate(indices)
+    if boxes[0] is not None:
+        return Sample(
+            pathways, torch.cat(labels), indices, None, join_boxes(boxes), torch.cat(persons)
+        )
     joined = None if objects[0] is None else join_objects(objects)
-    return Sample(pathways, labels, indices, joined)
+    return Sample(pathways, torch.stack(labels), indices, joined)
+
+
+def join_boxes(of_clips):
+    """Boxes of clips, P x 4 each -> those of their batch, P x 5, the clip's place first."""
+    places = [torch.full((len(boxes), 1), float(place)) for place, boxes in enumerate(of_clips)]
+    return torch.cat([torch.cat(places), torch.cat(of_clips)], dim=1)
 
 
 def network_input(cfg, pathways, device):
@@ -217,8 +232,11 @@ def network_input(cfg, pathways, device):
     return [(p.to(device, non_blocking=True).float() / 255 - mean) / std for p in pathways]
 
 
-def head_input(objects, device):
-    """What a network's call is given beside the pathways: Objects, or None where none are used."""
-    if objects is None:
-        return {}
-    return {"objects": Objects(*(tensor.to(device) for tensor in objects))}
+def further_input(objects, boxes, device):
+    """What a network's call is given beside the pathways; Objects and boxes are None or given."""
+    given = {}
+    if objects is not None:
+        given["objects"] = Objects(*(tensor.to(device) for tensor in objects))
+    if boxes is not None:
+        given["boxes"] = boxes.to(device)
+    return given

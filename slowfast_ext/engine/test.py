@@ -2,28 +2,25 @@
 
 import logging
 import os
-import pickle
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.datasets.multi_label_videos import view_groups
-from slowfast_ext.engine import checkpoint, distributed, loaders
+from slowfast_ext.engine import checkpoint, classification, detection, distributed, loaders
+from slowfast_ext.engine.loaders import join_boxes
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation.multilabel import MultilabelMetrics, multilabel_metrics
+from slowfast_ext.evaluation.ava import AvaMetrics
+from slowfast_ext.evaluation.multilabel import MultilabelMetrics
 from slowfast_ext.evaluation.results import (
     installed_versions,
-    per_class_table,
     results_object,
-    write_predictions,
     write_results,
 )
 from slowfast_ext.models.objects import join_objects
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
-from slowfast_ext.paths import open_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -34,16 +31,19 @@ class Evaluation:
     What a network says of a data set.
 
     Attributes:
-        scores: V' x A, float64, of the videos that could be read.
-        kept: their indices in the data set, [V'].
-        skipped: index -> reason of the videos that could not.
+        scores: index -> the scores of a video, or of a keyframe's persons, that could be read.
+        skipped: index -> reason of those that could not.
         metrics: of `scores`.
     """
 
-    scores: np.ndarray
-    kept: np.ndarray
+    scores: dict
     skipped: dict
-    metrics: MultilabelMetrics
+    metrics: MultilabelMetrics | AvaMetrics
+
+
+def task_of(cfg):
+    """The module that knows what this config's test measures and writes."""
+    return detection if cfg.DETECTION.ENABLE else classification
 
 
 def test(cfg):
@@ -66,8 +66,8 @@ def test(cfg):
     evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test")
     results = _results(cfg, dataset, evaluation, path, state.get("skipped", {}))
     if distributed.is_main_process():
-        _write(cfg, dataset, evaluation, results)
-        print(per_class_table(evaluation.metrics, dataset.class_names))
+        task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
+        write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
     return results
 
 
@@ -120,23 +120,26 @@ def evaluate(cfg, network, dataset, name):
     skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
     if not scores:
         raise SlowFastExtError("no video of the list could be read")
-    kept = np.array(sorted(scores))
-    matrix = np.stack([scores[index] for index in kept])
-    metrics = multilabel_metrics(matrix, dataset.labels[kept] > 0)
-    return Evaluation(matrix, kept, skipped, metrics)
+    return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
 
 
 def _video_scores(cfg, network, sample):
-    """All views of a video -> float64 [A]."""
+    """All views of a video -> float64 [A]; of a keyframe -> its persons, [P], and P x A."""
     size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     device = distributed.device(cfg)
+    num_views = len(sample.pathways[0])
     outputs = []
-    for start in range(0, len(sample.pathways[0]), size):
-        chunk = slice(start, start + size)
+    for start in range(0, num_views, size):
+        views = range(num_views)[start : start + size]
+        chunk = slice(views.start, views.stop)
         inputs = loaders.network_input(cfg, [p[chunk] for p in sample.pathways], device)
         objects = None if sample.objects is None else join_objects(sample.objects[chunk])
-        outputs.append(network(inputs, **loaders.head_input(objects, device)).double().cpu())
-    return combine_views(torch.cat(outputs).numpy(), view_combination(cfg))
+        boxes = None if sample.boxes is None else join_boxes([sample.boxes] * len(views))
+        further = loaders.further_input(objects, boxes, device)
+        outputs.append(network(inputs, **further).double().cpu())
+    probabilities = torch.cat(outputs).unflatten(0, (num_views, -1)).numpy()
+    combined = combine_views(probabilities, view_combination(cfg))
+    return combined[0] if sample.persons is None else (sample.persons.numpy(), combined)
 
 
 def view_combination(cfg):
@@ -154,33 +157,33 @@ def combine_views(probabilities, method):
     probabilities are lost.
 
     Args:
-        probabilities (ndarray): float64, views x A.
+        probabilities (ndarray): float64, views x ... x A.
 
     Returns:
-        ndarray: float64, [A].
+        ndarray: float64, ... x A.
     """
     return probabilities.max(0) if method == "max" else probabilities.mean(0)
 
 
 def _results(cfg, dataset, evaluation, path, skipped_in_training):
-    ids = dataset.video_ids
+    task, ids = task_of(cfg), dataset.video_ids
     groups = [list(group) for group in view_groups(cfg)]
+    own_protocol, own_counts = task.describe(cfg, dataset, evaluation.scores, evaluation.metrics)
     protocol = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": path,
         "views": groups,
         "num_views": sum(clips * crops for _, clips, crops in groups),
         "combination": view_combination(cfg),
-        "average_precision": "Charades_v1_classify",
+        **own_protocol,
     }
     counts = {
-        "videos": len(evaluation.kept),
-        "videos_without_activity": int(evaluation.metrics.num_unlabelled),
+        **own_counts,
         "skipped": {ids[index]: reason for index, reason in sorted(evaluation.skipped.items())},
         "skipped_in_training": skipped_in_training,
     }
     return results_object(
-        task="multi_label_classification",
+        task=task.TASK,
         metrics=evaluation.metrics,
         class_names=dataset.class_names,
         protocol=protocol,
@@ -189,15 +192,3 @@ def _results(cfg, dataset, evaluation, path, skipped_in_training):
         config=cfg,
         versions=installed_versions(),
     )
-
-
-def _write(cfg, dataset, evaluation, results):
-    ids = [dataset.video_ids[index] for index in evaluation.kept]
-    predictions = os.path.join(cfg.OUTPUT_DIR, "predictions.csv")
-    write_predictions(predictions, ids, dataset.class_names, evaluation.scores)
-    write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
-    if cfg.TEST.SAVE_RESULTS_PATH:
-        # Upstream's form: predictions and labels, pickled.
-        labels = dataset.labels[evaluation.kept]
-        with open_atomically(os.path.join(cfg.OUTPUT_DIR, cfg.TEST.SAVE_RESULTS_PATH), "wb") as f:
-            pickle.dump([torch.from_numpy(evaluation.scores), torch.from_numpy(labels)], f)

@@ -250,11 +250,13 @@ class Fitting:
         batch = loaders.collate(items)
         device = distributed.device(self.cfg)
         inputs = loaders.network_input(self.cfg, batch.pathways, device)
-        of_head = loaders.head_input(batch.objects, device)
+        further = loaders.further_input(batch.objects, batch.boxes, device)
         labels = batch.labels.to(device)
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
-            outputs = self.model(inputs, **of_head)
+            outputs = self.model(inputs, **further)
             loss = sum(self.loss(logits.float(), labels) for logits in outputs)
+        if self.cfg.DETECTION.ENABLE:
+            loss = _by_persons(loss, outputs, len(labels))
         value = loss.item()
         if not math.isfinite(value):
             ids = self.loader.video_ids(batch.index.tolist())
@@ -291,6 +293,17 @@ class Fitting:
         is_best = metrics.mean > self.best
         self.best = max(self.best, metrics.mean)
         return is_best
+
+
+def _by_persons(loss, outputs, num_persons):
+    """
+    The mean over a process's persons, such that the mean over processes is that over persons.
+
+    A process may have none; its loss is 0 then, and every parameter's gradient too.
+    """
+    if not num_persons:
+        loss = sum(logits.sum() for logits in outputs)
+    return loss * distributed.weight_of(num_persons)
 
 
 def loss_function(cfg):

@@ -1,7 +1,7 @@
 """The meta-architecture, its heads and their parts; importing this registers them."""
 
 from slowfast_ext.models.activity_head import ActivityHead
-from slowfast_ext.models.baseline_heads import PoolHead, TwoStageTransformerHead
+from slowfast_ext.models.baseline_heads import PoolHead, RoIPoolHead, TwoStageTransformerHead
 from slowfast_ext.models.build import HEAD_REGISTRY, build_head
 from slowfast_ext.models.csn import CSN
 from slowfast_ext.models.network import ActivityNetwork
@@ -12,6 +12,7 @@ __all__ = [
     "ActivityHead",
     "ActivityNetwork",
     "PoolHead",
+    "RoIPoolHead",
     "TwoStageTransformerHead",
     "build_head",
 ]

@@ -45,6 +45,9 @@ def build_backbone(cfg):
             It writes into the list that it is given.
     """
     name = backbone_name(cfg)
+    # The key changes upstream's heads alone, and how they are called.
+    cfg = cfg.clone()
+    cfg.DETECTION.ENABLE = False
     network = upstream.model_class(name)(cfg)
     if name.startswith("PTV"):
         return PytorchvideoMaps(network)

@@ -39,6 +39,20 @@ class PoolHead(nn.Module):
 
 
 @HEAD_REGISTRY.register()
+class RoIPoolHead(PoolHead):
+    """
+    Upstream's head for detection (ResNetRoIHead): a person's map averaged over time, then its
+    largest value over space, dropout, one linear layer.
+    """
+
+    def forward(self, features):
+        """Persons' F, P x C x T x H x W -> logits (P x A,) in training, probabilities else."""
+        pooled = features.mean(2).amax((2, 3))
+        logits = (self.projection(self.dropout(pooled)),)
+        return logits if self.training else probabilities(logits, self.activation)
+
+
+@HEAD_REGISTRY.register()
 class TwoStageTransformerHead(PoolHead):
     """
     Table 3e's two-stage transformer, in our reading of it.

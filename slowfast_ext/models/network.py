@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from slowfast_ext import upstream
 from slowfast_ext.models.backbones import build_backbone, feature_channels
 from slowfast_ext.models.build import build_head
+from slowfast_ext.models.regions import PersonRegions
 
 
 def join_pathways(maps):
@@ -33,6 +34,8 @@ class ActivityNetwork(nn.Module):
     def __init__(self, cfg):
         super().__init__()
         self.backbone = build_backbone(cfg)
+        if cfg.DETECTION.ENABLE:
+            self.regions = PersonRegions(cfg)
         self.head = build_head(cfg, feature_channels(cfg))
         self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
         self.frozen_backbone = False
@@ -60,13 +63,18 @@ class ActivityNetwork(nn.Module):
             # The backbone writes into the list that it is given.
             return join_pathways(self.backbone(list(inputs)))
 
-    def forward(self, inputs, **head_options):
+    def forward(self, inputs, boxes=None, **head_options):
         """
         Args:
             inputs (list[Tensor]): one B x 3 x T x H x W tensor per pathway.
+            boxes (Tensor): with DETECTION.ENABLE, P x 5: the clip's place in the batch; x1, y1,
+                x2, y2 in its pixels. The persons take the clips' place then.
             head_options: handed to the head, e.g. `return_attention`.
 
         Returns:
-            In training a tuple of logits, B x A each; in evaluation probabilities, B x A.
+            In training a tuple of logits, B x A (P x A) each; in evaluation probabilities.
         """
-        return self.head(self.features(inputs), **head_options)
+        features = self.features(inputs)
+        if boxes is not None:
+            features = self.regions(features, boxes)
+        return self.head(features, **head_options)

@@ -1,0 +1,53 @@
+"""What a test of videos as wholes measures and writes."""
+
+import os
+import pickle
+
+import numpy as np
+import torch
+
+from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.evaluation.results import per_class_table, write_predictions
+from slowfast_ext.paths import open_atomically
+
+TASK = "multi_label_classification"
+
+
+def measure(cfg, dataset, scores):
+    """
+    Args:
+        scores (dict[int, ndarray]): a video's index -> float64, [A].
+
+    Returns:
+        MultilabelMetrics: over the videos that have scores.
+    """
+    kept, matrix = _matrix(scores)
+    return multilabel_metrics(matrix, dataset.labels[kept] > 0)
+
+
+def _matrix(scores):
+    kept = sorted(scores)
+    return kept, np.stack([scores[index] for index in kept])
+
+
+def describe(cfg, dataset, scores, metrics):
+    """The protocol's and the counts' entries of results.json that are this task's own."""
+    counts = {
+        "videos": len(scores),
+        "videos_without_activity": int(metrics.num_unlabelled),
+    }
+    return {"average_precision": "Charades_v1_classify"}, counts
+
+
+def write(cfg, dataset, scores, metrics):
+    """Writes predictions.csv and, with TEST.SAVE_RESULTS_PATH, upstream's file; prints a table."""
+    kept, matrix = _matrix(scores)
+    ids = dataset.video_ids
+    path = os.path.join(cfg.OUTPUT_DIR, "predictions.csv")
+    write_predictions(path, [ids[index] for index in kept], dataset.class_names, matrix)
+    if cfg.TEST.SAVE_RESULTS_PATH:
+        # Upstream's form: predictions and labels, pickled.
+        labels = torch.from_numpy(dataset.labels[kept])
+        with open_atomically(os.path.join(cfg.OUTPUT_DIR, cfg.TEST.SAVE_RESULTS_PATH), "wb") as f:
+            pickle.dump([torch.from_numpy(matrix), labels], f)
+    print(per_class_table(metrics, dataset.class_names))

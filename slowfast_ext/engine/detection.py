@@ -1,0 +1,73 @@
+"""What a test of persons on AVA's keyframes measures and writes."""
+
+import os
+
+import numpy as np
+import pandas as pd
+
+from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
+from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
+from slowfast_ext.evaluation.results import per_class_table
+from slowfast_ext.paths import open_atomically, pathmgr
+
+TASK = "action_detection"
+
+
+def measure(cfg, dataset, scores, protocol="official"):
+    """
+    Args:
+        scores (dict[int, tuple[ndarray, ndarray]]): a keyframe's index -> its persons, [P],
+            and their float64 scores, P x A.
+
+    Returns:
+        AvaMetrics: by AVA.GROUNDTRUTH_FILE, of the seconds that the data set tests.
+    """
+    options = cfg.AVA
+    truth = read_ground_truth(os.path.join(options.ANNOTATION_DIR, options.GROUNDTRUTH_FILE))
+    truth = truth[dataset.tests_second(truth["second"])]
+    excluded, path = None, os.path.join(options.ANNOTATION_DIR, options.EXCLUSION_FILE)
+    if options.EXCLUSION_FILE and pathmgr.exists(path):
+        excluded = read_exclusions(path)
+    detections = _detections(dataset, scores)
+    return ava_metrics(truth, detections, dataset.label_map, excluded, protocol)
+
+
+def _detections(dataset, scores):
+    """One row for each person and class: video, second, x1, y1, x2, y2, action, score."""
+    actions = np.array(list(dataset.label_map))
+    tables = []
+    for index in sorted(scores):
+        persons, of_persons = scores[index]
+        keyframe = dataset.keyframes[index]
+        rows = pd.DataFrame(keyframe.boxes[persons].repeat(len(actions), 0), columns=BOX)
+        rows.insert(0, "second", keyframe.second)
+        rows.insert(0, "video", keyframe.video)
+        rows["action"] = np.tile(actions, len(persons))
+        rows["score"] = of_persons[:, actions - 1].reshape(-1)
+        tables.append(rows)
+    return pd.concat(tables, ignore_index=True).astype({"video": "category"})
+
+
+def describe(cfg, dataset, scores, metrics):
+    """The protocol's and the counts' entries of results.json that are this task's own."""
+    boxes = sum(len(dataset.keyframes[index].boxes) for index in scores)
+    tested = sum(len(persons) for persons, _ in scores.values())
+    by_pyslowfast = measure(cfg, dataset, scores, "pyslowfast")
+    protocol = {
+        "average_precision": "official",
+        "min_overlap": MIN_OVERLAP,
+        "crop": cfg.AVA.TEST_CROP,
+        "mAP_by_pyslowfast": by_pyslowfast.mean,
+    }
+    return protocol, {"boxes": boxes, "boxes_outside_the_crop": boxes - tested, **metrics.counts}
+
+
+def write(cfg, dataset, scores, metrics):
+    """Writes predictions.csv, in the form of AVA's detections; prints both protocols' mAP."""
+    with open_atomically(os.path.join(cfg.OUTPUT_DIR, "predictions.csv")) as stream:
+        _detections(dataset, scores).to_csv(stream, header=False, index=False)
+    print(per_class_table(metrics, dataset.class_names))
+    by_pyslowfast = measure(cfg, dataset, scores, "pyslowfast")
+    print(
+        f"mAP {metrics.mean:.4f} by the official script, {by_pyslowfast.mean:.4f} by PySlowFast's"
+    )
