@@ -1,0 +1,318 @@
+"""
+Reading AVA's files: ground truth, detections, person boxes, exclusions and label maps.
+
+The CSV files have no header. A row belongs to a keyframe, named by a video and a whole second
+(`0902` and `902` are the same); corners of boxes are fractions of the frame's width and height.
+"""
+
+import math
+import re
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from slowfast_ext.datasets.list_rows import read_rows, read_text
+from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import pathmgr
+
+KEYFRAME = ["video", "second"]
+BOX = ["x1", "y1", "x2", "y2"]
+NO_ACTION = -1  # Where a keyframe has no actions, or a person's box none.
+_ROWS = [*KEYFRAME, *BOX, "action"]
+_WHOLE = ("second", "action")
+
+
+def read_ground_truth(path):
+    """
+    Reads `video,second,x1,y1,x2,y2,action[,person]`, one action of one box a row; a row of
+    `video,second` alone is a keyframe without actions.
+
+    Returns:
+        DataFrame: `video` (category), `second` (int), `x1`, `y1`, `x2`, `y2` (float64) and
+            `action` (int) in the file's rows; a keyframe without actions has NaN corners and
+            the action NO_ACTION. Person ids are not kept.
+    Raises:
+        SlowFastExtError: not readable, no rows, or bad rows, which it names.
+    """
+    return _needing_rows(path, _read(path, _GROUND_TRUTH, _ROWS))
+
+
+def read_detections(path):
+    """
+    Reads `video,second,x1,y1,x2,y2,action,score`, one scored action of one box a row.
+
+    Returns:
+        DataFrame: as of `read_ground_truth`, and `score` (float64). Rows of `video,second`
+            alone, keyframes on which nothing was detected, are left out.
+    Raises:
+        SlowFastExtError: not readable, no rows, or bad rows, which it names.
+    """
+    rows = _needing_rows(path, _read(path, _DETECTIONS, [*_ROWS, "score"]))
+    return rows[rows["action"] != NO_ACTION].reset_index(drop=True)
+
+
+def read_person_boxes(path):
+    """
+    Reads a person detector's boxes: `video,second,x1,y1,x2,y2,[action],score`, where the
+    action may be an id, empty, or left out with its comma.
+
+    Returns:
+        DataFrame: as of `read_detections`; `action` is NO_ACTION where there is none, `score`
+            is the detector's, in [0, 1]. A box with several actions has as many rows.
+    Raises:
+        SlowFastExtError: not readable, no rows, or bad rows, which it names.
+    """
+    return _needing_rows(path, _read(path, _PERSON_BOXES, [*_ROWS, "score"]))
+
+
+def read_exclusions(path):
+    """
+    Reads `video,second`, the keyframes that are left out of an evaluation.
+
+    Returns:
+        DataFrame: `video` (category) and `second` (int); no rows for an empty file.
+    Raises:
+        SlowFastExtError: not readable, or bad rows, which it names.
+    """
+    return _read(path, _EXCLUSIONS, KEYFRAME)
+
+
+def _needing_rows(path, rows):
+    if rows.empty:
+        raise SlowFastExtError(f"{path}: no rows; check that this is the file that is meant")
+    return rows
+
+
+# --------------------------------------------------------------------------------------
+# CSV files
+# --------------------------------------------------------------------------------------
+
+_NUMBERS = ["second", *BOX, "action", "score"]
+_MAX_FIELDS = 8
+# Floats as Python's own, since a last digit moves a box over a threshold; later pandas does so
+# by itself and warns of the argument.
+_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
+_EXACT_FLOATS = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
+
+
+@dataclass(frozen=True)
+class _Form:
+    """
+    What the rows of a file are.
+
+    Args:
+        text (str): the form, for messages.
+        columns (dict[int, list[str]]): number of fields -> names of the columns.
+        fractions (bool): whether scores must lie in [0, 1].
+        first_action (int or None): the lowest id of an action; None where boxes have none.
+        ordered (bool): whether x2 < x1 and y2 < y1 are refused. They are in detections not:
+            the official evaluator drops those.
+    """
+
+    text: str
+    columns: dict
+    first_action: int | None = 0
+    ordered: bool = True
+    fractions: bool = False
+
+
+_GROUND_TRUTH = _Form(
+    "video,second,x1,y1,x2,y2,action[,person]",
+    {
+        2: KEYFRAME,
+        7: [*KEYFRAME, *BOX, "action"],
+        8: [*KEYFRAME, *BOX, "action", "person"],
+    },
+)
+_DETECTIONS = _Form(
+    "video,second,x1,y1,x2,y2,action,score",
+    {2: KEYFRAME, 8: [*KEYFRAME, *BOX, "action", "score"]},
+    ordered=False,
+)
+_PERSON_BOXES = _Form(
+    "video,second,x1,y1,x2,y2,[action],score",
+    {7: [*KEYFRAME, *BOX, "score"], 8: [*KEYFRAME, *BOX, "action", "score"]},
+    first_action=None,
+    fractions=True,
+)
+_EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
+
+
+def _read(path, form, columns):
+    """The named columns of a file; raises SlowFastExtError."""
+    rows = _rows_at_once(path, form)
+    # Files of millions of rows are read at once; only one with something unusual row by row.
+    if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
+        rows = _rows_one_by_one(path, form)
+    rows["action"] = rows["action"].fillna(NO_ACTION)
+    return rows[columns].astype({name: "int64" for name in columns if name in _WHOLE})
+
+
+def _rows_at_once(path, form):
+    """The file's rows as pandas reads them, or None where they are not of the form."""
+    # One field more than a row may have shows the rows that are too long.
+    places = range(_MAX_FIELDS + 1)
+    types = dict.fromkeys(places, "float64")
+    types[0] = types[_MAX_FIELDS] = "category"
+    if "person" in form.columns.get(_MAX_FIELDS, []):
+        types[_MAX_FIELDS - 1] = "category"
+    try:
+        with pathmgr.open(path, "rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            fields = pd.read_csv(
+                stream,
+                header=None,
+                names=list(places),
+                index_col=False,
+                dtype=types,
+                keep_default_na=False,
+                na_values={place: [""] for place in places},
+                **_EXACT_FLOATS,
+            )
+    except (OSError, ValueError, pd.errors.ParserWarning):
+        return None
+    if any(name != name.strip() for name in fields[0].cat.categories):
+        return None
+    filled = fields.notna().to_numpy()
+    lengths = len(places) - np.argmax(filled[:, ::-1], axis=1)
+    if not set(np.unique(lengths)) <= set(form.columns):
+        return None
+    return _named(fields, lengths, form)
+
+
+def _rows_one_by_one(path, form):
+    """The file's rows; raises SlowFastExtError that names all bad ones."""
+    lines, table, problems = [], [], {}
+    for line, row in read_rows(path):
+        length = max((place for place, text in enumerate(row, start=1) if text), default=0)
+        names = form.columns.get(length)
+        if names is None:
+            problems[line] = f"{length} fields where {form.text} is expected"
+            continue
+        wrong = [
+            f'{name} "{text}" is not a number'
+            for name, text in zip(names, row, strict=False)
+            if name in _NUMBERS and text and math.isnan(_number(text))
+        ]
+        if wrong:
+            problems[line] = "; ".join(wrong)
+            continue
+        lines.append(line)
+        numbers = [_number(text) for text in row[1:length]]
+        table.append([row[0] or None, *numbers, *[math.nan] * (_MAX_FIELDS - length), length])
+    fields = pd.DataFrame(table, columns=[*range(_MAX_FIELDS), "length"])
+    fields[0] = fields[0].astype("category")
+    rows = _named(fields, fields["length"].to_numpy(), form)
+    for wrong, sentence in _checks(rows, form):
+        for index in np.flatnonzero(wrong):
+            problems.setdefault(lines[index], sentence)
+    if problems:
+        bad_rows = [f"{path}:{line}: {problems[line]}" for line in sorted(problems)]
+        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
+    return rows
+
+
+def _named(fields, lengths, form):
+    """Fields by place -> rows with `video`, all of _NUMBERS (float64, NaN) and `boxed`."""
+    rows = pd.DataFrame({"video": fields[0], "boxed": lengths > len(KEYFRAME)})
+    numbers = {name: np.full(len(fields), np.nan) for name in _NUMBERS}
+    for length, names in form.columns.items():
+        here = lengths == length
+        for place, name in enumerate(names):
+            if name in numbers:
+                numbers[name][here] = fields[place].to_numpy()[here]
+    return rows.assign(**numbers)
+
+
+def _checks(rows, form):
+    """(bool array, sentence) pairs: which rows are wrong, and in what."""
+    second, action, score = (rows[name].to_numpy() for name in ("second", "action", "score"))
+    boxed, x1, y1, x2, y2 = (rows[name].to_numpy() for name in ["boxed", *BOX])
+    yield rows["video"].isna().to_numpy(), "the video's name is empty"
+    yield ~_whole(second, 0), "the second is not a whole number from 0 on"
+    yield boxed & ~np.isfinite(x1 + y1 + x2 + y2), "a corner of the box is not a finite number"
+    if form.ordered:
+        yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
+    if form.first_action is None:
+        unlabelled = np.isnan(action)
+        yield boxed & ~(unlabelled | _whole(action, NO_ACTION)), "the action is not a class id"
+    else:
+        yield boxed & ~_whole(action, form.first_action), "the action is not a class id"
+    if "score" in form.text:
+        yield boxed & ~np.isfinite(score), "the score is not a finite number"
+    if form.fractions:
+        yield boxed & ((score < 0) | (score > 1)), "the score is not within 0 and 1"
+
+
+def _whole(numbers, least):
+    """True where a number is whole, at least `least` and not absurdly large."""
+    return (numbers == np.floor(numbers)) & (numbers >= least) & (numbers < 2**31)
+
+
+def _number(text):
+    """The number that a text holds, NaN where it holds none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+# --------------------------------------------------------------------------------------
+# Label maps
+# --------------------------------------------------------------------------------------
+
+
+def read_label_map(path):
+    """
+    Reads the classes that are evaluated: AVA's `.pbtxt` (items of `name` and `id`), or a text
+    list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`) on every line or names
+    alone, whose ids count from 1.
+
+    Returns:
+        dict[int, str]: id -> name, by rising id.
+    Raises:
+        SlowFastExtError: not readable, no classes, or bad lines, which it names.
+    """
+    lines = [(n, text.strip()) for n, text in enumerate(read_text(path).split("\n"), start=1)]
+    lines = [(line, text) for line, text in lines if text and not text.startswith("#")]
+    is_pbtxt = any(re.fullmatch(r"item\s*\{.*", text) for _, text in lines)
+    problems, found = [], {}
+    for line, class_id, name in (_pbtxt_items if is_pbtxt else _listed_classes)(lines):
+        if class_id is None or not name:
+            problems.append(f"{path}:{line}: {'no id' if name else 'no name'} of a class")
+        elif class_id in found:
+            problems.append(f"{path}:{line}: the class id {class_id} stands there twice")
+        else:
+            found[class_id] = name
+    if problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    if not found:
+        raise SlowFastExtError(f"{path}: no classes; it must be AVA's .pbtxt or one class a line")
+    return dict(sorted(found.items()))
+
+
+def _pbtxt_items(lines):
+    """(line, id or None, name or None) of each `item { name: "..." id: N }`."""
+    start = class_id = name = None
+    for line, text in lines:
+        if text.startswith("item"):
+            start, class_id, name = line, None, None
+        if value := re.search(r'\bname:\s*(["\'])(.*?)\1', text):
+            name = value[2]
+        if value := re.search(r"\b(?:label_)?id:\s*(\d+)", re.sub(r'"[^"]*"', "", text)):
+            class_id = int(value[1])
+        if text.endswith("}"):
+            yield start, class_id, name
+
+
+def _listed_classes(lines):
+    """(line, id or None, name) of each line of a text list."""
+    numbered = [re.fullmatch(r"(\d+)\s*[\s:,]\s*(.*)", text) for _, text in lines]
+    if not any(numbered):
+        yield from ((line, index, name) for index, (line, name) in enumerate(lines, start=1))
+        return
+    for (line, text), parts in zip(lines, numbered, strict=True):
+        yield (line, int(parts[1]), parts[2]) if parts else (line, None, text)
