@@ -87,7 +87,7 @@ def stand_in(monkeypatch):
 
 
 def test_boxes_are_torchvisions(tree, weights, write_moving_square, capsys):
-    write_moving_square(tree / "videos" / "a.mp4", 70)
+    write_moving_square(tree / "videos" / "a.mp4", 70, width=64)
     run(tree, "--weights", weights, "--min-score", "0.3", "--json")
     expected = []
     with av.open(str(tree / "videos" / "a.mp4")) as container:
@@ -98,7 +98,7 @@ def test_boxes_are_torchvisions(tree, weights, write_moving_square, capsys):
         found = model([image])[0]
     for box, label, score in zip(found["boxes"], found["labels"], found["scores"], strict=True):
         if label == 1:
-            expected.append((*(box / torch.tensor([96, 64, 96, 64])).tolist(), score.item()))
+            expected.append((*(box / 64).tolist(), score.item()))
     rows = rows_of(tree)
     assert expected and [row[:2] for row in rows] == [["a", "0902"]] * len(expected)
     assert {row[6] for row in rows} == {""}
@@ -250,7 +250,7 @@ def test_detectron2_is_used_where_it_is_installed(tree, monkeypatch):
             self.cfg = cfg
 
         def __call__(self, image):
-                seen.append(image[0, 0].tolist())
+            seen.append(image[0, 0].tolist())
             box = torch.tensor([[0.0, 0.0, 48.0, 32.0], [0.0, 0.0, 96.0, 64.0]])
             instances = Instances(
                 pred_boxes=types.SimpleNamespace(tensor=box),
