@@ -7,10 +7,14 @@ folders of 30 frames a second of which the first is second 900's.
 
 import glob
 import os
+import re
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from slowfast_ext.datasets.video_file import VideoFile
 from slowfast_ext.datasets.views import scaled_size
@@ -91,6 +95,38 @@ def nearest_frames(info, times):
     return np.searchsorted((info.times[1:] + info.times[:-1]) / 2, times)
 
 
+def extract_all(videos, folder):
+    """
+    Writes the folders of frames that are not there yet, several at a time.
+
+    Args:
+        videos (dict[str, str]): paths by name.
+        folder (str): gets a folder per video.
+    Returns:
+        dict[str, str]: what is wrong with the videos that cannot be read, by name.
+    """
+    os.makedirs(folder, exist_ok=True)
+    waiting = [name for name in videos if not os.path.isdir(os.path.join(folder, name))]
+    stop, problems = threading.Event(), {}
+    with ThreadPoolExecutor() as pool:
+        jobs = {
+            pool.submit(extract_frames, videos[name], os.path.join(folder, name), stop.is_set): name
+            for name in waiting
+        }
+        try:
+            for job in tqdm(as_completed(jobs), "frames", len(jobs), disable=None, leave=False):
+                try:
+                    job.result()
+                except SlowFastExtError as error:
+                    problems[jobs[job]] = str(error)
+        except BaseException:
+            # Without this a stopped program would go on until all videos are done.
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return problems
+
+
 def extract_frames(path, folder, is_stopped):
     """
     Writes the frames of a video, 30 a second, short side 256: FOLDER/NAME_000001.jpg, where
@@ -121,6 +157,31 @@ def extract_frames(path, folder, is_stopped):
 def frame_path(folder, name, number):
     """Path of a frame, numbered from 1."""
     return f"{folder}/{name}_{number:06d}.jpg"
+
+
+def count_frames(folder, name):
+    """
+    Number of frames in FOLDER/NAME.
+
+    Raises:
+        SlowFastExtError: there are none, their numbers have gaps, or the first or the last
+            cannot be read.
+    """
+    path = os.path.join(folder, name)
+    present = {file_name for file_name in os.listdir(path) if file_name.endswith(".jpg")}
+    count = sum(
+        re.fullmatch(rf"{re.escape(name)}_\d{{6}}\.jpg", other) is not None for other in present
+    )
+    if not count:
+        raise SlowFastExtError(f"{path} has no frames {name}_000001.jpg, {name}_000002.jpg, ...")
+    for number in range(1, count + 1):
+        if os.path.basename(frame_path(path, name, number)) not in present:
+            raise SlowFastExtError(f"{path} has {count} frames, but not {number:06d}")
+    for number in (1, count):
+        frame = frame_path(path, name, number)
+        if cv2.imread(frame) is None:
+            raise SlowFastExtError(f"{frame} is no readable image: extract the frames again")
+    return count
 
 
 def _jpegs(path):
