@@ -43,4 +43,4 @@ def named(ids):
     if not ids:
         return "none"
     more = ", ..." if len(ids) > MAX_PROBLEMS_SHOWN else ""
-    return f"{len(ids)} ({', '.join(first(ids))}{more})"
+    return f"{len(ids)} ({', '.join(map(str, first(ids)))}{more})"
