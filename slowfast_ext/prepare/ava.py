@@ -9,6 +9,7 @@ import json
 import os
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import is_local, pathmgr
 from slowfast_ext.prepare.ava_counts import (
     SPLITS,
     VERSIONS,
@@ -57,6 +58,8 @@ def run(args):
             then, but finished folders of frames are kept for the next run.
     """
     check_media_arguments(args)
+    if args.out and not is_local(args.out):
+        raise SlowFastExtError(f"--out {args.out}: frames are written to a local folder only")
     names = FileNames(args.version)
     label_map, splits = read_annotations(args.annotations, names)
     report = {
@@ -74,7 +77,7 @@ def run(args):
 def _files_missing(folder, names):
     """Names of the official files that are not there and can be done without."""
     wanted = [f(split) for split in SPLITS for f in (names.ground_truth, names.exclusions)]
-    return [name for name in wanted if not os.path.isfile(os.path.join(folder, name))]
+    return [name for name in wanted if not pathmgr.isfile(os.path.join(folder, name))]
 
 
 def _prepare(args, names, splits, report):
@@ -124,12 +127,14 @@ def _write(args, names, splits, report, frames, num_frames):
     annotations, lists = os.path.join(out, "annotations"), os.path.join(out, "frame_lists")
     copy_annotations(args.annotations, annotations, names, splits)
     for name, split in splits.items():
-        counts = {video: num_frames[video] for video in split.videos}
+        # PySlowFast stops at a list whose videos are not those of the boxes to train on.
+        videos = split.videos_with_boxes if name == "train" else split.videos
+        counts = {video: num_frames[video] for video in videos}
         report["splits"][name]["frames"] = sum(counts.values())
         report["splits"][name]["shorter_than_annotated"] = [
             video
             for video, second in split.last_keyframes.items()
-            if (second - FIRST_SECOND) * FPS >= counts[video]
+            if (second - FIRST_SECOND) * FPS >= num_frames[video]
         ]
         write_frame_list(os.path.join(lists, f"{name}.csv"), counts)
     report["config"] = _config(frames, lists, annotations, names, splits)

@@ -79,6 +79,12 @@ class Split:
         return self.rows["video"].unique().tolist()
 
     @property
+    def videos_with_boxes(self):
+        """list[str]: those with a box on a second that AVA uses, in the same order."""
+        used = self.rows[is_keyframe(self.rows) & (self.rows["action"] != NO_ACTION)]
+        return used["video"].unique().tolist()
+
+    @property
     def last_keyframes(self):
         """dict[str, int]: the last keyframe, at most 1798, of each video that has one."""
         used = self.rows[is_keyframe(self.rows)]

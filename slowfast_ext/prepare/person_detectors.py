@@ -10,10 +10,10 @@ import functools
 import http.client
 import importlib
 import importlib.util
-import logging
 import pickle
 import sys
 
+import numpy as np
 import torch
 from torchvision.models import detection
 
@@ -71,6 +71,11 @@ def load_detector(weights, min_score):
     return _detectron2(weights, min_score, device)
 
 
+def _check_exists(weights):
+    if not pathmgr.isfile(weights):
+        raise SlowFastExtError(f"{weights}: no such file of weights; check --weights")
+
+
 # --- torchvision ----------------------------------------------------------------------
 
 
@@ -105,8 +110,7 @@ def _num_classes(state):
 
 def _read_state(path):
     """(name of the network, state_dict) of a file."""
-    if not pathmgr.isfile(path):
-        raise SlowFastExtError(f"{path}: no such file of weights; check --weights")
+    _check_exists(path)
     try:
         with pathmgr.open(path, "rb") as stream:
             state = torch.load(stream, map_location="cpu", weights_only=True)
@@ -155,28 +159,44 @@ def _detectron2(weights, min_score, device):
     # Loaded by name: detectron2 is an extra that most machines lack.
     model_zoo = importlib.import_module("detectron2.model_zoo")
     engine = importlib.import_module("detectron2.engine")
-    if weights and not pathmgr.isfile(weights):
-        raise SlowFastExtError(f"{weights}: no such file of weights; check --weights")
     cfg = model_zoo.get_config(_DETECTRON2_CONFIG, trained=True)
     cfg.MODEL.DEVICE = device
     cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = min_score
     if weights:
+        _check_exists(weights)
         cfg.MODEL.WEIGHTS = pathmgr.get_local_path(weights)
-    logging.getLogger("detectron2").setLevel(logging.ERROR)
     try:
-        predict = engine.DefaultPredictor(cfg)
+        predictor = engine.DefaultPredictor(cfg)
     except (OSError, http.client.HTTPException) as error:
         raise SlowFastExtError(
             f"detectron2 cannot load {cfg.MODEL.WEIGHTS} ({error}): {_HINT}"
         ) from error
-    return functools.partial(_detect_detectron2, predict)
+    if weights:
+        _check_all_loaded(weights, predictor.model)
+    return functools.partial(_detect_detectron2, predictor)
 
 
-def _detect_detectron2(predict, frames):
+def _check_all_loaded(path, network):
+    """detectron2 leaves what a file lacks, or has in another shape, at random values."""
+    with pathmgr.open(path, "rb") as stream:
+        saved = pickle.load(stream, encoding="latin1").get("model", {})
+    wrong = [
+        name
+        for name, parameter in network.named_parameters()
+        if np.shape(saved.get(name)) != tuple(parameter.shape)
+    ]
+    if wrong:
+        raise SlowFastExtError(
+            f"{path}: not the weights of {_DETECTRON2_CONFIG} of detectron2's model zoo: "
+            f"{wrong[0]} and {len(wrong) - 1} more differ"
+        )
+
+
+def _detect_detectron2(predictor, frames):
     found = []
     for frame in frames:
         # The predictor takes OpenCV's order of the channels.
-        instances = predict(frame[:, :, ::-1])["instances"].to("cpu")
+        instances = predictor(frame[:, :, ::-1])["instances"].to("cpu")
         is_person = instances.pred_classes == _PERSON_OF_DETECTRON2
         persons = instances[is_person]
         found.append((persons.pred_boxes.tensor.numpy(), persons.scores.numpy()))

@@ -26,7 +26,7 @@ two.b,0902,0.000,-0.010,1.000,1.000,13,0
 two.b,0905,0.000,0.000,1.010,1.000,12,0
 """
 # Seconds that AVA does not use, and a keyframe without actions.
-ODD = "one,0901,0.100,0.100,0.500,0.900,12,0\none,1799,0.1,0.1,0.5,0.9,12,0\none,0903\n"
+ODD = "one,0901,0.100,0.100,0.500,0.900,12,0\nfour,1799,0.1,0.1,0.5,0.9,12,0\nfour,0903\n"
 VAL = "three,0902,0.100,0.200,0.300,0.400,1,0\nthree,0903,0.100,0.200,0.300,0.400,1,0\n"
 EXCLUDED = {"train": "one,0902\none,1000\n", "val": "three,0904\n"}
 PERSONS = "three,0902,0.1,0.2,0.3,0.4,,0.9\nthree,0903,0.1,0.2,0.3,0.4,,0.8\n"
@@ -202,6 +202,14 @@ def test_missing_media_are_named_and_nothing_is_written(tree, capsys):
     assert not (tree / "out").exists()
 
 
+def test_a_split_without_actions(tree, capsys):
+    annotate(tree / "annotations", val="three,0902\n", persons=None)
+    run(tree, "--json")
+    val = json.loads(capsys.readouterr().out)["splits"]["val"]
+    assert (val["keyframes"], val["boxes"], val["labels_per_box"]) == (1, 0, 0.0)
+    assert val["boxes_by_number_of_labels"] == {} and val["frames"] == 100
+
+
 def test_one_split_alone(tree, capsys):
     for path in (tree / "annotations").glob("ava_train*"):
         path.unlink()
@@ -238,6 +246,7 @@ def test_what_is_wrong_with_all_files_at_once(tree):
         (["--videos", "nowhere"], None, "nowhere: no such folder"),
         (["--frames", "nowhere"], None, "nowhere: no such folder"),
         (["--out", ""], "--videos", "--out is missing"),
+        (["--out", "store://x"], "--videos", "a local folder only"),
     ],
 )
 def test_arguments_that_do_not_go_together(tree, words, media, message):

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import pickle
 import sys
 import types
 import urllib.error
@@ -234,8 +235,12 @@ def test_without_any_weights_one_sentence(tree, monkeypatch):
     assert "--weights FILE" in message and "\n" not in message
 
 
-def test_detectron2_is_used_where_it_is_installed(tree, monkeypatch):
-    """A stand-in with the parts of detectron2 that are used, as they are documented."""
+@pytest.fixture
+def detectron2(monkeypatch):
+    """
+    A stand-in with the parts of detectron2 that are used, as they are documented; the list
+    gets a pixel of each image.
+    """
 
     class Instances(types.SimpleNamespace):
         def to(self, device):
@@ -248,7 +253,7 @@ def test_detectron2_is_used_where_it_is_installed(tree, monkeypatch):
     class Predictor:
         def __init__(self, cfg):
             assert cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST == 0.05
-            self.cfg = cfg
+            self.model = torch.nn.Linear(2, 3)
 
         def __call__(self, image):
             seen.append(image[32, 28].tolist())
@@ -271,10 +276,24 @@ def test_detectron2_is_used_where_it_is_installed(tree, monkeypatch):
     monkeypatch.setitem(sys.modules, "detectron2.model_zoo", zoo)
     monkeypatch.setitem(sys.modules, "detectron2.engine", engine)
     monkeypatch.setattr(person_detectors, "default_detector", lambda: "detectron2")
+    return seen
+
+
+def test_detectron2_is_used_where_it_is_installed(tree, detectron2):
     run(tree)
     assert [row[1:] for row in rows_of(tree)] == [
         [second, "0.0", "0.0", "1.0", "1.0", "", "0.750000"] for second in ("0902", "0903")
     ]
     # Blue, green, red; the square is there at second 903 only.
-    assert max(seen[0]) < 80
-    np.testing.assert_allclose(seen[1], [150, 60, 230], atol=25)
+    assert max(detectron2[0]) < 80
+    np.testing.assert_allclose(detectron2[1], [150, 60, 230], atol=25)
+
+
+def test_all_weights_of_detectron2_are_loaded(tree, detectron2):
+    state = {"weight": np.zeros((3, 2)), "bias": np.zeros(3)}
+    path = tree / "weights.pkl"
+    path.write_bytes(pickle.dumps({"model": {**state, "bias": np.zeros(81)}}))
+    assert "not the weights of COCO-Detection/faster_rcnn" in refused(tree, "--weights", path)
+    path.write_bytes(pickle.dumps({"model": state}))
+    run(tree, "--weights", path)
+    assert len(rows_of(tree)) == 2
