@@ -77,6 +77,7 @@ def run(args):
 def _files_missing(folder, names):
     """Names of the official files that are not there and can be done without."""
     wanted = [f(split) for split in SPLITS for f in (names.ground_truth, names.exclusions)]
+    wanted.append(names.person_boxes("val"))
     return [name for name in wanted if not pathmgr.isfile(os.path.join(folder, name))]
 
 
@@ -169,7 +170,10 @@ def _text(report):
     for name, split in report["splits"].items():
         lines += _text_of_split(name, split)
     if report["files_missing"]:
-        lines.append(f"not in the folder of the annotations: {', '.join(report['files_missing'])}")
+        lines += [
+            f"not in the folder of the annotations: {', '.join(report['files_missing'])}",
+            "  (person boxes come from AVA's published ones or from `prepare boxes`)",
+        ]
     if "missing" in report:
         lines += [
             f"media missing: {named(report['missing'])}",

@@ -7,7 +7,6 @@ each finished video lies beside it, in CSV.parts/, so that a stopped run goes on
 
 import csv
 import json
-import os
 import re
 
 import numpy as np
@@ -24,7 +23,7 @@ from slowfast_ext.prepare.ava_frames import (
     nearest_frames,
     video_files,
 )
-from slowfast_ext.prepare.person_detectors import default_detector, load_detector
+from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
 
 # Frames that are detected on at once.
 _BATCH = 8
@@ -165,8 +164,11 @@ class _Parts:
 
     def __init__(self, args):
         self.folder = f"{args.out}.parts"
-        weights = os.path.abspath(args.weights) if args.weights else default_detector()
-        self.settings = {"weights": weights, "min_score": args.min_score, "start": args.start}
+        self.settings = {
+            "weights": identity_of_weights(args.weights),
+            "min_score": args.min_score,
+            "start": args.start,
+        }
 
     def _path(self, name):
         return f"{self.folder}/{name}.json"

@@ -7,6 +7,7 @@ boxes (float array [persons, 4]: x1, y1, x2, y2 in pixels) and scores (float arr
 
 import contextlib
 import functools
+import hashlib
 import http.client
 import importlib
 import importlib.util
@@ -39,6 +40,27 @@ _HINT = (
 def default_detector():
     """Whose detector is used where no weights are given: "detectron2" or "torchvision"."""
     return "detectron2" if importlib.util.find_spec("detectron2") else "torchvision"
+
+
+def identity_of_weights(weights):
+    """
+    What tells one detector from another.
+
+    Args:
+        weights (str or None): as of `load_detector`.
+    Returns:
+        str: the file's SHA-256, or whose detector is used where no weights are given.
+    Raises:
+        SlowFastExtError: no such file.
+    """
+    if weights is None:
+        return default_detector()
+    _check_exists(weights)
+    digest = hashlib.sha256()
+    with pathmgr.open(weights, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def load_detector(weights, min_score):
@@ -110,7 +132,6 @@ def _num_classes(state):
 
 def _read_state(path):
     """(name of the network, state_dict) of a file."""
-    _check_exists(path)
     try:
         with pathmgr.open(path, "rb") as stream:
             state = torch.load(stream, map_location="cpu", weights_only=True)
@@ -163,7 +184,6 @@ def _detectron2(weights, min_score, device):
     cfg.MODEL.DEVICE = device
     cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = min_score
     if weights:
-        _check_exists(weights)
         cfg.MODEL.WEIGHTS = pathmgr.get_local_path(weights)
     try:
         predictor = engine.DefaultPredictor(cfg)

@@ -35,6 +35,7 @@ OTHER_PERSONS = "other,0902,0.1,0.2,0.3,0.4,,0.9\nthree,0901,0.1,0.2,0.3,0.4,,0.
 
 def annotate(folder, train=TRAIN, val=VAL, persons=PERSONS):
     folder.mkdir(exist_ok=True)
+    (folder / "ava_val_predicted_boxes.csv").unlink(missing_ok=True)
     (folder / "ava_train_v2.1.csv").write_text(train)
     (folder / "ava_val_v2.1.csv").write_text(val)
     for split, text in EXCLUDED.items():
@@ -208,6 +209,8 @@ def test_a_split_without_actions(tree, capsys):
     val = json.loads(capsys.readouterr().out)["splits"]["val"]
     assert (val["keyframes"], val["boxes"], val["labels_per_box"]) == (1, 0, 0.0)
     assert val["boxes_by_number_of_labels"] == {} and val["frames"] == 100
+    run(tree)
+    assert "not in the folder of the annotations: ava_val_pred" in capsys.readouterr().out
 
 
 def test_one_split_alone(tree, capsys):

@@ -162,10 +162,13 @@ def test_a_stopped_run_leaves_no_half_file(tree, monkeypatch):
     assert not [path for path in tree.rglob("*") if "boxes.csv" in path.name and path.is_file()]
 
 
-def test_other_settings_are_not_mixed(tree, stand_in):
+def test_other_settings_are_not_mixed(tree, stand_in, monkeypatch):
+    monkeypatch.setattr(person_detectors, "default_detector", lambda: "torchvision")
     run(tree)
     message = refused(tree, "--min-score", "0.5", "--start", "0")
     assert "a.json was found with min_score 0.05 (now 0.5), start None (now 0)" in message
+    (tree / "new.pth").write_text("other weights")
+    assert "weights torchvision (now sha256:" in refused(tree, "--weights", tree / "new.pth")
 
 
 def test_a_file_of_others_is_not_written_over(tree, stand_in):
@@ -180,7 +183,6 @@ def test_a_file_of_others_is_not_written_over(tree, stand_in):
         (["--min-score", "5"], "--min-score 5 is not from 0 to 1"),
         (["--start", "-1"], "--start -1 is below 0"),
         (["--weights", "nowhere.pth"], "nowhere.pth: no such file"),
-        (["--weights", "nowhere.pkl"], "nowhere.pkl: a .pkl is a checkpoint of detectron2"),
         (["--videos", "nowhere"], "nowhere: no such folder"),
     ],
 )
@@ -199,11 +201,14 @@ def test_folder_of_videos(tree, stand_in, write_moving_square):
     assert "videos holds no videos" in refused(tree)
 
 
-def test_weights_that_do_not_fit(tree):
-    (tree / "text.pth").write_text("no weights")
+def test_weights_that_do_not_fit(tree, monkeypatch):
+    monkeypatch.setattr(person_detectors, "default_detector", lambda: "torchvision")
+    for name in ("text.pth", "text.pkl"):
+        (tree / name).write_text("no weights")
     assert "text.pth: not a readable file of weights" in refused(
         tree, "--weights", tree / "text.pth"
     )
+    assert "not installed" in refused(tree, "--weights", tree / "text.pkl")
     torch.save({"fc.weight": torch.zeros(2, 3)}, tree / "other.pth")
     assert "are of none of torchvision's" in refused(tree, "--weights", tree / "other.pth")
 
@@ -227,7 +232,6 @@ def test_without_any_weights_one_sentence(tree, monkeypatch):
         raise urllib.error.URLError("no internet")
 
     monkeypatch.setattr(person_detectors, "default_detector", lambda: "torchvision")
-    monkeypatch.setattr(boxes, "default_detector", lambda: "torchvision")
     monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
     monkeypatch.setenv("TORCH_HOME", str(tree / "cache"))
     message = refused(tree)
