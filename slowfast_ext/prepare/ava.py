@@ -92,15 +92,11 @@ def _prepare(args, names, splits, report):
             f"{args.videos or args.frames} lacks {named(report['missing'])}: nothing was written; "
             f"expected is {'NAME.mp4 or the like' if args.videos else 'NAME/NAME_000001.jpg'}"
         )
-    frames, unreadable = os.path.abspath(args.frames or os.path.join(args.out, "frames")), {}
+    frames = os.path.abspath(args.frames or os.path.join(args.out, "frames"))
+    unreadable = {}
     if args.videos:
         unreadable = extract_all({name: media[name] for name in wanted}, frames)
-    num_frames = {}
-    for name in wanted.keys() - unreadable.keys():
-        try:
-            num_frames[name] = count_frames(frames, name)
-        except SlowFastExtError as error:
-            unreadable[name] = str(error)
+    num_frames = _count_all_frames(frames, wanted, unreadable)
     report["unreadable"] = unreadable
     if unreadable:
         return "\n".join(
@@ -109,6 +105,19 @@ def _prepare(args, names, splits, report):
         )
     _write(args, names, splits, report, frames, num_frames)
     return None
+
+
+def _count_all_frames(frames, names, unreadable):
+    """Frames of each readable video, by name; `unreadable` gets what is wrong with others."""
+    num_frames = {}
+    for name in names:
+        if name in unreadable:
+            continue
+        try:
+            num_frames[name] = count_frames(frames, name)
+        except SlowFastExtError as error:
+            unreadable[name] = str(error)
+    return num_frames
 
 
 def _is_there(path):
