@@ -167,20 +167,20 @@ def count_frames(folder, name):
         SlowFastExtError: there are none, their numbers have gaps, or the first or the last
             cannot be read.
     """
-    path = os.path.join(folder, name)
+    path, remedy = os.path.join(folder, name), "delete the folder and extract its frames again"
     present = {file_name for file_name in os.listdir(path) if file_name.endswith(".jpg")}
     count = sum(
         re.fullmatch(rf"{re.escape(name)}_\d{{6}}\.jpg", other) is not None for other in present
     )
     if not count:
-        raise SlowFastExtError(f"{path} has no frames {name}_000001.jpg, {name}_000002.jpg, ...")
+        raise SlowFastExtError(f"{path} has no frames {name}_000001.jpg, ...: {remedy}")
     for number in range(1, count + 1):
         if os.path.basename(frame_path(path, name, number)) not in present:
-            raise SlowFastExtError(f"{path} has {count} frames, but not {number:06d}")
+            raise SlowFastExtError(f"{path} has {count} frames, but not {number:06d}: {remedy}")
     for number in (1, count):
         frame = frame_path(path, name, number)
         if cv2.imread(frame) is None:
-            raise SlowFastExtError(f"{frame} is no readable image: extract the frames again")
+            raise SlowFastExtError(f"{frame} is no readable image: {remedy}")
     return count
 
 
