@@ -15,6 +15,14 @@ COMMANDS = {
         "slowfast_ext.prepare.charades",
         "check Charades' official files and write lists of them",
     ),
+    ("prepare", "ava"): (
+        "slowfast_ext.prepare.ava",
+        "check AVA's official files and write frames, lists and annotations of them",
+    ),
+    ("prepare", "boxes"): (
+        "slowfast_ext.prepare.boxes",
+        "detect the persons on the keyframes of videos",
+    ),
     ("evaluate", "charades"): (
         "slowfast_ext.evaluation.charades_command",
         "score predictions as Charades' official script does",

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, open_atomically, pathmgr
 from slowfast_ext.prepare.action_genome import read_action_genome, write_objects
 from slowfast_ext.prepare.charades_annotations import SPLITS, read_annotations
+from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, first, named
 
 # Of the official frames.
 FPS = 24
@@ -35,20 +35,17 @@ def add_arguments(parser):
         metavar="DIR",
         help="holds Charades_v1_train.csv, Charades_v1_test.csv and Charades_v1_classes.txt",
     )
-    parser.add_argument("--videos", metavar="DIR", help="holds ID.mp4 (Charades_v1_480)")
-    parser.add_argument(
-        "--frames", metavar="DIR", help="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)"
+    add_media_arguments(
+        parser,
+        videos="holds ID.mp4 (Charades_v1_480)",
+        frames="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)",
+        out="gets classes.txt, train.csv and test.csv",
     )
     parser.add_argument(
         "--action-genome",
         metavar="DIR",
         help="holds object_bbox_and_relationship.pkl and person_bbox.pkl: objects for Table 2",
     )
-    parser.add_argument("--out", metavar="DIR", help="gets classes.txt, train.csv and test.csv")
-    parser.add_argument(
-        "--annotations-only", action="store_true", help="count without media; write nothing"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args):
@@ -82,14 +79,13 @@ def run(args):
     print(json.dumps(report) if args.json else _text(report))
     if missing:
         raise SlowFastExtError(
-            f"{media.folder} lacks {_named(missing)}: nothing was written; a video is expected "
+            f"{media.folder} lacks {named(missing)}: nothing was written; a video is expected "
             f"as {media.folder}/{'ID.mp4' if args.videos else 'ID/ID-000001.jpg'}"
         )
 
 
 def _check_arguments(args):
-    if args.videos and args.frames:
-        raise SlowFastExtError("--videos and --frames are given together: choose one of them")
+    check_media_arguments(args)
     if args.action_genome and (args.annotations_only or not args.videos):
         raise SlowFastExtError(
             "--action-genome needs --videos, and no --annotations-only: its frame numbers and "
@@ -97,15 +93,6 @@ def _check_arguments(args):
         )
     if args.annotations_only:
         return
-    if not args.videos and not args.frames:
-        raise SlowFastExtError(
-            "neither --videos nor --frames is given: name the folder of the media, or count "
-            "without them by --annotations-only"
-        )
-    if not args.out:
-        raise SlowFastExtError("--out is missing: name the folder that gets the lists")
-    if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
-        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
     for split in SPLITS:
         _refuse_foreign_list(os.path.join(args.out, f"{split}.csv"))
 
@@ -242,11 +229,11 @@ def _text(report):
         ]
         if "missing" in split:
             lines += [
-                f"  media missing: {_named(split['missing'])}",
-                f"  media that do not open: {_named(split['unreadable'])}",
-                *(f"    {problem}" for problem in _first(split["unreadable"].values())),
+                f"  media missing: {named(split['missing'])}",
+                f"  media that do not open: {named(split['unreadable'])}",
+                *(f"    {problem}" for problem in first(split["unreadable"].values())),
                 f"  media over {_TOLERANCE:g} s shorter than annotated: "
-                f"{_named(split['shorter_than_annotated'])}",
+                f"{named(split['shorter_than_annotated'])}",
             ]
     if report.get("media_in_no_split"):
         lines.append(f"media in neither split: {report['media_in_no_split']}")
@@ -271,15 +258,3 @@ def _text(report):
 
 def _described(of_class):
     return f"c{of_class['id']:03d} {of_class['name']} ({of_class['videos']} videos)"
-
-
-def _first(items):
-    return list(items)[:MAX_PROBLEMS_SHOWN]
-
-
-def _named(ids):
-    """How many, and the first of them by name."""
-    if not ids:
-        return "none"
-    more = ", ..." if len(ids) > MAX_PROBLEMS_SHOWN else ""
-    return f"{len(ids)} ({', '.join(_first(ids))}{more})"

@@ -1,0 +1,46 @@
+"""What the commands that match annotations with media have in common."""
+
+from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import pathmgr
+
+
+def add_media_arguments(parser, videos, frames, out):
+    """Adds --videos, --frames, --out (whose helps are given), --annotations-only and --json."""
+    parser.add_argument("--videos", metavar="DIR", help=videos)
+    parser.add_argument("--frames", metavar="DIR", help=frames)
+    parser.add_argument("--out", metavar="DIR", help=out)
+    parser.add_argument(
+        "--annotations-only", action="store_true", help="count without media; write nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def check_media_arguments(args):
+    """Raises SlowFastExtError where these arguments do not go together."""
+    if args.videos and args.frames:
+        raise SlowFastExtError("--videos and --frames are given together: choose one of them")
+    if args.annotations_only:
+        return
+    if not args.videos and not args.frames:
+        raise SlowFastExtError(
+            "neither --videos nor --frames is given: name the folder of the media, or count "
+            "without them by --annotations-only"
+        )
+    if not args.out:
+        raise SlowFastExtError("--out is missing: name the folder that gets the lists")
+    if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
+        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
+
+
+def first(items):
+    """As many of `items` as a report shows, as a list."""
+    return list(items)[:MAX_PROBLEMS_SHOWN]
+
+
+def named(ids):
+    """How many, and the first of them by name."""
+    if not ids:
+        return "none"
+    more = ", ..." if len(ids) > MAX_PROBLEMS_SHOWN else ""
+    return f"{len(ids)} ({', '.join(map(str, first(ids)))}{more})"
