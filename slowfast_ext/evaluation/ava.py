@@ -117,33 +117,37 @@ class _Rows:
 
 def _columns(detections, ground_truth, excluded, class_ids):
     """
-    The detections' and the ground truth's columns with `keyframe` (a number from 0, in the
-    order in which the files name them, detections first) and `class` (place in `class_ids`,
-    _UNKNOWN or _NO_BOX), rows by keyframe; and bool [keyframes], those that are excluded.
+    The detections' and the ground truth's columns with `class` (place in `class_ids`, _UNKNOWN
+    or _NO_BOX) and `keyframe` (a number from 0), rows by keyframe; and which keyframes are
+    excluded (bool [keyframes]).
     """
     frames = [detections, ground_truth, *([] if excluded is None else [excluded])]
     videos = pd.Index([])
     for frame in frames:
         videos = videos.union(frame["video"].cat.categories, sort=False)
+    classes = [_places(frame["action"].to_numpy(), class_ids) for frame in frames[:2]]
     keys = [_keyframe_keys(frame, videos) for frame in frames]
+    # Numbers go by the first detection of an evaluated class, as in the official script: equal
+    # scores are ordered by it.
+    keys.insert(0, keys[0][classes[0] >= 0])
     numbers, distinct = pd.factorize(np.concatenate(keys))
-    numbers = np.split(numbers, np.cumsum([len(key) for key in keys])[:-1])
+    _, *numbers = np.split(numbers, np.cumsum([len(key) for key in keys])[:-1])
     is_excluded = np.zeros(len(distinct), bool)
     is_excluded[numbers[2] if excluded is not None else []] = True
-    class_ids = np.array(class_ids)
     columns = []
-    for frame, keyframe in zip(frames[:2], numbers[:2], strict=True):
-        # Rows of a keyframe stand together; a file that has them so already costs nothing.
+    for frame, place, keyframe in zip(frames[:2], classes, numbers[:2], strict=True):
         order = np.argsort(keyframe, kind="stable")
-        values = {name: frame[name].to_numpy()[order] for name in BOX}
-        if "score" in frame:
-            values["score"] = frame["score"].to_numpy()[order]
-        action = frame["action"].to_numpy()[order]
-        place = np.minimum(np.searchsorted(class_ids, action), len(class_ids) - 1)
-        place = np.where(class_ids[place] == action, place, _UNKNOWN)
-        values["class"] = np.where(action == NO_ACTION, _NO_BOX, place)
-        columns.append({**values, "keyframe": keyframe[order]})
+        names = [name for name in (*BOX, "score") if name in frame]
+        values = {name: frame[name].to_numpy()[order] for name in names}
+        columns.append({**values, "class": place[order], "keyframe": keyframe[order]})
     return *columns, is_excluded
+
+
+def _places(action, class_ids):
+    """int [rows]: the place of each action in `class_ids`, _UNKNOWN or _NO_BOX."""
+    places = np.minimum(np.searchsorted(class_ids, action), len(class_ids) - 1)
+    places = np.where(np.take(class_ids, places) == action, places, _UNKNOWN)
+    return np.where(action == NO_ACTION, _NO_BOX, places)
 
 
 def _keyframe_keys(frame, videos):

@@ -25,7 +25,6 @@ def by_loops(folder, protocol, excluded=()):
     found = collections.defaultdict(list)
     for index, row in enumerate(read(folder / "detections.csv")):
         if len(row) == 2 or int(row[6]) not in IDS:
-            found[keyframe(row)] += []
             continue
         x1, y1, x2, y2, action, score = map(float, row[2:])
         entry = (score, int(action), y1, x1, y2, x2, index)
@@ -111,7 +110,7 @@ def write_random_files(folder, seed):
             if random.random() < 0.02:
                 box[2] = box[0]
             action = random.choice([1, 3, 4, 5, 6, 9])
-            score = round(random.random(), random.integers(1, 3))
+            score = round(random.random(), 1 + seed % 2)
             row = [video, random.choice([f"{second}", f"{second:04d}"]), *box, action, score]
             found += [row] * (2 if random.random() < 0.05 else 1)
     found.append(["video0", 902])
@@ -142,7 +141,7 @@ def evaluated(tmp_path, capsys):
 
 @pytest.mark.parametrize("exclude", [False, True])
 @pytest.mark.parametrize("protocol", ava.PROTOCOLS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_equals_the_protocol_in_plain_loops(tmp_path, evaluated, seed, protocol, exclude):
     write_random_files(tmp_path, seed)
     words = ["--exclusions", str(tmp_path / "excluded.csv")] if exclude else []
