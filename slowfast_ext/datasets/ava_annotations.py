@@ -22,7 +22,6 @@ KEYFRAME = ["video", "second"]
 BOX = ["x1", "y1", "x2", "y2"]
 NO_ACTION = -1  # Where a keyframe has no actions, or a person's box none.
 _ROWS = [*KEYFRAME, *BOX, "action"]
-_WHOLE = ("second", "action")
 
 
 def read_ground_truth(path):
@@ -107,37 +106,30 @@ class _Form:
     Args:
         text (str): the form, for messages.
         columns (dict[int, list[str]]): number of fields -> names of the columns.
-        fractions (bool): whether scores must lie in [0, 1].
-        first_action (int or None): the lowest id of an action; None where boxes have none.
-        ordered (bool): whether x2 < x1 and y2 < y1 are refused. They are in detections not:
+        ordered (bool): whether x2 < x1 and y2 < y1 are refused; detections may have them, since
             the official evaluator drops those.
+        of_persons (bool): whether boxes may have no action, and scores lie in [0, 1].
     """
 
     text: str
     columns: dict
-    first_action: int | None = 0
     ordered: bool = True
-    fractions: bool = False
+    of_persons: bool = False
 
 
 _GROUND_TRUTH = _Form(
     "video,second,x1,y1,x2,y2,action[,person]",
-    {
-        2: KEYFRAME,
-        7: [*KEYFRAME, *BOX, "action"],
-        8: [*KEYFRAME, *BOX, "action", "person"],
-    },
+    {2: KEYFRAME, 7: _ROWS, 8: [*_ROWS, "person"]},
 )
 _DETECTIONS = _Form(
     "video,second,x1,y1,x2,y2,action,score",
-    {2: KEYFRAME, 8: [*KEYFRAME, *BOX, "action", "score"]},
+    {2: KEYFRAME, 8: [*_ROWS, "score"]},
     ordered=False,
 )
 _PERSON_BOXES = _Form(
     "video,second,x1,y1,x2,y2,[action],score",
-    {7: [*KEYFRAME, *BOX, "score"], 8: [*KEYFRAME, *BOX, "action", "score"]},
-    first_action=None,
-    fractions=True,
+    {7: [*KEYFRAME, *BOX, "score"], 8: [*_ROWS, "score"]},
+    of_persons=True,
 )
 _EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
 
@@ -149,8 +141,8 @@ def _read(path, form, columns):
     if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
         rows = _rows_one_by_one(path, form)
     rows["action"][np.isnan(rows["action"])] = NO_ACTION
-    kept = {n: rows[n].astype("int64") if n in _WHOLE else rows[n] for n in columns}
-    return pd.DataFrame(kept, copy=False)
+    rows |= {name: rows[name].astype("int64") for name in ("second", "action")}
+    return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
 
 
 def _rows_at_once(path, form):
@@ -191,20 +183,19 @@ def _rows_one_by_one(path, form):
     lines, table, problems = [], [], {}
     for line, row in read_rows(path):
         length = max((place for place, text in enumerate(row, start=1) if text), default=0)
-        names = form.columns.get(length)
-        if names is None:
-            problems[line] = f"{length} fields where {form.text} is expected"
-            continue
+        names = form.columns.get(length, [])
+        numbers = [_number(text) for text in row[1:length]]
         wrong = [
             f'{name} "{text}" is not a number'
-            for name, text in zip(names, row, strict=False)
-            if name in _NUMBERS and text and math.isnan(_number(text))
+            for name, text, number in zip(names[1:], row[1:length], numbers, strict=bool(names))
+            if name in _NUMBERS and text and math.isnan(number)
         ]
+        if not names:
+            wrong = [f"{length} fields where {form.text} is expected"]
         if wrong:
             problems[line] = "; ".join(wrong)
             continue
         lines.append(line)
-        numbers = [_number(text) for text in row[1:length]]
         table.append([row[0] or None, *numbers, *[math.nan] * (_MAX_FIELDS - length), length])
     fields = pd.DataFrame(table, columns=[*range(_MAX_FIELDS), "length"])
     fields = fields.astype({0: "category"} | dict.fromkeys(range(1, _MAX_FIELDS), "float64"))
@@ -239,14 +230,12 @@ def _checks(rows, form):
     yield boxed & ~np.isfinite(x1 + y1 + x2 + y2), "a corner of the box is not a finite number"
     if form.ordered:
         yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
-    if form.first_action is None:
-        unlabelled = np.isnan(action)
-        yield boxed & ~(unlabelled | _whole(action, NO_ACTION)), "the action is not a class id"
-    else:
-        yield boxed & ~_whole(action, form.first_action), "the action is not a class id"
+    without = np.isnan(action) if form.of_persons else False
+    least = NO_ACTION if form.of_persons else 0
+    yield boxed & ~(without | _whole(action, least)), "the action is not a class id"
     if "score" in form.text:
         yield boxed & ~np.isfinite(score), "the score is not a finite number"
-    if form.fractions:
+    if form.of_persons:
         yield boxed & ((score < 0) | (score > 1)), "the score is not within 0 and 1"
 
 

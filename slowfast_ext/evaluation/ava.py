@@ -7,9 +7,10 @@ AVA's average precision at a box overlap (IoU) of 0.5, by the two protocols in u
   false positives. Unlike upstream, detections of a keyframe are sorted by their scores here, so
   that the result does not depend on the order of the boxes.
 
-The official script leaves the order of equal scores to an unstable sort, so its result varies
-with the machine. Here it is what that script gives with a stable one: of a keyframe's equal
-scores the file's first takes the ground truth, and the ranking of all has the file's last first.
+The official script leaves the order of equal scores to a heap and an unstable sort, so that its
+result varies with the machine. Here, of a keyframe's equal scores the file's first takes the
+ground truth, of equal overlaps the file's first is taken, and the ranking of all detections has
+the file's last first, as a stable sort in that script would.
 """
 
 from dataclasses import dataclass
