@@ -15,6 +15,7 @@ another it may differ, as that of the script does, unless scores are written at 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from slowfast_ext.datasets.ava_annotations import BOX
 from slowfast_ext.errors import SlowFastExtError
@@ -35,7 +36,7 @@ class AvaMetrics:
         mean (float): mAP over the classes that have ground truth, nan where none has.
         weighted (float): average precision weighted by positives, nan where none has any.
         counts (dict): of keyframes and classes, and of the rows of the ground truth and of the
-            detections: read, used and dropped by reason.
+            detections: read, used and dropped by reason; of the ground truth also its boxes.
     """
 
     average_precision: np.ndarray
@@ -84,10 +85,15 @@ def ava_metrics(ground_truth, detections, class_ids, excluded=None, protocol="of
     counts = {
         "keyframes": keyframe_counts(named, excluded, truth["keyframe"], found["keyframe"]),
         "classes": {"evaluated": len(positives), "with_ground_truth": int((positives > 0).sum())},
-        "ground_truth": truth_rows.counts(),
+        "ground_truth": {"boxes": _num_boxes(truth), **truth_rows.counts()},
         "detections": found_rows.counts(),
     }
     return AvaMetrics(precisions, positives, *_means(precisions, positives), counts)
+
+
+def _num_boxes(truth):
+    """How many boxes the rows are of: a box with several actions has as many rows."""
+    return len(pd.DataFrame(truth)[["keyframe", *BOX]].drop_duplicates())
 
 
 def _true_positives(truth, found):

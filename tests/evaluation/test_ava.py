@@ -191,7 +191,9 @@ def test_a_detection_has_no_second_choice(tmp_path, evaluated):
     truth = ["v,1,0,0,1,1,1", "v,1,0,0,1,.8,1"]
     # Both overlap the first box most; by the second one alone the lower score would be right.
     write(tmp_path, truth, ["v,1,0,0,1,1,1,.9", "v,1,0,0,1,.95,1,.8"])
-    assert evaluated()["per_class"][0]["ap"] == 0.5
+    results = evaluated()
+    assert results["per_class"][0]["ap"] == 0.5
+    assert results["counts"]["ground_truth"]["boxes"] == 2
 
 
 def test_an_overlap_of_exactly_a_half_counts(tmp_path, evaluated):
@@ -210,6 +212,7 @@ def test_the_official_sample(real_data, tmp_path, evaluated):
         (tmp_path / name).write_text((real_data / "ava" / source).read_text())
     results = evaluated()
     assert results["mAP"] == pytest.approx(0.093855219, abs=1e-9)
+    assert results["counts"]["ground_truth"]["boxes"] == 12
     precisions = [row["ap"] for row in results["per_class"]]
     assert precisions == pytest.approx([0.170454545, 0, 0.111111111], abs=1e-9)
     assert results["protocol"]["average_precision"] == "official"
