@@ -22,6 +22,7 @@ KEYFRAME = ["video", "second"]
 BOX = ["x1", "y1", "x2", "y2"]
 NO_ACTION = -1  # Where a keyframe has no actions, or a person's box none.
 _ROWS = [*KEYFRAME, *BOX, "action"]
+_SCORED = [*_ROWS, "score"]
 
 
 def read_ground_truth(path):
@@ -49,7 +50,7 @@ def read_detections(path):
     Raises:
         SlowFastExtError: not readable, or bad rows, which it names.
     """
-    rows = _read(path, _DETECTIONS, [*_ROWS, "score"])
+    rows = _read(path, _DETECTIONS, _SCORED)
     boxes = rows["action"] != NO_ACTION
     return rows if boxes.all() else rows[boxes].reset_index(drop=True)
 
@@ -65,7 +66,7 @@ def read_person_boxes(path):
     Raises:
         SlowFastExtError: not readable, no rows, or bad rows, which it names.
     """
-    return _needing_rows(path, _read(path, _PERSON_BOXES, [*_ROWS, "score"]))
+    return _needing_rows(path, _read(path, _PERSON_BOXES, _SCORED))
 
 
 def read_exclusions(path):
@@ -86,10 +87,6 @@ def _needing_rows(path, rows):
     return rows
 
 
-# --------------------------------------------------------------------------------------
-# CSV files
-# --------------------------------------------------------------------------------------
-
 _NUMBERS = ["second", *BOX, "action", "score"]
 _MAX_FIELDS = 8
 # Floats as Python's own, since a last digit moves a box over a threshold; later pandas does so
@@ -106,8 +103,8 @@ class _Form:
     Args:
         text (str): the form, for messages.
         columns (dict[int, list[str]]): number of fields -> names of the columns.
-        ordered (bool): whether x2 < x1 and y2 < y1 are refused; detections may have them, since
-            the official evaluator drops those.
+        ordered (bool): whether x2 < x1 and y2 < y1 are refused, as the official evaluator does
+            in ground truth; it drops such detections.
         of_persons (bool): whether boxes may have no action, and scores lie in [0, 1].
     """
 
@@ -118,17 +115,14 @@ class _Form:
 
 
 _GROUND_TRUTH = _Form(
-    "video,second,x1,y1,x2,y2,action[,person]",
-    {2: KEYFRAME, 7: _ROWS, 8: [*_ROWS, "person"]},
+    "video,second,x1,y1,x2,y2,action[,person]", {2: KEYFRAME, 7: _ROWS, 8: [*_ROWS, "person"]}
 )
 _DETECTIONS = _Form(
-    "video,second,x1,y1,x2,y2,action,score",
-    {2: KEYFRAME, 8: [*_ROWS, "score"]},
-    ordered=False,
+    "video,second,x1,y1,x2,y2,action,score", {2: KEYFRAME, 8: _SCORED}, ordered=False
 )
 _PERSON_BOXES = _Form(
     "video,second,x1,y1,x2,y2,[action],score",
-    {7: [*KEYFRAME, *BOX, "score"], 8: [*_ROWS, "score"]},
+    {7: [*KEYFRAME, *BOX, "score"], 8: _SCORED},
     of_persons=True,
 )
 _EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
@@ -173,9 +167,7 @@ def _rows_at_once(path, form):
     lengths = np.zeros(len(fields), int)
     for place in places:
         lengths[fields[place].notna()] = place + 1
-    if not set(np.unique(lengths)) <= set(form.columns):
-        return None
-    return _named(fields, lengths, form)
+    return _named(fields, lengths, form) if set(np.unique(lengths)) <= set(form.columns) else None
 
 
 def _rows_one_by_one(path, form):
@@ -230,9 +222,10 @@ def _checks(rows, form):
     yield boxed & ~np.isfinite(x1 + y1 + x2 + y2), "a corner of the box is not a finite number"
     if form.ordered:
         yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
-    without = np.isnan(action) if form.of_persons else False
-    least = NO_ACTION if form.of_persons else 0
-    yield boxed & ~(without | _whole(action, least)), "the action is not a class id"
+    wrong = ~_whole(action, 0)
+    if form.of_persons:
+        wrong = ~(np.isnan(action) | _whole(action, NO_ACTION))
+    yield boxed & wrong, "the action is not a class id"
     if "score" in form.text:
         yield boxed & ~np.isfinite(score), "the score is not a finite number"
     if form.of_persons:
@@ -250,11 +243,6 @@ def _number(text):
         return float(text)
     except ValueError:
         return math.nan
-
-
-# --------------------------------------------------------------------------------------
-# Label maps
-# --------------------------------------------------------------------------------------
 
 
 def read_label_map(path):
