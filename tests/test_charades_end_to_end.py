@@ -40,7 +40,7 @@ TEST = {
 PAST_LENGTH = {"train": 1, "test": 2}
 
 Run = namedtuple(
-    "Run", "report ends results predictions evaluated resubmitted submission lines text"
+    "Run", "report test_list results predictions evaluated resubmitted submission lines text"
 )
 
 
@@ -141,7 +141,7 @@ def run(request, tmp_path_factory):
         resubmitted=evaluate(annotations, submission),
         submission=submission.read_text(),
         predictions=predictions.read_text(),
-        ends=[row["end"] for row in csv.DictReader(open(folder / "lists" / "test.csv"))],
+        test_list=(folder / "lists" / "test.csv").read_text(),
         lines=json.loads(command(*tables, "--json")),
         text=command(*tables),
     )
@@ -172,7 +172,8 @@ def test_prepare_says_what_is_wrong_with_the_media(run):
         assert report["segments_past_length"] == PAST_LENGTH[split]
         assert report["missing"] == []
     assert list(run.report["splits"]["train"]["unreadable"]) == ["BROKN"]
-    assert max(float(end) for end in run.ends if end) == 2.0
+    ends = [row["end"] for row in csv.DictReader(run.test_list.splitlines())]
+    assert max(float(end) for end in ends if end) == 2.0
 
 
 def test_the_network_is_trained_tuned_and_tested_in_30_views(run):
