@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 from collections import namedtuple
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import pytest
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.config import load_config
 from slowfast_ext.engine.main import main as run_net
-from tests.test_charades_configs import SHALLOW, SMALL
+from tests.test_charades_configs import ROW_CONFIGS, SHALLOW, SMALL
 
-CONFIG = Path(__file__).parents[1] / "configs" / "Charades" / "SLOWFAST_101_ACTIVITY.yaml"
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "configs" / "Charades" / "SLOWFAST_101_ACTIVITY.yaml"
 NUM_CLASSES, FPS, NUM_FRAMES = 157, 24, 48
 HEADER = "id,subject,scene,quality,relevance,verified,script,objects,descriptions,actions,length"
 # Every video lasts 2 s; where no row says otherwise so do the annotations.
@@ -38,7 +40,7 @@ TEST = {
 PAST_LENGTH = {"train": 1, "test": 2}
 
 Run = namedtuple(
-    "Run", "report ends results predictions evaluated resubmitted submission lines text"
+    "Run", "report test_list results predictions evaluated resubmitted submission lines text"
 )
 
 
@@ -139,7 +141,7 @@ def run(request, tmp_path_factory):
         resubmitted=evaluate(annotations, submission),
         submission=submission.read_text(),
         predictions=predictions.read_text(),
-        ends=[row["end"] for row in csv.DictReader(open(folder / "lists" / "test.csv"))],
+        test_list=(folder / "lists" / "test.csv").read_text(),
         lines=json.loads(command(*tables, "--json")),
         text=command(*tables),
     )
@@ -170,7 +172,8 @@ def test_prepare_says_what_is_wrong_with_the_media(run):
         assert report["segments_past_length"] == PAST_LENGTH[split]
         assert report["missing"] == []
     assert list(run.report["splits"]["train"]["unreadable"]) == ["BROKN"]
-    assert max(float(end) for end in run.ends if end) == 2.0
+    ends = [row["end"] for row in csv.DictReader(run.test_list.splitlines())]
+    assert max(float(end) for end in ends if end) == 2.0
 
 
 def test_the_network_is_trained_tuned_and_tested_in_30_views(run):
@@ -206,3 +209,8 @@ def test_the_tables_show_the_row(run):
     line = next(line for line in run.text.splitlines() if f" {shown[row]['date']} " in line)
     assert line.startswith("SlowFast-101 ours") and line.endswith("  ours")
     assert f"  {100 * run.results['mAP']:.1f}  " in line
+
+
+def test_the_page_about_charades_names_every_rows_config():
+    text = (ROOT / "docs" / "CHARADES.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\b([A-Z0-9_]+)\.yaml", text)) == {path.stem for path in ROW_CONFIGS}

@@ -22,7 +22,7 @@ KEYFRAME = ["video", "second"]
 BOX = ["x1", "y1", "x2", "y2"]
 NO_ACTION = -1  # Where a keyframe has no actions, or a person's box none.
 _ROWS = [*KEYFRAME, *BOX, "action"]
-_WHOLE = ("second", "action")
+_SCORED = [*_ROWS, "score"]
 
 
 def read_ground_truth(path):
@@ -50,7 +50,7 @@ def read_detections(path):
     Raises:
         SlowFastExtError: not readable, or bad rows, which it names.
     """
-    rows = _read(path, _DETECTIONS, [*_ROWS, "score"])
+    rows = _read(path, _DETECTIONS, _SCORED)
     boxes = rows["action"] != NO_ACTION
     return rows if boxes.all() else rows[boxes].reset_index(drop=True)
 
@@ -66,7 +66,7 @@ def read_person_boxes(path):
     Raises:
         SlowFastExtError: not readable, no rows, or bad rows, which it names.
     """
-    return _needing_rows(path, _read(path, _PERSON_BOXES, [*_ROWS, "score"]))
+    return _needing_rows(path, _read(path, _PERSON_BOXES, _SCORED))
 
 
 def read_exclusions(path):
@@ -87,10 +87,6 @@ def _needing_rows(path, rows):
     return rows
 
 
-# --------------------------------------------------------------------------------------
-# CSV files
-# --------------------------------------------------------------------------------------
-
 _NUMBERS = ["second", *BOX, "action", "score"]
 _MAX_FIELDS = 8
 # Floats as Python's own, since a last digit moves a box over a threshold; later pandas does so
@@ -107,37 +103,27 @@ class _Form:
     Args:
         text (str): the form, for messages.
         columns (dict[int, list[str]]): number of fields -> names of the columns.
-        fractions (bool): whether scores must lie in [0, 1].
-        first_action (int or None): the lowest id of an action; None where boxes have none.
-        ordered (bool): whether x2 < x1 and y2 < y1 are refused. They are in detections not:
-            the official evaluator drops those.
+        ordered (bool): whether x2 < x1 and y2 < y1 are refused, as the official evaluator does
+            in ground truth; it drops such detections.
+        of_persons (bool): whether boxes may have no action, and scores lie in [0, 1].
     """
 
     text: str
     columns: dict
-    first_action: int | None = 0
     ordered: bool = True
-    fractions: bool = False
+    of_persons: bool = False
 
 
 _GROUND_TRUTH = _Form(
-    "video,second,x1,y1,x2,y2,action[,person]",
-    {
-        2: KEYFRAME,
-        7: [*KEYFRAME, *BOX, "action"],
-        8: [*KEYFRAME, *BOX, "action", "person"],
-    },
+    "video,second,x1,y1,x2,y2,action[,person]", {2: KEYFRAME, 7: _ROWS, 8: [*_ROWS, "person"]}
 )
 _DETECTIONS = _Form(
-    "video,second,x1,y1,x2,y2,action,score",
-    {2: KEYFRAME, 8: [*KEYFRAME, *BOX, "action", "score"]},
-    ordered=False,
+    "video,second,x1,y1,x2,y2,action,score", {2: KEYFRAME, 8: _SCORED}, ordered=False
 )
 _PERSON_BOXES = _Form(
     "video,second,x1,y1,x2,y2,[action],score",
-    {7: [*KEYFRAME, *BOX, "score"], 8: [*KEYFRAME, *BOX, "action", "score"]},
-    first_action=None,
-    fractions=True,
+    {7: [*KEYFRAME, *BOX, "score"], 8: _SCORED},
+    of_persons=True,
 )
 _EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
 
@@ -149,8 +135,8 @@ def _read(path, form, columns):
     if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
         rows = _rows_one_by_one(path, form)
     rows["action"][np.isnan(rows["action"])] = NO_ACTION
-    kept = {n: rows[n].astype("int64") if n in _WHOLE else rows[n] for n in columns}
-    return pd.DataFrame(kept, copy=False)
+    rows |= {name: rows[name].astype("int64") for name in ("second", "action")}
+    return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
 
 
 def _rows_at_once(path, form):
@@ -181,9 +167,7 @@ def _rows_at_once(path, form):
     lengths = np.zeros(len(fields), int)
     for place in places:
         lengths[fields[place].notna()] = place + 1
-    if not set(np.unique(lengths)) <= set(form.columns):
-        return None
-    return _named(fields, lengths, form)
+    return _named(fields, lengths, form) if set(np.unique(lengths)) <= set(form.columns) else None
 
 
 def _rows_one_by_one(path, form):
@@ -191,20 +175,19 @@ def _rows_one_by_one(path, form):
     lines, table, problems = [], [], {}
     for line, row in read_rows(path):
         length = max((place for place, text in enumerate(row, start=1) if text), default=0)
-        names = form.columns.get(length)
-        if names is None:
-            problems[line] = f"{length} fields where {form.text} is expected"
-            continue
+        names = form.columns.get(length, [])
+        numbers = [_number(text) for text in row[1:length]]
         wrong = [
             f'{name} "{text}" is not a number'
-            for name, text in zip(names, row, strict=False)
-            if name in _NUMBERS and text and math.isnan(_number(text))
+            for name, text, number in zip(names[1:], row[1:length], numbers, strict=bool(names))
+            if name in _NUMBERS and text and math.isnan(number)
         ]
+        if not names:
+            wrong = [f"{length} fields where {form.text} is expected"]
         if wrong:
             problems[line] = "; ".join(wrong)
             continue
         lines.append(line)
-        numbers = [_number(text) for text in row[1:length]]
         table.append([row[0] or None, *numbers, *[math.nan] * (_MAX_FIELDS - length), length])
     fields = pd.DataFrame(table, columns=[*range(_MAX_FIELDS), "length"])
     fields = fields.astype({0: "category"} | dict.fromkeys(range(1, _MAX_FIELDS), "float64"))
@@ -239,14 +222,13 @@ def _checks(rows, form):
     yield boxed & ~np.isfinite(x1 + y1 + x2 + y2), "a corner of the box is not a finite number"
     if form.ordered:
         yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
-    if form.first_action is None:
-        unlabelled = np.isnan(action)
-        yield boxed & ~(unlabelled | _whole(action, NO_ACTION)), "the action is not a class id"
-    else:
-        yield boxed & ~_whole(action, form.first_action), "the action is not a class id"
+    wrong = ~_whole(action, 0)
+    if form.of_persons:
+        wrong = ~(np.isnan(action) | _whole(action, NO_ACTION))
+    yield boxed & wrong, "the action is not a class id"
     if "score" in form.text:
         yield boxed & ~np.isfinite(score), "the score is not a finite number"
-    if form.fractions:
+    if form.of_persons:
         yield boxed & ((score < 0) | (score > 1)), "the score is not within 0 and 1"
 
 
@@ -261,11 +243,6 @@ def _number(text):
         return float(text)
     except ValueError:
         return math.nan
-
-
-# --------------------------------------------------------------------------------------
-# Label maps
-# --------------------------------------------------------------------------------------
 
 
 def read_label_map(path):

@@ -7,9 +7,9 @@ AVA's average precision at a box overlap (IoU) of 0.5, by the two protocols in u
   false positives. Unlike upstream, detections of a keyframe are sorted by their scores here, so
   that the result does not depend on the order of the boxes.
 
-The official script leaves the order of equal scores to an unstable sort, so its result varies
-with the machine. Here it is what that script gives with a stable one: of a keyframe's equal
-scores the file's first takes the ground truth, and the ranking of all has the file's last first.
+Equal scores have no order of their own in the official script: a heap and numpy's unstable sort
+give them one. Both are done here alike, so that the result is the same on the same machine; on
+another it may differ, as that of the script does, unless scores are written at full precision.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.ava_annotations import BOX, NO_ACTION
+from slowfast_ext.datasets.ava_annotations import BOX
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.ava_rows import Rows, keyframe_counts, numbered_columns
 
 PROTOCOLS = ("official", "pyslowfast")
 MIN_OVERLAP = 0.5
-MAX_ROWS_PER_KEYFRAME = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class AvaMetrics:
         mean (float): mAP over the classes that have ground truth, nan where none has.
         weighted (float): average precision weighted by positives, nan where none has any.
         counts (dict): of keyframes and classes, and of the rows of the ground truth and of the
-            detections: read, used and dropped by reason.
+            detections: read, used and dropped by reason; of the ground truth also its boxes.
     """
 
     average_precision: np.ndarray
@@ -65,157 +65,35 @@ def ava_metrics(ground_truth, detections, class_ids, excluded=None, protocol="of
     """
     if protocol not in PROTOCOLS:
         raise SlowFastExtError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
-    found, truth, excluded = _columns(detections, ground_truth, excluded, sorted(class_ids))
-    truth_rows, found_rows = (_Rows(columns["class"] != _NO_BOX) for columns in (truth, found))
-    for rows, columns in ((truth_rows, truth), (found_rows, found)):
-        rows.drop("class_not_in_label_map", columns["class"] == _UNKNOWN)
-        rows.drop("keyframe_excluded", excluded[columns["keyframe"]])
+    found, truth, excluded = numbered_columns(detections, ground_truth, excluded, sorted(class_ids))
     named = np.zeros_like(excluded)
     named[truth["keyframe"]] = True
+    truth_rows, found_rows = Rows(truth), Rows(found)
+    for rows, columns in ((truth_rows, truth), (found_rows, found)):
+        rows.drop_unknown_classes("class_not_in_label_map")
+        rows.drop("keyframe_excluded", excluded[columns["keyframe"]])
     if protocol == "official":
         found_rows.drop("keyframe_not_in_ground_truth", ~named[found["keyframe"]])
-        found_rows.drop(
-            "not_among_the_50_highest_of_the_keyframe", ~_highest(found, found_rows.used)
-        )
+        found_rows.keep_highest("not_among_the_50_highest_of_the_keyframe")
+        truth_rows.order_as_official()
+    else:
+        found_rows.order_by_score()
     found_rows.drop("box_empty", (found["x2"] <= found["x1"]) | (found["y2"] <= found["y1"]))
-    truth, found = truth_rows.take(truth), found_rows.take(found)
+    truth, found = truth_rows.take(), found_rows.take()
     positives = np.bincount(truth["class"], minlength=len(class_ids))
     precisions = _average_precisions(found, _true_positives(truth, found), positives)
     counts = {
-        "keyframes": _keyframe_counts(named, excluded, truth["keyframe"], found["keyframe"]),
+        "keyframes": keyframe_counts(named, excluded, truth["keyframe"], found["keyframe"]),
         "classes": {"evaluated": len(positives), "with_ground_truth": int((positives > 0).sum())},
-        "ground_truth": truth_rows.counts(),
+        "ground_truth": {"boxes": _num_boxes(truth), **truth_rows.counts()},
         "detections": found_rows.counts(),
     }
     return AvaMetrics(precisions, positives, *_means(precisions, positives), counts)
 
 
-# --------------------------------------------------------------------------------------
-# Which rows count
-# --------------------------------------------------------------------------------------
-
-_NO_BOX, _UNKNOWN = -1, -2
-
-
-class _Rows:
-    """Which rows of a file count, and how many do not for each reason."""
-
-    def __init__(self, boxes):
-        self.used = boxes
-        self._read, self._dropped = int(boxes.sum()), {}
-
-    def drop(self, reason, wrong):
-        self._dropped[reason] = int((self.used & wrong).sum())
-        self.used = self.used & ~wrong
-
-    def take(self, columns):
-        return {name: column[self.used] for name, column in columns.items()}
-
-    def counts(self):
-        return {"read": self._read, "used": int(self.used.sum()), "dropped": self._dropped}
-
-
-def _columns(detections, ground_truth, excluded, class_ids):
-    """
-    The detections' and the ground truth's columns with `keyframe` (a number from 0, in the
-    order in which the files name them, detections first) and `class` (place in `class_ids`,
-    _UNKNOWN or _NO_BOX), rows by keyframe; and bool [keyframes], those that are excluded.
-    """
-    frames = [detections, ground_truth, *([] if excluded is None else [excluded])]
-    videos = pd.Index([])
-    for frame in frames:
-        videos = videos.union(frame["video"].cat.categories, sort=False)
-    keys = [_keyframe_keys(frame, videos) for frame in frames]
-    numbers, distinct = pd.factorize(np.concatenate(keys))
-    numbers = np.split(numbers, np.cumsum([len(key) for key in keys])[:-1])
-    is_excluded = np.zeros(len(distinct), bool)
-    is_excluded[numbers[2] if excluded is not None else []] = True
-    class_ids = np.array(class_ids)
-    columns = []
-    for frame, keyframe in zip(frames[:2], numbers[:2], strict=True):
-        # Rows of a keyframe stand together; a file that has them so already costs nothing.
-        order = np.argsort(keyframe, kind="stable")
-        values = {name: frame[name].to_numpy()[order] for name in BOX}
-        if "score" in frame:
-            values["score"] = frame["score"].to_numpy()[order]
-        action = frame["action"].to_numpy()[order]
-        place = np.minimum(np.searchsorted(class_ids, action), len(class_ids) - 1)
-        place = np.where(class_ids[place] == action, place, _UNKNOWN)
-        values["class"] = np.where(action == NO_ACTION, _NO_BOX, place)
-        columns.append({**values, "keyframe": keyframe[order]})
-    return *columns, is_excluded
-
-
-def _keyframe_keys(frame, videos):
-    """int64 [rows]: one number for each video and second."""
-    places = videos.get_indexer(frame["video"].cat.categories)
-    return (places[frame["video"].cat.codes] << 32) + frame["second"].to_numpy()
-
-
-def _highest(found, used):
-    """
-    bool [rows]: the rows that the official script keeps of each keyframe, 50 at most.
-
-    It reads the rows in order into a heap of 50, where a row of the lowest score in a full heap
-    does not enter, and of equal lowest scores the lowest (class, y1, x1, y2, x2) leaves first.
-    """
-    kept = used.copy()
-    rows = _crowded(np.flatnonzero(used), found["keyframe"])
-    keyframe, score = found["keyframe"][rows], found["score"][rows]
-    lowest = _fiftieth_scores(keyframe, score)[keyframe]
-    high = score >= lowest
-    entered = score > lowest
-    entered[high] |= _place_within(keyframe[high]) < MAX_ROWS_PER_KEYFRAME
-    kept[rows[~entered]] = False
-    ties = _crowded(rows[entered], found["keyframe"])
-    leaving = [found[name][ties] for name in ("x2", "y2", "x1", "y1", "class", "score")]
-    ties = ties[np.lexsort([*(-column for column in leaving), found["keyframe"][ties]])]
-    kept[ties[_place_within(found["keyframe"][ties]) >= MAX_ROWS_PER_KEYFRAME]] = False
-    return kept
-
-
-def _crowded(rows, keyframe):
-    """Those of `rows` that share their keyframe with 50 others of them or more."""
-    counts = np.bincount(keyframe[rows], minlength=1)
-    return rows[counts[keyframe[rows]] > MAX_ROWS_PER_KEYFRAME]
-
-
-def _fiftieth_scores(keyframe, score):
-    """The 50th highest score of each keyframe; rows by keyframe, which have more than 50."""
-    sizes = np.bincount(keyframe, minlength=1)
-    starts, fiftieth = np.cumsum(sizes) - sizes, np.full(len(sizes), -np.inf)
-    for size in np.unique(sizes[sizes > 0]):
-        alike = np.flatnonzero(sizes == size)
-        scores = score[starts[alike][:, None] + np.arange(size)]
-        place = size - MAX_ROWS_PER_KEYFRAME
-        fiftieth[alike] = np.partition(scores, place, axis=1)[:, place]
-    return fiftieth
-
-
-def _place_within(ordered):
-    """For each element of an ordered array, how many equal ones stand before it."""
-    places = np.arange(len(ordered))
-    is_first = np.diff(ordered, prepend=-1) != 0
-    return places - np.maximum.accumulate(np.where(is_first, places, 0))
-
-
-def _keyframe_counts(named, excluded, truth, found):
-    """Keyframes of the ground truth file: evaluated, of these without either, and excluded."""
-    with_truth, with_detections = np.zeros_like(named), np.zeros_like(named)
-    with_truth[truth], with_detections[found] = True, True
-    evaluated = named & ~excluded
-    return {
-        "evaluated": int(evaluated.sum()),
-        "without_actions": int((evaluated & ~with_truth).sum()),
-        "without_detections": int((evaluated & ~with_detections).sum()),
-        "excluded": int((named & excluded).sum()),
-        "with_detections_only": int((with_detections & ~named).sum()),
-    }
-
-
-# --------------------------------------------------------------------------------------
-# Average precision
-# --------------------------------------------------------------------------------------
+def _num_boxes(truth):
+    """How many boxes the rows are of: a box with several actions has as many rows."""
+    return len(pd.DataFrame(truth)[["keyframe", *BOX]].drop_duplicates())
 
 
 def _true_positives(truth, found):
@@ -234,10 +112,9 @@ def _true_positives(truth, found):
     best = np.repeat(np.maximum.reduceat(overlap, starts), np.diff([*starts, len(detection)]))
     chosen = np.flatnonzero((overlap == best) & (best >= MIN_OVERLAP))
     chosen = chosen[np.unique(detection[chosen], return_index=True)[1]]
-    detection, box = detection[chosen], box[chosen]
-    by_score = np.argsort(-found["score"][detection], kind="stable")
-    first = np.unique(box[by_score], return_index=True)[1]
-    hits[detection[by_score[first]]] = True
+    # The detections of a keyframe come by falling score.
+    first = np.unique(box[chosen], return_index=True)[1]
+    hits[detection[chosen[first]]] = True
     return hits
 
 
@@ -250,6 +127,13 @@ def _pairs(truth, found):
     starts, by_group = np.cumsum(sizes) - sizes, np.argsort(group, kind="stable")
     detection = np.repeat(np.arange(len(detected)), sizes[detected])
     return detection, by_group[starts[detected[detection]] + _place_within(detection)]
+
+
+def _place_within(ordered):
+    """For each element of an ordered array, how many equal ones stand before it."""
+    places = np.arange(len(ordered))
+    is_first = np.diff(ordered, prepend=-1) != 0
+    return places - np.maximum.accumulate(np.where(is_first, places, 0))
 
 
 def _overlaps(boxes, truth, rows):
@@ -273,7 +157,7 @@ def _average_precisions(found, hits, positives):
     precisions = np.full(len(positives), np.nan)
     for place, rows in enumerate(np.split(np.argsort(classes, kind="stable"), bounds)):
         if positives[place]:
-            rows = rows[::-1][np.argsort(-found["score"][rows[::-1]], kind="stable")]
+            rows = rows[np.argsort(found["score"][rows])[::-1]]
             ranks = np.flatnonzero(hits[rows]) + 1
             precision = np.arange(1, len(ranks) + 1) / ranks
             precisions[place] = np.maximum.accumulate(precision[::-1]).sum() / positives[place]

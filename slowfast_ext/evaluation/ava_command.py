@@ -125,4 +125,5 @@ def _rows_counted(what, counts):
     """The line of a file: rows used of those read, then those dropped, with the reasons."""
     dropped = {reason: n for reason, n in counts["dropped"].items() if n}
     text = f"{what}: {counts['used']} of {counts['read']} rows used"
+    text += f", on {counts['boxes']} boxes" if "boxes" in counts else ""
     return _counted(f"{text}; dropped", dropped) if dropped else text

@@ -21,16 +21,20 @@ def by_loops(folder, protocol, excluded=()):
     for row in read(folder / "truth.csv"):
         named.add(keyframe(row))
         if len(row) > 2 and int(row[6]) in IDS and keyframe(row) not in excluded:
-            truth[keyframe(row)].append((int(row[6]), [float(x) for x in row[2:6]]))
+            x1, y1, x2, y2 = map(float, row[2:6])
+            entry = (int(row[6]), y1, x1, y2, x2)
+            boxes = truth[keyframe(row)]
+            heapq.heappush(boxes, entry) if protocol == "official" else boxes.append(entry)
     found = collections.defaultdict(list)
-    for index, row in enumerate(read(folder / "detections.csv")):
+    for row in read(folder / "detections.csv"):
         if len(row) == 2 or int(row[6]) not in IDS:
-            found[keyframe(row)] += []
             continue
         x1, y1, x2, y2, action, score = map(float, row[2:])
-        entry = (score, int(action), y1, x1, y2, x2, index)
+        entry = (score, int(action), y1, x1, y2, x2)
         heap = found[keyframe(row)]
-        if protocol == "pyslowfast" or len(heap) < 50:
+        if protocol == "pyslowfast":
+            heap.append(entry)
+        elif len(heap) < 50:
             heapq.heappush(heap, entry)
         elif score > heap[0][0]:
             heapq.heapreplace(heap, entry)
@@ -39,17 +43,17 @@ def by_loops(folder, protocol, excluded=()):
         if key in excluded or (protocol == "official" and key not in named):
             continue
         taken = set()
-        for score, action, y1, x1, y2, x2, _ in sorted(entries, key=lambda e: (-e[0], e[-1])):
+        for score, action, y1, x1, y2, x2 in sorted(entries, key=lambda entry: -entry[0]):
             if x1 >= x2 or y1 >= y2:
                 continue
             used += 1
-            boxes = [box for of_class, box in truth[key] if of_class == action]
-            overlaps = [overlap((x1, y1, x2, y2), box) for box in boxes]
+            boxes = [box for of_class, *box in truth[key] if of_class == action]
+            overlaps = [overlap((y1, x1, y2, x2), box) for box in boxes]
             best = overlaps.index(max(overlaps)) if overlaps else None
             hit = best is not None and overlaps[best] >= 0.5 and (action, best) not in taken
             taken |= {(action, best)} if hit else set()
             ranked[action].append((score, hit))
-    totals = collections.Counter(action for boxes in truth.values() for action, _ in boxes)
+    totals = collections.Counter(action for boxes in truth.values() for action, *_ in boxes)
     return {i: precision_of(ranked[i], totals[i]) for i in IDS}, used
 
 
@@ -72,8 +76,8 @@ def precision_of(ranked, total):
     """The area under the curve as in the official script; None without ground truth."""
     if not total:
         return None
-    ranked = sorted(ranked, key=lambda pair: pair[0])[::-1]
-    hits = np.cumsum([hit for _, hit in ranked])
+    order = np.argsort([score for score, _ in ranked])[::-1]
+    hits = np.cumsum(np.array([hit for _, hit in ranked], int)[order])
     precision = [0.0, *(hits / np.arange(1, len(hits) + 1)), 0.0]
     recall = [0.0, *(hits / total), 1.0]
     for i in range(len(precision) - 2, -1, -1):
@@ -111,7 +115,7 @@ def write_random_files(folder, seed):
             if random.random() < 0.02:
                 box[2] = box[0]
             action = random.choice([1, 3, 4, 5, 6, 9])
-            score = round(random.random(), random.integers(1, 3))
+            score = round(random.random(), 1 + seed % 2)
             row = [video, random.choice([f"{second}", f"{second:04d}"]), *box, action, score]
             found += [row] * (2 if random.random() < 0.05 else 1)
     found.append(["video0", 902])
@@ -142,7 +146,7 @@ def evaluated(tmp_path, capsys):
 
 @pytest.mark.parametrize("exclude", [False, True])
 @pytest.mark.parametrize("protocol", ava.PROTOCOLS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_equals_the_protocol_in_plain_loops(tmp_path, evaluated, seed, protocol, exclude):
     write_random_files(tmp_path, seed)
     words = ["--exclusions", str(tmp_path / "excluded.csv")] if exclude else []
@@ -187,7 +191,9 @@ def test_a_detection_has_no_second_choice(tmp_path, evaluated):
     truth = ["v,1,0,0,1,1,1", "v,1,0,0,1,.8,1"]
     # Both overlap the first box most; by the second one alone the lower score would be right.
     write(tmp_path, truth, ["v,1,0,0,1,1,1,.9", "v,1,0,0,1,.95,1,.8"])
-    assert evaluated()["per_class"][0]["ap"] == 0.5
+    results = evaluated()
+    assert results["per_class"][0]["ap"] == 0.5
+    assert results["counts"]["ground_truth"]["boxes"] == 2
 
 
 def test_an_overlap_of_exactly_a_half_counts(tmp_path, evaluated):
@@ -206,6 +212,7 @@ def test_the_official_sample(real_data, tmp_path, evaluated):
         (tmp_path / name).write_text((real_data / "ava" / source).read_text())
     results = evaluated()
     assert results["mAP"] == pytest.approx(0.093855219, abs=1e-9)
+    assert results["counts"]["ground_truth"]["boxes"] == 12
     precisions = [row["ap"] for row in results["per_class"]]
     assert precisions == pytest.approx([0.170454545, 0, 0.111111111], abs=1e-9)
     assert results["protocol"]["average_precision"] == "official"
