@@ -65,7 +65,7 @@ try:
         from slowfast.config import defaults as _defaults
         from slowfast.datasets.build import DATASET_REGISTRY
         from slowfast.datasets.utils import pack_pathway_output as _pack_pathway_output
-        from slowfast.models.head_helper import ROIAlign
+        from slowfast.models.head_helper import ResNetRoIHead, ROIAlign
         from slowfast.models.losses import get_loss_func as _get_loss_func
         from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
         from slowfast.utils import multiprocessing as _multiprocessing
@@ -94,6 +94,7 @@ __all__ = [
     "DATASET_REGISTRY",
     "IS_MAIN",
     "ROIAlign",
+    "ResNetRoIHead",
     "base_config",
     "construct_optimizer",
     "get_epoch_lr",

@@ -52,6 +52,15 @@ class Stem(nn.Sequential):
 _CONVOLUTIONS = {"ip": PreservingConv, "ir": DepthwiseConv}
 
 
+def keep_size(stage, dilation):
+    """Takes the spatial stride out of a stage and dilates its convolutions instead."""
+    for module in stage.modules():
+        if isinstance(module, nn.Conv3d):
+            module.stride = (module.stride[0], 1, 1)
+            if module.kernel_size[2] > 1:
+                module.dilation = module.padding = (1, dilation, dilation)
+
+
 @upstream.register_model
 class CSN(nn.Module):
     """
@@ -78,6 +87,8 @@ class CSN(nn.Module):
         self.layer1, self.layer2 = network.layer1, network.layer2
         self.layer3, self.layer4 = network.layer3, network.layer4
         self.head = nn.Identity()
+        if cfg.RESNET.SPATIAL_STRIDES[3][0] == 1:
+            keep_size(self.layer4, cfg.RESNET.SPATIAL_DILATIONS[3][0])
         for module in self.modules():
             if isinstance(module, nn.BatchNorm3d):
                 module.eps = BATCH_NORM_EPSILON
@@ -85,7 +96,10 @@ class CSN(nn.Module):
                 module.momentum = upstream.get_key(cfg, "BN.MOMENTUM") or module.momentum
 
     def forward(self, pathways):
-        """[B x 3 x T x H x W] -> [B x 2048 x T/8 x H/32 x W/32]."""
+        """
+        [B x 3 x T x H x W] -> [B x 2048 x T/8 x H/32 x W/32]; of twice the height and width
+        where RESNET.SPATIAL_STRIDES' last is 1, as for detection.
+        """
         features = self.stem(pathways[0])
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             features = stage(features)
