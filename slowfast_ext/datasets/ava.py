@@ -195,7 +195,9 @@ class Ava(torch.utils.data.Dataset):
     def _sample(self, index, pathways, crop, images):
         keyframe = self.keyframes[index]
         boxes, inside = crop.boxes(keyframe.boxes, *images.shape[1:3])
-        boxes = boxes[inside] * ([crop.width, crop.height] * 2)
+        size = np.array([crop.width, crop.height] * 2)
+        # As upstream has it, a box ends at the last pixel.
+        boxes = np.minimum(boxes[inside] * size, size - 1)
         return Sample(
             pathways,
             torch.from_numpy(keyframe.labels[inside]),

@@ -39,8 +39,18 @@ def describe(cfg, dataset, scores, metrics):
     return {"average_precision": "Charades_v1_classify"}, counts
 
 
-def write(cfg, dataset, scores, metrics):
-    """Writes predictions.csv and, with TEST.SAVE_RESULTS_PATH, upstream's file; prints a table."""
+def class_ids(dataset):
+    """The ids that results.json gives the classes."""
+    return list(range(len(dataset.class_names)))
+
+
+def table(dataset, metrics, results):
+    """The result for people."""
+    return per_class_table(metrics, dataset.class_names)
+
+
+def write(cfg, dataset, scores):
+    """Writes predictions.csv and, with TEST.SAVE_RESULTS_PATH, upstream's file."""
     kept, matrix = _matrix(scores)
     ids = dataset.video_ids
     path = os.path.join(cfg.OUTPUT_DIR, "predictions.csv")
@@ -50,4 +60,3 @@ def write(cfg, dataset, scores, metrics):
         labels = torch.from_numpy(dataset.labels[kept])
         with open_atomically(os.path.join(cfg.OUTPUT_DIR, cfg.TEST.SAVE_RESULTS_PATH), "wb") as f:
             pickle.dump([torch.from_numpy(matrix), labels], f)
-    print(per_class_table(metrics, dataset.class_names))

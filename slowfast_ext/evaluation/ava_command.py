@@ -77,7 +77,7 @@ def ava_results(metrics, label_map, protocol, files, row="", config=None):
         files (dict[str, str]): what was read.
         row (str), config (CfgNode or dict): as of `results_object`.
     """
-    results = results_object(
+    return results_object(
         task="action_detection",
         metrics=metrics,
         class_names=list(label_map.values()),
@@ -86,10 +86,8 @@ def ava_results(metrics, label_map, protocol, files, row="", config=None):
         row=row,
         config=config or {},
         versions=installed_versions(),
+        class_ids=list(label_map),
     )
-    for of_class, class_id in zip(results["per_class"], label_map, strict=True):
-        of_class["id"] = class_id
-    return results
 
 
 def results_text(results):

@@ -24,19 +24,22 @@ NO_POSITIVES = "no positives: no AP"
 # --------------------------------------------------------------------------------------
 
 
-def results_object(task, metrics, class_names, protocol, counts, row, config, versions):
+def results_object(
+    task, metrics, class_names, protocol, counts, row, config, versions, class_ids=None
+):
     """
     What `results.json` holds: fractions, not percent, and nothing strict JSON lacks.
 
     Args:
         task (str): what was evaluated.
         metrics (MultilabelMetrics): of A activities.
-        class_names (list[str]): A names; the place in it is the activity's id.
+        class_names (list[str]): A names.
         protocol (str or dict): how the scores were made and judged.
         counts (dict): of videos, views, ...
         row (str): ACTIVITY.TABLE_ROW.
         config (CfgNode or dict): the whole configuration.
         versions (dict): `installed_versions()`.
+        class_ids (list[int]): A ids; None: their places from 0.
 
     Returns:
         dict: of dict, list, str, int, float, bool and None only; NaN is None. Its `date` is
@@ -46,11 +49,11 @@ def results_object(task, metrics, class_names, protocol, counts, row, config, ve
         SlowFastExtError: the number of names differs from that of the activities.
     """
     _check_names(metrics, class_names)
+    ids = range(len(class_names)) if class_ids is None else class_ids
+    columns = (ids, class_names, metrics.average_precision, metrics.positives)
     per_class = [
-        {"id": index, "name": name, "ap": precision, "positives": positives}
-        for index, (name, precision, positives) in enumerate(
-            zip(class_names, metrics.average_precision, metrics.positives, strict=True)
-        )
+        {"id": class_id, "name": name, "ap": precision, "positives": positives}
+        for class_id, name, precision, positives in zip(*columns, strict=True)
     ]
     return _plain(
         {

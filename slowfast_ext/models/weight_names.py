@@ -5,8 +5,8 @@ import re
 # Names of mmaction2's CSN -> VMZ's, which are ours. A convolution with its normalisation is
 # `conv` and `bn` there, 0 and 1 here; the ip form's two convolutions lie one level apart.
 _MMACTION2_IR = [
-    (r"^backbone\.conv1\.conv\.", "stem.0."),
-    (r"^backbone\.conv1\.bn\.", "stem.1."),
+    (r"^(backbone\.)?conv1\.conv\.", "stem.0."),
+    (r"^(backbone\.)?conv1\.bn\.", "stem.1."),
     (r"\.conv2\.0\.conv\.", ".conv2.0."),
     (r"\.conv2\.0\.bn\.", ".conv2.1."),
     (r"\.(conv[13]|downsample)\.conv\.", r".\1.0."),
@@ -50,10 +50,12 @@ def to_own_names(state):
 
 
 def _table_for(state):
-    if "backbone.layer1.0.conv2.1.conv.weight" in state:
-        return _MMACTION2_IP
-    if "backbone.layer1.0.conv2.0.conv.weight" in state:
-        return _MMACTION2_IR
+    # Files of a backbone alone lack the prefix.
+    for prefix in ("backbone.", ""):
+        if f"{prefix}layer1.0.conv2.1.conv.weight" in state:
+            return _MMACTION2_IP
+        if f"{prefix}layer1.0.conv2.0.conv.weight" in state:
+            return _MMACTION2_IR
     if "layer1.0.conv1.weight" in state and "conv1.weight" in state:
         return _TORCHVISION
     return []

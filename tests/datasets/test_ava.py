@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast_ext import upstream
 from slowfast_ext.config import load_config
 from slowfast_ext.datasets import Ava
 from slowfast_ext.datasets.ava_frames import keyframe_clip, read_frame_lists
@@ -91,11 +92,11 @@ def test_training_clips_follow_from_seed_epoch_and_index(tree):
         assert clip.shape == (3, 4, 32, 32) and sample.labels.tolist() == [[1, 1, 0]]
         # Green tells the column that lies at the box's left border.
         left, right = sample.boxes[0, [0, 2]].tolist()
-        edges = sorted((clip[1, 0, 0, 0] // 3).tolist())
+        edges = sorted((clip[1, 0, 0] // 3).tolist())
         flipped = clip[1, 0, 0, 0] > clip[1, 0, 0, -1]
         crop_left = edges[0]
         wanted = np.clip(np.array([0.2, 0.6]) * 64 - crop_left, 0, 32)
-        wanted = 32 - wanted[::-1] if flipped else wanted
+        wanted = np.minimum(32 - wanted[::-1] if flipped else wanted, 31)
         np.testing.assert_allclose([left, right], wanted, atol=1e-4)
         seen.add(bool(flipped))
     assert seen == {True, False}
@@ -126,7 +127,18 @@ def test_clips_are_those_that_upstream_samples(second, num_frames, rate):
     assert keyframe_clip(second, num_frames, rate, LENGTH).tolist() == wanted
 
 
-@pytest.mark.parametrize("backend", ["cv2", "pytorch"])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "cv2",
+        pytest.param(
+            "pytorch",
+            marks=pytest.mark.skipif(
+                not upstream.IS_MAIN, reason="1.0 asks for a key that it does not have"
+            ),
+        ),
+    ],
+)
 def test_a_test_clip_is_that_of_upstreams_data_set(tree, backend):
     import slowfast.datasets.ava_dataset as upstreams
 

@@ -63,3 +63,16 @@ def test_the_forms_differ_by_one_convolution_a_block():
 def test_another_depth_or_width_is_refused(key, value):
     with pytest.raises(SlowFastExtError, match="CSN is 50, 101, 152 deep, 64 wide"):
         csn_config(key, value)
+
+
+def test_for_detection_the_last_stage_keeps_its_size():
+    strides, dilations = "[[1],[2],[2],[1]]", "[[1],[1],[1],[2]]"
+    options = ("RESNET.SPATIAL_STRIDES", strides, "RESNET.SPATIAL_DILATIONS", dilations)
+    cfg = csn_config("RESNET.DEPTH", "50", *options)
+    with torch.device("meta"):
+        network = CSN(cfg)
+        (features,) = network([torch.empty(1, 3, 8, 64, 64)])
+    assert features.shape == (1, 2048, 1, 4, 4)
+    depthwise = [m for m in network.layer4.modules() if getattr(m, "groups", 1) > 1]
+    assert {m.dilation for m in depthwise} == {(1, 2, 2)}
+    assert {m.dilation for m in network.layer3.modules() if isinstance(m, nn.Conv3d)} == {(1, 1, 1)}

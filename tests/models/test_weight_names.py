@@ -57,11 +57,15 @@ def test_vmz_csn(network, tmp_path):
     check_loads(network, tmp_path / "vmz.pth", wanted)
 
 
-def test_mmaction2_csn(network, form, tmp_path):
+@pytest.mark.parametrize("whole", [True, False], ids=["recogniser", "backbone"])
+def test_mmaction2_csn(network, form, whole, tmp_path):
     wanted = backbone_state(network)
     state = {mmaction2_name(name, form): value for name, value in wanted.items()}
     assert len(state) == len(wanted)
-    state["cls_head.fc_cls.weight"] = torch.zeros(400, 2048)
+    if whole:
+        state["cls_head.fc_cls.weight"] = torch.zeros(400, 2048)
+    else:
+        state = {name.removeprefix("backbone."): value for name, value in state.items()}
     torch.save({"meta": {"epoch": 58}, "state_dict": state}, tmp_path / "mm.pth")
     check_loads(network, tmp_path / "mm.pth", wanted)
 
