@@ -7,7 +7,7 @@ import pandas as pd
 
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
-from slowfast_ext.evaluation.results import per_class_table
+from slowfast_ext.evaluation.ava_command import results_text
 from slowfast_ext.paths import open_atomically, pathmgr
 
 TASK = "action_detection"
@@ -62,12 +62,19 @@ def describe(cfg, dataset, scores, metrics):
     return protocol, {"boxes": boxes, "boxes_outside_the_crop": boxes - tested, **metrics.counts}
 
 
-def write(cfg, dataset, scores, metrics):
-    """Writes predictions.csv, in the form of AVA's detections; prints both protocols' mAP."""
+def class_ids(dataset):
+    """The ids that results.json gives the classes: the label map's."""
+    return list(dataset.label_map)
+
+
+def table(dataset, metrics, results):
+    """The result for people, by both protocols."""
+    by_pyslowfast = results["protocol"]["mAP_by_pyslowfast"]
+    mean = "none" if by_pyslowfast is None else f"{by_pyslowfast:.6f}"
+    return f"{results_text(results)}\nmAP {mean} by PySlowFast's protocol"
+
+
+def write(cfg, dataset, scores):
+    """Writes predictions.csv, in the form of AVA's detections."""
     with open_atomically(os.path.join(cfg.OUTPUT_DIR, "predictions.csv")) as stream:
         _detections(dataset, scores).to_csv(stream, header=False, index=False)
-    print(per_class_table(metrics, dataset.class_names))
-    by_pyslowfast = measure(cfg, dataset, scores, "pyslowfast")
-    print(
-        f"mAP {metrics.mean:.4f} by the official script, {by_pyslowfast.mean:.4f} by PySlowFast's"
-    )

@@ -66,8 +66,9 @@ def test(cfg):
     evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test")
     results = _results(cfg, dataset, evaluation, path, state.get("skipped", {}))
     if distributed.is_main_process():
-        task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
+        task_of(cfg).write(cfg, dataset, evaluation.scores)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
+        print(task_of(cfg).table(dataset, evaluation.metrics, results))
     return results
 
 
@@ -191,4 +192,5 @@ def _results(cfg, dataset, evaluation, path, skipped_in_training):
         row=cfg.ACTIVITY.TABLE_ROW,
         config=cfg,
         versions=installed_versions(),
+        class_ids=task.class_ids(dataset),
     )
