@@ -130,7 +130,7 @@ def _draw_span(random, num_frames):
     return start, num_frames - end
 
 
-def _draw_actor(random, settings, labels, motion, ball, cell):
+def draw_actor(random, settings, labels, motion, ball, cell):
     """An actor in cell 0..8 of the grid; see Actor."""
     start, end, period, drift = 0, settings.num_frames, PERIODS["normal"], (0.0, 0.0)
     if motion is not None:
@@ -187,4 +187,4 @@ def draw_actors(random, settings):
     if not settings.several_places:
         cells = [GRID * GRID // 2] * len(cells)
     places = zip(cast, cells, strict=False)
-    return [_draw_actor(random, settings, *role, cell) for role, cell in places]
+    return [draw_actor(random, settings, *role, cell) for role, cell in places]

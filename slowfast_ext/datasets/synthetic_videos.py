@@ -40,7 +40,7 @@ def _draw_background(random, size):
     return image.clip(0, 255).astype(np.uint8)
 
 
-def _images(random, actors, settings):
+def images_of(random, actors, settings):
     """Yields the frames of a video, S x S x 3, uint8."""
     background = _draw_background(random, settings.size)
     for frame in range(settings.num_frames):
@@ -49,7 +49,7 @@ def _images(random, actors, settings):
         yield image.clip(0, 255).astype(np.uint8)
 
 
-def _encode(images, size):
+def encode(images, size):
     """H.264 in MP4, as bytes."""
     stream = io.BytesIO()
     with av.open(stream, "w", format="mp4") as container:
@@ -90,7 +90,7 @@ def write_video(directory, settings, split, index):
     actors = draw_actors(random, settings)
     name = f"videos/{split}_{index:04d}"
     with open_atomically(os.path.join(directory, f"{name}.mp4"), "wb") as stream:
-        stream.write(_encode(_images(random, actors, settings), settings.size))
+        stream.write(encode(images_of(random, actors, settings), settings.size))
     truth = [_truth(actor) for actor in actors if actor.labels]
     with open_atomically(os.path.join(directory, f"{name}.json")) as stream:
         json.dump(truth, stream)
