@@ -1,6 +1,8 @@
 """A stand-in of AVA's movies and annotations through every command, one after another."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,11 @@ def test_the_detections_give_the_same_again(run, capsys):
     args.run(args)
     again = json.loads(capsys.readouterr().out)
     assert again["mAP"] == json.loads((run / "output" / "results.json").read_text())["mAP"]
+
+
+def test_the_page_names_every_config():
+    text = Path("docs/AVA.md").read_text(encoding="utf-8")
+    configs = {path.stem for path in Path("configs/AVA").glob("*.yaml")} - {"BASE"}
+    named = set(re.findall(r"`([A-Z0-9_]+)\.yaml`", text))
+    assert named == {name for name in configs if not name.endswith("_V2.1")}
+    assert configs == named | {f"{name}_V2.1" for name in named}
