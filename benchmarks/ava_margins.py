@@ -42,6 +42,11 @@ def prepare(folder, seed, num_train, num_val):
         words = ["prepare", "ava", "--annotations", annotations, "--videos", videos, "--out", out]
         args = build_parser().parse_args(words)
         args.run(args)
+    return ava_keys(out)
+
+
+def ava_keys(out):
+    """The AVA keys of a tree that `prepare ava` wrote."""
     return {
         "AVA.FRAME_DIR": f"{out}/frames",
         "AVA.FRAME_LIST_DIR": f"{out}/frame_lists",
