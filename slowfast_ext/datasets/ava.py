@@ -180,7 +180,7 @@ class Ava(torch.utils.data.Dataset):
     def _read(self, index, indices, short_side):
         frames = self.frames[self.keyframes[index].video]
         path = os.path.join(self.cfg.AVA.FRAME_DIR, frames.folder)
-        names = frames.names(indices)
+        names = [frames.name(index) for index in indices]
         with Video(path, FrameFolder(path, names)) as video:
             # A frame may stand in a clip more than once, at the movie's ends.
             return video.read(np.arange(len(names)), short_side)
@@ -254,12 +254,29 @@ def _keyframes(rows, videos, num_classes):
             f"a box of {rows['video'][too_large].iloc[0]} has the action "
             f"{rows['action'][too_large].iloc[0]} but MODEL.NUM_CLASSES is {num_classes}"
         )
-    found = []
-    for (video, second), of_keyframe in rows.groupby(KEYFRAME, sort=True):
-        boxes, person = np.unique(of_keyframe[BOX].to_numpy(), axis=0, return_inverse=True)
-        labels = np.zeros((len(boxes), num_classes), np.float32)
-        action = of_keyframe["action"].to_numpy()
-        known = action != NO_ACTION
-        labels[person.reshape(-1)[known], action[known] - 1] = 1
-        found.append(Keyframe(video, int(second), boxes, labels))
-    return found
+    if rows.empty:
+        return []
+    rows = rows.sort_values([*KEYFRAME, *BOX], kind="stable")
+    # Where a keyframe begins, and where a person does, among the rows.
+    keyframe_starts = _starts(rows, KEYFRAME)
+    person_starts = _starts(rows, [*KEYFRAME, *BOX])
+    person = np.searchsorted(person_starts, np.arange(len(rows)), side="right") - 1
+    boxes = rows[BOX].to_numpy()[person_starts]
+    labels = np.zeros((len(boxes), num_classes), np.float32)
+    action = rows["action"].to_numpy()
+    known = action != NO_ACTION
+    labels[person[known], action[known] - 1] = 1
+    names, seconds = (rows[name].to_numpy()[keyframe_starts] for name in KEYFRAME)
+    splits = person[keyframe_starts][1:]
+    columns = (names, seconds.tolist(), np.split(boxes, splits), np.split(labels, splits))
+    return [Keyframe(*of_keyframe) for of_keyframe in zip(*columns, strict=True)]
+
+
+def _starts(rows, columns):
+    """Where, in sorted rows, any of the columns changes."""
+    changed = np.zeros(len(rows), bool)
+    for name in columns:
+        values = rows[name].to_numpy()
+        changed[1:] |= values[1:] != values[:-1]
+    changed[0] = True
+    return np.flatnonzero(changed)

@@ -1,10 +1,10 @@
 """Where AVA's frames lie: PySlowFast's frame lists, and the frames around a keyframe."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 
 from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
@@ -36,9 +36,13 @@ class Frames:
     first: int
     length: int
 
-    def names(self, indices):
-        """The files' names of frames by their places from 0."""
-        return [f"{self.start}{self.first + i:0{self.digits}d}{self.end}" for i in indices]
+    def name(self, index):
+        """The name of a frame's file by its place from 0."""
+        return f"{self.start}{self.first + index:0{self.digits}d}{self.end}"
+
+    def file(self, index):
+        """The frame's path below AVA.FRAME_DIR."""
+        return f"{self.folder}/{self.name(index)}"
 
 
 def keyframe_clip(second, num_frames, rate, length):
@@ -65,48 +69,64 @@ def read_frame_lists(paths):
         dict[str, Frames]: by the movie's name, in the order in which they first appear.
     Raises:
         SlowFastExtError: a list is not readable or not of this form, or a movie's frames are
-            not numbered without gaps in one folder; it names all such movies.
+            not numbered without gaps in one folder; it names the first bad line of each.
     """
     found = {}
     for path in paths:
-        table, problems = _read_table(path), []
-        for name, rows in table.groupby("original_vido_id", sort=False).indices.items():
-            files = table["path"].to_numpy()[rows]
-            frames = _numbered(files)
-            if frames is None:
-                problems.append(
-                    f"{path}:{rows[0] + 2}: the frames of {name}, {files[0]} to {files[-1]}, do "
-                    "not lie in one folder with names that count up by 1"
-                )
-            found[name] = frames
-        if problems:
-            raise SlowFastExtError(summary_of_bad_rows(path, problems))
+        found.update(_read_frame_list(path))
     return found
 
 
-def _read_table(path):
+# A run opens the lists, which are of millions of lines, for each of its splits.
+@lru_cache(maxsize=4)
+def _read_frame_list(path):
+    first, lengths, problems = {}, {}, {}
+    for line, fields in _lines(path):
+        movie, file = fields[0], fields[3]
+        if movie not in first:
+            first[movie], lengths[movie] = _first_frame(file), 0
+        frame = first[movie]
+        if frame is None or file != frame.file(lengths[movie]):
+            problems.setdefault(
+                movie,
+                f"{path}:{line}: {file}: the frames of {movie} must lie in one folder, with names "
+                "that count up by 1",
+            )
+        lengths[movie] += 1
+    if problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, list(problems.values())))
+    return {movie: replace(frame, length=lengths[movie]) for movie, frame in first.items()}
+
+
+def _lines(path):
+    """Yields (line number, the five fields) of the lines after the header."""
     try:
-        with pathmgr.open(path, "rb") as stream:
-            table = pd.read_csv(stream, sep=" ", dtype=str, keep_default_na=False)
+        with pathmgr.open(path, "r", encoding="utf-8") as stream:
+            header = stream.readline().split()
+            line = 1
+            for line, text in enumerate(stream, start=2):
+                fields = text.split()
+                if len(fields) != len(_COLUMNS):
+                    raise SlowFastExtError(
+                        f"{path}:{line}: {len(fields)} fields where {' '.join(_COLUMNS)} are meant"
+                    )
+                yield line, fields
     except OSError as error:
         raise SlowFastExtError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise SlowFastExtError(f"{path}: not a list of frames ({error})") from error
-    if list(table.columns) != _COLUMNS or table.empty:
+    except UnicodeDecodeError as error:
+        raise SlowFastExtError(f"{path}: not a list of frames in UTF-8") from error
+    if header != _COLUMNS or line == 1:
         raise SlowFastExtError(
             f"{path}: its first line must be '{' '.join(_COLUMNS)}', and a line for each frame "
             "follow, separated by blanks"
         )
-    return table
 
 
-def _numbered(files):
-    """The Frames that these paths are, or None where they are none."""
-    folder, _, name = files[0].rpartition("/")
-    parts = re.fullmatch(r"(.*?)(\d+)(\.\w+)", name)
+def _first_frame(file):
+    """The Frames that begin with this file, of no length yet, or None where it has no number."""
+    folder, _, name = file.rpartition("/")
+    parts = re.fullmatch(r"(.*?)([0-9]+)(\.\w+)", name)
     if not folder or not parts:
         return None
     start, number, end = parts.groups()
-    frames = Frames(folder, start, len(number), end, int(number), len(files))
-    wanted = [f"{folder}/{name}" for name in frames.names(range(len(files)))]
-    return frames if wanted == list(files) else None
+    return Frames(folder, start, len(number), end, int(number), 0)

@@ -186,10 +186,14 @@ def test_a_missing_frame_is_named(tree):
     "text,sentence",
     [
         ('one 0 0 one/a_1.jpg ""\n', "its first line must be"),
-        ('H\none 0 0 one/a_1.jpg ""\none 0 1 one/a_3.jpg ""\n', "frames.csv:2: the frames of"),
-        ('H\none 0 0 a_1.jpg ""\n', "frames.csv:2: the frames of one"),
-        ('H\none 0 0 one/a.jpg ""\n', "frames.csv:2: the frames of one"),
-        ("", "not a list of frames"),
+        (
+            'H\none 0 0 one/a_1.jpg ""\none 0 1 one/a_3.jpg ""\n',
+            "frames.csv:3: one/a_3.jpg: the frames of one",
+        ),
+        ('H\none 0 0 a_1.jpg ""\n', "frames.csv:2: a_1.jpg: the frames of one"),
+        ('H\none 0 0 one/a.jpg ""\n', "frames.csv:2: one/a.jpg: the frames"),
+        ('H\none 0 0 one/a_1.jpg ""\none 0 1\n', "frames.csv:3: 3 fields where"),
+        ("", "its first line must be"),
     ],
 )
 def test_bad_frame_lists_are_named(tmp_path, text, sentence):
