@@ -6,12 +6,12 @@ from collections import Counter
 
 import numpy as np
 
+from slowfast_ext.datasets.charades_annotations import read_split
 from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import read_predictions
 from slowfast_ext.paths import open_atomically
-from slowfast_ext.prepare.charades_annotations import read_split
 
 NUM_CLASSES = 157
 

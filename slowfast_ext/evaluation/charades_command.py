@@ -5,12 +5,12 @@ import json
 import math
 import sys
 
+from slowfast_ext.datasets.charades_annotations import read_classes
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import charades
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.results import installed_versions, per_class_table, results_object
 from slowfast_ext.paths import open_atomically
-from slowfast_ext.prepare.charades_annotations import read_classes
 
 
 def add_arguments(parser):

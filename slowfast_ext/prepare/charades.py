@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
+from slowfast_ext.datasets.charades_annotations import SPLITS, read_annotations
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, open_atomically, pathmgr
 from slowfast_ext.prepare.action_genome import read_action_genome, write_objects
-from slowfast_ext.prepare.charades_annotations import SPLITS, read_annotations
 from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, first, named
 
 # Of the official frames.

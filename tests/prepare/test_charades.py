@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import av
 import cv2
@@ -251,3 +252,14 @@ def test_nothing_of_others_is_written_over(tree):
     (tree / "out" / "train.csv").write_text("original_vido_id video_id frame_id path labels\n")
     assert "has not written" in refused(tree)
     assert "is a file" in refused(tree, "--out", tree / "out" / "train.csv")
+
+
+def test_nothing_else_imports_what_prepares():
+    """Data flows one way: what reads lists knows nothing of what wrote them."""
+    folder = Path(charades.__file__).parent
+    users = {
+        path.name
+        for path in folder.parent.rglob("*.py")
+        if path.parent != folder and "from slowfast_ext.prepare" in path.read_text(encoding="utf-8")
+    }
+    assert users == set()
