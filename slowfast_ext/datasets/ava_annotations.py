@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.list_rows import read_rows, read_text
+from slowfast_ext.datasets.list_rows import parse_number, read_rows, read_text
 from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
@@ -239,10 +239,8 @@ def _whole(numbers, least):
 
 def _number(text):
     """The number that a text holds, NaN where it holds none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    number = parse_number(text)
+    return math.nan if number is None else number
 
 
 def read_label_map(path):

@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from slowfast_ext.datasets.list_rows import read_rows, read_text
+from slowfast_ext.datasets.list_rows import check_distinct, read_rows, read_text, shortened
 from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 
@@ -127,6 +127,7 @@ def _read_split(path, parser, problems):
             f"{path}:1: the header has no column {' and no column '.join(missing)}; it must be "
             "the one of Charades' own files: id,subject,...,actions,length"
         )
+    check_distinct(path, 1, header)
     if len(rows) == 1:
         raise SlowFastExtError(f"{path}: no rows after the header")
     videos = []
@@ -167,7 +168,7 @@ class _RowParser:
         """The action of `c092 11.90 21.20`; tells `problems` what is wrong with it."""
         found = re.fullmatch(r"c(\d{3})\s+(\S+)\s+(\S+)", text)
         if not found:
-            problems.append(f'"{text}" is not an action such as "c092 11.90 21.20"')
+            problems.append(f'"{shortened(text)}" is not an action such as "c092 11.90 21.20"')
             return None
         class_id, start, end = int(found[1]), _number(found[2]), _number(found[3])
         if class_id >= self.num_classes:

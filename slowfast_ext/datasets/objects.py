@@ -117,6 +117,10 @@ def _read_table(path):
             f"{path}:1: the header has no column {' and no column '.join(missing)}; it must be "
             f"{','.join(COLUMNS)}[,score]"
         )
+    # pandas calls the second x1 "x1.1".
+    twice = [name for name in (*COLUMNS, "score") if f"{name}.1" in table]
+    if twice:
+        raise SlowFastExtError(f"{path}:1: the header has the column {twice[0]} twice")
     return table
 
 

@@ -10,7 +10,7 @@ from slowfast_ext.datasets.charades_annotations import read_split
 from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation.results import read_predictions
+from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.paths import open_atomically
 
 NUM_CLASSES = 157

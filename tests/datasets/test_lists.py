@@ -106,9 +106,10 @@ def test_all_bad_rows_are_named_at_once(root):
         "a.mp4,run,1,2,3\n"
         "a.mp4,run,,1\n"
         "a.mp4,run,0,inf\n"
+        "a.mp4,run,0,1_0\n"
     )
     assert problems(root, content) == [
-        "list.csv: 13 bad rows; correct or remove:",
+        "list.csv: 14 bad rows; correct or remove:",
         'list.csv:3: unknown label "jump hihg", did you mean "jump high"?',
         "list.csv:4: class id 4 is not in 0..3; class id -1 is not in 0..3",
         'list.csv:5: start "x" is not a number of seconds from 0 on; '
@@ -123,6 +124,7 @@ def test_all_bad_rows_are_named_at_once(root):
         'list.csv:14: 5 fields where the header has 4: put a field with a comma in ""',
         "list.csv:15: start is missing: give both or neither",
         'list.csv:16: end "inf" is not a number of seconds from 0 on',
+        'list.csv:17: end "1_0" is not a number of seconds from 0 on',
     ]
 
 
@@ -154,6 +156,8 @@ def test_files_need_not_exist_where_only_labels_matter(root):
         ("a.mp4,run\n", r"list.csv:1:.*no column path and no column labels.*path,labels\["),
         ("path,label\na.mp4,run\n", "no column labels"),
         ("path,labels,start\na.mp4,run,1\n", "no column end"),
+        ("path,labels,labels\na.mp4,run,throw\n", "list.csv:1: .*column labels twice"),
+        (f"path,{'x' * 999}\n", r"no column labels; .*and is path,x{72}\.\.\.$"),
         (b"path,labels\na.mp4,caf\xe9\n", "list.csv:2: not UTF-8"),
     ],
 )

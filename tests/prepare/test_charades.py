@@ -224,6 +224,8 @@ def test_files_that_are_not_the_official_ones(tree):
     path = tree / "annotations" / "Charades_v1_test.csv"
     path.write_text("id,actions\n")
     assert "Charades_v1_test.csv:1: the header has no column length" in refused(tree)
+    path.write_text("id,actions,length,id\nAAAAA,,1.00,BBBBB\n")
+    assert "Charades_v1_test.csv:1: the header has the column id twice" in refused(tree)
     path.write_text(HEADER + "\n")
     assert "Charades_v1_test.csv: no rows" in refused(tree)
     path.unlink()
