@@ -92,6 +92,12 @@ def _person_boxes(frame, entry):
         yield Box(frame, PERSON, (x1, y1, x2, y2), score)
 
 
+def object_classes(boxes, videos):
+    """The classes of these videos' boxes, person first: list[str]."""
+    names = {box.class_name for video in videos for box in boxes.get(video, ())}
+    return [PERSON, *sorted(names - {PERSON})]
+
+
 def write_objects(out, boxes, path_of):
     """
     Writes `object_classes.txt` (person first) and `objects.csv`, boxes as fractions.
@@ -106,7 +112,7 @@ def write_objects(out, boxes, path_of):
             that the video does not have; `videos_without`, of the lists; `other_videos`.
     """
     listed = sorted(set(boxes) & set(path_of))
-    names = {box.class_name for video in listed for box in boxes[video]} - {PERSON}
+    names = object_classes(boxes, path_of)
     rows, outside = [], 0
     with ThreadPoolExecutor() as pool:
         infos = pool.map(lambda video: _info(path_of[video]), listed)
@@ -115,7 +121,7 @@ def write_objects(out, boxes, path_of):
             outside += placed.count(None)
             rows += [row for row in placed if row]
     with open_atomically(os.path.join(out, "object_classes.txt")) as stream:
-        stream.write("\n".join([PERSON, *sorted(names)]) + "\n")
+        stream.write("\n".join(names) + "\n")
     with open_atomically(os.path.join(out, "objects.csv")) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, "score"])
@@ -123,7 +129,7 @@ def write_objects(out, boxes, path_of):
     return {
         "boxes": len(rows),
         "videos": len({row[0] for row in rows}),
-        "classes": 1 + len(names),
+        "classes": len(names),
         "outside": outside,
         "videos_without": len(set(path_of) - {row[0] for row in rows}),
         "other_videos": len(set(boxes) - set(path_of)),

@@ -21,6 +21,12 @@ def check_media_arguments(args):
     if args.videos and args.frames:
         raise SlowFastExtError("--videos and --frames are given together: choose one of them")
     if args.annotations_only:
+        for option in ("videos", "frames", "out"):
+            if getattr(args, option) is not None:
+                raise SlowFastExtError(
+                    f"--{option} and --annotations-only are given together: the latter reads no "
+                    "media and writes nothing; leave one of them out"
+                )
         return
     if not args.videos and not args.frames:
         raise SlowFastExtError(
