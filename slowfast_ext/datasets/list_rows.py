@@ -162,9 +162,11 @@ def _file_problem(path):
     if not pathmgr.exists(path):
         return [f"no such file {path}"]
     # The size of a file in a store is not known without copying it here.
-    if is_local(path) and os.path.isfile(path) and os.path.getsize(path) == 0:
-        return [f"the file {path} is empty (0 bytes)"]
-    return []
+    if not is_local(path) or os.path.isdir(path):
+        return []
+    if not os.path.isfile(path):
+        return [f"{path} is neither a regular file nor a folder"]
+    return [f"the file {path} is empty (0 bytes)"] if os.path.getsize(path) == 0 else []
 
 
 def _times(start, end, problems):
