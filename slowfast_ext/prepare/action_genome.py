@@ -14,8 +14,8 @@ from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.datasets.objects import COLUMNS
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
-from slowfast_ext.unpickling import load_arrays
+from slowfast_ext.paths import open_atomically
+from slowfast_ext.unpickling import read_arrays
 
 OBJECTS_FILE, PERSONS_FILE = "object_bbox_and_relationship.pkl", "person_bbox.pkl"
 PERSON = "person"
@@ -57,16 +57,7 @@ def read_action_genome(folder):
 
 def _read_pickle(path):
     """{'ID.mp4/000089.png': what is annotated in that frame}."""
-    try:
-        with pathmgr.open(path, "rb") as stream:
-            content = load_arrays(stream)
-    except OSError as error:
-        raise SlowFastExtError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # A damaged pickle can raise anything.
-        raise SlowFastExtError(
-            f"{path}: not a pickle of arrays and plain values alone ({error}); nothing in it was "
-            "executed"
-        ) from error
+    content = read_arrays(path)
     if not isinstance(content, dict) or not content:
         raise SlowFastExtError(f"{path}: holds no dict of annotated frames")
     return content
