@@ -9,7 +9,7 @@ from slowfast_ext.datasets.lists import (
     Segment,
     Video,
     read_list,
-    summary_of_bad_rows,
+    refuse_bad_rows,
 )
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.errors import SlowFastExtError
@@ -153,8 +153,7 @@ def read_frame_list(path, num_classes, root, fps, check_files=True):
                 "folder that the list's paths start at"
             )
         videos.append(CharadesVideo(folder, listed.segments(fps), video_id, listed.num_frames))
-    if bad_rows:
-        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
+    refuse_bad_rows(path, bad_rows)
     if not videos:
         raise SlowFastExtError(f"{path}: no rows after the header; add one a frame")
     return videos

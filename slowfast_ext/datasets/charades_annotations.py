@@ -4,8 +4,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from slowfast_ext.datasets.list_rows import check_distinct, read_rows, read_text, shortened
-from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.datasets.list_rows import check_columns, read_rows, read_text, shortened
+from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 
 SPLITS = ("train", "test")
@@ -77,8 +77,7 @@ def read_annotations(folder):
     for split in SPLITS:
         path = os.path.join(folder, f"Charades_v1_{split}.csv")
         splits[split] = _read_split(path, parser, problems)
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(folder, problems))
+    refuse_bad_rows(folder, problems)
     return class_names, splits
 
 
@@ -86,8 +85,7 @@ def read_classes(path):
     """Names of the classes from Charades_v1_classes.txt; raises SlowFastExtError."""
     problems = []
     names = _read_classes(path, problems)
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    refuse_bad_rows(path, problems)
     return names
 
 
@@ -95,8 +93,7 @@ def read_split(path, num_classes):
     """The list[AnnotatedVideo] of one annotation file; raises SlowFastExtError."""
     problems = []
     videos = _read_split(path, _RowParser(num_classes), problems)
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    refuse_bad_rows(path, problems)
     return videos
 
 
@@ -121,13 +118,7 @@ def _read_classes(path, problems):
 def _read_split(path, parser, problems):
     rows = read_rows(path)
     header = rows[0][1] if rows else []
-    missing = [name for name in _COLUMNS if name not in header]
-    if missing:
-        raise SlowFastExtError(
-            f"{path}:1: the header has no column {' and no column '.join(missing)}; it must be "
-            "the one of Charades' own files: id,subject,...,actions,length"
-        )
-    check_distinct(path, 1, header)
+    check_columns(path, 1, header, _COLUMNS, "Charades' own: id,subject,...,actions,length")
     if len(rows) == 1:
         raise SlowFastExtError(f"{path}: no rows after the header")
     videos = []

@@ -57,8 +57,14 @@ def shortened(text, width=80):
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
-def check_distinct(path, line, header):
-    """Raises SlowFastExtError where a column stands twice: which one counts cannot be known."""
+def check_columns(path, line, header, needed, form):
+    """Raises SlowFastExtError where a needed column is missing, or any column stands twice."""
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise SlowFastExtError(
+            f"{path}:{line}: the header has no column {' and no column '.join(missing)}; "
+            f"it must be {form}, and is {shortened(','.join(header))}"
+        )
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice is not None:
         raise SlowFastExtError(f"{path}:{line}: the header has the column {shortened(twice)} twice")
@@ -66,15 +72,8 @@ def check_distinct(path, line, header):
 
 def check_header(path, line, header):
     """Returns the header if it has the needed columns; raises SlowFastExtError if not."""
-    check_distinct(path, line, header)
-    missing = [name for name in ("path", "labels") if name not in header]
-    if ("start" in header) != ("end" in header):
-        missing.append("end" if "start" in header else "start")
-    if missing:
-        raise SlowFastExtError(
-            f"{path}:{line}: the header has no column {' and no column '.join(missing)}; "
-            f"it must be {HEADER}, and is {shortened(','.join(header))}"
-        )
+    times = ("start", "end") if {"start", "end"} & set(header) else ()
+    check_columns(path, line, header, ("path", "labels", *times), HEADER)
     return header
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from slowfast_ext.datasets.charades_annotations import read_split
 from slowfast_ext.datasets.list_rows import parse_number, read_text, shortened
-from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.paths import open_atomically
@@ -97,8 +97,7 @@ def _parse_submission(path, text):
             continue
         first_line[video_id] = line
         scores.append(numbers)
-    if bad_rows:
-        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
+    refuse_bad_rows(path, bad_rows)
     if not scores:
         raise SlowFastExtError(f"{path}: no scores; one line a video: id s1 ... s{NUM_CLASSES}")
     return list(first_line), np.array(scores)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.datasets.objects import COLUMNS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically
@@ -50,8 +50,7 @@ def read_action_genome(folder):
                 found.setdefault(video, []).extend(boxes_of(frame, entry))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 bad_entries.append(f"{path}: entry {tag!r}: {type(error).__name__}: {error}")
-        if bad_entries:
-            raise SlowFastExtError(summary_of_bad_rows(path, bad_entries))
+        refuse_bad_rows(path, bad_entries)
     return found
 
 

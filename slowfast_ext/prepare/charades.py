@@ -34,14 +34,9 @@ _TOLERANCE = 1.0
 
 def add_arguments(parser):
     """Adds the command's arguments to an argparse parser."""
-    parser.add_argument(
-        "--annotations",
-        required=True,
-        metavar="DIR",
-        help="holds Charades_v1_train.csv, Charades_v1_test.csv and Charades_v1_classes.txt",
-    )
     add_media_arguments(
         parser,
+        annotations="holds Charades_v1_train.csv, Charades_v1_test.csv, Charades_v1_classes.txt",
         videos="holds ID.mp4 (Charades_v1_480)",
         frames="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)",
         out="gets classes.txt, train.csv and test.csv",

@@ -5,8 +5,9 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
 
 
-def add_media_arguments(parser, videos, frames, out):
-    """Adds --videos, --frames, --out (whose helps are given), --annotations-only and --json."""
+def add_media_arguments(parser, annotations, videos, frames, out):
+    """Adds --annotations ... --out, whose helps are given, --annotations-only and --json."""
+    parser.add_argument("--annotations", required=True, metavar="DIR", help=annotations)
     parser.add_argument("--videos", metavar="DIR", help=videos)
     parser.add_argument("--frames", metavar="DIR", help=frames)
     parser.add_argument("--out", metavar="DIR", help=out)
