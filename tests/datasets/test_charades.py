@@ -201,11 +201,12 @@ def test_a_folder_with_other_frames_than_the_list_is_refused(frame_lists, key):
 def test_a_video_is_opened_once(frame_lists, monkeypatch, key):
     opened = []
 
-    def open_video(path):
-        opened.append(path)
-        return decoding.open_video(path)
+    class FrameFolder(decoding.FrameFolder):
+        def __init__(self, path):
+            opened.append(path)
+            super().__init__(path)
 
-    monkeypatch.setattr(multi_label_videos, "open_video", open_video)
+    monkeypatch.setattr(decoding, "FrameFolder", FrameFolder)
     dataset(frame_lists, "train")[key]
     assert opened == [str(frame_lists / "frames" / "AAAAA")]
 
