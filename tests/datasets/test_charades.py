@@ -13,7 +13,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.config import load_config
-from slowfast_ext.datasets import Charades, decoding, multi_label_videos
+from slowfast_ext.datasets import Charades, decoding
 from slowfast_ext.datasets.charades import read_frame_list
 from slowfast_ext.engine.loaders import build_dataset, network_input
 from slowfast_ext.errors import SlowFastExtError
