@@ -2,6 +2,9 @@
 
 import pickle
 
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import pathmgr
+
 
 class _ArraysOnly(pickle.Unpickler):
     """Reads numpy arrays and plain values; whatever else a pickle asks for is refused."""
@@ -34,3 +37,22 @@ def load_arrays(stream):
             damaged.
     """
     return _ArraysOnly(stream, encoding="latin1").load()
+
+
+def read_arrays(path):
+    """
+    What a file holds, as of `load_arrays`.
+
+    Raises:
+        SlowFastExtError: it cannot be read, is damaged or asks for anything else.
+    """
+    try:
+        with pathmgr.open(path, "rb") as stream:
+            return load_arrays(stream)
+    except OSError as error:
+        raise SlowFastExtError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # A damaged pickle can raise anything.
+        raise SlowFastExtError(
+            f"{path}: not a pickle of arrays and plain values alone ({error}); nothing in it was "
+            "executed"
+        ) from error

@@ -97,9 +97,11 @@ __all__ = [
     "ResNetRoIHead",
     "base_config",
     "construct_optimizer",
+    "detectron2_parts",
     "get_epoch_lr",
     "get_loss_func",
     "get_name_convert_func",
+    "has_detectron2",
     "inflate_weight",
     "model_class",
     "pack_pathways",
@@ -314,3 +316,16 @@ def run_in_process_group(local_rank, num_processes, function, init_method, cfg):
         cfg.DIST_BACKEND,
         cfg,
     )
+
+
+def has_detectron2():
+    """True where detectron2 is installed, an extra that most machines lack."""
+    return importlib.util.find_spec("detectron2") is not None
+
+
+def detectron2_parts():
+    """detectron2's `get_config` of its model zoo, and its `DefaultPredictor`."""
+    from detectron2.engine import DefaultPredictor
+    from detectron2.model_zoo import get_config
+
+    return get_config, DefaultPredictor

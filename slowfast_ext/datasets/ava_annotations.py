@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.list_rows import read_rows, read_text
-from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.datasets.list_rows import parse_number, read_rows, read_text
+from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
 
@@ -195,9 +195,7 @@ def _rows_one_by_one(path, form):
     for wrong, sentence in _checks(rows, form):
         for index in np.flatnonzero(wrong):
             problems.setdefault(lines[index], sentence)
-    if problems:
-        bad_rows = [f"{path}:{line}: {problems[line]}" for line in sorted(problems)]
-        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
+    refuse_bad_rows(path, [f"{path}:{line}: {problems[line]}" for line in sorted(problems)])
     return rows
 
 
@@ -239,10 +237,8 @@ def _whole(numbers, least):
 
 def _number(text):
     """The number that a text holds, NaN where it holds none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    number = parse_number(text)
+    return math.nan if number is None else number
 
 
 def read_label_map(path):
@@ -267,8 +263,7 @@ def read_label_map(path):
             problems.append(f"{path}:{line}: the class id {class_id} stands there twice")
         else:
             found[class_id] = name
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    refuse_bad_rows(path, problems)
     if not found:
         raise SlowFastExtError(f"{path}: no classes; it must be AVA's .pbtxt or one class a line")
     return dict(sorted(found.items()))

@@ -4,12 +4,12 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 
-from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.list_rows import shortened
 from slowfast_ext.datasets.lists import (
     Segment,
     Video,
     read_list,
-    summary_of_bad_rows,
+    refuse_bad_rows,
 )
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.errors import SlowFastExtError
@@ -89,22 +89,17 @@ class Charades(MultiLabelVideos):
     def _video_id(self, video):
         return video.id
 
-    def __getitem__(self, key):
-        self._check_folder(self.videos[key[1] if isinstance(key, tuple) else key])
-        return super().__getitem__(key)
-
-    def _check_folder(self, video):
+    def _open(self, index):
         """A frame list's labels belong to frames by their number: it must count them all."""
-        if video.num_frames is None:
-            return
-        with open_video(video.path) as reader:
-            length = reader.info.length
-        if length != video.num_frames:
+        video, reader = self.videos[index], super()._open(index)
+        if video.num_frames not in (None, reader.info.length):
+            reader.close()
             raise SlowFastExtError(
-                f"{video.path}: the folder holds {length} frames, the list names "
+                f"{video.path}: the folder holds {reader.info.length} frames, the list names "
                 f"{video.num_frames} of {video.id}: extract the frames at the list's rate, "
                 "or use a list that names all frames of the folder"
             )
+        return reader
 
     def _pathways(self, images):
         # Where the key is set, what comes next reverses BGR to RGB.
@@ -158,8 +153,7 @@ def read_frame_list(path, num_classes, root, fps, check_files=True):
                 "folder that the list's paths start at"
             )
         videos.append(CharadesVideo(folder, listed.segments(fps), video_id, listed.num_frames))
-    if bad_rows:
-        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
+    refuse_bad_rows(path, bad_rows)
     if not videos:
         raise SlowFastExtError(f"{path}: no rows after the header; add one a frame")
     return videos
@@ -220,11 +214,11 @@ class _FrameListParser:
         if labels not in self._labels_of:
             self._labels_of[labels] = self._parse_labels(labels)
         if self._labels_of[labels] is None:
-            return f"the labels {labels} are not class ids in 0..{self.num_classes - 1}"
+            return f"the labels {shortened(labels)} are not class ids in 0..{self.num_classes - 1}"
         folder, _, name = path.rpartition("/")
         video = self.videos.setdefault(video_id, _ListedVideo(folder, line))
         if folder != video.folder:
-            return f"{path} lies in another folder than {video_id}'s first frame"
+            return f"{shortened(path)} lies in another folder than {video_id}'s first frame"
         # Numbers may be padded or not.
         if (len(name), name) <= (len(video.last_name), video.last_name):
             return f"{name} must come before {video.last_name}: frames stand in their order"
@@ -234,6 +228,8 @@ class _FrameListParser:
     def _parse_labels(self, text):
         """Distinct sorted class ids, or None where the text is something else."""
         words = [word for word in text.replace('"', "").split(",") if word]
-        if not all(word.isdecimal() and int(word) < self.num_classes for word in words):
+        # Python itself refuses to turn thousands of digits into a number.
+        if not all(word.isdecimal() and len(word) < 10 for word in words):
             return None
-        return tuple(sorted(set(map(int, words))))
+        class_ids = sorted(set(map(int, words)))
+        return tuple(class_ids) if all(i < self.num_classes for i in class_ids) else None

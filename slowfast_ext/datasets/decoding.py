@@ -5,6 +5,7 @@ Reading frames of a video file or of a folder of frames, as RGB uint8.
         frames = video.read([0, 4, 8], short_side=256)
 """
 
+import contextlib
 import os
 import re
 
@@ -138,7 +139,9 @@ class FrameFolder:
         image = None
         # Some versions of OpenCV show the missing part of a truncated JPEG in grey.
         if data and not (data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data):
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            # OpenCV raises where the header names an absurd size, and gives None otherwise.
+            with contextlib.suppress(cv2.error):
+                image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise SlowFastExtError(
                 f"{path}: not a readable image (empty, truncated or of another kind): "

@@ -44,16 +44,36 @@ def read_rows(path):
     return rows
 
 
-def check_header(path, line, header):
-    """Returns the header if it has the needed columns; raises SlowFastExtError if not."""
-    missing = [name for name in ("path", "labels") if name not in header]
-    if ("start" in header) != ("end" in header):
-        missing.append("end" if "start" in header else "start")
+def parse_number(text):
+    """The number that a text holds, as a float, or None; Python's own 1_0 for 10 is none."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def shortened(text, width=80):
+    """The text, or its beginning: what a message quotes may be a whole file's line."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def check_columns(path, line, header, needed, form):
+    """Raises SlowFastExtError where a needed column is missing, or any column stands twice."""
+    missing = [name for name in needed if name not in header]
     if missing:
         raise SlowFastExtError(
             f"{path}:{line}: the header has no column {' and no column '.join(missing)}; "
-            f"it must be {HEADER}, and is {','.join(header)}"
+            f"it must be {form}, and is {shortened(','.join(header))}"
         )
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise SlowFastExtError(f"{path}:{line}: the header has the column {shortened(twice)} twice")
+
+
+def check_header(path, line, header):
+    """Returns the header if it has the needed columns; raises SlowFastExtError if not."""
+    times = ("start", "end") if {"start", "end"} & set(header) else ()
+    check_columns(path, line, header, ("path", "labels", *times), HEADER)
     return header
 
 
@@ -132,7 +152,7 @@ class RowParser:
         if label not in self._label_problems:
             nearest = difflib.get_close_matches(label, self.class_names, n=1)
             hint = f', did you mean "{nearest[0]}"?' if nearest else ""
-            self._label_problems[label] = f'unknown label "{label}"{hint}'
+            self._label_problems[label] = f'unknown label "{shortened(label)}"{hint}'
         return self._label_problems[label]
 
 
@@ -141,9 +161,11 @@ def _file_problem(path):
     if not pathmgr.exists(path):
         return [f"no such file {path}"]
     # The size of a file in a store is not known without copying it here.
-    if is_local(path) and os.path.isfile(path) and os.path.getsize(path) == 0:
-        return [f"the file {path} is empty (0 bytes)"]
-    return []
+    if not is_local(path) or os.path.isdir(path):
+        return []
+    if not os.path.isfile(path):
+        return [f"{path} is neither a regular file nor a folder"]
+    return [f"the file {path} is empty (0 bytes)"] if os.path.getsize(path) == 0 else []
 
 
 def _times(start, end, problems):
@@ -157,7 +179,7 @@ def _times(start, end, problems):
     for name, text in (("start", start), ("end", end)):
         time = _seconds(text)
         if time is None:
-            problems.append(f'{name} "{text}" is not a number of seconds from 0 on')
+            problems.append(f'{name} "{shortened(text)}" is not a number of seconds from 0 on')
         times.append(time)
     if None not in times and times[1] < times[0]:
         problems.append(f"end {end} is before start {start}")
@@ -166,8 +188,5 @@ def _times(start, end, problems):
 
 def _seconds(text):
     """A time as a finite float of at least 0, or None if the text is no such number."""
-    try:
-        time = float(text)
-    except ValueError:
-        return None
-    return time if math.isfinite(time) and time >= 0 else None
+    time = parse_number(text)
+    return time if time is not None and math.isfinite(time) and time >= 0 else None

@@ -139,11 +139,16 @@ def read_list(path, class_names, root, check_files=True):
             bad_rows.append(f"{path}:{line}: {'; '.join(problems)}")
         else:
             segments.setdefault(video_path, []).append(Segment(*segment))
-    if bad_rows:
-        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
+    refuse_bad_rows(path, bad_rows)
     if not segments:
         raise SlowFastExtError(f"{path}: no rows after the header {HEADER}; add one a segment")
     return [Video(video_path, tuple(found)) for video_path, found in segments.items()]
+
+
+def refuse_bad_rows(path, bad_rows):
+    """Raises SlowFastExtError that names them where there are any."""
+    if bad_rows:
+        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
 
 
 def summary_of_bad_rows(path, bad_rows):

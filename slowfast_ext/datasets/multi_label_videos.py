@@ -124,7 +124,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
         rate = self.rates[random.integers(len(self.rates))]
         short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
-        with open_video(video.path) as reader:
+        with self._open(index) as reader:
             frames = self._clip_frames(reader.info, rate, random.random())
             images = reader.read(frames, short_side)
             times = self._times(reader.info)[frames]
@@ -149,7 +149,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
     def _all_views(self, index):
         """Reads and scales each frame that any view needs once, then cuts the views."""
-        with open_video(self.videos[index].path) as reader:
+        with self._open(index) as reader:
             frames = [self._clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
             needed, position = np.unique(np.concatenate(frames), return_inverse=True)
             images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
@@ -178,6 +178,10 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         return views.Crop(top, left, size, size)
 
     # --- Both --------------------------------------------------------------------------
+
+    def _open(self, index):
+        """Opens a video of the list, to be closed by the caller."""
+        return open_video(self.videos[index].path)
 
     def _clip_frames(self, info, rate, fraction):
         step = views.frame_step(rate, info.fps, self.cfg.DATA.TARGET_FPS)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.datasets.list_rows import check_columns
+from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.objects import Objects
 from slowfast_ext.paths import pathmgr
@@ -111,12 +112,11 @@ def _read_table(path):
         raise SlowFastExtError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, pd.errors.ParserError) as error:
         raise SlowFastExtError(f"{path}: not a CSV file in UTF-8 ({error})") from error
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
-        raise SlowFastExtError(
-            f"{path}:1: the header has no column {' and no column '.join(missing)}; it must be "
-            f"{','.join(COLUMNS)}[,score]"
-        )
+    check_columns(path, 1, list(table), COLUMNS, f"{','.join(COLUMNS)}[,score]")
+    # pandas calls the second x1 "x1.1".
+    twice = [name for name in (*COLUMNS, "score") if f"{name}.1" in table]
+    if twice:
+        raise SlowFastExtError(f"{path}:1: the header has the column {twice[0]} twice")
     return table
 
 
@@ -137,5 +137,4 @@ def _check_rows(path, table, numbers, classes):
         for is_good, rule in rules
         for row in np.flatnonzero(~np.asarray(is_good))
     ]
-    if bad_rows:
-        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
+    refuse_bad_rows(path, bad_rows)

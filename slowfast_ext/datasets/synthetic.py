@@ -15,16 +15,5 @@ class Synthetic(MultiLabelVideos):
         Raises:
             SlowFastExtError: the folder holds a set made with other settings.
         """
-        options = cfg.SYNTHETIC
-        settings = SyntheticSettings(
-            num_train=options.NUM_TRAIN,
-            num_test=options.NUM_TEST,
-            size=options.SIZE,
-            seed=options.SEED,
-            several_places=options.SEVERAL_PLACES,
-            several_speeds=options.SEVERAL_SPEEDS,
-            correlated=options.CORRELATED,
-            distractors=options.DISTRACTORS,
-            parts=options.PARTS,
-        )
-        ensure(cfg.DATA.PATH_TO_DATA_DIR, settings)
+        options = {key.lower(): value for key, value in cfg.SYNTHETIC.items()}
+        ensure(cfg.DATA.PATH_TO_DATA_DIR, SyntheticSettings(**options))

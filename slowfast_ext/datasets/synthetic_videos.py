@@ -27,6 +27,9 @@ FPS = 30
 # Standard deviation of a frame's own grain, in grey levels.
 NOISE = 3.0
 _SPLITS = ("train", "test")
+_SETTINGS = "settings.json"
+# There while a set is being generated: what is beside it may be written over.
+_BEGUN = "generation_begun"
 # A key frame every 12 frames makes seeking cheap; one thread makes the bytes reproducible.
 _ENCODER = {"preset": "veryfast", "crf": "21", "g": "12", "threads": "1"}
 
@@ -130,6 +133,9 @@ def generate(directory, settings):
         settings (SyntheticSettings): what to write.
     """
     directory = str(directory)
+    begun = os.path.join(directory, _BEGUN)
+    with open_atomically(begun) as stream:
+        stream.write("An unfinished set of synthetic videos.\n")
     with open_atomically(os.path.join(directory, "classes.txt")) as stream:
         stream.write("\n".join(settings.class_names) + "\n")
     # Spawned: a fork would copy the threads' locks of torch and OpenCV.
@@ -137,8 +143,9 @@ def generate(directory, settings):
     with ProcessPoolExecutor(_num_usable_cores(), spawn, _leave_interrupt_to_parent) as pool:
         for split in _SPLITS:
             _write_split(directory, settings, split, functools.partial(pool.map, chunksize=8))
-    with open_atomically(os.path.join(directory, "settings.json")) as stream:
+    with open_atomically(os.path.join(directory, _SETTINGS)) as stream:
         json.dump(_description(settings), stream, indent=2)
+    pathmgr.rm(begun)
 
 
 def _description(settings):
@@ -157,6 +164,19 @@ def _read_description(path):
         ) from error
 
 
+def _refuse_foreign_files(directory):
+    """A list of somebody's own videos has the same name as one of these."""
+    directory = directory or os.curdir
+    names = pathmgr.ls(directory) if pathmgr.isdir(directory) else []
+    foreign = sorted(name for name in names if not name.startswith("."))
+    if foreign and _BEGUN not in foreign:
+        raise SlowFastExtError(
+            f"{directory} holds {foreign[0]} and no synthetic data set, so none is written there: "
+            "for videos of your own set both TRAIN.DATASET and TEST.DATASET to MultiLabelVideos; "
+            "for synthetic ones name an empty or a new folder as DATA.PATH_TO_DATA_DIR"
+        )
+
+
 def ensure(directory, settings):
     """
     Generates the data set where `directory` does not hold it completely.
@@ -169,8 +189,9 @@ def ensure(directory, settings):
         SlowFastExtError: the directory holds a complete set with other settings, or
             something else.
     """
-    path = os.path.join(str(directory), "settings.json")
+    path = os.path.join(str(directory), _SETTINGS)
     if not pathmgr.exists(path):
+        _refuse_foreign_files(str(directory))
         generate(directory, settings)
         return
     found, wanted = _read_description(path), _description(settings)

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
+from slowfast_ext.paths import is_local, pathmgr
 
 # In other formats (MPEG program streams, ...) frames carry wrong times after a seek, so there
 # a file is decoded from its start.
@@ -93,6 +93,9 @@ class VideoFile:
         self.close()
         if not pathmgr.exists(self.path):
             raise SlowFastExtError(f"{self.path}: no such video file or folder; check the path")
+        if is_local(self.path) and not os.path.isfile(self.path):
+            # Reading a pipe or a device might never end.
+            raise self._error("neither a regular file nor a folder")
         try:
             local_path = pathmgr.get_local_path(self.path)
             if os.path.getsize(local_path) == 0:

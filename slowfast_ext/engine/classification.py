@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
-from slowfast_ext.evaluation.results import per_class_table, write_predictions
+from slowfast_ext.evaluation.predictions import write_predictions
+from slowfast_ext.evaluation.results import per_class_table
 from slowfast_ext.paths import open_atomically
 
 TASK = "multi_label_classification"

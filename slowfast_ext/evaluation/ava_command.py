@@ -52,7 +52,7 @@ def run(args):
     ground_truth = read_ground_truth(args.ground_truth)
     detections = read_detections(args.detections)
     label_map = read_label_map(args.labelmap)
-    excluded = read_exclusions(args.exclusions) if args.exclusions else None
+    excluded = None if args.exclusions is None else read_exclusions(args.exclusions)
     metrics = ava_metrics(ground_truth, detections, label_map, excluded, args.protocol)
     for hint in ava_hints(ground_truth, detections, label_map, metrics):
         print(f"note: {hint}", file=sys.stderr)

@@ -3,14 +3,15 @@
 import csv
 import json
 import math
+import os
 import sys
 
+from slowfast_ext.datasets.charades_annotations import read_classes
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import charades
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.results import installed_versions, per_class_table, results_object
-from slowfast_ext.paths import open_atomically
-from slowfast_ext.prepare.charades_annotations import read_classes
+from slowfast_ext.paths import is_local, open_atomically
 
 
 def add_arguments(parser):
@@ -36,11 +37,13 @@ def run(args):
     Prints mAP, weighted AP, AP per class, counts and protocol.
 
     Raises:
-        SlowFastExtError: bad rows, unknown videos or, with --strict, videos without scores.
+        SlowFastExtError: bad rows, unknown videos, an output that is an input or, with
+            --strict, videos without scores.
     """
+    _check_outputs(args)
     names = _class_names(args.classes)
     ids, labels = charades.read_ground_truth(args.ground_truth)
-    scored_ids, raw = charades.read_scores(args.predictions)
+    scored_ids, raw = charades.read_scores(args.predictions, names)
     scores, missing = charades.align(ids, scored_ids, raw, args.predictions)
     if missing:
         sentence = f"{args.predictions}: {len(missing)} videos have no scores, {missing[0]} first"
@@ -56,9 +59,29 @@ def run(args):
     print(json.dumps(results, allow_nan=False) if args.json else _text(results, metrics, names))
 
 
+def _check_outputs(args):
+    """Raises SlowFastExtError where what is read, or the other output, would be written over."""
+    options = {
+        "--ground-truth": args.ground_truth,
+        "--predictions": args.predictions,
+        "--classes": args.classes,
+        "--csv": args.csv,
+        "--write-submission": args.write_submission,
+    }
+    used = {}
+    for option, path in options.items():
+        if path is None:
+            continue
+        if not path:
+            raise SlowFastExtError(f"{option} is empty: name a file")
+        other = used.setdefault(os.path.realpath(path) if is_local(path) else path, option)
+        if other != option and option in ("--csv", "--write-submission"):
+            raise SlowFastExtError(f"{option} {path} is the file of {other}: name another")
+
+
 def _class_names(path):
     if path is None:
-        return [f"c{index:03d}" for index in range(charades.NUM_CLASSES)]
+        return charades.CODES
     names = read_classes(path)
     if len(names) != charades.NUM_CLASSES:
         raise SlowFastExtError(f"{path}: {len(names)} classes, Charades has {charades.NUM_CLASSES}")

@@ -1,7 +1,5 @@
-"""The files an evaluation leaves: `results.json`, `predictions.csv` and a table to read."""
+"""What an evaluation leaves: `results.json` and a table to read."""
 
-import contextlib
-import csv
 import importlib.metadata
 import importlib.util
 import json
@@ -15,7 +13,7 @@ import numpy as np
 
 import slowfast_ext
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically
 
 NO_POSITIVES = "no positives: no AP"
 
@@ -134,123 +132,6 @@ def _plain(value):
     if value is None or isinstance(value, str | bool | int):
         return value
     return str(value)
-
-
-# --------------------------------------------------------------------------------------
-# predictions.csv
-# --------------------------------------------------------------------------------------
-
-
-def write_predictions(path, video_ids, class_names, scores):
-    """
-    Writes one line a video: its id and its score for each class.
-
-    The scores are written such that reading them gives the same floats: rounding would
-    make ties, and ties change the average precision.
-
-    Args:
-        path (str): the CSV file.
-        video_ids (list[str]): V.
-        class_names (list[str]): A.
-        scores (ndarray): [V, A], float32 or float64.
-
-    Raises:
-        SlowFastExtError: the numbers of ids, names and scores do not fit.
-    """
-    scores = np.asarray(scores, dtype=np.float64)
-    if scores.shape != (len(video_ids), len(class_names)):
-        raise SlowFastExtError(
-            f"{path}: scores of shape {list(scores.shape)} do not fit {len(video_ids)} videos "
-            f"and {len(class_names)} classes"
-        )
-    with open_atomically(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["id", *class_names])
-        for video_id, row in zip(video_ids, scores.tolist(), strict=True):
-            writer.writerow([video_id, *row])
-
-
-def read_predictions(path):
-    """
-    Reads what `write_predictions` wrote.
-
-    Returns:
-        tuple: ids (list of V str), class names (list of A str), scores ([V, A] float64).
-
-    Raises:
-        SlowFastExtError: the file is missing or malformed; the message names file:line.
-    """
-    video_ids, scores, first_lines = [], [], {}
-    with _csv_rows(path) as reader:
-        class_names = _class_names(path, next(reader, None))
-        for row in reader:
-            if not row:
-                continue
-            where = f"{path}:{reader.line_num}"
-            scores.append(_row_scores(where, row, class_names))
-            if row[0] in first_lines:
-                raise SlowFastExtError(
-                    f"{where}: video '{row[0]}' stands in line {first_lines[row[0]]} already"
-                )
-            first_lines[row[0]] = reader.line_num
-            video_ids.append(row[0])
-    return video_ids, class_names, np.array(scores, dtype=np.float64).reshape(-1, len(class_names))
-
-
-@contextlib.contextmanager
-def _csv_rows(path):
-    """A csv reader of `path`; its failures as SlowFastExtError."""
-    reader = None
-    try:
-        # utf-8-sig: spreadsheets put a byte order mark in front.
-        with (
-            open(path, newline="", encoding="utf-8-sig")
-            if is_local(path)
-            else pathmgr.open(path, "r")
-        ) as stream:
-            reader = csv.reader(stream)
-            yield reader
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise SlowFastExtError(f"there is no predictions file {path}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        line = reader.line_num + 1 if reader else 1
-        raise SlowFastExtError(f"{path}:{line}: not a CSV file in UTF-8 ({error})") from error
-
-
-def _class_names(path, header):
-    """The class names in the header row of a predictions file; raises SlowFastExtError."""
-    if not header or header[0] != "id" or len(header) < 2:
-        raise SlowFastExtError(
-            f"{path}:1: the header must be 'id' and the class names, separated by commas"
-        )
-    names = header[1:]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise SlowFastExtError(f"{path}:1: class '{twice}' has more than one column")
-    return names
-
-
-def _row_scores(where, row, class_names):
-    """The scores (list of A floats) in one row of a predictions file; raises SlowFastExtError."""
-    video_id, *texts = row
-    if not video_id:
-        raise SlowFastExtError(f"{where}: the video's id is empty")
-    if len(texts) != len(class_names):
-        raise SlowFastExtError(
-            f"{where}: {len(texts)} scores, but the header names {len(class_names)} classes"
-        )
-    return [_score(where, name, text) for name, text in zip(class_names, texts, strict=True)]
-
-
-def _score(where, class_name, text):
-    """One score of a predictions file as a float; raises SlowFastExtError."""
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
-    if math.isnan(score):
-        raise SlowFastExtError(f"{where}: the score '{text}' for class '{class_name}' is no number")
-    return score
 
 
 # --------------------------------------------------------------------------------------

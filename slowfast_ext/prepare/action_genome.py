@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.datasets.objects import COLUMNS
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
-from slowfast_ext.unpickling import load_arrays
+from slowfast_ext.paths import open_atomically
+from slowfast_ext.unpickling import read_arrays
 
 OBJECTS_FILE, PERSONS_FILE = "object_bbox_and_relationship.pkl", "person_bbox.pkl"
 PERSON = "person"
@@ -50,23 +50,13 @@ def read_action_genome(folder):
                 found.setdefault(video, []).extend(boxes_of(frame, entry))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 bad_entries.append(f"{path}: entry {tag!r}: {type(error).__name__}: {error}")
-        if bad_entries:
-            raise SlowFastExtError(summary_of_bad_rows(path, bad_entries))
+        refuse_bad_rows(path, bad_entries)
     return found
 
 
 def _read_pickle(path):
     """{'ID.mp4/000089.png': what is annotated in that frame}."""
-    try:
-        with pathmgr.open(path, "rb") as stream:
-            content = load_arrays(stream)
-    except OSError as error:
-        raise SlowFastExtError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # A damaged pickle can raise anything.
-        raise SlowFastExtError(
-            f"{path}: not a pickle of arrays and plain values alone ({error}); nothing in it was "
-            "executed"
-        ) from error
+    content = read_arrays(path)
     if not isinstance(content, dict) or not content:
         raise SlowFastExtError(f"{path}: holds no dict of annotated frames")
     return content
@@ -92,6 +82,12 @@ def _person_boxes(frame, entry):
         yield Box(frame, PERSON, (x1, y1, x2, y2), score)
 
 
+def object_classes(boxes, videos):
+    """The classes of these videos' boxes, person first: list[str]."""
+    names = {box.class_name for video in videos for box in boxes.get(video, ())}
+    return [PERSON, *sorted(names - {PERSON})]
+
+
 def write_objects(out, boxes, path_of):
     """
     Writes `object_classes.txt` (person first) and `objects.csv`, boxes as fractions.
@@ -106,7 +102,7 @@ def write_objects(out, boxes, path_of):
             that the video does not have; `videos_without`, of the lists; `other_videos`.
     """
     listed = sorted(set(boxes) & set(path_of))
-    names = {box.class_name for video in listed for box in boxes[video]} - {PERSON}
+    names = object_classes(boxes, path_of)
     rows, outside = [], 0
     with ThreadPoolExecutor() as pool:
         infos = pool.map(lambda video: _info(path_of[video]), listed)
@@ -115,7 +111,7 @@ def write_objects(out, boxes, path_of):
             outside += placed.count(None)
             rows += [row for row in placed if row]
     with open_atomically(os.path.join(out, "object_classes.txt")) as stream:
-        stream.write("\n".join([PERSON, *sorted(names)]) + "\n")
+        stream.write("\n".join(names) + "\n")
     with open_atomically(os.path.join(out, "objects.csv")) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, "score"])
@@ -123,7 +119,7 @@ def write_objects(out, boxes, path_of):
     return {
         "boxes": len(rows),
         "videos": len({row[0] for row in rows}),
-        "classes": 1 + len(names),
+        "classes": len(names),
         "outside": outside,
         "videos_without": len(set(path_of) - {row[0] for row in rows}),
         "other_videos": len(set(boxes) - set(path_of)),

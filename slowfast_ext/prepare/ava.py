@@ -30,15 +30,10 @@ from slowfast_ext.prepare.media import add_media_arguments, check_media_argument
 
 def add_arguments(parser):
     """Adds the command's arguments to an argparse parser."""
-    parser.add_argument(
-        "--annotations",
-        required=True,
-        metavar="DIR",
-        help="holds ava_train_v2.2.csv, ava_val_v2.2.csv, their excluded timestamps and the "
-        "action list, and ava_val_predicted_boxes.csv where there is one",
-    )
     add_media_arguments(
         parser,
+        annotations="holds ava_train_v2.2.csv, ava_val_v2.2.csv, their excluded timestamps and "
+        "the action list, and ava_val_predicted_boxes.csv where there is one",
         videos="holds the movies, or their parts from second 900 on, as NAME.mp4, .mkv, ...",
         frames="holds NAME/NAME_000001.jpg, 30 a second from second 900 on",
         out="gets frames/, frame_lists/ and annotations/",

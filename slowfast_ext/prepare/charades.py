@@ -13,11 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
+from slowfast_ext.datasets.charades_annotations import SPLITS, read_annotations
 from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, open_atomically, pathmgr
-from slowfast_ext.prepare.action_genome import read_action_genome, write_objects
-from slowfast_ext.prepare.charades_annotations import SPLITS, read_annotations
+from slowfast_ext.prepare.action_genome import (
+    object_classes,
+    read_action_genome,
+    write_objects,
+)
 from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, first, named
 
 # Of the official frames.
@@ -29,14 +34,9 @@ _TOLERANCE = 1.0
 
 def add_arguments(parser):
     """Adds the command's arguments to an argparse parser."""
-    parser.add_argument(
-        "--annotations",
-        required=True,
-        metavar="DIR",
-        help="holds Charades_v1_train.csv, Charades_v1_test.csv and Charades_v1_classes.txt",
-    )
     add_media_arguments(
         parser,
+        annotations="holds Charades_v1_train.csv, Charades_v1_test.csv, Charades_v1_classes.txt",
         videos="holds ID.mp4 (Charades_v1_480)",
         frames="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)",
         out="gets classes.txt, train.csv and test.csv",
@@ -62,26 +62,34 @@ def run(args):
         "classes": len(class_names),
         "splits": {name: _counts(videos, class_names) for name, videos in splits.items()},
     }
-    missing = []
-    if not args.annotations_only:
-        media = _Media(args.videos or args.frames, ".mp4" if args.videos else "")
-        for name, videos in splits.items():
-            report["splits"][name].update(media.check(videos, name))
-            missing += report["splits"][name]["missing"]
-        report["media_in_no_split"] = media.num_unlisted(splits)
-        report["out"] = None if missing else args.out
-        if not missing:
-            if args.action_genome:
-                boxes = read_action_genome(args.action_genome)
-                paths = {v.id: media.path(v) for videos in splits.values() for v in videos}
-                report["objects"] = write_objects(args.out, boxes, paths)
-            _write_lists(args.out, class_names, splits, media)
+    failed = None if args.annotations_only else _prepare(args, class_names, splits, report)
     print(json.dumps(report) if args.json else _text(report))
+    if failed:
+        raise SlowFastExtError(failed)
+
+
+def _prepare(args, class_names, splits, report):
+    """Checks the media and writes the files; fills the report, returns why nothing is written."""
+    media = _Media(args.videos or args.frames, ".mp4" if args.videos else "")
+    paths = {video.id: media.path(video) for videos in splits.values() for video in videos}
+    boxes = read_action_genome(args.action_genome) if args.action_genome else None
+    object_names = None if boxes is None else object_classes(boxes, paths)
+    _refuse_foreign_files(args.out, class_names, object_names)
+    missing = []
+    for name, videos in splits.items():
+        report["splits"][name].update(media.check(videos, name))
+        missing += report["splits"][name]["missing"]
+    report["media_in_no_split"] = media.num_unlisted(splits)
+    report["out"] = None if missing else args.out
     if missing:
-        raise SlowFastExtError(
+        return (
             f"{media.folder} lacks {named(missing)}: nothing was written; a video is expected "
             f"as {media.folder}/{'ID.mp4' if args.videos else 'ID/ID-000001.jpg'}"
         )
+    _write_lists(args.out, class_names, splits, media)
+    if boxes is not None:
+        report["objects"] = write_objects(args.out, boxes, paths)
+    return None
 
 
 def _check_arguments(args):
@@ -91,21 +99,44 @@ def _check_arguments(args):
             "--action-genome needs --videos, and no --annotations-only: its frame numbers and "
             "its pixels are those of the video files"
         )
-    if args.annotations_only:
-        return
+
+
+def _refuse_foreign_files(out, class_names, object_names):
+    """
+    Raises SlowFastExtError where files would be written over that this command has not written.
+
+    Lists of other data have the same names, and may have the same header: what lies beside
+    other classes than these is not of this command.
+    """
+    files = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
+    _refuse_beside_other_names(out, files, class_names)
     for split in SPLITS:
-        _refuse_foreign_list(os.path.join(args.out, f"{split}.csv"))
+        path = os.path.join(out, f"{split}.csv")
+        if pathmgr.exists(path) and not _is_own_list(path):
+            raise SlowFastExtError(_foreign(path))
+    if object_names is not None:
+        _refuse_beside_other_names(out, ["object_classes.txt", "objects.csv"], object_names)
 
 
-def _refuse_foreign_list(path):
-    """PySlowFast's frame lists and other people's have the same names."""
-    if not pathmgr.exists(path):
-        return
+def _refuse_beside_other_names(out, files, names):
+    """The first of `files` must hold these names where any of them exists."""
+    paths = [os.path.join(out, name) for name in files]
+    found = [path for path in paths if pathmgr.exists(path)]
+    if found and (found[0] != paths[0] or read_text(found[0]).split("\n") != [*names, ""]):
+        raise SlowFastExtError(_foreign(found[0]))
+
+
+def _is_own_list(path):
+    """False for PySlowFast's frame lists, which may lie beside the same classes."""
     with pathmgr.open(path, "rb") as stream:
-        if stream.readline().strip() != ",".join(_HEADER).encode():
-            raise SlowFastExtError(
-                f"{path} is a list that this command has not written: choose another --out"
-            )
+        return stream.readline(100).strip() == ",".join(_HEADER).encode()
+
+
+def _foreign(path):
+    return (
+        f"{path} is a file that this command has not written, or of other annotations: choose "
+        "another --out, or move it away"
+    )
 
 
 # --- Counts ---------------------------------------------------------------------------

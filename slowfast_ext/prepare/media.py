@@ -5,8 +5,9 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
 
 
-def add_media_arguments(parser, videos, frames, out):
-    """Adds --videos, --frames, --out (whose helps are given), --annotations-only and --json."""
+def add_media_arguments(parser, annotations, videos, frames, out):
+    """Adds --annotations ... --out, whose helps are given, --annotations-only and --json."""
+    parser.add_argument("--annotations", required=True, metavar="DIR", help=annotations)
     parser.add_argument("--videos", metavar="DIR", help=videos)
     parser.add_argument("--frames", metavar="DIR", help=frames)
     parser.add_argument("--out", metavar="DIR", help=out)
@@ -21,6 +22,12 @@ def check_media_arguments(args):
     if args.videos and args.frames:
         raise SlowFastExtError("--videos and --frames are given together: choose one of them")
     if args.annotations_only:
+        for option in ("videos", "frames", "out"):
+            if getattr(args, option) is not None:
+                raise SlowFastExtError(
+                    f"--{option} and --annotations-only are given together: the latter reads no "
+                    "media and writes nothing; leave one of them out"
+                )
         return
     if not args.videos and not args.frames:
         raise SlowFastExtError(

@@ -9,8 +9,6 @@ import contextlib
 import functools
 import hashlib
 import http.client
-import importlib
-import importlib.util
 import pickle
 import sys
 
@@ -20,6 +18,8 @@ from torchvision.models import detection
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
+from slowfast_ext.unpickling import read_arrays
+from slowfast_ext.upstream import detectron2_parts, has_detectron2
 
 # The nearest in detectron2's model zoo to the detector of AVA's published boxes.
 _DETECTRON2_CONFIG = "COCO-Detection/faster_rcnn_X_101_32x8d_FPN_3x.yaml"
@@ -39,7 +39,7 @@ _HINT = (
 
 def default_detector():
     """Whose detector is used where no weights are given: "detectron2" or "torchvision"."""
-    return "detectron2" if importlib.util.find_spec("detectron2") else "torchvision"
+    return "detectron2" if has_detectron2() else "torchvision"
 
 
 def identity_of_weights(weights):
@@ -177,29 +177,29 @@ def _download_state():
 
 
 def _detectron2(weights, min_score, device):
-    # Loaded by name: detectron2 is an extra that most machines lack.
-    model_zoo = importlib.import_module("detectron2.model_zoo")
-    engine = importlib.import_module("detectron2.engine")
-    cfg = model_zoo.get_config(_DETECTRON2_CONFIG, trained=True)
+    get_config, predictor_class = detectron2_parts()
+    # detectron2 itself executes what a pickle asks for: it gets none that asks for anything.
+    saved = read_arrays(weights) if weights else None
+    cfg = get_config(_DETECTRON2_CONFIG, trained=True)
     cfg.MODEL.DEVICE = device
     cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = min_score
     if weights:
         cfg.MODEL.WEIGHTS = pathmgr.get_local_path(weights)
     try:
-        predictor = engine.DefaultPredictor(cfg)
+        predictor = predictor_class(cfg)
     except (OSError, http.client.HTTPException) as error:
         raise SlowFastExtError(
             f"detectron2 cannot load {cfg.MODEL.WEIGHTS} ({error}): {_HINT}"
         ) from error
     if weights:
-        _check_all_loaded(weights, predictor.model)
+        _check_all_loaded(weights, saved, predictor.model)
     return functools.partial(_detect_detectron2, predictor)
 
 
-def _check_all_loaded(path, network):
+def _check_all_loaded(path, saved, network):
     """detectron2 leaves what a file lacks, or has in another shape, at random values."""
-    with pathmgr.open(path, "rb") as stream:
-        saved = pickle.load(stream, encoding="latin1").get("model", {})
+    saved = saved.get("model") if isinstance(saved, dict) else None
+    saved = saved if isinstance(saved, dict) else {}
     wrong = [
         name
         for name, parameter in network.named_parameters()

@@ -72,29 +72,41 @@ def chosen_tables(only, known):
 
 def comparison_text(rows):
     """The lines of `compare` as aligned tables."""
-    cells = [("row", "form", "paper", "ours", "date", "config")]
+    cells = [("row", "form", "paper", "ours", "videos", "views", "date", "config")]
     cells += [
         (
             row["row"],
             row["form"] or "",
             _percent(row["paper"], UNKNOWN if row["metric"] else ""),
-            _percent(row["ours"], NOT_RUN if row["metric"] else SEE_COST),
+            _percent(row["ours"], NOT_RUN if row["metric"] else SEE_COST)
+            + ("*" if row["remark"] else ""),
+            *("" if row[name] is None else str(row[name]) for name in ("videos", "views")),
             row["date"] or "",
             row["config"] or "",
         )
         for row in rows
     ]
-    remarks = [
+    titles = {
+        row["table"]: _title(row["table"]) + (f" ({row['metric']})" if row["metric"] else "")
+        for row in rows
+    }
+    remarks = _remarks(rows)
+    return "\n".join([*_tables(rows, cells, titles), *([""] + remarks if remarks else [])])
+
+
+def _remarks(rows):
+    """Sentences about rows that are no like with like, then about those with several results."""
+    differing = [
+        f"* {row['table']}/{row['row']}, {row['file']}: {row['remark']}"
+        for row in rows
+        if row["remark"]
+    ]
+    return differing + [
         f"{row['table']}/{row['row']}: the newest of {1 + len(row['older'])} results, "
         f"{row['file']}; not {', '.join(row['older'])}"
         for row in rows
         if row["older"]
     ]
-    titles = {
-        row["table"]: _title(row["table"]) + (f" ({row['metric']})" if row["metric"] else "")
-        for row in rows
-    }
-    return "\n".join([*_tables(rows, cells, titles), *([""] + remarks if remarks else [])])
 
 
 def cost_text(rows):

@@ -17,8 +17,9 @@ def compare(results, tables):
 
     Returns:
         list[dict]: `table`, `row`, `metric`, `form` (None where the head has but one),
-            `paper` and `ours` (fractions or None), `date`, `config`, `file` (of ours), and
-            `older`, the files of the same row and form that are not shown.
+            `paper` and `ours` (fractions or None), `videos`, `views`, `date`, `config`, `file`
+            (of ours), `remark` (how the test differs from the paper's, or None), and `older`,
+            the files of the same row and form that are not shown.
     """
     lines = []
     for row in ROWS:
@@ -44,11 +45,25 @@ def _line(row, form, found):
         "form": form,
         "paper": row.number,
         "ours": newest and newest.metrics[row.metric],
+        "videos": newest and newest.counts["videos"],
+        "views": newest and newest.counts["views"],
         "date": newest and newest.date,
         "config": newest and newest.config,
         "file": newest and newest.path,
+        "remark": newest and _remark(newest.counts, row.protocol),
         "older": [result.path for result in found[1:]],
     }
+
+
+def _remark(counts, protocol):
+    """How a test differs from the paper's protocol, None where it does not."""
+    if all(counts[name] == number for name, number in protocol.items()):
+        return None
+    known = {name: "?" if number is None else number for name, number in counts.items()}
+    return (
+        f"{known['videos']} videos of {known['views']} views, where the paper tests "
+        f"{protocol['videos']} of {protocol['views']}"
+    )
 
 
 def unmatched(results):

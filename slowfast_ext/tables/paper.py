@@ -8,6 +8,8 @@ established is None; none is guessed. Metrics are fractions, as in `results.json
 from dataclasses import dataclass
 
 MAP, ACCURACY = "mAP", "accuracy"
+# Charades' official test list; section 3.7's views.
+CHARADES_PROTOCOL = {"videos": 1863, "views": 30}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class PaperRow:
     @property
     def id(self):
         return f"{self.table}/{self.name}"
+
+    @property
+    def protocol(self):
+        """Numbers of test videos and of views of each; empty where they are not compared."""
+        return CHARADES_PROTOCOL if TITLES[self.table].startswith("Charades") else {}
 
 
 TITLES = {

@@ -20,6 +20,7 @@ class Result:
         row: the ACTIVITY.TABLE_ROW of its config.
         form: its ACTIVITY.FORM, "default" or "as_printed".
         metrics: those of METRICS that it has, fractions.
+        counts: `videos` and `views` of each that were tested, int; None where it does not say.
         config: its config's name, which is that of its output folder.
         path: the file.
         time: when it was evaluated, seconds since 1970.
@@ -28,6 +29,7 @@ class Result:
     row: str
     form: str
     metrics: dict
+    counts: dict
     config: str
     path: str
     time: float
@@ -96,6 +98,10 @@ def read_result(path):
         row=content["row"],
         form=str(_section(config, "ACTIVITY").get("FORM", "default")),
         metrics=_metrics(path, content),
+        counts={
+            "videos": _count(_section(content, "counts").get("videos")),
+            "views": _count(_section(content, "protocol").get("num_views")),
+        },
         config=_config_name(config.get("OUTPUT_DIR"), path),
         path=path,
         # Files from before the date was written have their own time.
@@ -124,6 +130,10 @@ def _config_name(output_dir, path):
 def _section(mapping, name):
     section = mapping.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _count(value):
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _metrics(path, content):

@@ -85,6 +85,7 @@ def test_all_bad_rows_are_named_at_once(write):
         f"a,,{BOX},5": "the second is not a whole number",
         "a,9,.5,.2,.3,.4,5": "x2 < x1 or y2 < y1",
         f"a,9,{BOX},x": 'action "x" is not a number',
+        f"a,9,{BOX},1_0": 'action "1_0" is not a number',
         f"a,9,{BOX},-1": "the action is not a class id",
         f"a,9,{BOX},1.5": "the action is not a class id",
         f"a,9,{BOX},5,6,7,8": "10 fields where video,second,x1,y1,x2,y2,action[,person]",

@@ -13,7 +13,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.config import load_config
-from slowfast_ext.datasets import Charades
+from slowfast_ext.datasets import Charades, decoding
 from slowfast_ext.datasets.charades import read_frame_list
 from slowfast_ext.engine.loaders import build_dataset, network_input
 from slowfast_ext.errors import SlowFastExtError
@@ -106,7 +106,7 @@ def test_frame_lists(frame_lists):
     assert test.video_ids == ["AAAAA", "BBBBB"]
     assert test.class_names == ["c000", "c001", "c002", "c003"]
     assert test.labels.tolist() == [[1, 1, 0, 1], [0, 0, 0, 0]]
-    (views,), labels, index, _ = test[0]
+    (views,), labels, index, *_ = test[0]
     assert views.shape == (6, 3, 4, 48, 48) and index == 0
     assert labels.tolist() == [1, 1, 0, 1]
     assert [numbers_of(view) for view in views[::3]] == [[0, 4, 8, 12], [47, 51, 55, 59]]
@@ -121,7 +121,7 @@ def test_a_clips_labels_are_those_of_its_frames(frame_lists):
     of_frame = [{1, 3}] * 10 + [{1}] * 10 + [set()] * 30 + [{0}] * 10
     train, seen = dataset(frame_lists, "train"), set()
     for epoch in range(40):
-        (clip,), labels, _, _ = train[(epoch, 0)]
+        (clip,), labels, *_ = train[(epoch, 0)]
         first, *_, last = numbers_of(clip)
         wanted = set().union(*of_frame[first : last + 1])
         assert set(np.flatnonzero(labels).tolist()) == wanted
@@ -164,20 +164,22 @@ def test_all_bad_rows_of_a_frame_list(frame_lists):
         + "AAAAA 0 0 AAAAA/AAAAA-000003.png\n\n"
         + 'AAAAA 0 0 AAAAA/AAAAA-000003.png "1,4"\n'
         + 'AAAAA 0 0 BBBBB/AAAAA-000004.png "x"\n'
+        + f"AAAAA 0 0 AAAAA/AAAAA-000004.png {'9' * 5000}\n"
         + 'AAAAA 0 0 BBBBB/AAAAA-000004.png "1"\n'
         + 'CCCCC 0 0 CCCCC/CCCCC-000001.png "1"\n'
     )
     with pytest.raises(SlowFastExtError) as caught:
         read_frame_list(str(path), 4, str(frame_lists / "frames"), 24)
     assert str(caught.value).replace(f"{frame_lists}/", "").split("\n") == [
-        "list.csv: 6 bad rows; correct or remove:",
+        "list.csv: 7 bad rows; correct or remove:",
         "list.csv:3: AAAAA-000001.png must come before AAAAA-000002.png: "
         "frames stand in their order",
         "list.csv:4: 4 fields where the header has 5",
         'list.csv:6: the labels "1,4" are not class ids in 0..3',
         'list.csv:7: the labels "x" are not class ids in 0..3',
-        "list.csv:8: BBBBB/AAAAA-000004.png lies in another folder than AAAAA's first frame",
-        "list.csv:9: no such folder frames/CCCCC; DATA.PATH_PREFIX must name the folder that "
+        f"list.csv:8: the labels {'9' * 77}... are not class ids in 0..3",
+        "list.csv:9: BBBBB/AAAAA-000004.png lies in another folder than AAAAA's first frame",
+        "list.csv:10: no such folder frames/CCCCC; DATA.PATH_PREFIX must name the folder that "
         "the list's paths start at",
     ]
     path.write_text(HEADER)
@@ -193,6 +195,20 @@ def test_a_folder_with_other_frames_than_the_list_is_refused(frame_lists, key):
     (frame_lists / "frames" / "AAAAA" / "AAAAA-000031.png").unlink()
     with pytest.raises(SlowFastExtError, match="holds 59 frames, the list names 60 of AAAAA"):
         dataset(frame_lists, "train")[key]
+
+
+@pytest.mark.parametrize("key", [0, (3, 0)])
+def test_a_video_is_opened_once(frame_lists, monkeypatch, key):
+    opened = []
+
+    class FrameFolder(decoding.FrameFolder):
+        def __init__(self, path):
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(decoding, "FrameFolder", FrameFolder)
+    dataset(frame_lists, "train")[key]
+    assert opened == [str(frame_lists / "frames" / "AAAAA")]
 
 
 def test_without_any_list(tmp_path):
@@ -255,7 +271,7 @@ def test_prepared_videos_and_frames_give_the_same(prepared):
     assert trains[0].video_ids == ["AAAAA", "BBBBB"]
     seen = set()
     for epoch in range(30):
-        (clip,), labels, _, _ = trains[0][(epoch, 0)]
+        (clip,), labels, *_ = trains[0][(epoch, 0)]
         assert torch.equal(clip, trains[1][(epoch, 0)][0][0])
         first, *_, last = numbers_of(clip)
         wanted = [0, float(last / 24 >= 2), 0, float(first / 24 <= 0.5)]

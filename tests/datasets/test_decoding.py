@@ -2,6 +2,7 @@ import glob
 import itertools
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import av
@@ -195,6 +196,8 @@ def test_files_that_are_no_videos_are_refused(tmp_path):
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
     check_refused(tmp_path / "sound.wav", "no video")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    check_refused(tmp_path / "pipe.mp4", "neither a regular file nor a folder")
 
 
 @pytest.mark.parametrize("name", ["open.mp4", "mpeg4.avi"])
@@ -258,6 +261,11 @@ def test_folders_that_cannot_be_read_are_refused(folder, tmp_path_factory):
     for damaged in (b"", b"not an image", path.read_bytes()[:60]):
         path.write_bytes(damaged)
         check_refused(folder, "video-3.png: not a readable image", [1, 2])
+    # Its header names 100,000 x 100,000 pixels.
+    header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(header))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + checksum)
+    check_refused(folder, "video-3.png: not a readable image", [1, 2])
     cv2.imwrite(str(folder / "video-0.jpg"), np.full((HEIGHT, WIDTH, 3), 9, np.uint8))
     whole = (folder / "video-0.jpg").read_bytes()
     (folder / "video-0.jpg").write_bytes(whole[:-40])

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ def root(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "frames").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp4")
     return tmp_path
 
 
@@ -106,9 +109,12 @@ def test_all_bad_rows_are_named_at_once(root):
         "a.mp4,run,1,2,3\n"
         "a.mp4,run,,1\n"
         "a.mp4,run,0,inf\n"
+        "a.mp4,run,0,1_0\n"
+        "pipe.mp4,run,,\n"
+        "/dev/zero,run,,\n"
     )
     assert problems(root, content) == [
-        "list.csv: 13 bad rows; correct or remove:",
+        "list.csv: 16 bad rows; correct or remove:",
         'list.csv:3: unknown label "jump hihg", did you mean "jump high"?',
         "list.csv:4: class id 4 is not in 0..3; class id -1 is not in 0..3",
         'list.csv:5: start "x" is not a number of seconds from 0 on; '
@@ -123,6 +129,9 @@ def test_all_bad_rows_are_named_at_once(root):
         'list.csv:14: 5 fields where the header has 4: put a field with a comma in ""',
         "list.csv:15: start is missing: give both or neither",
         'list.csv:16: end "inf" is not a number of seconds from 0 on',
+        'list.csv:17: end "1_0" is not a number of seconds from 0 on',
+        "list.csv:18: pipe.mp4 is neither a regular file nor a folder",
+        "list.csv:19: /dev/zero is neither a regular file nor a folder",
     ]
 
 
@@ -154,6 +163,8 @@ def test_files_need_not_exist_where_only_labels_matter(root):
         ("a.mp4,run\n", r"list.csv:1:.*no column path and no column labels.*path,labels\["),
         ("path,label\na.mp4,run\n", "no column labels"),
         ("path,labels,start\na.mp4,run,1\n", "no column end"),
+        ("path,labels,labels\na.mp4,run,throw\n", "list.csv:1: .*column labels twice"),
+        (f"path,{'x' * 999}\n", r"no column labels; .*and is path,x{72}\.\.\.$"),
         (b"path,labels\na.mp4,caf\xe9\n", "list.csv:2: not UTF-8"),
     ],
 )

@@ -84,7 +84,7 @@ def numbers_of(clip):
 
 def test_views_of_a_video(folder):
     dataset = MultiLabelVideos(load_config(None, options(folder)), "test")
-    (views,), labels, index, _ = dataset[0]
+    (views,), labels, index, *_ = dataset[0]
     assert views.shape == (3, 3, 4, 64, 64) and views.dtype == torch.uint8
     # Rate 4 spans 13 frames: the first and the last clip; rate 8 spans 25: the middle one.
     expected = [[0, 4, 8, 12], [47, 51, 55, 59], [18, 26, 34, 42]]
@@ -98,7 +98,7 @@ def test_files_and_folders_of_frames_give_the_same_views(folder):
 
 
 def test_a_short_video_repeats_its_ends(folder):
-    (views,), labels, _, _ = MultiLabelVideos(load_config(None, options(folder)), "test")[2]
+    (views,), labels, *_ = MultiLabelVideos(load_config(None, options(folder)), "test")[2]
     assert numbers_of(views[2]) == [0, 0, 4, 4]
     assert labels.tolist() == [0, 0, 0]
 
@@ -119,7 +119,7 @@ def test_a_clips_labels_are_those_of_the_segments_that_it_touches(folder):
     dataset = MultiLabelVideos(load_config(None, options(folder)), "train")
     seen = set()
     for epoch in range(40):
-        (clip,), labels, _, _ = dataset[(epoch, 0)]
+        (clip,), labels, *_ = dataset[(epoch, 0)]
         times = np.array(numbers_of(clip)) / FPS
         wanted = [float((times <= 0.5).any()), float((times >= 1.5).any()), 0.0]
         assert labels.tolist() == wanted

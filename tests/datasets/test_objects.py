@@ -62,6 +62,7 @@ def test_bad_rows_are_named(tmp_path, row, sentence):
         ("video,frame,x1,y1,x2,y2\na,1,0,0,1,1\n", "no column class"),
         (b"\xff\xfe\x00", "not a CSV file"),
         ("", "not a CSV file"),
+        (HEADER + ",x1\na,1,cup,0,0,1,1,9,0\n", "objects.csv:1: .*column x1 twice"),
         (HEADER + "\na,1,cup,0,0,1,1,9,9\na,1\n", "objects.csv"),
     ],
 )

@@ -148,23 +148,33 @@ def test_a_complete_set_is_left_alone(data_set):
     assert path.stat().st_mtime_ns == before
 
 
-def test_a_set_without_settings_is_written_again(tmp_path):
+def test_a_stopped_generation_is_begun_again(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
     settings = SyntheticSettings(num_train=1, num_test=1, num_frames=4)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(synthetic_videos, "_write_split", stop)
+        ensure(tmp_path, SETTINGS)
+    assert not (tmp_path / "settings.json").exists()
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos/train_0000.mp4").write_bytes(b"half a file")
     ensure(tmp_path, settings)
     assert len(decode(tmp_path / "videos/train_0000.mp4")) == 4
-    assert (tmp_path / "settings.json").exists()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["classes.txt", "settings.json", "test.csv", "train.csv", "videos"]
 
 
-def test_a_stopped_generation_leaves_no_settings(tmp_path, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(synthetic_videos, "_write_split", stop)
-    with pytest.raises(KeyboardInterrupt):
-        ensure(tmp_path, SETTINGS)
-    assert not (tmp_path / "settings.json").exists()
+@pytest.mark.parametrize("name", ["classes.txt", "train.csv", "videos/a.mp4"])
+@pytest.mark.parametrize("given", ["the folder", ""])
+def test_what_others_have_written_is_left_alone(tmp_path, monkeypatch, name, given):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(SlowFastExtError, match=f"holds {name.split('/')[0]}.*MultiLabelVideos"):
+        ensure(given and tmp_path, SETTINGS)
+    assert [path.name for path in tmp_path.iterdir()] == [name.split("/")[0]]
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def test_other_settings_are_refused_by_name(data_set):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slowfast_ext.engine.main import main
-from slowfast_ext.evaluation.results import read_predictions
+from slowfast_ext.evaluation.predictions import read_predictions
 
 CONFIG = Path(__file__).parents[2] / "configs" / "Synthetic" / "REAL_CLIPS.yaml"
 

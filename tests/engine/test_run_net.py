@@ -14,7 +14,7 @@ import torch
 from slowfast_ext import upstream
 from slowfast_ext.engine.main import main, parse_arguments
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation.results import read_predictions
+from slowfast_ext.evaluation.predictions import read_predictions
 
 
 def weights(output_dir, name="checkpoint_epoch_00003.pyth"):

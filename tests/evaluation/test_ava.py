@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pytest
 
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import ava, ava_command
 
 IDS = (1, 3, 4, 6, 7, 9)  # 2, 5 and 8 are not evaluated; 9 has no ground truth, 7 no detections.
@@ -256,3 +257,9 @@ def test_files_in_order_have_no_notes(tmp_path, capsys):
     write(tmp_path, ["v,1,0,0,1,1,1"], ["v,1,0,0,1,1,1,.9"])
     evaluate(tmp_path)
     assert capsys.readouterr().err == ""
+
+
+def test_an_empty_name_of_exclusions_is_refused(tmp_path):
+    write_random_files(tmp_path, 0)
+    with pytest.raises(SlowFastExtError, match="cannot be read"):
+        evaluate(tmp_path, "--exclusions", "")

@@ -139,6 +139,85 @@ def test_both_forms_and_their_round_trip_give_the_same(files, data, capsys):
     assert again["per_class"] == first["per_class"]
 
 
+def write_csv(path, names, rows):
+    with open(path, "w", newline="") as stream:
+        csv.writer(stream).writerows([["id", *names], *rows])
+
+
+@pytest.fixture
+def named(files, data):
+    """A predictions.csv of columns in another order than the classes'."""
+    names = [f"Holding, or putting, {A - a} cups" for a in range(A)]
+    lines = [f"c{a:03d} {name}\n" for a, name in enumerate(names)]
+    (files / "classes.txt").write_text("".join(lines))
+    order = np.random.default_rng(1).permutation(A)
+    rows = [[video_id, *row[order].tolist()] for video_id, row in data[0].items()]
+    write_csv(files / "predictions.csv", [names[a] for a in order], rows)
+    write_csv(files / "codes.csv", [f"c{a:03d}" for a in order], rows)
+    return files
+
+
+@pytest.mark.parametrize("predictions", ["predictions.csv", "codes.csv"])
+def test_columns_of_a_csv_go_by_their_names(named, capsys, predictions):
+    words = ["--classes", str(named / "classes.txt"), "--json"]
+    evaluate(named, *words)
+    wanted = json.loads(capsys.readouterr().out)["per_class"]
+    evaluate(named, *words, predictions=predictions)
+    assert json.loads(capsys.readouterr().out)["per_class"] == wanted
+
+
+def test_columns_whose_names_say_nothing_are_refused(named):
+    with pytest.raises(SlowFastExtError, match=r"csv:1: no class is named 'Holding.*--classes"):
+        evaluate(named, predictions="predictions.csv")
+    write_csv(named / "predictions.csv", ["a", "b"], [["V0000", 1, 2]])
+    with pytest.raises(SlowFastExtError, match=r"csv:1: 2 classes, where Charades has 157"):
+        evaluate(named, predictions="predictions.csv")
+
+
+@pytest.mark.parametrize("quoted", ["id", "ID", '"id"'])
+def test_csv_files_are_told_by_their_comma(files, data, quoted):
+    rows = [",".join([video_id, *map(str, row)]) for video_id, row in data[0].items()]
+    header = ",".join([quoted, *charades.CODES])
+    (files / "predictions.csv").write_text("\n".join([header, *rows]) + "\n")
+    if quoted == "ID":
+        with pytest.raises(SlowFastExtError) as caught:
+            evaluate(files, predictions="predictions.csv")
+        assert "begins with 'ID'" in str(caught.value) and len(str(caught.value)) < 300
+    else:
+        evaluate(files, predictions="predictions.csv")
+
+
+def test_a_header_alone_is_named(files):
+    write_csv(files / "predictions.csv", charades.CODES, [])
+    with pytest.raises(SlowFastExtError, match="predictions.csv: no rows after the header"):
+        evaluate(files, predictions="predictions.csv")
+
+
+def test_little_of_a_bad_row_is_quoted(files):
+    (files / "scores.txt").write_text("x" * 999 + " 1 2\n")
+    with pytest.raises(SlowFastExtError, match=r"scores.txt:1: 2 scores for x{77}\.\.\., "):
+        evaluate(files)
+
+
+@pytest.mark.parametrize("output", ["--csv", "--write-submission"])
+@pytest.mark.parametrize("name", ["test.csv", "scores.txt", "classes.txt", "link", "both"])
+def test_no_output_is_another_file(named, output, name):
+    (named / "link").symlink_to(named / "test.csv")
+    before = {path.name: path.read_bytes() for path in named.iterdir()}
+    words = ["--classes", str(named / "classes.txt"), output, str(named / name)]
+    other = {"--csv": "--write-submission", "--write-submission": "--csv"}[output]
+    words += [other, str(named / "both")] if name == "both" else []
+    with pytest.raises(SlowFastExtError, match=r"--\S+ \S+ is the file of --"):
+        evaluate(named, *words)
+    assert {path.name: path.read_bytes() for path in named.iterdir()} == before
+
+
+@pytest.mark.parametrize("option", ["--csv", "--write-submission", "--classes"])
+def test_an_empty_name_is_refused(files, option):
+    with pytest.raises(SlowFastExtError, match=f"{option} is empty: name a file"):
+        evaluate(files, option, "")
+
+
 def test_tabs_and_windows_line_ends(files, data, capsys):
     first = evaluated(files, capsys)["mAP"]
     write_rows(files / "scores.txt", data[0], separator="\t")
@@ -185,7 +264,7 @@ def test_bad_submissions_are_named(files, old, new, sentence):
     assert sentence in str(error.value)
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "much"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "much", "1_0"])
 def test_scores_that_are_no_finite_numbers_are_named(files, data, value):
     path = files / "scores.txt"
     lines = path.read_text().split("\n")

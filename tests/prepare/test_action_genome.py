@@ -1,5 +1,7 @@
 """Action Genome's files to objects.csv, on files of the official form made here."""
 
+import argparse
+import os
 import pickle
 
 import numpy as np
@@ -9,7 +11,9 @@ from slowfast_ext.datasets.lists import read_class_names
 from slowfast_ext.datasets.objects import read_objects
 from slowfast_ext.datasets.synthetic_videos import SyntheticSettings, write_video
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare import charades
 from slowfast_ext.prepare.action_genome import read_action_genome, write_objects
+from tests.prepare.test_charades import annotate
 
 SIZE = 32
 
@@ -80,6 +84,27 @@ def test_pixels_become_fractions_and_frames_keep_their_numbers(folder, path_of):
         "other_videos": 1,
     }
     assert len(read_objects(str(folder / "objects.csv"), names, 0.8)["AAAAA"].frames) == 1
+
+
+@pytest.mark.parametrize("name", ["object_classes.txt", "objects.csv"])
+def test_objects_of_others_are_not_written_over(folder, path_of, name):
+    """Through the command; a second run of its own may write over the first's."""
+    annotate(folder / "annotations", {"AAAAA": ("", "2.00")}, {"BBBBB": ("", "2.00")})
+    for video, path in path_of.items():
+        os.rename(path, folder / f"{video}.mp4")
+    words = ["--annotations", folder / "annotations", "--videos", folder, "--out", folder / "out"]
+    parser = argparse.ArgumentParser()
+    charades.add_arguments(parser)
+    args = parser.parse_args([*map(str, words), "--action-genome", str(folder)])
+    (folder / "out").mkdir()
+    (folder / "out" / name).write_text("mine")
+    with pytest.raises(SlowFastExtError, match=f"{name} is a file that this command has not"):
+        charades.run(args)
+    assert [path.name for path in (folder / "out").iterdir()] == [name]
+    (folder / "out" / name).unlink()
+    charades.run(args)
+    charades.run(args)
+    assert read_class_names(str(folder / "out" / "object_classes.txt"))[0] == "person"
 
 
 class Hostile:

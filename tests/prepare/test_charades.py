@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import av
 import cv2
@@ -223,6 +224,8 @@ def test_files_that_are_not_the_official_ones(tree):
     path = tree / "annotations" / "Charades_v1_test.csv"
     path.write_text("id,actions\n")
     assert "Charades_v1_test.csv:1: the header has no column length" in refused(tree)
+    path.write_text("id,actions,length,id\nAAAAA,,1.00,BBBBB\n")
+    assert "Charades_v1_test.csv:1: the header has the column id twice" in refused(tree)
     path.write_text(HEADER + "\n")
     assert "Charades_v1_test.csv: no rows" in refused(tree)
     path.unlink()
@@ -235,6 +238,9 @@ def test_files_that_are_not_the_official_ones(tree):
         (["--frames", "x"], "--videos", "given together"),
         (["--annotations-only", "--videos", "x", "--frames", "x"], None, "given together"),
         ([], None, "neither --videos nor --frames"),
+        (["--annotations-only", "--videos", "x"], None, "--videos and --annotations-only"),
+        (["--annotations-only", "--frames", "x"], None, "--frames and --annotations-only"),
+        (["--annotations-only", "--out", "x"], None, "--out and --annotations-only"),
         ([], "--nowhere", "no such folder"),
         (["--out", ""], "--videos", "--out is missing"),
     ],
@@ -246,8 +252,38 @@ def test_arguments_that_do_not_go_together(tree, words, media, message):
     assert not (tree / "out").exists()
 
 
-def test_nothing_of_others_is_written_over(tree):
-    (tree / "out").mkdir()
-    (tree / "out" / "train.csv").write_text("original_vido_id video_id frame_id path labels\n")
-    assert "has not written" in refused(tree)
-    assert "is a file" in refused(tree, "--out", tree / "out" / "train.csv")
+@pytest.mark.parametrize(
+    "name,text,own_classes",
+    [
+        ("classes.txt", "run\njump\n", False),
+        ("train.csv", "original_vido_id video_id frame_id path labels\n", True),
+        # A list of other videos, whose classes are written elsewhere.
+        ("test.csv", "path,labels,start,end\na.mp4,run,,\n", False),
+    ],
+)
+def test_nothing_of_others_is_written_over(tree, name, text, own_classes):
+    out = tree / "out"
+    out.mkdir()
+    if own_classes:
+        (out / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    (out / name).write_text(text)
+    before = sorted(path.name for path in out.iterdir())
+    assert f"out/{name} is a file that this command has not written" in refused(tree)
+    assert (out / name).read_text() == text
+    assert sorted(path.name for path in out.iterdir()) == before
+
+
+def test_out_is_a_folder(tree):
+    (tree / "file").write_text("mine")
+    assert "is a file" in refused(tree, "--out", tree / "file")
+
+
+def test_nothing_else_imports_what_prepares():
+    """Data flows one way: what reads lists knows nothing of what wrote them."""
+    folder = Path(charades.__file__).parent
+    users = {
+        path.name
+        for path in folder.parent.rglob("*.py")
+        if path.parent != folder and "from slowfast_ext.prepare" in path.read_text(encoding="utf-8")
+    }
+    assert users == set()

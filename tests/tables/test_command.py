@@ -40,7 +40,8 @@ def write_run(tmp_path):
         cfg.OUTPUT_DIR = f"output/{folder}"
         # Precisions 1 and 1/2: a mAP of 75 %.
         scores = multilabel_metrics(np.array([[0.9, 0.9], [0.1, 0.1]]), np.eye(2, dtype=bool))
-        results = results_object("task", scores, ["a", "b"], {}, {}, row, cfg, {})
+        counts, protocol = {"videos": 1863}, {"num_views": 30}
+        results = results_object("task", scores, ["a", "b"], protocol, counts, row, cfg, {})
         path = tmp_path / folder / "results.json"
         date = f"1970-01-01T00:{minute:02}:00+00:00"
         write_results(str(path), {**results, "date": date, **changes})
@@ -88,10 +89,35 @@ class TestResults:
         write_run("ours", "3c/complete", minute=7)
         lines = tables("--results", tmp_path, "--only", "3c")[0].splitlines()
         line = next(line for line in lines if line.startswith("complete") and "default" in line)
-        name, form, paper, ours, day, time, config = line.split()
+        name, form, paper, ours, videos, views, day, time, config = line.split()
         assert (name, form, paper, ours, config) == ("complete", "default", "?", "75.0", "ours")
+        assert (videos, views) == ("1863", "30")
         assert (day, time) == ("1970-01-01", "00:07Z")
         assert "48.4   not run" in next(line for line in lines if "no activity corr" in line)
+
+    @pytest.mark.parametrize(
+        "counts, protocol, remark",
+        [
+            ({"videos": 3}, {"num_views": 30}, "3 videos of 30 views"),
+            ({"videos": 1863}, {"num_views": 1}, "1863 videos of 1 views"),
+            ({"videos": 1863}, {}, "1863 videos of ? views"),
+            (None, {"num_views": True}, "? videos of ? views"),
+        ],
+    )
+    def test_another_protocol_than_the_papers_is_remarked(
+        self, counts, protocol, remark, tables, write_run, tmp_path
+    ):
+        path = write_run("few", "3c/complete", counts=counts, protocol=protocol)
+        text, warnings = tables("--results", tmp_path, "--only", "3c")
+        remark += ", where the paper tests 1863 of 30"
+        assert f"* 3c/complete, {path}: {remark}" in text and "75.0*" in text
+        assert warnings == ""
+        assert lines_of(tables, tmp_path)["3c/complete", "default"]["remark"] == remark
+
+    def test_the_papers_protocol_is_not_remarked(self, tables, write_run, tmp_path):
+        write_run("all", "3c/complete")
+        write_run("ava", "5/CSN-152 v2.2", counts={}, protocol={})
+        assert "*" not in tables("--results", tmp_path)[0]
 
     @pytest.mark.parametrize("date", ["1970-01-01T09:02:00+09:00", "1970-01-01T00:02:00"])
     def test_a_date_counts_and_not_when_the_file_was_copied(

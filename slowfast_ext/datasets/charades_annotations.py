@@ -4,8 +4,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from slowfast_ext.datasets.list_rows import read_rows, read_text
-from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.datasets.list_rows import check_columns, read_rows, read_text, shortened
+from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 
 SPLITS = ("train", "test")
@@ -77,8 +77,7 @@ def read_annotations(folder):
     for split in SPLITS:
         path = os.path.join(folder, f"Charades_v1_{split}.csv")
         splits[split] = _read_split(path, parser, problems)
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(folder, problems))
+    refuse_bad_rows(folder, problems)
     return class_names, splits
 
 
@@ -86,8 +85,7 @@ def read_classes(path):
     """Names of the classes from Charades_v1_classes.txt; raises SlowFastExtError."""
     problems = []
     names = _read_classes(path, problems)
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    refuse_bad_rows(path, problems)
     return names
 
 
@@ -95,8 +93,7 @@ def read_split(path, num_classes):
     """The list[AnnotatedVideo] of one annotation file; raises SlowFastExtError."""
     problems = []
     videos = _read_split(path, _RowParser(num_classes), problems)
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    refuse_bad_rows(path, problems)
     return videos
 
 
@@ -121,12 +118,7 @@ def _read_classes(path, problems):
 def _read_split(path, parser, problems):
     rows = read_rows(path)
     header = rows[0][1] if rows else []
-    missing = [name for name in _COLUMNS if name not in header]
-    if missing:
-        raise SlowFastExtError(
-            f"{path}:1: the header has no column {' and no column '.join(missing)}; it must be "
-            "the one of Charades' own files: id,subject,...,actions,length"
-        )
+    check_columns(path, 1, header, _COLUMNS, "Charades' own: id,subject,...,actions,length")
     if len(rows) == 1:
         raise SlowFastExtError(f"{path}: no rows after the header")
     videos = []
@@ -167,7 +159,7 @@ class _RowParser:
         """The action of `c092 11.90 21.20`; tells `problems` what is wrong with it."""
         found = re.fullmatch(r"c(\d{3})\s+(\S+)\s+(\S+)", text)
         if not found:
-            problems.append(f'"{text}" is not an action such as "c092 11.90 21.20"')
+            problems.append(f'"{shortened(text)}" is not an action such as "c092 11.90 21.20"')
             return None
         class_id, start, end = int(found[1]), _number(found[2]), _number(found[3])
         if class_id >= self.num_classes:
