@@ -299,7 +299,7 @@ def test_parts_are_one_actor_with_its_motion_and_its_ball():
 def test_a_box_holds_all_that_its_actor_covers(motion):
     settings = SyntheticSettings(distractors=False, several_places=False)
     random = np.random.default_rng(list(MOTIONS).index(motion))
-    actor = synthetic_scenes._draw_actor(random, settings, (motion,), motion, "red", 4)
+    actor = synthetic_scenes.draw_actor(random, settings, (motion,), motion, "red", 4)
     background, moved = np.zeros((96, 96, 3), np.uint8), []
     for frame in range(actor.start, actor.end):
         image = draw_frame(background, [actor], frame).max(axis=2)
