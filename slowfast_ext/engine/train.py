@@ -162,13 +162,14 @@ class Fitting:
         if MASK in own:
             # The mask is counted from this run's labels, not taken from another's.
             weights[MASK] = own[MASK]
-        load_weights(
+        loaded = load_weights(
             self.network,
             path,
             weights,
             clear_patterns=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
             inflate=cfg.TRAIN.CHECKPOINT_INFLATE,
         )
+        logger.info(f"{self.stage.name}: {loaded}")
         same_network = {n: v.shape for n, v in weights.items()} == {
             n: v.shape for n, v in own.items()
         }
