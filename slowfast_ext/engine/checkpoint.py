@@ -15,8 +15,14 @@ from slowfast_ext.paths import open_atomically, pathmgr
 # it: they change where and how fast it computes and what it reports, not what it learns.
 _MAY_DIFFER = (
     "ACTIVITY.TABLE_ROW",
-    "AVA",
+    "AVA.EXCLUSION_FILE",
+    "AVA.FULL_TEST_ON_VAL",
+    "AVA.GROUNDTRUTH_FILE",
+    "AVA.TEST_CROP",
+    "AVA.TEST_LISTS",
+    "AVA.TEST_PREDICT_BOX_LISTS",
     "BENCHMARK",
+    "DATA.SKIP_BROKEN_VIDEOS",
     "DATA_LOADER",
     "DEMO",
     "DIST_BACKEND",
@@ -31,6 +37,46 @@ _MAY_DIFFER = (
     "TRAIN.CHECKPOINT_PERIOD",
     "TRAIN.ENABLE",
     "TRAIN.EVAL_PERIOD",
+)
+
+# What a test may change of a training besides: how a video's views are cut and combined.
+_OF_TESTS = ("DATA.ENSEMBLE_METHOD", "DATA.TEST_CROP_SIZE")
+
+# What makes the network and its inputs what they are. A checkpoint that a test names itself
+# may come from any training of them.
+_OF_THE_NETWORK = (
+    "ACTIVITY",
+    "AVA.BGR",
+    "DATA.INPUT_CHANNEL_NUM",
+    "DATA.MEAN",
+    "DATA.REVERSE_INPUT_CHANNEL",
+    "DATA.STD",
+    "DETECTION",
+    "MODEL",
+    "NONLOCAL",
+    "OBJECTS",
+    "RESNET",
+    "SLOWFAST",
+    "X3D",
+)
+
+# Of those, what matters in training alone, or to nothing but names.
+_OF_TRAINING = (
+    "ACTIVITY.COOCCURRENCE_FILE",
+    "ACTIVITY.FREEZE_BACKBONE",
+    "ACTIVITY.LR_MULT",
+    "ACTIVITY.TABLE_ROW",
+    "MODEL.ACT_CHECKPOINT",
+    "MODEL.DROPCONNECT_RATE",
+    "MODEL.DROPOUT_RATE",
+    "MODEL.FC_INIT_STD",
+    "MODEL.FROZEN_BN",
+    "MODEL.LOSS_FUNC",
+    "MODEL.MULTI_PATHWAY_ARCH",
+    "MODEL.SINGLE_PATHWAY_ARCH",
+    "RESNET.INPLACE_RELU",
+    "RESNET.ZERO_INIT_FINAL_BN",
+    "RESNET.ZERO_INIT_FINAL_CONV",
 )
 
 
@@ -85,19 +131,59 @@ def check_same_config(path, state, cfg, stage):
     Raises:
         SlowFastExtError: names the keys that differ.
     """
-    ignored = _MAY_DIFFER + (("TUNE",) if stage == "train" else ())
+    advice = "choose another OUTPUT_DIR"
+    if cfg.TRAIN.ENABLE:
+        advice += ", or start anew there with TRAIN.AUTO_RESUME False"
+    elif stage == "train":
+        advice += f" with TRAIN.CHECKPOINT_FILE_PATH {path}"
+    _refuse_different(path, _different(path, state, cfg, _may_differ(stage)), advice)
+
+
+def check_tested_config(path, state, cfg, stage):
+    """As check_same_config, for a test of what OUTPUT_DIR holds."""
+    different = _different(path, state, cfg, _may_differ(stage) + _OF_TESTS)
+    advice = f"set them as they were, or test it by name with TEST.CHECKPOINT_FILE_PATH {path}"
+    _refuse_different(path, different, advice)
+
+
+def check_same_network(path, state, cfg):
+    """
+    Refuses to test a checkpoint whose network, or what it was fed, this config does not make.
+
+    Files of other projects have no settings of ours, and pass.
+
+    Raises:
+        SlowFastExtError: names the keys that differ.
+    """
+    if not isinstance(state.get("cfg"), str) or "ACTIVITY:" not in state["cfg"].splitlines():
+        return
+    different = {
+        key: values
+        for key, values in _different(path, state, cfg, _OF_TRAINING).items()
+        if _is_below(key, _OF_THE_NETWORK)
+    }
+    _refuse_different(path, different, "set them as they were")
+
+
+def _may_differ(stage):
+    return _MAY_DIFFER + (("TUNE",) if stage == "train" else ())
+
+
+def _different(path, state, cfg, ignored):
+    """{key: (the checkpoint's value, this config's)} where they differ and that is not ignored."""
     theirs, ours = _settings(path, state), _flat(yaml.safe_load(cfg.dump()))
     # A key that only one of them has belongs to the other version of PySlowFast.
-    different = [
-        f"{key} {theirs[key]!r} (now {ours[key]!r})"
+    return {
+        key: (theirs[key], ours[key])
         for key in sorted(theirs.keys() & ours.keys())
         if theirs[key] != ours[key] and not _is_below(key, ignored)
-    ]
+    }
+
+
+def _refuse_different(path, different, advice):
     if different:
-        raise SlowFastExtError(
-            f"{path} was trained with {', '.join(different)}: choose another OUTPUT_DIR, or "
-            "start anew there with TRAIN.AUTO_RESUME False"
-        )
+        pairs = [f"{key} {theirs!r} (now {ours!r})" for key, (theirs, ours) in different.items()]
+        raise SlowFastExtError(f"{path} was trained with {', '.join(pairs)}: {advice}")
 
 
 def _settings(path, state):

@@ -60,9 +60,11 @@ def test(cfg):
     path, checkpoint_type = checkpoint_to_test(cfg)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
     state = read_weights(path, checkpoint_type)
-    load_weights(network, path, state["model_state"], complete=True)
+    checkpoint.check_same_network(path, state, cfg)
+    loaded = load_weights(network, path, state["model_state"], complete=True)
+    # What does not fit was refused before anything is written.
     upstream.setup_logging(cfg.OUTPUT_DIR)
-    logger.info(f"test: {path}")
+    logger.info(f"test: {loaded}")
     evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test")
     results = _results(cfg, dataset, evaluation, path, state.get("skipped", {}))
     if distributed.is_main_process():
@@ -86,7 +88,7 @@ def checkpoint_to_test(cfg):
     stage = "tune" if cfg.TUNE.ENABLE else "train"
     path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
     if path:
-        checkpoint.check_same_config(path, read_checkpoint(path), cfg, stage)
+        checkpoint.check_tested_config(path, read_checkpoint(path), cfg, stage)
         return path, "pytorch"
     if cfg.TRAIN.CHECKPOINT_FILE_PATH:
         return cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_TYPE

@@ -121,6 +121,25 @@ def test_views_of_upstreams_keys_and_max(finished_run, arguments, tmp_path):
     assert (scores["max"] > scores["sum"]).all()
 
 
+def of_the_test(finished_run, name="checkpoint_tune_epoch_00002.pyth"):
+    """The options of a test alone of one of the finished run's checkpoints."""
+    path = finished_run / "checkpoints" / name
+    return {"TRAIN__ENABLE": False, "TUNE__ENABLE": False, "TEST__CHECKPOINT_FILE_PATH": path}
+
+
+@pytest.mark.parametrize("change", [{"FORM": "as_printed"}, {"CORRELATION": False}])
+def test_a_checkpoint_of_another_head_is_not_tested(finished_run, arguments, tmp_path, change):
+    options = {f"ACTIVITY__{key}": value for key, value in change.items()}
+    with pytest.raises(SlowFastExtError, match=r"00002\.pyth was trained with ACTIVITY\."):
+        main(arguments(tmp_path / "out", **of_the_test(finished_run), **options))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_test_alone_logs_how_much_was_loaded(finished_run, arguments, tmp_path, capsys):
+    main(arguments(tmp_path, **of_the_test(finished_run)))
+    assert "tensors match; not loaded: none" in capsys.readouterr().out
+
+
 def test_starts_from_a_trained_upstream_baseline(arguments, tmp_path):
     """Its `.pyth` has the backbone's names without a prefix and a head of another shape."""
     from slowfast_ext.config import load_config
