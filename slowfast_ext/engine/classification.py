@@ -19,10 +19,13 @@ def measure(cfg, dataset, scores):
         scores (dict[int, ndarray]): a video's index -> float64, [A].
 
     Returns:
-        MultilabelMetrics: over the videos that have scores.
+        MultilabelMetrics: over all videos; those without scores, which could not be read, come
+            last, as in Charades' own script.
     """
     kept, matrix = _matrix(scores)
-    return multilabel_metrics(matrix, dataset.labels[kept] > 0)
+    ranked = np.full(dataset.labels.shape, -np.inf)
+    ranked[kept] = matrix
+    return multilabel_metrics(ranked, dataset.labels > 0)
 
 
 def _matrix(scores):
