@@ -1,6 +1,7 @@
 """Checkpoints: written whole or not at all, read without executing anything in them."""
 
 import io
+import itertools
 import os
 import re
 
@@ -9,7 +10,7 @@ import yaml
 
 from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.paths import is_local, open_atomically, pathmgr
 
 # Keys that may differ between the run that wrote a checkpoint and the one that goes on from
 # it: they change where and how fast it computes and what it reports, not what it learns.
@@ -80,6 +81,9 @@ _OF_TRAINING = (
 )
 
 
+_CHECKPOINT = re.compile(r"checkpoint_.*\.pyth")
+
+
 def checkpoint_path(output_dir, stage, epoch):
     """Where the stage's state after `epoch` (counted from 1) lies; upstream's name for training."""
     prefix = "" if stage == "train" else f"{stage}_"
@@ -97,12 +101,20 @@ def set_aside(output_dir):
     folder = os.path.join(output_dir, "checkpoints")
     if not distributed.is_main_process() or not pathmgr.isdir(folder):
         return
-    for name in pathmgr.ls(folder):
-        if name.startswith("checkpoint_") and name.endswith(".pyth"):
-            earlier = os.path.join(folder, f"earlier_{name}")
-            if pathmgr.exists(earlier):
-                pathmgr.rm(earlier)
-            pathmgr.mv(os.path.join(folder, name), earlier)
+    names = pathmgr.ls(folder)
+    # What was set aside before stays: each time has its own number.
+    numbers = (f"earlier_{number}_" for number in itertools.count(1))
+    prefix = next(p for p in numbers if not any(name.startswith(p) for name in names))
+    for name in filter(_CHECKPOINT.fullmatch, names):
+        pathmgr.mv(os.path.join(folder, name), os.path.join(folder, prefix + name))
+
+
+def is_set_aside(output_dir, path):
+    """True where set_aside would rename `path`."""
+    folder, name = os.path.split(os.path.realpath(path) if is_local(path) else path)
+    own = os.path.join(output_dir, "checkpoints")
+    own = os.path.realpath(own) if is_local(own) else own
+    return folder == own and bool(_CHECKPOINT.fullmatch(name))
 
 
 def last_checkpoint(output_dir, stage):
