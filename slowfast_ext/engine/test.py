@@ -22,6 +22,7 @@ from slowfast_ext.evaluation.results import (
 )
 from slowfast_ext.models.objects import join_objects
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
+from slowfast_ext.paths import make_folder
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ def test(cfg):
     history = History()
     history.update(path, state)
     # What does not fit was refused before anything is written.
+    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     logger.info(f"test: {loaded}")
     history.warn_of_unfinished(path)

@@ -12,7 +12,7 @@ from slowfast_ext.engine.resuming import MASK
 from slowfast_ext.engine.stages import training_stage, tuning_stage
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.correlation import cooccurrence
-from slowfast_ext.paths import pathmgr
+from slowfast_ext.paths import make_folder, pathmgr
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def train(cfg):
     sets = {split: loaders.build_dataset(cfg, split) for split in splits}
     mask = counted_mask(cfg, sets["train"])
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
+    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     if cfg.TENSORBOARD.ENABLE:
         logger.warning("TENSORBOARD.ENABLE: this engine writes no TensorBoard files, only its log")

@@ -200,6 +200,28 @@ def test_a_wrong_key_writes_nothing(arguments, tmp_path, run_net):
     assert not (tmp_path / "out").exists()
 
 
+def test_two_configs_do_not_share_a_folder(arguments, tmp_path):
+    _, path, *options = arguments(tmp_path / "out")
+    with pytest.raises(SlowFastExtError, match="have one OUTPUT_DIR"):
+        main(["--cfg", path, path, *options])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", [".", "checkpoints", "afile/x.pkl"])
+def test_results_that_cannot_be_written_are_known_before_the_test(arguments, tmp_path, name):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "afile").touch()
+    with pytest.raises(SlowFastExtError, match=r"TEST\.SAVE_RESULTS_PATH: .* (folder|is a file)"):
+        main(arguments(tmp_path, TEST__SAVE_RESULTS_PATH=name))
+
+
+@pytest.mark.parametrize("below", ["afile/out", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_named(arguments, tmp_path, below):
+    (tmp_path / "afile").touch()
+    with pytest.raises(SlowFastExtError, match=r"OUTPUT_DIR.* cannot be"):
+        main(arguments(tmp_path / below))
+
+
 def test_arguments_with_and_without_opts():
     for pairs in (["NUM_GPUS", "0"], ["--opts", "NUM_GPUS", "0"]):
         args = parse_arguments(["--cfg", "a.yaml", "B.yaml", *pairs])
