@@ -99,8 +99,8 @@ def _check_buildable(cfg):
 def _check_optimizer(cfg, network):
     """Builds the optimizer as well: torch knows best which numbers it takes."""
     solver = cfg.SOLVER
-    is_plain = solver.MOMENTUM == 0 or solver.DAMPENING != 0
-    if solver.OPTIMIZING_METHOD == "sgd" and solver.NESTEROV and is_plain:
+    is_refused = solver.MOMENTUM == 0 or solver.DAMPENING != 0
+    if solver.OPTIMIZING_METHOD == "sgd" and solver.NESTEROV and is_refused:
         rule = "needs SOLVER.MOMENTUM above 0 and SOLVER.DAMPENING 0: set it to False"
         refuse(cfg, "SOLVER.NESTEROV", rule)
     alone = cfg.clone()

@@ -39,7 +39,10 @@ def describe(cfg, dataset, scores, metrics):
         "videos": len(scores),
         "videos_without_activity": int(metrics.num_unlabelled),
     }
-    return {"average_precision": "Charades_v1_classify"}, counts
+    protocol = {"average_precision": "Charades_v1_classify"}
+    if len(scores) < len(dataset.labels):
+        protocol["videos_without_scores"] = "ranked last"
+    return protocol, counts
 
 
 def write(cfg, dataset, scores, metrics):

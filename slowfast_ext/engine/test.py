@@ -59,13 +59,7 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
-    path, checkpoint_type = checkpoint_to_test(cfg)
-    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    state = read_weights(path, checkpoint_type)
-    checkpoint.check_same_network(path, state, cfg)
-    loaded = load_weights(network, path, state["model_state"], complete=True)
-    history = History()
-    history.update(path, state)
+    path, network, loaded, history = _network_to_test(cfg)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
@@ -75,13 +69,25 @@ def test(cfg):
     results = _results(cfg, dataset, evaluation, path, history)
     if distributed.is_main_process():
         task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
+        write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
         if evaluation.skipped:
             print(
                 f"{len(evaluation.skipped)} of {len(dataset)} could not be read and count as not "
                 "recognised; results.json names them"
             )
-        write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
     return results
+
+
+def _network_to_test(cfg):
+    """The checkpoint's path, its network, what was loaded (a sentence) and its History."""
+    path, checkpoint_type = checkpoint_to_test(cfg)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    state = read_weights(path, checkpoint_type)
+    checkpoint.check_same_network(path, state, cfg)
+    loaded = load_weights(network, path, state["model_state"], complete=True)
+    history = History()
+    history.update(path, state)
+    return path, network, loaded, history
 
 
 def checkpoint_to_test(cfg):

@@ -192,8 +192,10 @@ def test_a_video_that_cannot_be_decoded(folder, skip, capsys):
             main(words)
         return
     main(words)
-    counts = json.loads((out / "results.json").read_text())["counts"]
+    results = json.loads((out / "results.json").read_text())
+    counts = results["counts"]
     assert counts["videos"] == 2
+    assert results["protocol"]["videos_without_scores"] == "ranked last"
     assert "1 of 3 could not be read" in capsys.readouterr().out
     assert list(counts["skipped_in_training"]) == ["a.mp4"]
     assert list(counts["skipped"]) == ["a.mp4"]
