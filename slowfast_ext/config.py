@@ -8,7 +8,9 @@ import yaml
 from fvcore.common.config import CfgNode
 
 from slowfast_ext import upstream
-from slowfast_ext.config_checks import all_keys, check_config, check_values
+from slowfast_ext.config_checks import check_config
+from slowfast_ext.config_files import check_file
+from slowfast_ext.config_rules import all_keys, check_values
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -119,6 +121,7 @@ def load_config(path, options=()):
     defaults = add_slowfast_ext_config(upstream.base_config())
     cfg = defaults.clone()
     if path is not None:
+        _merge(cfg, lambda: check_file(path), path)
         _merge(cfg, lambda: cfg.merge_from_file(path), path)
     if len(options) % 2:
         raise SlowFastExtError(f"options are pairs of KEY VALUE: '{options[-1]}' has no value")
@@ -147,7 +150,7 @@ def _merge(cfg, merge, source):
     except (AttributeError, TypeError) as error:
         raise SlowFastExtError(f"{source}: is not sections of KEY: value pairs") from error
     except RecursionError as error:
-        raise SlowFastExtError(f"{source}: its chain of _BASE_ never ends") from error
+        raise SlowFastExtError(f"{source}: is nested too deeply") from error
     except (ValueError, SyntaxError) as error:
         raise SlowFastExtError(f"{source}: {_wrong_type(str(error))}") from error
 
@@ -161,7 +164,13 @@ def _unknown_key(cfg, message):
     if key in all_keys(cfg):
         section, _, name = key.rpartition(".")
         return f"{key} stands in one line: in a file {name} belongs below its section, {section}:"
-    return f"unknown key {key}{nearest(key, list(all_keys(cfg)))}"
+    # A section is what is meant only where a section's name is.
+    known = [
+        k
+        for k in all_keys(cfg)
+        if "." not in key or not isinstance(upstream.get_key(cfg, k), CfgNode)
+    ]
+    return f"unknown key {key}{nearest(key, known)}"
 
 
 def _wrong_type(message):

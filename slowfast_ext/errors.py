@@ -1,6 +1,8 @@
 """The one error type of the project, and how a program ends."""
 
 import contextlib
+import os
+import select
 import sys
 
 
@@ -20,9 +22,11 @@ def exit_with_sentence():
 
     Exit codes: 2 where the user's input is wrong, 1 where the machine or the user
     stopped the work. Faults of the program itself keep their traceback (exit code 1).
+    A reader that has enough (`| head`) ends it without a word.
     """
     try:
         yield
+        sys.stdout.flush()
     except SlowFastExtError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -30,6 +34,19 @@ def exit_with_sentence():
         print("stopped by the user; start the same command again to go on", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            sys.exit(1)
         where = f" ({error.filename})" if error.filename else ""
         print(f"error: {error.strerror or error}{where}", file=sys.stderr)
         sys.exit(1)
+
+
+def _nobody_reads():
+    """True where the reader of stdout has gone; nothing more is written there then."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    # What is left would be tried once more at the interpreter's end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True

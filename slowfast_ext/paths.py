@@ -5,6 +5,8 @@ import os
 
 from iopath.common.file_io import PathManagerFactory
 
+from slowfast_ext.errors import SlowFastExtError
+
 # The instance that PySlowFast's main uses: a handler (s3://, ...) that a user registers
 # there serves lists, videos, weights and results alike.
 pathmgr = PathManagerFactory.get(key="pyslowfast")
@@ -18,6 +20,36 @@ def is_local(path):
 def has_store(path):
     """False where `path` names a store (s3://...) that no registered handler serves."""
     return is_local(path) or any(str(path).startswith(p) for p in pathmgr._path_handlers)
+
+
+def require_writable(path, key):
+    """
+    Checks, without writing, that the file `path` can be written; its folders need not exist.
+
+    Raises:
+        SlowFastExtError: it cannot; names `key`, which gives the path.
+    """
+    if not is_local(path):
+        return
+    if os.path.isdir(path):
+        raise SlowFastExtError(f"{key}: {path} is a folder, and must be a file")
+    folder = os.path.dirname(os.path.abspath(path))
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise SlowFastExtError(f"{key}: {path} cannot be written: {folder} is a file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SlowFastExtError(f"{key}: {path} cannot be written: {folder} permits no writing")
+
+
+def make_folder(path, key):
+    """Makes the folder `path`, which `key` names, where it is missing."""
+    try:
+        pathmgr.mkdirs(path)
+    except OSError as error:
+        raise SlowFastExtError(
+            f"{key} is {path!r}: the folder cannot be made: {error.strerror or error}"
+        ) from error
 
 
 @contextlib.contextmanager

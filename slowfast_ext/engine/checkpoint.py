@@ -1,6 +1,7 @@
 """Checkpoints: written whole or not at all, read without executing anything in them."""
 
 import io
+import itertools
 import os
 import re
 
@@ -9,14 +10,20 @@ import yaml
 
 from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.paths import is_local, open_atomically, pathmgr
 
 # Keys that may differ between the run that wrote a checkpoint and the one that goes on from
 # it: they change where and how fast it computes and what it reports, not what it learns.
 _MAY_DIFFER = (
     "ACTIVITY.TABLE_ROW",
-    "AVA",
+    "AVA.EXCLUSION_FILE",
+    "AVA.FULL_TEST_ON_VAL",
+    "AVA.GROUNDTRUTH_FILE",
+    "AVA.TEST_CROP",
+    "AVA.TEST_LISTS",
+    "AVA.TEST_PREDICT_BOX_LISTS",
     "BENCHMARK",
+    "DATA.SKIP_BROKEN_VIDEOS",
     "DATA_LOADER",
     "DEMO",
     "DIST_BACKEND",
@@ -32,6 +39,49 @@ _MAY_DIFFER = (
     "TRAIN.ENABLE",
     "TRAIN.EVAL_PERIOD",
 )
+
+# What a test may change of a training besides: how a video's views are cut and combined.
+_OF_TESTS = ("DATA.ENSEMBLE_METHOD", "DATA.TEST_CROP_SIZE")
+
+# What makes the network and its inputs what they are. A checkpoint that a test names itself
+# may come from any training of them.
+_OF_THE_NETWORK = (
+    "ACTIVITY",
+    "AVA.BGR",
+    "DATA.INPUT_CHANNEL_NUM",
+    "DATA.MEAN",
+    "DATA.REVERSE_INPUT_CHANNEL",
+    "DATA.STD",
+    "DETECTION",
+    "MODEL",
+    "NONLOCAL",
+    "OBJECTS",
+    "RESNET",
+    "SLOWFAST",
+    "X3D",
+)
+
+# Of those, what matters in training alone, or to nothing but names.
+_OF_TRAINING = (
+    "ACTIVITY.COOCCURRENCE_FILE",
+    "ACTIVITY.FREEZE_BACKBONE",
+    "ACTIVITY.LR_MULT",
+    "ACTIVITY.TABLE_ROW",
+    "MODEL.ACT_CHECKPOINT",
+    "MODEL.DROPCONNECT_RATE",
+    "MODEL.DROPOUT_RATE",
+    "MODEL.FC_INIT_STD",
+    "MODEL.FROZEN_BN",
+    "MODEL.LOSS_FUNC",
+    "MODEL.MULTI_PATHWAY_ARCH",
+    "MODEL.SINGLE_PATHWAY_ARCH",
+    "RESNET.INPLACE_RELU",
+    "RESNET.ZERO_INIT_FINAL_BN",
+    "RESNET.ZERO_INIT_FINAL_CONV",
+)
+
+
+_CHECKPOINT = re.compile(r"checkpoint_.*\.pyth")
 
 
 def checkpoint_path(output_dir, stage, epoch):
@@ -51,12 +101,20 @@ def set_aside(output_dir):
     folder = os.path.join(output_dir, "checkpoints")
     if not distributed.is_main_process() or not pathmgr.isdir(folder):
         return
-    for name in pathmgr.ls(folder):
-        if name.startswith("checkpoint_") and name.endswith(".pyth"):
-            earlier = os.path.join(folder, f"earlier_{name}")
-            if pathmgr.exists(earlier):
-                pathmgr.rm(earlier)
-            pathmgr.mv(os.path.join(folder, name), earlier)
+    names = pathmgr.ls(folder)
+    # What was set aside before stays: each time has its own number.
+    numbers = (f"earlier_{number}_" for number in itertools.count(1))
+    prefix = next(p for p in numbers if not any(name.startswith(p) for name in names))
+    for name in filter(_CHECKPOINT.fullmatch, names):
+        pathmgr.mv(os.path.join(folder, name), os.path.join(folder, prefix + name))
+
+
+def is_set_aside(output_dir, path):
+    """True where set_aside would rename `path`."""
+    folder, name = os.path.split(os.path.realpath(path) if is_local(path) else path)
+    own = os.path.join(output_dir, "checkpoints")
+    own = os.path.realpath(own) if is_local(own) else own
+    return folder == own and bool(_CHECKPOINT.fullmatch(name))
 
 
 def last_checkpoint(output_dir, stage):
@@ -85,19 +143,59 @@ def check_same_config(path, state, cfg, stage):
     Raises:
         SlowFastExtError: names the keys that differ.
     """
-    ignored = _MAY_DIFFER + (("TUNE",) if stage == "train" else ())
+    advice = "choose another OUTPUT_DIR"
+    if cfg.TRAIN.ENABLE:
+        advice += ", or start anew there with TRAIN.AUTO_RESUME False"
+    elif stage == "train":
+        advice += f" with TRAIN.CHECKPOINT_FILE_PATH {path}"
+    _refuse_different(path, _different(path, state, cfg, _may_differ(stage)), advice)
+
+
+def check_tested_config(path, state, cfg, stage):
+    """As check_same_config, for a test of what OUTPUT_DIR holds."""
+    different = _different(path, state, cfg, _may_differ(stage) + _OF_TESTS)
+    advice = f"set them as they were, or test it by name with TEST.CHECKPOINT_FILE_PATH {path}"
+    _refuse_different(path, different, advice)
+
+
+def check_same_network(path, state, cfg):
+    """
+    Refuses to test a checkpoint whose network, or what it was fed, this config does not make.
+
+    Files of other projects have no settings of ours, and pass.
+
+    Raises:
+        SlowFastExtError: names the keys that differ.
+    """
+    if not isinstance(state.get("cfg"), str) or "ACTIVITY:" not in state["cfg"].splitlines():
+        return
+    different = {
+        key: values
+        for key, values in _different(path, state, cfg, _OF_TRAINING).items()
+        if _is_below(key, _OF_THE_NETWORK)
+    }
+    _refuse_different(path, different, "set them as they were")
+
+
+def _may_differ(stage):
+    return _MAY_DIFFER + (("TUNE",) if stage == "train" else ())
+
+
+def _different(path, state, cfg, ignored):
+    """{key: (the checkpoint's value, this config's)} where they differ and that is not ignored."""
     theirs, ours = _settings(path, state), _flat(yaml.safe_load(cfg.dump()))
     # A key that only one of them has belongs to the other version of PySlowFast.
-    different = [
-        f"{key} {theirs[key]!r} (now {ours[key]!r})"
+    return {
+        key: (theirs[key], ours[key])
         for key in sorted(theirs.keys() & ours.keys())
         if theirs[key] != ours[key] and not _is_below(key, ignored)
-    ]
+    }
+
+
+def _refuse_different(path, different, advice):
     if different:
-        raise SlowFastExtError(
-            f"{path} was trained with {', '.join(different)}: choose another OUTPUT_DIR, or "
-            "start anew there with TRAIN.AUTO_RESUME False"
-        )
+        pairs = [f"{key} {theirs!r} (now {ours!r})" for key, (theirs, ours) in different.items()]
+        raise SlowFastExtError(f"{path} was trained with {', '.join(pairs)}: {advice}")
 
 
 def _settings(path, state):

@@ -20,10 +20,13 @@ def measure(cfg, dataset, scores):
         scores (dict[int, ndarray]): a video's index -> float64, [A].
 
     Returns:
-        MultilabelMetrics: over the videos that have scores.
+        MultilabelMetrics: over all videos; those without scores, which could not be read, come
+            last, as in Charades' own script.
     """
     kept, matrix = _matrix(scores)
-    return multilabel_metrics(matrix, dataset.labels[kept] > 0)
+    ranked = np.full(dataset.labels.shape, -np.inf)
+    ranked[kept] = matrix
+    return multilabel_metrics(ranked, dataset.labels > 0)
 
 
 def _matrix(scores):
@@ -37,7 +40,10 @@ def describe(cfg, dataset, scores, metrics):
         "videos": len(scores),
         "videos_without_activity": int(metrics.num_unlabelled),
     }
-    return {"average_precision": "Charades_v1_classify"}, counts
+    protocol = {"average_precision": "Charades_v1_classify"}
+    if len(scores) < len(dataset.labels):
+        protocol["videos_without_scores"] = "ranked last"
+    return protocol, counts
 
 
 def class_ids(dataset):

@@ -1,6 +1,7 @@
 """The command line of run_net.py."""
 
 import argparse
+import os
 import re
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
@@ -9,6 +10,7 @@ from slowfast_ext.engine.distributed import launch
 from slowfast_ext.engine.test import test
 from slowfast_ext.engine.train import train
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import is_local, require_writable
 
 _CONFIG_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Za-z0-9_]+)*")
 
@@ -48,8 +50,26 @@ def main(arguments=None):
     args = parse_arguments(arguments)
     shards = ["NUM_SHARDS", str(args.num_shards), "SHARD_ID", str(args.shard_id)]
     configs = [load_config(path, args.opts + shards) for path in args.cfg_files]
+    _check_outputs(args.cfg_files, configs)
     for cfg in configs:
         launch(cfg, args.init_method, run)
+
+
+def _check_outputs(paths, configs):
+    """Each config writes to a place of its own, where something can be written."""
+    seen = {}
+    for path, cfg in zip(paths, configs, strict=True):
+        folder = os.path.realpath(cfg.OUTPUT_DIR) if is_local(cfg.OUTPUT_DIR) else cfg.OUTPUT_DIR
+        if folder in seen:
+            raise SlowFastExtError(
+                f"{seen[folder]} and {path} have one OUTPUT_DIR, {cfg.OUTPUT_DIR}: the second "
+                "would go on from the first's checkpoints; start each by itself with its own"
+            )
+        seen[folder] = path
+        require_writable(os.path.join(cfg.OUTPUT_DIR, "results.json"), "OUTPUT_DIR")
+        if cfg.TEST.ENABLE and cfg.TEST.SAVE_RESULTS_PATH:
+            target = os.path.join(cfg.OUTPUT_DIR, cfg.TEST.SAVE_RESULTS_PATH)
+            require_writable(target, "TEST.SAVE_RESULTS_PATH")
 
 
 def run(cfg):

@@ -33,6 +33,14 @@ def load_optimizer(optimizer, state):
     if theirs != [set(group) for group in own]:
         raise ValueError("it was trained with another SOLVER.OPTIMIZING_METHOD or other groups")
     optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            # A count of steps is a number; the rest have the parameter's shape.
+            if torch.is_tensor(moment) and moment.dim() and moment.shape != parameter.shape:
+                raise ValueError(
+                    f"its {name} of a tensor of shape {tuple(parameter.shape)} has the shape "
+                    f"{tuple(moment.shape)}"
+                )
     for group, hyperparameters in zip(optimizer.param_groups, own, strict=True):
         group.update(hyperparameters)
 

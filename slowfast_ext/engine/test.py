@@ -9,6 +9,7 @@ import torch
 from slowfast_ext import upstream
 from slowfast_ext.datasets.multi_label_videos import view_groups
 from slowfast_ext.engine import checkpoint, classification, detection, distributed, loaders
+from slowfast_ext.engine.history import History
 from slowfast_ext.engine.loaders import join_boxes
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
@@ -21,6 +22,7 @@ from slowfast_ext.evaluation.results import (
 )
 from slowfast_ext.models.objects import join_objects
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
+from slowfast_ext.paths import make_folder
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ class Evaluation:
     Attributes:
         scores: index -> the scores of a video, or of a keyframe's persons, that could be read.
         skipped: index -> reason of those that could not.
-        metrics: of `scores`.
+        metrics: of `scores`; what was skipped counts as not recognised.
     """
 
     scores: dict
@@ -57,19 +59,36 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
-    path, checkpoint_type = checkpoint_to_test(cfg)
-    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    state = read_weights(path, checkpoint_type)
-    load_weights(network, path, state["model_state"], complete=True)
+    path, network, loaded, history = _network_to_test(cfg)
+    # What does not fit was refused before anything is written.
+    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
-    logger.info(f"test: {path}")
+    logger.info(f"test: {loaded}")
+    history.warn_of_unfinished(path)
     evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test")
-    results = _results(cfg, dataset, evaluation, path, state.get("skipped", {}))
+    results = _results(cfg, dataset, evaluation, path, history)
     if distributed.is_main_process():
         task_of(cfg).write(cfg, dataset, evaluation.scores)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
         print(task_of(cfg).table(dataset, evaluation.metrics, results))
+        if evaluation.skipped:
+            print(
+                f"{len(evaluation.skipped)} of {len(dataset)} could not be read and count as not "
+                "recognised; results.json names them"
+            )
     return results
+
+
+def _network_to_test(cfg):
+    """The checkpoint's path, its network, what was loaded (a sentence) and its History."""
+    path, checkpoint_type = checkpoint_to_test(cfg)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    state = read_weights(path, checkpoint_type)
+    checkpoint.check_same_network(path, state, cfg)
+    loaded = load_weights(network, path, state["model_state"], complete=True)
+    history = History()
+    history.update(path, state)
+    return path, network, loaded, history
 
 
 def checkpoint_to_test(cfg):
@@ -87,7 +106,7 @@ def checkpoint_to_test(cfg):
     stage = "tune" if cfg.TUNE.ENABLE else "train"
     path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
     if path:
-        checkpoint.check_same_config(path, read_checkpoint(path), cfg, stage)
+        checkpoint.check_tested_config(path, read_checkpoint(path), cfg, stage)
         return path, "pytorch"
     if cfg.TRAIN.CHECKPOINT_FILE_PATH:
         return cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_TYPE
@@ -166,13 +185,14 @@ def combine_views(probabilities, method):
     return probabilities.max(0) if method == "max" else probabilities.mean(0)
 
 
-def _results(cfg, dataset, evaluation, path, skipped_in_training):
+def _results(cfg, dataset, evaluation, path, history):
     task, ids = task_of(cfg), dataset.video_ids
     groups = [list(group) for group in view_groups(cfg)]
     own_protocol, own_counts = task.describe(cfg, dataset, evaluation.scores, evaluation.metrics)
     protocol = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": path,
+        "training": str(history) or None,
         "views": groups,
         "num_views": sum(clips * crops for _, clips, crops in groups),
         "combination": view_combination(cfg),
@@ -181,7 +201,7 @@ def _results(cfg, dataset, evaluation, path, skipped_in_training):
     counts = {
         **own_counts,
         "skipped": {ids[index]: reason for index, reason in sorted(evaluation.skipped.items())},
-        "skipped_in_training": skipped_in_training,
+        "skipped_in_training": history.skipped,
     }
     return results_object(
         task=task.TASK,

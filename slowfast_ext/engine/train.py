@@ -1,32 +1,20 @@
-"""Training and tuning: one loop for both stages."""
+"""Training, then tuning."""
 
 import logging
-import math
 
-import numpy as np
 import torch
-from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 
 from slowfast_ext import upstream
-from slowfast_ext.engine import checkpoint, distributed, loaders
-from slowfast_ext.engine.optimizer import (
-    build_optimizer,
-    clip_gradients,
-    load_optimizer,
-    set_learning_rate,
-)
-from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.fitting import Fitting
+from slowfast_ext.engine.history import History
+from slowfast_ext.engine.resuming import MASK
 from slowfast_ext.engine.stages import training_stage, tuning_stage
-from slowfast_ext.engine.test import evaluate
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.correlation import cooccurrence
-from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
-from slowfast_ext.paths import pathmgr
+from slowfast_ext.paths import make_folder, pathmgr
 
 logger = logging.getLogger(__name__)
-
-MASK = "head.correlation.mask"
-"""The name of the co-occurrence mask in a network's state."""
 
 
 def train(cfg):
@@ -37,37 +25,53 @@ def train(cfg):
         SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
     """
     # All lists and paths are checked before anything is written or trained.
-    train_set = loaders.build_dataset(cfg, "train")
-    val_set = loaders.build_dataset(cfg, "val")
-    tune_set = loaders.build_dataset(cfg, "tune")
-    if cfg.TEST.ENABLE:
-        loaders.build_dataset(cfg, "test")
-        require_file(cfg.TEST.CHECKPOINT_FILE_PATH)
-    require_file(cfg.TRAIN.CHECKPOINT_FILE_PATH)
-    mask = counted_mask(cfg, train_set)
-    train_loader, tune_loader = (loaders.training_loader(cfg, s) for s in (train_set, tune_set))
+    check_named_checkpoints(cfg)
+    splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
+    sets = {split: loaders.build_dataset(cfg, split) for split in splits}
+    mask = counted_mask(cfg, sets["train"])
+    train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
+    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     if cfg.TENSORBOARD.ENABLE:
         logger.warning("TENSORBOARD.ENABLE: this engine writes no TensorBoard files, only its log")
-    torch.manual_seed(cfg.RNG_SEED)
-    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    if hasattr(network.head, "correlation"):
-        network.head.correlation.mask.copy_(mask)
-    if cfg.LOG_MODEL_INFO:
-        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
-    skipped = {}
+    network, history = build_network(cfg, mask), History()
     if cfg.TRAIN.ENABLE:
         stage = training_stage(cfg, len(train_loader))
-        Fitting(cfg, stage, network, train_loader, val_set, skipped).run()
+        Fitting(cfg, stage, network, train_loader, sets["val"], history).run()
     if cfg.TUNE.ENABLE:
         stage = tuning_stage(cfg, len(tune_loader))
-        Fitting(cfg, stage, network, tune_loader, val_set, skipped).run()
+        Fitting(cfg, stage, network, tune_loader, sets["val"], history).run()
 
 
-def require_file(path):
-    """Raises SlowFastExtError where a path is given but nothing is there."""
-    if path and not pathmgr.isfile(path):
-        raise SlowFastExtError(f"{path}: there is no such checkpoint")
+def check_named_checkpoints(cfg):
+    """
+    The checkpoints that keys name are there, and stay there.
+
+    Raises:
+        SlowFastExtError: names the key.
+    """
+    keys = ["TRAIN.CHECKPOINT_FILE_PATH"] + ["TEST.CHECKPOINT_FILE_PATH"] * cfg.TEST.ENABLE
+    for key in keys:
+        path = upstream.get_key(cfg, key)
+        if path and not pathmgr.isfile(path):
+            raise SlowFastExtError(f"{key}: {path}: there is no such checkpoint")
+        starts_anew = cfg.TRAIN.ENABLE and not cfg.TRAIN.AUTO_RESUME
+        if path and starts_anew and checkpoint.is_set_aside(cfg.OUTPUT_DIR, path):
+            raise SlowFastExtError(
+                f"{key}: {path} is one of those that TRAIN.AUTO_RESUME False renames: choose "
+                "another OUTPUT_DIR, or rename it yourself"
+            )
+
+
+def build_network(cfg, mask):
+    """The network at its start, drawn from RNG_SEED, with the labels' mask where it has one."""
+    torch.manual_seed(cfg.RNG_SEED)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    if MASK in network.state_dict():
+        network.state_dict()[MASK].copy_(mask)
+    if cfg.LOG_MODEL_INFO:
+        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
+    return network
 
 
 def counted_mask(cfg, train_set):
@@ -76,248 +80,3 @@ def counted_mask(cfg, train_set):
     if cfg.ACTIVITY.COOCCURRENCE_FILE:
         labels = train_set.read_labels(cfg.ACTIVITY.COOCCURRENCE_FILE)
     return cooccurrence(torch.as_tensor(labels))
-
-
-class Fitting:
-    """
-    One stage of learning, resumable at the ends of its epochs.
-
-    Every random draw follows from (seed, epoch, index) or from a seed set at the start of
-    an epoch, so a run that was killed and started again ends with the same weights, bit by
-    bit on the CPU.
-
-    Args:
-        skipped (dict[str, str]): video id -> reason of the broken videos so far; is updated.
-    """
-
-    def __init__(self, cfg, stage, network, loader, val_set, skipped):
-        self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
-        self.val_set, self.skipped = val_set, skipped
-        self.num_epochs = math.ceil(stage.num_iterations / len(loader))
-        if stage.freeze_backbone:
-            network.freeze_backbone()
-        self.model = distributed.wrap_network(cfg, network)
-        self.optimizer = build_optimizer(stage.cfg, self.model)
-        self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
-        self.loss = loss_function(cfg)
-        self.best = -1.0
-
-    def run(self):
-        """Runs the epochs that are still to do."""
-        first = self._resume()
-        if self.stage.name == "train" and not self.cfg.TRAIN.AUTO_RESUME:
-            checkpoint.set_aside(self.cfg.OUTPUT_DIR)
-        if first >= self.num_epochs:
-            logger.info(f"{self.stage.name}: {first} epochs, finished before; nothing to do")
-        for epoch in range(first, self.num_epochs):
-            self._run_epoch(epoch)
-            is_last = epoch + 1 == self.num_epochs
-            is_save = is_last or (epoch + 1) % self.cfg.TRAIN.CHECKPOINT_PERIOD == 0
-            is_eval = is_last or (epoch + 1) % self.cfg.TRAIN.EVAL_PERIOD == 0
-            if is_save or is_eval:
-                self._update_precise_batch_norm()
-            is_best = is_eval and self._evaluate(epoch)
-            if is_best:
-                # First: the epoch's own checkpoint already says that this one is there.
-                path = checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name)
-                self._save(epoch, path)
-            if is_save:
-                self._save(epoch, self._path(epoch))
-
-    # --- Going on ----------------------------------------------------------------------
-
-    def _resume(self):
-        """Loads what there is to go on from; returns the first epoch to do, counted from 0."""
-        cfg, stage = self.cfg, self.stage
-        path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage.name)
-        if path and (cfg.TRAIN.AUTO_RESUME or not cfg.TRAIN.ENABLE):
-            state = read_checkpoint(path)
-            checkpoint.check_same_config(path, state, cfg, stage.name)
-            return self._load_all(path, state)
-        if stage.name == "train":
-            return self._start_from(cfg.TRAIN.CHECKPOINT_FILE_PATH)
-        if not cfg.TRAIN.ENABLE:
-            trained = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, "train")
-            if not trained and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
-                raise SlowFastExtError(
-                    f"there is nothing to tune: {cfg.OUTPUT_DIR} has no trained checkpoint, "
-                    "TRAIN.ENABLE is False and TRAIN.CHECKPOINT_FILE_PATH is empty"
-                )
-            if trained:
-                state = read_checkpoint(trained)
-                checkpoint.check_same_config(trained, state, cfg, "train")
-                self._load_network(trained, state)
-            else:
-                self._start_from(cfg.TRAIN.CHECKPOINT_FILE_PATH, only_weights=True)
-        return 0
-
-    def _start_from(self, path, only_weights=False):
-        """Starts from TRAIN.CHECKPOINT_FILE_PATH, with its epoch and optimizer where they fit."""
-        if not path:
-            return 0
-        cfg = self.cfg
-        state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
-        own = self.network.state_dict()
-        weights = state["model_state"]
-        if MASK in own:
-            # The mask is counted from this run's labels, not taken from another's.
-            weights[MASK] = own[MASK]
-        load_weights(
-            self.network,
-            path,
-            weights,
-            clear_patterns=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
-            inflate=cfg.TRAIN.CHECKPOINT_INFLATE,
-        )
-        same_network = {n: v.shape for n, v in weights.items()} == {
-            n: v.shape for n, v in own.items()
-        }
-        if only_weights or cfg.TRAIN.CHECKPOINT_EPOCH_RESET or not same_network:
-            return 0
-        first = self._load_all(path, state)
-        if first >= self.num_epochs:
-            raise SlowFastExtError(
-                f"{path} has {first} epochs behind it and SOLVER.MAX_EPOCH is {self.num_epochs}: "
-                "take its weights alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
-            )
-        return first
-
-    def _load_network(self, path, state):
-        try:
-            self.network.load_state_dict(state["model_state"])
-        except RuntimeError as error:
-            raise SlowFastExtError(f"{path}: these are weights of another network") from error
-
-    def _load_all(self, path, state):
-        """The network, the optimizer and the counters; returns the next epoch."""
-        logger.info(f"{self.stage.name}: going on from {path}")
-        self._load_network(path, state)
-        try:
-            load_optimizer(self.optimizer, state["optimizer_state"])
-            self.scaler.load_state_dict(state.get("scaler_state", {}) or self.scaler.state_dict())
-            self.best = float(state.get("best_mAP", -1.0))
-            self.skipped.update(state.get("skipped", {}))
-            return int(state["epoch"]) + 1
-        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-            raise SlowFastExtError(
-                f"{path}: is not a state that this run can go on from ({error}); take its weights "
-                "alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
-            ) from error
-
-    def _path(self, epoch):
-        return checkpoint.checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name, epoch + 1)
-
-    def _save(self, epoch, path):
-        for broken in distributed.gather(self.loader.broken_videos()):
-            self.skipped.update(broken)
-        if not distributed.is_main_process():
-            return
-        state = {
-            "epoch": epoch,
-            "model_state": self.network.state_dict(),
-            "optimizer_state": self.optimizer.state_dict(),
-            "scaler_state": self.scaler.state_dict(),
-            "best_mAP": self.best,
-            "skipped": self.skipped,
-            "cfg": self.cfg.dump(),
-        }
-        checkpoint.save_checkpoint(path, state)
-
-    # --- One epoch ---------------------------------------------------------------------
-
-    def _run_epoch(self, epoch):
-        stage, length = self.stage, len(self.loader)
-        self.loader.start_epoch(stage.first_epoch + epoch)
-        seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
-        self.model.train()
-        done = epoch * length
-        steps = min(length, stage.num_iterations - done)
-        name = f"{stage.name} epoch {epoch + 1}/{self.num_epochs}"
-        with Progress(name, steps, self.cfg.LOG_PERIOD) as progress:
-            for step, items in zip(range(steps), self.loader, strict=False):
-                learning_rate = stage.learning_rate(done + step, length)
-                set_learning_rate(self.optimizer, learning_rate)
-                loss = self._step(items, name, step)
-                progress.step(loss=loss, learning_rate=learning_rate)
-
-    def _step(self, items, name, step):
-        """One optimizer step; returns the loss, None where there was nothing to learn from."""
-        if not items:
-            # Every video of the batch was broken and may be skipped.
-            if distributed.world_size() > 1:
-                raise SlowFastExtError(f"{name}, iteration {step + 1}: all videos are broken")
-            return None
-        batch = loaders.collate(items)
-        device = distributed.device(self.cfg)
-        inputs = loaders.network_input(self.cfg, batch.pathways, device)
-        further = loaders.further_input(batch.objects, batch.boxes, device)
-        labels = batch.labels.to(device)
-        with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
-            outputs = self.model(inputs, **further)
-            loss = sum(self.loss(logits.float(), labels) for logits in outputs)
-        if self.cfg.DETECTION.ENABLE:
-            loss = _by_persons(loss, outputs, len(labels))
-        value = loss.item()
-        if not math.isfinite(value):
-            ids = self.loader.video_ids(batch.index.tolist())
-            raise SlowFastExtError(
-                f"{name}, iteration {step + 1}: the loss is {value} on {', '.join(ids)}; try a "
-                "smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT"
-            )
-        self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimizer)
-        clip_gradients(self.cfg, self.network)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return value
-
-    # --- After an epoch ----------------------------------------------------------------
-
-    def _update_precise_batch_norm(self):
-        """BN.USE_PRECISE_STATS: statistics over many batches at fixed weights, as upstream's."""
-        if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
-            return
-        batches = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
-        device = distributed.device(self.cfg)
-        inputs = (
-            loaders.network_input(self.cfg, loaders.collate(items).pathways, device)
-            for items in self.loader.endless()
-        )
-        update_bn_stats(self.model, inputs, batches)
-
-    def _evaluate(self, epoch):
-        """Logs the mAP of one centre view a video; returns whether it is the best so far."""
-        metrics = evaluate(self.cfg, self.network, self.val_set, "val").metrics
-        logger.info(f"{self.stage.name} epoch {epoch + 1}: val mAP {metrics.mean:.4f}")
-        is_best = metrics.mean > self.best
-        self.best = max(self.best, metrics.mean)
-        return is_best
-
-
-def _by_persons(loss, outputs, num_persons):
-    """
-    The mean over a process's persons, such that the mean over processes is that over persons.
-
-    A process may have none; its loss is 0 then, and every parameter's gradient too.
-    """
-    if not num_persons:
-        loss = sum(logits.sum() for logits in outputs)
-    return loss * distributed.weight_of(num_persons)
-
-
-def loss_function(cfg):
-    """
-    MODEL.LOSS_FUNC on logits.
-
-    Upstream's `bce` takes probabilities; our heads give logits in training, from which the
-    same loss is computed more exactly.
-    """
-    name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
-    return upstream.get_loss_func(name)(reduction="mean")
-
-
-def seed_epoch(seed, epoch):
-    """Seeds torch (dropout) for an epoch, differently in each process."""
-    sequence = np.random.SeedSequence([seed, epoch, distributed.rank()])
-    torch.manual_seed(int(sequence.generate_state(1)[0]))

@@ -26,6 +26,9 @@ class ActivityHead(nn.Module):
         as_printed = options.FORM == "as_printed"
         self.activation = cfg.MODEL.HEAD_ACT
         self.columns = ColumnsOf(cfg, dim_in)
+        # What Table 3c's rows switch off is None.
+        self.observations = self.activity_features = self.pooled_features = None
+        self.correlation = self.correlated_classifier = None
         if options.ACTIVITY_FEATURES:
             self.observations = Observations(
                 dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS, as_printed
@@ -60,7 +63,7 @@ class ActivityHead(nn.Module):
         """
         attention = {}
         columns = self.columns(features, objects)
-        if hasattr(self, "observations"):
+        if self.observations is not None:
             observations, over_columns = self.observations(columns)
             activity_features, over_observations = self.activity_features(observations)
             over_positions, over_objects = over_columns.tensor_split([columns.num_positions], -1)
@@ -71,7 +74,7 @@ class ActivityHead(nn.Module):
         else:
             activity_features = self.pooled_features(columns)
         logits = (self.classifier(activity_features),)
-        if hasattr(self, "correlation"):
+        if self.correlation is not None:
             correlated, attention["correlation"] = self.correlation(activity_features)
             logits += (self.correlated_classifier(correlated),)
         output = logits if self.training else probabilities(logits, self.activation)

@@ -1,7 +1,5 @@
 """Starting from weights that somebody else trained."""
 
-import logging
-
 import torch
 
 from slowfast_ext import upstream
@@ -9,8 +7,6 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.weight_names import to_own_names
 from slowfast_ext.paths import pathmgr
 from slowfast_ext.unpickling import load_arrays
-
-logger = logging.getLogger(__name__)
 
 # A start from fewer tensors than this is a mistake rather than a start.
 SMALLEST_SHARE = 0.95
@@ -30,29 +26,31 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
         clear_patterns (sequence[str]): taken out of each name once
             (TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN).
         inflate (bool): repeat 2D kernels in time (TRAIN.CHECKPOINT_INFLATE).
-        complete (bool): the head must be there too, as for a test.
+        complete (bool): the head must be there too, and no other, as for a test.
+
+    Returns:
+        str: what was loaded, for the log.
 
     Raises:
         SlowFastExtError: under 95 % of the backbone's tensors matched or, with `complete`,
-            any tensor is missing.
+            any tensor is missing or left over.
     """
     own = network.state_dict()
     for pattern in clear_patterns:
         state = {name.replace(pattern, "", 1): value for name, value in state.items()}
+    left_over = [n for n in state if n.startswith(("head.", "backbone.")) and n not in own]
     state = {_own_name(name, own): value for name, value in state.items()}
-    state = {name: value for name, value in state.items() if name in own}
+    fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
     if inflate:
-        state = upstream.inflate_weight(state, own)
-    fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
-    _check_share(path, own, fitting)
+        # Upstream's asserts on a kernel of another size, and gives the network's own values
+        # for whatever else does not fit: it gets what fits.
+        fitting = upstream.inflate_weight(fitting, own)
+    matched = _check_share(path, own, fitting)
     missing = [name for name in own if name not in fitting and "num_batches" not in name]
-    if missing and complete:
-        raise SlowFastExtError(
-            f"{path}: has no {missing[0]} of shape {tuple(own[missing[0]].shape)} "
-            f"(and {len(missing) - 1} more): these are weights of another network"
-        )
-    logger.info(f"{path}: not loaded: {', '.join(missing) or 'none'}")
+    if complete:
+        _check_complete(path, own, missing, left_over)
     network.load_state_dict(fitting, strict=False)
+    return f"{matched}; not loaded: {', '.join(missing) or 'none'}"
 
 
 def _own_name(name, own):
@@ -60,7 +58,29 @@ def _own_name(name, own):
     return name if name in own else f"backbone.{name}"
 
 
+def _fits(value, own, inflate):
+    """True where the shapes are equal or, with `inflate`, equal but for the kernel's time."""
+    is_flat = inflate and value.dim() == 4 and own.dim() == 5
+    return value.shape == (own.shape[:2] + own.shape[3:] if is_flat else own.shape)
+
+
+def _check_complete(path, own, missing, left_over):
+    wrong = missing or left_over
+    if not wrong:
+        return
+    further = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    if missing:
+        what = f"has no {wrong[0]} of shape {tuple(own[wrong[0]].shape)}{further}"
+    else:
+        what = f"has {wrong[0]}{further}, which this config's network has not"
+    raise SlowFastExtError(
+        f"{path}: {what}: these are weights of another network; set ACTIVITY and MODEL as they "
+        "were in its training"
+    )
+
+
 def _check_share(path, own, fitting):
+    """A sentence on how many of the backbone's tensors are there; raises SlowFastExtError."""
     wanted = [n for n in own if n.startswith("backbone.") and "num_batches" not in n]
     missing = [name for name in wanted if name not in fitting]
     message = f"{path}: {len(wanted) - len(missing)} of the backbone's {len(wanted)} tensors match"
@@ -69,7 +89,7 @@ def _check_share(path, own, fitting):
             f"{message}; missing or of another shape are {', '.join(missing[:3])}, ...: these "
             "are weights of another network"
         )
-    logger.info(message)
+    return message
 
 
 def read_weights(path, checkpoint_type):
@@ -102,37 +122,63 @@ def read_checkpoint(path):
     return _with_model_state(path, _read_plain(path))
 
 
-def _read_plain(path):
-    """What a file of torch's holds, on the CPU; raises SlowFastExtError."""
+def _open(path):
+    """The file for reading; raises SlowFastExtError where that cannot be."""
     if not pathmgr.exists(path):
         raise SlowFastExtError(f"{path}: there is no such checkpoint")
     try:
-        with pathmgr.open(path, "rb") as stream:
+        return pathmgr.open(path, "rb")
+    except OSError as error:
+        raise SlowFastExtError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_plain(path):
+    """What a file of torch's holds, on the CPU; raises SlowFastExtError."""
+    with _open(path) as stream:
+        try:
             return torch.load(stream, map_location="cpu", weights_only=True)
-    except Exception as error:  # A damaged file can raise anything.
-        # torch's own message advises to load it with execution allowed.
-        raise SlowFastExtError(
-            f"{path}: not a checkpoint of tensors and plain values alone, or damaged; nothing in "
-            "it was executed"
-        ) from error
+        except Exception as error:  # A damaged file can raise anything.
+            # torch's own message advises to load it with execution allowed.
+            raise SlowFastExtError(
+                f"{path}: not a checkpoint of tensors and plain values alone, or damaged; nothing "
+                "in it was executed"
+            ) from error
 
 
 def _with_model_state(path, state):
-    """`state` where it is a dict with tensors by name in it; else raises SlowFastExtError."""
+    """`state` where it is a dict with dense tensors by name in it; else raises SlowFastExtError."""
     weights = state.get("model_state") if isinstance(state, dict) else None
-    if not isinstance(weights, dict) or not all(map(torch.is_tensor, weights.values())):
-        raise SlowFastExtError(f"{path}: not a PySlowFast checkpoint: no 'model_state' of tensors")
+    is_named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+    if not is_named or not all(map(torch.is_tensor, weights.values())):
+        raise SlowFastExtError(
+            f"{path}: not a PySlowFast checkpoint: no 'model_state' of tensors by name"
+        )
+    for name, value in weights.items():
+        kind = _unusual_kind(value)
+        if kind:
+            raise SlowFastExtError(
+                f"{path}: its tensor {name} is {kind}: only dense tensors of real numbers are read"
+            )
     return state
+
+
+def _unusual_kind(tensor):
+    """What makes a tensor one that no network's weights are copied from; "" for usual ones."""
+    kinds = {
+        "quantized": tensor.is_quantized,
+        "complex": tensor.is_complex(),
+        "without content (device meta)": tensor.is_meta,
+        "sparse or nested": tensor.layout != torch.strided or tensor.is_nested,
+    }
+    return next((kind for kind, holds in kinds.items() if holds), "")
 
 
 def _read_caffe2(path):
     """The tensors of one of PySlowFast's Caffe2 `.pkl` files under PyTorch's names."""
-    if not pathmgr.exists(path):
-        raise SlowFastExtError(f"{path}: there is no such file")
-    try:
-        with pathmgr.open(path, "rb") as stream:
+    with _open(path) as stream:
+        try:
             blobs = load_arrays(stream)["blobs"]
-        rename = upstream.get_name_convert_func()
-        return {rename(name): torch.tensor(value) for name, value in blobs.items()}
-    except Exception as error:  # A damaged pickle can raise anything.
-        raise SlowFastExtError(f"{path}: not a Caffe2 file of arrays ({error})") from error
+            rename = upstream.get_name_convert_func()
+            return {rename(name): torch.tensor(value) for name, value in blobs.items()}
+        except Exception as error:  # A damaged pickle can raise anything.
+            raise SlowFastExtError(f"{path}: not a Caffe2 file of arrays ({error})") from error

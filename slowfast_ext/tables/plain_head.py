@@ -29,7 +29,7 @@ class PlainActivityHead(nn.Module):
         observations = (scores.softmax(-1) @ values.transpose(-1, -2)).squeeze(-2)
         activity_features, _ = head.activity_features(observations)
         logits = [head.classifier(activity_features)]
-        if hasattr(head, "correlation"):
+        if head.correlation is not None:
             correlated, _ = head.correlation(activity_features)
             logits.append(head.correlated_classifier(correlated))
         return probabilities(logits, head.activation)

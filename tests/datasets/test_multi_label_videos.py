@@ -176,7 +176,7 @@ def test_bad_rows_stop_the_run_before_anything_is_written(folder):
 
 
 @pytest.mark.parametrize("skip", [False, True])
-def test_a_video_that_cannot_be_decoded(folder, skip):
+def test_a_video_that_cannot_be_decoded(folder, skip, capsys):
     """It ends the run with its name or, where a setting says so, is skipped and counted."""
     (folder / "a.mp4").write_bytes((folder / "a.mp4").read_bytes()[:2000])
     out = folder / "out"
@@ -192,7 +192,10 @@ def test_a_video_that_cannot_be_decoded(folder, skip):
             main(words)
         return
     main(words)
-    counts = json.loads((out / "results.json").read_text())["counts"]
+    results = json.loads((out / "results.json").read_text())
+    counts = results["counts"]
     assert counts["videos"] == 2
+    assert results["protocol"]["videos_without_scores"] == "ranked last"
+    assert "1 of 3 could not be read" in capsys.readouterr().out
     assert list(counts["skipped_in_training"]) == ["a.mp4"]
     assert list(counts["skipped"]) == ["a.mp4"]

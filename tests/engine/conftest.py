@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from slowfast_ext.engine.main import main
+
 ROOT = Path(__file__).parents[2]
 
 TINY = {
@@ -44,6 +46,19 @@ def arguments(data_dir):
         return ["--cfg", str(ROOT / "configs" / "Synthetic" / f"{config}.yaml"), *pairs]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    return tmp_path_factory.mktemp("finished")
+
+
+@pytest.fixture
+def finished_run(finished, arguments):
+    """A run that has trained, tuned and tested; made once for the session."""
+    if not (finished / "results.json").exists():
+        main(arguments(finished))
+    return finished
 
 
 @pytest.fixture

@@ -103,3 +103,57 @@ def test_settings_that_do_not_change_what_is_learnt_may_differ(cfg):
     checkpoint.check_same_config("x.pyth", state, cfg, "train")
     with pytest.raises(SlowFastExtError, match=r"TUNE.MAX_ITER"):
         checkpoint.check_same_config("x.pyth", state, cfg, "tune")
+
+
+def test_going_on_advises_what_helps(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.SOLVER.BASE_LR = 0.25
+    with pytest.raises(SlowFastExtError, match="start anew there with TRAIN.AUTO_RESUME False"):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    cfg.TRAIN.ENABLE = False
+    with pytest.raises(SlowFastExtError, match=r"OUTPUT_DIR with TRAIN.CHECKPOINT_FILE_PATH x\."):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=r"by name with TEST.CHECKPOINT_FILE_PATH x\.pyth"):
+        checkpoint.check_tested_config("x.pyth", state, cfg, "train")
+
+
+@pytest.mark.parametrize(
+    "section,name,value", [("DATA", "ENSEMBLE_METHOD", "max"), ("DATA", "TEST_CROP_SIZE", 64)]
+)
+def test_a_test_may_cut_and_combine_views_otherwise(cfg, section, name, value):
+    state = {"cfg": cfg.dump()}
+    cfg[section][name] = value
+    checkpoint.check_tested_config("x.pyth", state, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=name):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+
+
+def test_broken_videos_may_be_skipped_from_now_on(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.DATA.SKIP_BROKEN_VIDEOS = True
+    checkpoint.check_same_config("x.pyth", state, cfg, "train")
+
+
+@pytest.mark.parametrize(
+    "section,name,value",
+    [
+        ("ACTIVITY", "FORM", "as_printed"),
+        ("DATA", "MEAN", [0.5, 0.5, 0.5]),
+        ("SLOWFAST", "ALPHA", 4),
+        ("OBJECTS", "MIN_SCORE", 0.5),
+    ],
+)
+def test_a_named_checkpoint_of_another_network_is_not_tested(cfg, section, name, value):
+    state = {"cfg": cfg.dump()}
+    cfg[section][name] = value
+    with pytest.raises(SlowFastExtError, match=rf"x\.pyth was trained with {section}\.{name}"):
+        checkpoint.check_same_network("x.pyth", state, cfg)
+
+
+def test_a_named_checkpoint_may_come_from_another_training(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.SOLVER.BASE_LR, cfg.MODEL.DROPOUT_RATE, cfg.DATA.SAMPLING_RATE = 7.0, 0.1, 3
+    checkpoint.check_same_network("x.pyth", state, cfg)
+    # An upstream file's settings are of another head, which its own weights tell.
+    checkpoint.check_same_network("x.pyth", {"cfg": base_config().dump()}, cfg)
+    checkpoint.check_same_network("x.pyth", {}, cfg)

@@ -11,39 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext import upstream
 from slowfast_ext.engine.main import main, parse_arguments
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
-
-
-def weights(output_dir, name="checkpoint_epoch_00003.pyth"):
-    return torch.load(output_dir / "checkpoints" / name, weights_only=True)["model_state"]
-
-
-def assert_equal(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        assert torch.equal(first[name], second[name]), name
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    return tmp_path_factory.mktemp("finished")
-
-
-@pytest.fixture
-def finished_run(finished, arguments):
-    """A run that has trained, tuned and tested; made once for the module."""
-    if not (finished / "results.json").exists():
-        main(arguments(finished))
-    return finished
+from tests.engine.saved import assert_equal, weights
 
 
 def test_trains_tunes_and_tests(finished_run):
     results = json.loads((finished_run / "results.json").read_text())
     assert results["task"] == "multi_label_classification"
     assert results["protocol"]["num_views"] == 3
+    assert results["protocol"]["training"] == "train epoch 3 of 3, tune epoch 2 of 2"
     assert results["counts"]["videos"] == 3
     assert len(results["per_class"]) == 12
     ids, names, scores = read_predictions(str(finished_run / "predictions.csv"))
@@ -85,11 +63,6 @@ def test_the_same_command_again_only_tests(finished_run, arguments, capsys):
     assert_equal(before, weights(finished_run, "checkpoint_tune_epoch_00002.pyth"))
 
 
-def test_another_config_does_not_go_on_from_it(finished_run, arguments):
-    with pytest.raises(SlowFastExtError, match=r"SOLVER.BASE_LR .* choose another OUTPUT_DIR"):
-        main(arguments(finished_run, SOLVER__BASE_LR=0.5))
-
-
 def test_number_of_workers_does_not_change_the_weights(finished_run, arguments, tmp_path):
     main(arguments(tmp_path, DATA_LOADER__NUM_WORKERS=2, TEST__ENABLE=False))
     assert_equal(weights(finished_run), weights(tmp_path))
@@ -119,101 +92,6 @@ def test_views_of_upstreams_keys_and_max(finished_run, arguments, tmp_path):
             saved, _ = pickle.load(stream)
         np.testing.assert_array_equal(saved.numpy(), scores[method])
     assert (scores["max"] > scores["sum"]).all()
-
-
-def test_starts_from_a_trained_upstream_baseline(arguments, tmp_path):
-    """Its `.pyth` has the backbone's names without a prefix and a head of another shape."""
-    from slowfast_ext.config import load_config
-
-    words = arguments(tmp_path)
-    cfg = load_config(words[1], words[2:])
-    torch.manual_seed(5)
-    baseline = upstream.model_class("SlowFast")(cfg)
-    path = tmp_path / "baseline.pyth"
-    state = {"epoch": 56, "model_state": baseline.state_dict(), "optimizer_state": {}}
-    torch.save({**state, "cfg": cfg.dump()}, path)
-    main(
-        arguments(
-            tmp_path,
-            TRAIN__CHECKPOINT_FILE_PATH=path,
-            SOLVER__LR_POLICY="steps_with_relative_lrs",
-            SOLVER__STEPS="[0]",
-            SOLVER__LRS="[0]",
-            SOLVER__WARMUP_START_LR=0.0,
-            MODEL__FROZEN_BN=True,
-            TUNE__ENABLE=False,
-            TEST__ENABLE=False,
-        )
-    )
-    trained = weights(tmp_path)
-    for name, value in baseline.state_dict().items():
-        if not name.startswith("head."):
-            assert torch.equal(trained[f"backbone.{name}"], value), name
-
-
-def test_tuning_alone_refuses_what_another_config_trained(arguments, tmp_path):
-    main(arguments(tmp_path, TUNE__ENABLE=False, TEST__ENABLE=False, SOLVER__MAX_EPOCH=1))
-    with pytest.raises(SlowFastExtError, match=r"trained with SOLVER.BASE_LR"):
-        main(arguments(tmp_path, TRAIN__ENABLE=False, SOLVER__MAX_EPOCH=1, SOLVER__BASE_LR=0.5))
-
-
-def test_starting_anew_sets_the_old_checkpoints_aside(arguments, tmp_path):
-    options = {"TUNE__ENABLE": False, "TEST__VIEWS": "[[4, 1, 1]]"}
-    main(arguments(tmp_path, SOLVER__MAX_EPOCH=2, **options))
-    main(arguments(tmp_path, SOLVER__MAX_EPOCH=1, TRAIN__AUTO_RESUME=False, **options))
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert results["protocol"]["checkpoint"].endswith("/checkpoint_epoch_00001.pyth")
-    assert (tmp_path / "checkpoints" / "earlier_checkpoint_epoch_00002.pyth").exists()
-
-
-def start_again(arguments, tmp_path, finished_run, **changes):
-    """A run of one tiny stage from the finished run's weights; its state after one epoch more."""
-    path = finished_run / "checkpoints" / "checkpoint_epoch_00001.pyth"
-    options = {"TUNE__ENABLE": False, "TEST__ENABLE": False, "SOLVER__MAX_EPOCH": 2}
-    main(arguments(tmp_path, TRAIN__CHECKPOINT_FILE_PATH=path, **options, **changes))
-    saved = tmp_path / "checkpoints" / "checkpoint_epoch_00002.pyth"
-    return torch.load(saved, weights_only=True)
-
-
-def test_a_start_checkpoint_brings_neither_its_mask_nor_its_hyperparameters(
-    finished_run, arguments, tmp_path, data_dir
-):
-    state = start_again(
-        arguments,
-        tmp_path,
-        finished_run,
-        ACTIVITY__LR_MULT=7.0,
-        ACTIVITY__COOCCURRENCE_FILE=Path(data_dir) / "test.csv",
-    )
-    multipliers = {group["lr_multiplier"] for group in state["optimizer_state"]["param_groups"]}
-    assert multipliers == {1.0, 7.0}
-    mask = state["model_state"]["head.correlation.mask"]
-    assert not torch.equal(mask, weights(finished_run)["head.correlation.mask"])
-
-
-def test_a_start_checkpoint_of_another_optimizer_is_one_sentence(finished_run, arguments, tmp_path):
-    with pytest.raises(SlowFastExtError, match=r"another SOLVER.OPTIMIZING_METHOD"):
-        start_again(arguments, tmp_path, finished_run, SOLVER__OPTIMIZING_METHOD="sgd")
-
-
-def test_types_of_checkpoints_hold_for_the_named_files_alone(arguments, tmp_path):
-    """Weights in Caffe2's form at the start do not make our own checkpoints such."""
-    main(
-        arguments(
-            tmp_path,
-            SOLVER__MAX_EPOCH=1,
-            TEST__CHECKPOINT_TYPE="caffe2",
-            TRAIN__CHECKPOINT_TYPE="caffe2",
-        )
-    )
-    assert (tmp_path / "results.json").exists()
-
-
-def test_a_missing_checkpoint_is_named_before_anything_is_written(arguments, tmp_path):
-    for key in ("TRAIN__CHECKPOINT_FILE_PATH", "TEST__CHECKPOINT_FILE_PATH"):
-        with pytest.raises(SlowFastExtError, match=r"nowhere\.pyth: there is no such"):
-            main(arguments(tmp_path / "out", **{key: "nowhere.pyth"}))
-    assert not (tmp_path / "out").exists()
 
 
 def test_precise_batch_norm_and_best_checkpoint(finished_run, arguments, tmp_path):
@@ -320,6 +198,28 @@ def test_a_wrong_key_writes_nothing(arguments, tmp_path, run_net):
     assert done.returncode == 2
     assert done.stderr.startswith("error: ACTIVITY.GROUPS is 7") and "\n" not in done.stderr[:-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_two_configs_do_not_share_a_folder(arguments, tmp_path):
+    _, path, *options = arguments(tmp_path / "out")
+    with pytest.raises(SlowFastExtError, match="have one OUTPUT_DIR"):
+        main(["--cfg", path, path, *options])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", [".", "checkpoints", "afile/x.pkl"])
+def test_results_that_cannot_be_written_are_known_before_the_test(arguments, tmp_path, name):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "afile").touch()
+    with pytest.raises(SlowFastExtError, match=r"TEST\.SAVE_RESULTS_PATH: .* (folder|is a file)"):
+        main(arguments(tmp_path, TEST__SAVE_RESULTS_PATH=name))
+
+
+@pytest.mark.parametrize("below", ["afile/out", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_named(arguments, tmp_path, below):
+    (tmp_path / "afile").touch()
+    with pytest.raises(SlowFastExtError, match=r"OUTPUT_DIR.* cannot be"):
+        main(arguments(tmp_path / below))
 
 
 def test_arguments_with_and_without_opts():

@@ -18,7 +18,7 @@ _spec.loader.exec_module(reference)
 def make_head(cfg, dim_in=128, dtype=torch.float64):
     torch.manual_seed(0)
     head = ActivityHead(cfg, dim_in).to(dtype)
-    if hasattr(head, "correlation"):
+    if head.correlation is not None:
         mask = torch.rand(head.correlation.mask.shape, dtype=dtype)
         head.correlation.mask.copy_(mask)
     return head

@@ -1,0 +1,99 @@
+"""Starting from other people's files: what fits, what is refused and how."""
+
+import errno
+
+import pytest
+import torch
+import torch.nn as nn
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.weights import load_weights, pathmgr, read_weights
+
+
+class Network(nn.Module):
+    """Stands for an ActivityNetwork: two layers of a backbone and a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv3d(3, 4, 3), nn.Conv3d(4, 4, (3, 1, 1)))
+        self.head = nn.Linear(4, 2)
+
+
+@pytest.fixture
+def network():
+    return Network()
+
+
+def flat_state(network):
+    """The backbone's weights without time."""
+    state = network.backbone.state_dict()
+    return {name: v[:, :, 0].clone() if v.dim() == 5 else v for name, v in state.items()}
+
+
+def test_two_dimensional_kernels_are_repeated_in_time(network):
+    state = flat_state(network)
+    load_weights(network, "x.pyth", state, inflate=True)
+    loaded = network.backbone[0].weight
+    torch.testing.assert_close(loaded.sum(2), state["0.weight"])
+    assert torch.equal(loaded[:, :, 0], loaded[:, :, 2])
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 5, 5), (8, 3, 3, 3), (4, 3, 1, 3, 3), (4,)])
+def test_with_inflation_too_what_does_not_fit_does_not_count(network, shape):
+    state = {**flat_state(network), "0.weight": torch.zeros(shape)}
+    with pytest.raises(SlowFastExtError, match="3 of the backbone's 4 tensors match; .*0.weight"):
+        load_weights(network, "x.pyth", state, inflate=True)
+
+
+def test_a_test_refuses_what_its_head_has_no_place_for(network):
+    state = {**network.state_dict(), "head.correlation.mask": torch.ones(2, 2)}
+    load_weights(network, "x.pyth", state)
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth: has head\.correlation\.mask, which"):
+        load_weights(network, "x.pyth", state, complete=True)
+
+
+def test_a_test_refuses_a_file_without_the_head(network):
+    state = {f"backbone.{name}": v for name, v in network.backbone.state_dict().items()}
+    with pytest.raises(SlowFastExtError, match=r"has no head\.weight of shape \(2, 4\) \(and 1 mo"):
+        load_weights(network, "x.pyth", state, complete=True)
+
+
+def test_what_was_loaded_is_told(network):
+    told = load_weights(network, "x.pyth", network.backbone.state_dict())
+    assert told == (
+        "x.pyth: 4 of the backbone's 4 tensors match; not loaded: head.weight, head.bias"
+    )
+
+
+@pytest.mark.parametrize(
+    "make,kind",
+    [
+        (lambda: torch.eye(3).to_sparse(), "sparse"),
+        (lambda: torch.empty(3, device="meta"), "without content"),
+        (lambda: torch.zeros(3, dtype=torch.complex64), "complex"),
+        (lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8), "quantized"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_tensors_of_an_unusual_kind_are_named(tmp_path, make, kind):
+    torch.save({"model_state": {"s1.weight": make()}}, tmp_path / "x.pyth")
+    with pytest.raises(SlowFastExtError, match=rf"x\.pyth: its tensor s1\.weight is {kind}"):
+        read_weights(str(tmp_path / "x.pyth"), "pytorch")
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+    torch.save({"model_state": {3: torch.ones(1)}}, tmp_path / "x.pyth")
+    with pytest.raises(SlowFastExtError, match="no 'model_state' of tensors by name"):
+        read_weights(str(tmp_path / "x.pyth"), "pytorch")
+
+
+@pytest.mark.parametrize("checkpoint_type", ["pytorch", "caffe2"])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch, checkpoint_type):
+    (tmp_path / "x.pyth").touch()
+
+    def denied(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(pathmgr, "open", denied)
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth: cannot be read: Permission denied"):
+        read_weights(str(tmp_path / "x.pyth"), checkpoint_type)

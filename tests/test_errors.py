@@ -1,0 +1,38 @@
+"""How programs end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+MANY_LINES = """
+from slowfast_ext.errors import exit_with_sentence
+with exit_with_sentence():
+    for _ in range({lines}):
+        print("line" * 100)
+"""
+
+
+def run(code, is_read=False):
+    """The program, by default with a stdout that nobody reads; its exit code and stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    if not is_read:
+        process.stdout.close()
+    return process.wait(), process.stderr.read()
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    for lines in (3, 10_000):
+        assert run(MANY_LINES.format(lines=lines)) == (1, "")
+
+
+def test_another_pipe_that_breaks_is_one():
+    code = MANY_LINES.format(lines=0) + "    raise BrokenPipeError(32, 'Broken pipe')"
+    assert run(code, is_read=True) == (1, "error: Broken pipe\n")
