@@ -89,11 +89,13 @@ class CSN(nn.Module):
         self.head = nn.Identity()
         if cfg.RESNET.SPATIAL_STRIDES[3][0] == 1:
             keep_size(self.layer4, cfg.RESNET.SPATIAL_DILATIONS[3][0])
+        # Main has no such key, and 1.0's default is torch's.
+        momentum = upstream.get_key(cfg, "BN.MOMENTUM")
+        momentum = 0.1 if momentum is None else momentum
         for module in self.modules():
             if isinstance(module, nn.BatchNorm3d):
                 module.eps = BATCH_NORM_EPSILON
-                # Main has no such key.
-                module.momentum = upstream.get_key(cfg, "BN.MOMENTUM") or module.momentum
+                module.momentum = momentum
 
     def forward(self, pathways):
         """
