@@ -136,6 +136,16 @@ def save_checkpoint(path, state):
         stream.write(content.getbuffer())
 
 
+def save_again(saved, path, state):
+    """Gives what stands in `saved` a second name, or writes it again where that cannot be."""
+    partial = f"{path}.partial-{os.getpid()}"
+    try:
+        os.link(saved, partial)
+        os.replace(partial, path)
+    except OSError:  # A store, or a file system without links.
+        save_checkpoint(path, state)
+
+
 def check_same_config(path, state, cfg, stage):
     """
     Refuses to go on from a checkpoint that was trained with other settings.

@@ -57,19 +57,18 @@ class Fitting:
             if is_save or is_eval:
                 self._update_precise_batch_norm()
             is_best = is_eval and self._evaluate(epoch)
-            if is_best:
-                # First: the epoch's own checkpoint already says that this one is there.
-                path = checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name)
-                self._save(epoch, path)
-            if is_save:
-                self._save(epoch, self._path(epoch))
+            # The best first: the epoch's own checkpoint already says that this one is there.
+            best = checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name)
+            self._save(epoch, [best] * is_best + [self._path(epoch)] * is_save)
 
     # --- Checkpoints ------------------------------------------------------------------
 
     def _path(self, epoch):
         return checkpoint.checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name, epoch + 1)
 
-    def _save(self, epoch, path):
+    def _save(self, epoch, paths):
+        if not paths:
+            return
         for broken in distributed.gather(self.loader.broken_videos()):
             self.history.skipped.update(broken)
         self.history.epochs[self.stage.name] = (epoch + 1, self.num_epochs)
@@ -84,7 +83,9 @@ class Fitting:
             **self.history.state(),
             "cfg": self.cfg.dump(),
         }
-        checkpoint.save_checkpoint(path, state)
+        checkpoint.save_checkpoint(paths[0], state)
+        for path in paths[1:]:
+            checkpoint.save_again(paths[0], path, state)
 
     # --- One epoch ---------------------------------------------------------------------
 

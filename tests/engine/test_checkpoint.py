@@ -41,6 +41,22 @@ def test_round_trip_and_last(tmp_path):
     assert checkpoint.last_checkpoint(str(tmp_path / "nowhere"), "train") is None
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_second_name_is_the_same_checkpoint(tmp_path, monkeypatch, links):
+    def no_links(source, target):
+        raise OSError(95, "Operation not supported")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    first, second = (checkpoint.checkpoint_path(tmp_path, "train", epoch) for epoch in (1, 2))
+    state = {"model_state": {"w": torch.ones(1)}}
+    checkpoint.save_checkpoint(first, state)
+    checkpoint.save_again(first, second, state)
+    checkpoint.save_checkpoint(first, {"model_state": {"w": torch.zeros(1)}})
+    assert read_checkpoint(second)["model_state"]["w"] == 1
+    assert len(os.listdir(tmp_path / "checkpoints")) == 2
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = checkpoint.checkpoint_path(tmp_path, "train", 1)
     checkpoint.save_checkpoint(path, {"model_state": {"w": torch.ones(1)}})
