@@ -23,6 +23,10 @@ COMMANDS = {
         "slowfast_ext.prepare.boxes",
         "detect the persons on the keyframes of videos",
     ),
+    ("prepare", "lists"): (
+        "slowfast_ext.prepare.lists",
+        "check your own videos and labels, split them and write lists of them",
+    ),
     ("evaluate", "charades"): (
         "slowfast_ext.evaluation.charades_command",
         "score predictions as Charades' official script does",
