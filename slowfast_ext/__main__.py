@@ -35,6 +35,10 @@ COMMANDS = {
         "slowfast_ext.evaluation.ava_command",
         "score detections as AVA's official script does, or as PySlowFast",
     ),
+    ("predict",): (
+        "slowfast_ext.predict.command",
+        "write when which activity happens in videos of any length",
+    ),
     ("tables",): (
         "slowfast_ext.tables.command",
         "print the paper's tables beside our results, or count what the heads cost",
