@@ -56,7 +56,7 @@ def add_arguments(parser):
         "--every",
         metavar="SECONDS",
         **one_value,
-        help="from one window to the next (default: a window's length)",
+        help="from one window to the next (default: a window's length, at DATA.TARGET_FPS)",
     )
     parser.add_argument("--out", metavar="CSV", **one_value, help="video,activity,start,end,score")
     parser.add_argument(
