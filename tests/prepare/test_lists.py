@@ -4,6 +4,7 @@ import argparse
 import csv
 import itertools
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from slowfast_ext.prepare import lists
 from slowfast_ext.prepare.label_pairs import strongest_pairs
 from slowfast_ext.prepare.stratify import stratified_split
 
+ROOT = Path(__file__).parents[2]
 # Every video is 1 s long. `run` occurs twice, `jump` five times, `wave` four.
 LABELS = {
     "a": ["jump", "run"],
@@ -363,7 +365,7 @@ def test_counts_and_the_command(folder, capsys):
     program, script, *words = report["command"].split()
     assert (program, script) == ("python", "run_net.py")
     args = parse_arguments(words)
-    cfg = load_config(args.cfg_files[0], args.opts)
+    cfg = load_config(str(ROOT / args.cfg_files[0]), args.opts)
     assert cfg.TRAIN.DATASET == cfg.TEST.DATASET == "MultiLabelVideos"
     assert cfg.MODEL.NUM_CLASSES == 3 and str(folder / "out") == cfg.DATA.PATH_TO_DATA_DIR
     assert cfg.TRAIN.BATCH_SIZE <= 6
