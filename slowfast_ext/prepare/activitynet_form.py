@@ -16,13 +16,15 @@ def read_activitynet(file, text):
         SlowFastExtError: not JSON, or without such a database.
     """
     file.form = "ActivityNet's JSON"
-    for video_id, video in _database(file.path, text).items():
+    database = _database(file.path, text)
+    _check_split_key(file, database)
+    for video_id, video in database.items():
         key = f"{file.path}: database.{video_id}"
         annotations = video.get("annotations") if isinstance(video, dict) else None
         if not isinstance(annotations, list):
             file.problems.append(f"{key}: has no list of annotations")
             continue
-        more = {"side": _side(file, key, video)}
+        more = {"side": str(video.get(file.split_column, ""))}
         name = video_id
         if not file.media.has(name) and file.media.has(f"v_{name}"):
             name = f"v_{name}"
@@ -47,12 +49,13 @@ def _database(path, text):
     return database
 
 
-def _side(file, key, video):
-    if not file.split_column:
-        return ""
-    if file.split_column not in video:
-        file.problems.append(f"{key}: has no {file.split_column}, which --split-column names")
-    return str(video.get(file.split_column, ""))
+def _check_split_key(file, database):
+    keys = {key for video in database.values() if isinstance(video, dict) for key in video}
+    if file.split_column and file.split_column not in keys:
+        raise SlowFastExtError(
+            f"{file.path}: no video has the key {file.split_column} for --split-column; the keys "
+            f"are {', '.join(sorted(keys))}"
+        )
 
 
 def _add(file, key, name, annotation, more):

@@ -65,7 +65,7 @@ def _reader_of(file, rows):
             return read_labels
         if any(set(values) & {"0", "1"} for values in other_columns(header, rows).values()):
             return read_binary
-    elif len(header) > 1 and file.media.has(rows[0][1][0]):
+    elif len(header) > 1 and any(file.media.has(row[0]) for _, row in rows):
         return read_labels
     elif all(len(row) == 1 and len(row[0].split()) > 1 for _, row in rows):
         return _read_lines

@@ -73,6 +73,8 @@ def run(args):
     """
     if not 0 < args.test_share < 1:
         raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
+    if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
+        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
     media = OwnMedia(args.videos)
     file = read_label_file(args.labels, media, args.split_column)
     videos = _videos_of(file)
@@ -159,7 +161,9 @@ def _seconds(media, video):
     try:
         with open_video(media.path(video)) as reader:
             info = reader.info
-            return info.length / info.fps if info.fps else None
+            if not info.fps:
+                return None
+            return max(info.length / info.fps, 0.0 if info.times is None else info.times[-1])
     except SlowFastExtError as error:
         return str(error)
 
@@ -190,9 +194,10 @@ def _split(videos, names, args):
     if len(sources) < 2:
         raise SlowFastExtError(f"{args.labels}: one video cannot be split into train and test")
     place = {source: number for number, source in enumerate(sources)}
+    number_of = {name: number for number, name in enumerate(names)}
     labels = np.zeros((len(sources), len(names)), bool)
     for video in videos:
-        labels[place[video.source]] |= [name in video.labels for name in names]
+        labels[place[video.source], [number_of[name] for name in video.labels]] = True
     in_test = stratified_split(labels, args.test_share, args.seed)
     return {
         name: [video for video in videos if in_test[place[video.source]] == (name == "test")]

@@ -26,13 +26,15 @@ def report_of(file, names, splits, out):
     for split, videos in splits.items():
         counts[split] = Counter(label for video in videos for label in video.labels)
     everything = [video for videos in splits.values() for video in videos]
-    labels = np.array([[name in video.labels for name in names] for video in everything])
+    labels_of = [video.labels for video in everything]
+    labels = np.array([[name in labels for name in names] for labels in labels_of])
     together, apart = strongest_pairs(labels, names, _NUM_PAIRS)
     return {
         "form": file.form,
         "columns_not_used": file.unused,
         "classes": len(names),
         "videos": {split: len(videos) for split, videos in splits.items()},
+        "videos_without_a_row": len(file.media) - len(everything),
         "folders_of_frames": sum(video.path in file.media.num_frames for video in everything),
         "labels": {
             name: {split: counted[name] for split, counted in counts.items()} for name in names
@@ -75,6 +77,8 @@ def text_of(report):
             "their frame numbers into seconds; times are not checked"
         )
     lines.append(", ".join(f"{number} videos in {split}" for split, number in splits.items()))
+    if report["videos_without_a_row"]:
+        lines.append(f"{report['videos_without_a_row']} more videos, which the labels do not name")
     width = max(len(name) for name in ["label", *report["labels"]])
     lines.append("  ".join([f"{'label':{width}}", *(f"{split:>6}" for split in splits)]))
     for name, counts in report["labels"].items():

@@ -4,6 +4,7 @@ import difflib
 import os
 
 from slowfast_ext.datasets.decoding import IMAGE_ENDINGS
+from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, pathmgr
 
@@ -33,12 +34,16 @@ class OwnMedia:
         # Absolute, so that the lists can lie anywhere.
         self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
         self.num_frames, self._by_name, self._paths = {}, {}, set()
+        self._seen, self._num_hints = set(), 0
         self._add_folder("")
         if not self._paths:
             raise SlowFastExtError(
                 f"{folder}: holds no video ({', '.join(VIDEO_ENDINGS)}) and no folder of frames "
                 f"({', '.join(IMAGE_ENDINGS)})"
             )
+
+    def __len__(self):
+        return len(self._paths)
 
     def path(self, relative):
         """The whole path of a video."""
@@ -52,25 +57,37 @@ class OwnMedia:
         Returns:
             (str or None, str or None): the path relative to the folder; what is wrong.
         """
-        name = name.removeprefix(f"{self.folder}/")
-        name = os.path.normpath(name) if is_local(name) and name else name
-        if name in self._paths:
-            return name, None
-        found = self._by_name.get(name, [])
+        found = self._candidates(name)
         if len(found) == 1:
             return found[0], None
         if found:
             return None, f'"{name}" may be {" or ".join(found[:3])}: write the path'
-        known = difflib.get_close_matches(name, [*self._paths, *self._by_name], n=1)
-        hint = f", did you mean {known[0]}?" if known else ""
-        return None, f'no video "{name}" in {self.folder}{hint}'
+        return None, f'no video "{name}" in {self.folder}{self._hint(name)}'
 
     def has(self, name):
         """True where `name` is the name of one video or of several."""
-        return self.find(name)[0] is not None or name in self._by_name
+        return bool(self._candidates(name))
+
+    def _candidates(self, name):
+        name = name.removeprefix(f"{self.folder}/")
+        name = os.path.normpath(name) if is_local(name) and name else name
+        return [name] if name in self._paths else self._by_name.get(name, [])
+
+    def _hint(self, name):
+        """The nearest name; not for more problems than are shown, since the search is slow."""
+        self._num_hints += 1
+        if self._num_hints > MAX_PROBLEMS_SHOWN:
+            return ""
+        known = difflib.get_close_matches(name, [*self._paths, *self._by_name], n=1)
+        return f", did you mean {known[0]}?" if known else ""
 
     def _add_folder(self, relative):
         path = f"{self.folder}/{relative}".rstrip("/")
+        # A link may lead back to a folder above.
+        real = os.path.realpath(path) if is_local(path) else path
+        if real in self._seen:
+            return
+        self._seen.add(real)
         names = [name for name in pathmgr.ls(path) if not name.startswith(".")]
         images = [name for name in names if name.lower().endswith(IMAGE_ENDINGS)]
         if images and relative:

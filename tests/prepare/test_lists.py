@@ -207,8 +207,9 @@ def test_a_column_may_say_the_side(folder, capsys):
     assert "columns not used: subset" in capsys.readouterr().out
 
 
-def test_videos_without_labels_are_kept(folder):
+def test_videos_without_labels_are_kept(folder, capsys):
     run(folder, "path,labels\na,jump\nb,jump\nc,\n")
+    assert "5 more videos, which the labels do not name" in capsys.readouterr().out
     assert "c,,," in written(folder)["train.csv"] + written(folder)["test.csv"]
 
 
@@ -321,7 +322,7 @@ def test_wrong_videos(folder):
         ("path,labels,side\na,x,test\na,y,train\n", 'is in "train", and in "test" at labels.txt:2'),
         ("path,labels,side\na,x,train\nb,,test\n", "no video of test has a label by side"),
         ("a jump\nb run\n", "lines have no columns"),
-        ('{"database": {"a": {"annotations": []}}}', "database.a: has no side"),
+        ('{"database": {"a": {"annotations": []}}}', "no video has the key side for --split"),
     ],
 )
 def test_wrong_split_columns(folder, labels, message):
@@ -345,8 +346,17 @@ def test_nothing_else_is_written_over(folder):
     with pytest.raises(SlowFastExtError, match="train.csv is there already"):
         run(folder, labels, out="own", name="own/train.csv")
     assert (folder / "own" / "train.csv").read_text() == labels
-    with pytest.raises(SlowFastExtError, match="no such folder"):
-        run(folder, labels, videos="nowhere")
+
+
+def test_wrong_folders(folder):
+    labels = WHOLE["path label"]
+    (folder / "empty").mkdir()
+    assert "nowhere: no such folder" in refused(folder, labels, videos="nowhere")
+    assert "empty: holds no video" in refused(folder, labels, videos="empty")
+    with pytest.raises(SlowFastExtError, match="labels.txt is a file: name a folder"):
+        run(folder, labels, out="labels.txt")
+    (folder / "videos" / "again").symlink_to(folder / "videos")
+    run(folder, labels)
 
 
 # --- What is printed ------------------------------------------------------------------
