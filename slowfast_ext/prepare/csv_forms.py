@@ -84,7 +84,7 @@ def read_binary(file, rows):
         if not set(column) & {"0", "1"}:
             file.problems.append(
                 f'{file.path}:{rows[0][0]}: unknown column "{name}": it holds no 0 or 1 but '
-                f'"{column[0]}"; remove it, or name it by --split-column'
+                f'"{next(iter(column), "")}"; remove it, or name it by --split-column'
             )
     shown = {name.lower(): name for name in names}
     classes = [name for name, column in values.items() if set(column) & {"0", "1"}]

@@ -40,7 +40,7 @@ def read_label_file(path, media, split_column=None):
     """
     file = LabelFile(path, media, split_column)
     text = read_text(path)
-    if text.lstrip().startswith(("{", "[")):
+    if text.lstrip().startswith("{"):
         read_activitynet(file, text)
         return file
     rows = read_rows(path)

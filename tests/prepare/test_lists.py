@@ -264,6 +264,11 @@ HEADER = "path,labels,start,end\n"
                 'database.d.annotations[0]: label "x;y" holds a ";"; rename it; end "None" is not',
             ],
         ),
+        (
+            "path,jump,run\na,1\nb,0\n",
+            ['labels.txt:1: unknown column "run"', ":2: 2 fields", ":3:"],
+        ),
+        ("[1, 2]", ["labels.txt:1: no form that is known"]),
         ('{"database":\n {"a": [}}', ["labels.txt:2: not JSON"]),
         ('{"videos": {}}', ["JSON, but not of a known form"]),
         (
