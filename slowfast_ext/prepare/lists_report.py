@@ -78,7 +78,7 @@ def text_of(report):
         )
     lines.append(", ".join(f"{number} videos in {split}" for split, number in splits.items()))
     if report["videos_without_a_row"]:
-        lines.append(f"{report['videos_without_a_row']} more videos, which the labels do not name")
+        lines.append(f"videos that the labels do not name: {report['videos_without_a_row']}")
     width = max(len(name) for name in ["label", *report["labels"]])
     lines.append("  ".join([f"{'label':{width}}", *(f"{split:>6}" for split in splits)]))
     for name, counts in report["labels"].items():
