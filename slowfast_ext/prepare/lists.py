@@ -73,6 +73,8 @@ def run(args):
     """
     if not 0 < args.test_share < 1:
         raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
+    if args.seed < 0:
+        raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
     if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
         raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
     media = OwnMedia(args.videos)
@@ -96,7 +98,8 @@ def _videos_of(file):
     for row in file.rows:
         rows_of.setdefault(row.video, []).append(row)
     videos = []
-    for path, rows in sorted(rows_of.items()):
+    # Without the ending, so that files and folders of frames are split alike.
+    for path, rows in sorted(rows_of.items(), key=lambda item: _stem(file.media, item[0])):
         segments, sides = {}, {}
         for row in rows:
             segments.setdefault((row.start, row.end), set()).update(row.labels)
@@ -108,8 +111,13 @@ def _videos_of(file):
         # Segments that show nothing say nothing beside others.
         kept = [times for times in order if segments[times]] or [(None, None)]
         segments = {times: segments.get(times, set()) for times in kept}
-        videos.append(OwnVideo(path, segments, next(iter(sides)), rows[0].source or path))
+        source = rows[0].source or _stem(file.media, path)
+        videos.append(OwnVideo(path, segments, next(iter(sides)), source))
     return videos
+
+
+def _stem(media, path):
+    return path if path in media.num_frames else os.path.splitext(path)[0]
 
 
 def _side(file, row):

@@ -20,7 +20,8 @@ LABELS = {
     "e": ["run"],
     "f": ["jump", "wave"],
     "g": ["wave"],
-    "h": ["jump"],
+    # With its ending it stands before a.mp4, without it behind a.
+    "a-1": ["jump"],
 }
 SEGMENTS = [("a", "jump", 0.0, 0.5), ("a", "run", 0.25, 0.75), ("b", "jump", 0.1, 1.0)]
 SEGMENTS += [("c", "run", 0.0, 1.0), ("d", "jump", 0.0, 0.25), ("d", "jump", 0.5, 1.0)]
@@ -30,11 +31,11 @@ def write_videos(folder, write):
     """videos/*.mp4 of 10 frames; `write` is the fixture write_moving_square."""
     (folder / "videos").mkdir()
     write(folder / "videos" / "a.mp4", 10, fps=10, width=48, height=32)
-    for name in "bcdefgh":
+    for name in [*LABELS][1:]:
         (folder / "videos" / f"{name}.mp4").write_bytes((folder / "videos" / "a.mp4").read_bytes())
 
 
-def write_frames(folder, names="abcdefgh"):
+def write_frames(folder, names=tuple(LABELS)):
     """frames/*, folders of 10 images."""
     for name, number in itertools.product(names, range(10)):
         (folder / "frames" / name).mkdir(parents=True, exist_ok=True)

@@ -86,7 +86,7 @@ def test_every_form_gives_the_same_segments(folder, capsys):
 
 
 def test_kinetics_clips_of_one_source_stay_together(folder):
-    for second, name in enumerate("abcdefgh"):
+    for second, name in enumerate(LABELS):
         clip = f"id{second // 2}_{second:06d}_{second + 1:06d}.mp4"
         (folder / "videos" / "jump").mkdir(exist_ok=True)
         (folder / "videos" / f"{name}.mp4").rename(folder / "videos" / "jump" / clip)
@@ -131,6 +131,10 @@ def test_videos_without_labels_are_kept(folder, capsys):
     run(folder, "path,labels\na,jump\nb,jump\nc,\n")
     assert "videos that the labels do not name: 5" in capsys.readouterr().out
     assert "c,,," in written(folder)["train.csv"] + written(folder)["test.csv"]
+
+
+def test_wrong_seed(folder):
+    assert "--seed is -1" in refused(folder, "path,labels\na,x\nb,x\n", "--seed=-1")
 
 
 @pytest.mark.parametrize("share", ["0", "1", "-1", "nan"])
