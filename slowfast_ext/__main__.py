@@ -23,6 +23,10 @@ COMMANDS = {
         "slowfast_ext.prepare.boxes",
         "detect the persons on the keyframes of videos",
     ),
+    ("prepare", "lists"): (
+        "slowfast_ext.prepare.lists",
+        "check your own videos and labels, split them and write lists of them",
+    ),
     ("evaluate", "charades"): (
         "slowfast_ext.evaluation.charades_command",
         "score predictions as Charades' official script does",
@@ -30,6 +34,10 @@ COMMANDS = {
     ("evaluate", "ava"): (
         "slowfast_ext.evaluation.ava_command",
         "score detections as AVA's official script does, or as PySlowFast",
+    ),
+    ("predict",): (
+        "slowfast_ext.predict.command",
+        "write when which activity happens in videos of any length",
     ),
     ("tables",): (
         "slowfast_ext.tables.command",

@@ -1,0 +1,202 @@
+"""`python -m slowfast_ext predict`, with a network of random weights."""
+
+import csv
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from slowfast_ext import __main__ as commands
+from slowfast_ext.config import load_config
+from slowfast_ext.predict.command import Predictor
+from tests.predict.small_run import CONFIG, NAMES, f1_at, pairs
+
+
+@pytest.fixture
+def predict(run_folder, tmp_path, monkeypatch, capsys):
+    """`predict(words before, words after the options)` -> exit code, standard output, error."""
+
+    def run(*videos, options=(), after=(), checkpoint=True, cfg=True):
+        words = ["predict", *videos, *(("--cfg", CONFIG) if cfg else ())]
+        if checkpoint:
+            words += ["--checkpoint", run_folder / "output" / "checkpoints" / "random.pyth"]
+        words = [*words, *options, *pairs(run_folder), "OUTPUT_DIR", tmp_path / "run", *after]
+        monkeypatch.setattr(sys, "argv", ["slowfast_ext", *map(str, words)])
+        try:
+            commands.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def rows_of(path):
+    with open(path, newline="") as stream:
+        rows = list(csv.DictReader(stream))
+        return [{**row, "video": os.path.basename(row["video"])} for row in rows]
+
+
+def write_thresholds(folder, value):
+    folder.mkdir(exist_ok=True)
+    rows = "".join(f"{name},{value}\n" for name in NAMES)
+    (folder / "thresholds.csv").write_text(f"activity,threshold\n{rows}")
+
+
+@pytest.fixture
+def score(run_folder):
+    """`score(number)`: the scores of a video's windows of half a second."""
+    options = [*pairs(run_folder), "TEST.CHECKPOINT_FILE_PATH"]
+    options.append(str(run_folder / "output" / "checkpoints" / "random.pyth"))
+    predictor = Predictor(load_config(CONFIG, options), 0.5)
+    return lambda number: predictor.score(str(run_folder / "videos" / f"{number}.mp4"))[0]
+
+
+@pytest.fixture
+def scores(score):
+    return score(0)
+
+
+def test_spans_of_several_videos(predict, run_folder, tmp_path, scores):
+    """Below every score: one span an activity, with the mean of its windows' scores."""
+    write_thresholds(tmp_path / "run", 0.0)
+    out = tmp_path / "deep" / "spans.csv"
+    videos = [run_folder / "videos" / f"{number}.mp4" for number in (0, 1)]
+    code, shown, _ = predict(*videos, options=["--every", "0.5", "--out", out])
+    assert code == 0
+    assert f"thresholds: {tmp_path}/run/thresholds.csv" in shown
+    assert "0.mp4: 4 windows, 3 spans" in shown and "1.mp4: 3 windows, 3 spans" in shown
+    assert out.read_text().startswith("video,activity,start,end,score\n" + str(videos[0]))
+    rows = rows_of(out)
+    assert [(r["video"], r["activity"], r["start"], r["end"]) for r in rows] == [
+        (video, name, "0.000", end)
+        for video, end in (("0.mp4", "2.000"), ("1.mp4", "1.200"))
+        for name in NAMES
+    ]
+    assert scores.shape == (4, 3) and len(np.unique(scores)) == 12
+    found = [float(row["score"]) for row in rows[:3]]
+    assert found == pytest.approx(scores.mean(axis=0).tolist(), abs=1e-4)
+
+
+def test_a_threshold_between_the_windows_scores(predict, run_folder, tmp_path, scores):
+    threshold = (np.sort(scores[:, 1])[2] + np.sort(scores[:, 1])[1]) / 2
+    write_thresholds(tmp_path / "run", threshold)
+    out = tmp_path / "spans.csv"
+    predict(run_folder / "videos" / "0.mp4", options=["--every", "0.5", "--out", out])
+    covered = np.zeros(4, bool)
+    for row in rows_of(out):
+        if row["activity"] == NAMES[1]:
+            covered[int(2 * float(row["start"])) : int(2 * float(row["end"]))] = True
+    assert covered.tolist() == (scores[:, 1] >= threshold).tolist()
+
+
+def test_without_thresholds_and_every(predict, run_folder, tmp_path):
+    out = tmp_path / "spans.csv"
+    code, shown, _ = predict(run_folder / "videos" / "0.mp4", options=["--out", out])
+    assert code == 0
+    assert "thresholds: 0.5, none are fitted" in shown
+    assert "0.mp4: 2 windows" in shown  # Of 32 / 30 s, in 2 s.
+
+
+def test_broken_videos_do_not_cost_the_others_rows(predict, run_folder, tmp_path):
+    write_thresholds(tmp_path / "run", 0.0)
+    broken, cut = tmp_path / "broken.mp4", tmp_path / "cut.mp4"
+    broken.write_bytes(b"no video")
+    cut.write_bytes((run_folder / "videos" / "0.mp4").read_bytes()[:-700])
+    videos = [broken, run_folder / "videos" / "1.mp4", cut, tmp_path / "none.mp4"]
+    out = tmp_path / "spans.csv"
+    code, _, error = predict(*videos, options=["--out", out])
+    assert code == 2
+    assert [row["video"] for row in rows_of(out)] == ["1.mp4"] * 3
+    lines = error.removeprefix("error: ").strip().split("\n")
+    assert [line.split(":")[0] for line in lines] == list(map(str, [broken, cut, videos[3]]))
+
+
+def test_nothing_is_written_where_no_video_can_be_read(predict, tmp_path):
+    out = tmp_path / "spans.csv"
+    out.write_text("of before\n")
+    assert predict(tmp_path / "none.mp4", options=["--out", out])[0] == 2
+    assert out.read_text() == "of before\n"
+
+
+def test_an_interrupted_run_leaves_no_half_file(predict, run_folder, tmp_path, monkeypatch):
+    out = tmp_path / "spans.csv"
+    out.write_text("of before\n")
+
+    def stop(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(csv, "writer", stop)
+    assert predict(run_folder / "videos" / "0.mp4", options=["--out", out])[0] == 1
+    assert out.read_text() == "of before\n"
+    assert sorted(os.listdir(tmp_path)) == ["spans.csv"]
+
+
+def test_thresholds_are_fitted_to_the_training_list(predict, tmp_path, score):
+    """Against every threshold, on 4 + 3 windows labelled by the segments at their middles."""
+    code, shown, _ = predict(options=["--every", "0.5", "--fit-thresholds"])
+    assert code == 0 and "fitted to 7 windows of 2 videos" in shown
+    with open(tmp_path / "run" / "thresholds.csv", newline="") as stream:
+        fitted = {row["activity"]: row for row in csv.DictReader(stream)}
+    labels = {
+        "run": [1, 1, 0, 0, 1, 1, 1],
+        "jump": [0, 0, 1, 1, 0, 0, 0],
+        "wave": [1, 1, 0, 0, 0, 0, 0],
+    }
+    assert list(fitted) == list(labels)
+    for name, of_class in zip(labels, np.concatenate([score(0), score(1)]).T, strict=True):
+        positive = np.array(labels[name], bool)
+        best = max(f1_at(threshold, of_class, positive) for threshold in of_class)
+        assert float(fitted[name]["f1"]) == pytest.approx(best, abs=1e-4)
+        found = f1_at(float(fitted[name]["threshold"]), of_class, positive)
+        assert found == pytest.approx(best)
+
+
+def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
+    out = tmp_path / "spans.csv"
+    video = run_folder / "videos" / "1.mp4"
+    code, shown, _ = predict(options=["--out", out, video])
+    assert code == 0 and "1.mp4: 2 windows" in shown
+
+
+@pytest.mark.parametrize(
+    "videos,options,message",
+    [
+        ([], [], "no video is given"),
+        (["a.mp4"], [], "--out is missing"),
+        (["a.mp4"], ["--out", "a.mp4"], "must be a file that ends in .csv"),
+        (["a.mp4"], ["--out", "a.csv", "--every", "0"], "--every is 0: it must be"),
+        (["a.mp4"], ["--out", "a.csv", "--every", "x"], "--every is x: it must be"),
+        (["a.mp4"], ["--out", "a.csv", "MODEL.NUM_CLASSES"], "has no value"),
+        (["a.mp4"], ["--out", "a.csv", "DATA.NUMFRAMES", "8"], "unknown key DATA.NUMFRAMES"),
+        (["a.mp4"], ["--out", "a.csv", "--checkpoint", "no.pyth"], "no.pyth: there is no such"),
+    ],
+)
+def test_wrong_arguments(predict, videos, options, message):
+    code, _, error = predict(*videos, options=options)
+    assert code == 2 and message in error and "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "after,message",
+    [
+        (["MODEL.NUM_CLASSES", "4"], "names 3 classes but MODEL.NUM_CLASSES is 4"),
+        (["OBJECTS.NUM_CLASSES", "4"], "OBJECTS.NUM_CLASSES must be 0"),
+        (["RESNET.WIDTH_PER_GROUP", "16"], "weights of another network"),
+        (["DATA.TEST_CROP_SIZE", "64"], None),
+    ],
+)
+def test_configs_that_do_not_fit(predict, run_folder, tmp_path, after, message):
+    out = tmp_path / "spans.csv"
+    code, _, error = predict(run_folder / "videos" / "1.mp4", options=["--out", out], after=after)
+    assert (code, error) == (0, "") if message is None else (code == 2 and message in error)
+
+
+def test_without_a_checkpoint(predict, run_folder, tmp_path):
+    out = tmp_path / "spans.csv"
+    video = run_folder / "videos" / "1.mp4"
+    code, _, error = predict(video, options=["--out", out], checkpoint=False)
+    assert code == 2 and "there is nothing to test" in error

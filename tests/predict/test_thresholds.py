@@ -1,0 +1,65 @@
+"""Thresholds per activity, fitted and kept."""
+
+import numpy as np
+import pytest
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.predict.thresholds import (
+    best_threshold,
+    fit_thresholds,
+    read_thresholds,
+    write_thresholds,
+)
+from tests.predict.small_run import f1_at
+
+NAMES = ["run", "jump, high", "wave"]
+
+
+@pytest.mark.parametrize("decimals", [1, 3])
+def test_no_other_threshold_has_a_higher_f1(decimals):
+    random = np.random.default_rng(decimals)
+    for _ in range(50):
+        labels = random.random(12) < 0.4
+        labels[0] = True
+        scores = np.round(random.random(12) * 0.8 + 0.1 + labels * 0.1, decimals)
+        threshold, f1 = best_threshold(scores, labels)
+        assert f1 == pytest.approx(f1_at(threshold, scores, labels))
+        assert f1 == pytest.approx(max(f1_at(score, scores, labels) for score in scores))
+        assert threshold not in scores
+
+
+def test_midway_between_the_scores_that_it_parts():
+    scores, labels = np.array([0.2, 0.9, 0.6, 0.1]), np.array([False, True, True, False])
+    assert best_threshold(scores, labels) == (pytest.approx(0.4), 1.0)
+
+
+def test_written_and_read(tmp_path):
+    scores = np.array([[0.9, 0.2, 0.1], [0.3, 0.7, 0.1]])
+    labels = np.array([[True, False, False], [False, True, False]])
+    thresholds, f1 = fit_thresholds(scores, labels)
+    assert thresholds.tolist() == pytest.approx([0.6, 0.45, 0.5])
+    path = str(tmp_path / "thresholds.csv")
+    assert read_thresholds(path, NAMES).tolist() == [0.5] * 3
+    write_thresholds(path, NAMES, thresholds, f1)
+    assert (tmp_path / "thresholds.csv").read_text() == (
+        'activity,threshold,f1\nrun,0.600000,1.0000\n"jump, high",0.450000,1.0000\nwave,0.500000,\n'
+    )
+    assert read_thresholds(path, NAMES).tolist() == pytest.approx([0.6, 0.45, 0.5])
+
+
+def test_of_another_run(tmp_path):
+    path = tmp_path / "thresholds.csv"
+    path.write_text("activity,threshold,f1\nrun,x,\nfly,0.5,\nwave,nan,\n")
+    with pytest.raises(SlowFastExtError) as caught:
+        read_thresholds(str(path), NAMES)
+    assert str(caught.value).replace(f"{tmp_path}/", "").split("\n") == [
+        "thresholds.csv: 6 bad rows; correct or remove:",
+        "thresholds.csv:2: the threshold must be a number",
+        'thresholds.csv:3: "fly" is not in classes.txt',
+        "thresholds.csv:4: the threshold must be a number",
+        *(f'thresholds.csv: no row for "{name}"' for name in NAMES),
+        "or fit the thresholds again, by predict --fit-thresholds",
+    ]
+    path.write_text("run,0.5\n")
+    with pytest.raises(SlowFastExtError, match="its first line must be activity,threshold,f1"):
+        read_thresholds(str(path), NAMES)

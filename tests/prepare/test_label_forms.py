@@ -1,0 +1,132 @@
+"""What is wrong with a label file is named by its place, whatever its form."""
+
+import json
+
+import pytest
+
+from tests.prepare.own_labels import refused, write_frames, write_videos
+
+
+@pytest.fixture
+def folder(tmp_path, write_moving_square):
+    write_videos(tmp_path, write_moving_square)
+    return tmp_path
+
+
+HEADER = "path,labels,start,end\n"
+
+
+@pytest.mark.parametrize(
+    "labels,messages",
+    [
+        (
+            HEADER + "a,jump,0,x\nx.mp4,jump,,\nb,jump,2.0,3.0\nb,jump,0.5,0.1\nc,jump\nd\n,run,,",
+            [
+                'labels.txt:2: end "x" is not a number of seconds from 0 on',
+                'labels.txt:3: no video "x.mp4" in videos, did you mean',
+                "labels.txt:4: 2 to 3 s, but b.mp4 ends at 1.00 s",
+                "labels.txt:5: end 0.1 is before start 0.5",
+                "labels.txt:7: 1 fields where the header has 4",
+                "labels.txt:8: the path is empty",
+            ],
+        ),
+        ("path,labels,start\na,jump,0\n", ["labels.txt: the header has no column end"]),
+        ("path,labels,labels\na,jump,0\n", ["the column labels stands twice in the header"]),
+        (
+            "path,jump,mood,run\na,1,good,0\nb,2,bad,1\nc,1,bad,\nq,1,bad,0",
+            [
+                'labels.txt:1: unknown column "mood": it holds no 0 or 1 but "good"',
+                'labels.txt:3: jump is "2": it must be 0 or 1',
+                'labels.txt:4: run is "": it must be 0 or 1',
+                'labels.txt:5: no video "q"',
+            ],
+        ),
+        (
+            json.dumps(
+                {
+                    "database": {
+                        "a": {"annotations": [{"label": "x", "segment": [0]}, {"segment": [0, 1]}]},
+                        "b": {},
+                        "v": {"annotations": []},
+                        "c": {"annotations": [{"label": "x", "segment": [0, 9]}]},
+                        "d": {"annotations": [{"label": "x;y", "segment": [1, None]}]},
+                    }
+                }
+            ),
+            [
+                "database.a.annotations[0].segment: must be [START, END] in seconds, not [0]",
+                "database.a.annotations[1]: has no label",
+                "database.b: has no list of annotations",
+                'database.v: no video "v"',
+                "database.c.annotations[0]: 0 to 9 s, but c.mp4 ends at 1.00 s",
+                'database.d.annotations[0]: label "x;y" holds a ";"; rename it; end "None" is not',
+            ],
+        ),
+        (
+            "path,jump,run\na,1\nb,0\n",
+            ['labels.txt:1: unknown column "run"', ":2: 2 fields", ":3:"],
+        ),
+        ("[1, 2]", ["labels.txt:1: no form that is known"]),
+        ('{"database":\n {"a": [}}', ["labels.txt:2: not JSON"]),
+        ('{"videos": {}}', ["JSON, but not of a known form"]),
+        (
+            "label,youtube_id,time_start,time_end\njump,a,0,x\njump,q,0,1\njump,b,0,7\nrun,c,4,1",
+            [
+                'labels.txt:2: end "x" is not a number',
+                'labels.txt:3: no video "q"',
+                "labels.txt:4: 0 to 7 s, but b.mp4 ends at 1.00 s",
+                "labels.txt:5: end 1 is before start 4",
+            ],
+        ),
+        ("youtube_id,time_start,time_end\na,0,1\n", ["the header has no column label"]),
+        ("a.mp4 jump\nx/q.mp4 run\n", ['labels.txt:2: no video "x/q.mp4"']),
+        ("what is this,anyway\n1,2\n", ["labels.txt:1: no form that is known; expected is"]),
+        ("path,size\na,12\n", ["labels.txt:1: no form that is known"]),
+        ("", ["labels.txt: holds no labels"]),
+        ("path,labels\n", ["labels.txt: holds no labels"]),
+        ("path,labels\na,\nb,\n", ["labels.txt: no video has a label"]),
+        ("path,labels\na,jump\n", ["one video cannot be split"]),
+        ("original_vido_id video_id frame_id path labels\n", ["TRAIN.DATASET Charades reads it"]),
+    ],
+)
+def test_wrong_labels_are_named_by_their_place(folder, labels, messages):
+    found = refused(folder, labels)
+    for message in messages:
+        assert message in found
+    if "bad row" in found:
+        assert len(found.split("\n")) == len(messages) + 1, found
+
+
+def test_wrong_folders_of_frames(folder):
+    write_frames(folder, "ab")
+    (folder / "frames" / "b" / "000.jpg").write_bytes(b"no image")
+    found = refused(folder, "a 9 jump\nb 10 run\nq 10 run\n", videos="frames")
+    assert "labels.txt:1: a holds 10 frames, the line says 9" in found
+    assert "labels.txt:2: frames/b/000.jpg: not a readable image" in found
+    assert 'labels.txt:3: no video "q" in frames' in found
+
+
+def test_wrong_videos(folder):
+    (folder / "videos" / "b.mp4").write_bytes(b"")
+    (folder / "videos" / "deep").mkdir()
+    (folder / "videos" / "deep" / "a.mp4").write_bytes(b"")
+    (folder / "videos" / "deep" / "c.mp4").write_bytes(b"")
+    found = refused(folder, "path,labels\nb,jump\nc.mp4,run\nc,run\ndeep/a.mp4,run\n")
+    assert "labels.txt:2: videos/b.mp4: the file is empty" in found
+    assert 'labels.txt:4: "c" may be c.mp4 or deep/c.mp4: write the path' in found
+    assert "labels.txt:5: videos/deep/a.mp4: the file is empty" in found
+
+
+@pytest.mark.parametrize(
+    "labels,message",
+    [
+        ("path,labels\na,jump\n", "no column side for --split-column; the columns are path, lab"),
+        ("path,labels,side\na,jump,left\n", 'labels.txt:2: side is "left": it must be train,'),
+        ("path,labels,side\na,x,test\na,y,train\n", 'is in "train", and in "test" at labels.txt:2'),
+        ("path,labels,side\na,x,train\nb,,test\n", "no video of test has a label by side"),
+        ("a jump\nb run\n", "lines have no columns"),
+        ('{"database": {"a": {"annotations": []}}}', "no video has the key side for --split"),
+    ],
+)
+def test_wrong_split_columns(folder, labels, message):
+    assert message in refused(folder, labels, "--split-column", "side")

@@ -1,0 +1,201 @@
+"""People's own videos and labels become lists, whatever form the labels have."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from slowfast_ext.config import load_config
+from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
+from slowfast_ext.engine.main import parse_arguments
+from slowfast_ext.errors import SlowFastExtError
+from tests.prepare.own_labels import (
+    LABELS,
+    SEGMENTS,
+    WHOLE,
+    binary,
+    refused,
+    run,
+    write_frames,
+    write_videos,
+    written,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path, write_moving_square):
+    write_videos(tmp_path, write_moving_square)
+    return tmp_path
+
+
+def test_every_form_gives_the_same_lists(folder, capsys):
+    write_frames(folder)
+    found = {}
+    for number, (form, labels) in enumerate(WHOLE.items()):
+        videos = "frames" if form.startswith("folder") else "videos"
+        run(folder, labels, "--seed", 1, "--json", out=f"out{number}", videos=videos)
+        report = json.loads(capsys.readouterr().out)
+        assert report["form"] == form
+        found[form] = written(folder, f"out{number}")
+    reference = found.pop("path,labels[,start,end]")
+    assert reference["classes.txt"] == "jump\nrun\nwave\n"
+    rows = [line for name in ("train.csv", "test.csv") for line in reference[name].split("\n")[1:]]
+    expected = [f"{name},{';'.join(labels)},," for name, labels in LABELS.items()]
+    assert sorted(filter(None, rows)) == sorted(expected)
+    for form, lists_of_form in found.items():
+        assert lists_of_form == reference, form
+
+
+def test_every_form_gives_the_same_segments(folder, capsys):
+    write_frames(folder, "abcd")
+    rows = [(name, label, str(start), str(end)) for name, label, start, end in SEGMENTS]
+    database = {}
+    for name, label, start, end in SEGMENTS:
+        video = database.setdefault(name, {"subset": "training", "annotations": []})
+        video["annotations"].append({"label": label, "segment": [start, end]})
+    with_header = "path,labels,start,end\n" + "\n".join(",".join(row) for row in rows)
+    ones = [[n, start, end, *(int(x == y) for y in ("run", "jump"))] for n, x, start, end in rows]
+    forms = [
+        ("videos", with_header),
+        ("videos", "\n".join(",".join(row) for row in rows)),
+        ("videos", binary(["path", "start", "end", "run", "jump"], ones)),
+        ("videos", json.dumps({"database": database})),
+        (
+            "videos",
+            "label,youtube_id,time_start,time_end\n"
+            + "\n".join(f"{label},{name},{start},{end}" for name, label, start, end in rows),
+        ),
+        ("frames", with_header),
+    ]
+    found = []
+    for number, (videos, labels) in enumerate(forms):
+        run(folder, labels, out=f"out{number}", videos=videos)
+        found.append(written(folder, f"out{number}"))
+        assert ("times are not checked" in capsys.readouterr().out) == (videos == "frames")
+    assert all(one == found[0] for one in found)
+    out = folder / "out0"
+    names = read_class_names(str(out / "classes.txt"))
+    videos = {}
+    for split in ("train", "test"):
+        for video in read_list(str(out / f"{split}.csv"), names, str(out)):
+            videos[video.path[-5]] = video.segments
+    assert videos["a"] == (Segment((0,), 0.0, 0.5), Segment((1,), 0.25, 0.75))
+    assert videos["d"] == (Segment((0,), 0.0, 0.25), Segment((0,), 0.5, 1.0))
+
+
+def test_kinetics_clips_of_one_source_stay_together(folder):
+    for second, name in enumerate(LABELS):
+        clip = f"id{second // 2}_{second:06d}_{second + 1:06d}.mp4"
+        (folder / "videos" / "jump").mkdir(exist_ok=True)
+        (folder / "videos" / f"{name}.mp4").rename(folder / "videos" / "jump" / clip)
+    rows = [f"jump,id{s // 2},{s},{s + 1},train" for s in range(8)]
+    run(folder, "label,youtube_id,time_start,time_end,split\n" + "\n".join(rows))
+    sources = {
+        name: {line.split("/")[-1][:3] for line in text.split("\n")[1:] if line}
+        for name, text in written(folder).items()
+        if name != "classes.txt"
+    }
+    assert len(sources["train.csv"]) == 3 and len(sources["test.csv"]) == 1
+    assert not sources["train.csv"] & sources["test.csv"]
+
+
+def test_paths_in_folders_and_with_blanks(folder):
+    (folder / "videos" / "long jump").mkdir()
+    (folder / "videos" / "b.mp4").rename(folder / "videos" / "long jump" / "b.mp4")
+    run(folder, f"long jump/b.mp4 3\n{folder}/videos/c.mp4 10 3\n", "--test-share", 0.5)
+    found = written(folder)
+    assert found["classes.txt"] == "3\n10\n"
+    assert "long jump/b,3,," in found["train.csv"] + found["test.csv"]
+    assert "\nc,10;3,," in found["train.csv"] + found["test.csv"]
+
+
+def test_a_column_may_say_the_side(folder, capsys):
+    rows = ["a,jump,Training", "b,jump,test", "c,jump,val"]
+    run(folder, "id,label,subset\n" + "\n".join(rows), "--split-column", "subset")
+    assert {name: text.split("\n")[1:-1] for name, text in written(folder).items()} == {
+        "classes.txt": [],
+        "train.csv": ["a,jump,,"],
+        "test.csv": ["b,jump,,"],
+        "val.csv": ["c,jump,,"],
+    }
+    run(folder, "id,label,subset\n" + "\n".join(rows[::2]), "--split-column", "subset", out="two")
+    assert sorted(written(folder, "two")) == ["classes.txt", "test.csv", "train.csv"]
+    capsys.readouterr()
+    run(folder, "id,label,subset\n" + "\n".join(rows), out="three")
+    assert "columns not used: subset" in capsys.readouterr().out
+
+
+def test_videos_without_labels_are_kept(folder, capsys):
+    run(folder, "path,labels\na,jump\nb,jump\nc,\n")
+    assert "videos that the labels do not name: 5" in capsys.readouterr().out
+    assert "c,,," in written(folder)["train.csv"] + written(folder)["test.csv"]
+
+
+def test_wrong_seed(folder):
+    assert "--seed is -1" in refused(folder, "path,labels\na,x\nb,x\n", "--seed=-1")
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-1", "nan"])
+def test_wrong_shares(folder, share):
+    assert "--test-share" in refused(folder, "path,labels\na,x\nb,x\n", f"--test-share={share}")
+
+
+def test_nothing_else_is_written_over(folder):
+    labels = WHOLE["path,labels[,start,end]"]
+    (folder / "own").mkdir()
+    run(folder, labels, out="out")
+    run(folder, labels, out="out")
+    before = written(folder)
+    with pytest.raises(SlowFastExtError, match="is not what this command would write"):
+        run(folder, labels.replace("jump", "fly"), out="out")
+    assert written(folder) == before
+    with pytest.raises(SlowFastExtError, match="train.csv is there already"):
+        run(folder, labels, out="own", name="own/train.csv")
+    assert (folder / "own" / "train.csv").read_text() == labels
+
+
+def test_wrong_folders(folder):
+    labels = WHOLE["path label"]
+    (folder / "empty").mkdir()
+    assert "nowhere: no such folder" in refused(folder, labels, videos="nowhere")
+    assert "empty: holds no video" in refused(folder, labels, videos="empty")
+    with pytest.raises(SlowFastExtError, match="labels.txt is a file: name a folder"):
+        run(folder, labels, out="labels.txt")
+    (folder / "videos" / "again").symlink_to(folder / "videos")
+    run(folder, labels)
+
+
+def test_counts_and_the_command(folder, capsys):
+    run(folder, WHOLE["path label"], "--json")
+    report = json.loads(capsys.readouterr().out)
+    assert report["videos"] == {"train": 6, "test": 2}
+    assert {name: sum(of.values()) for name, of in report["labels"].items()} == {
+        "jump": 5,
+        "run": 2,
+        "wave": 4,
+    }
+    assert all(min(of.values()) > 0 for of in report["labels"].values())
+    program, script, *words = report["command"].split()
+    assert (program, script) == ("python", "run_net.py")
+    args = parse_arguments(words)
+    cfg = load_config(str(ROOT / args.cfg_files[0]), args.opts)
+    assert cfg.TRAIN.DATASET == cfg.TEST.DATASET == "MultiLabelVideos"
+    assert cfg.MODEL.NUM_CLASSES == 3 and str(folder / "out") == cfg.DATA.PATH_TO_DATA_DIR
+    assert cfg.TRAIN.BATCH_SIZE <= 6
+    run(folder, WHOLE["path label"])
+    shown = capsys.readouterr().out
+    assert "labels read as: path label" in shown and report["command"] in shown
+    assert "  run + wave: in 0 videos, 1 by chance (correlation -0.58)" in shown
+
+
+def test_lists_are_csv(folder):
+    """Names with commas and quotes come back."""
+    run(folder, 'path,labels\na,"run, fast;say ""no"""\nb,"run, fast"\n')
+    rows = []
+    for split in ("train", "test"):
+        with open(folder / "out" / f"{split}.csv", newline="") as stream:
+            rows += [row["labels"] for row in csv.DictReader(stream)]
+    assert sorted(rows) == ["run, fast", 'run, fast;say "no"']
