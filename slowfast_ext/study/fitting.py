@@ -49,7 +49,9 @@ def fit_head(cfg, maps, videos=None):
     if hasattr(network.head, "correlation"):
         network.head.correlation.mask.copy_(cooccurrence(maps.video_labels[videos]))
     batches = TrainingBatches(len(videos), cfg.TRAIN.BATCH_SIZE, cfg.RNG_SEED)
-    _run(training_stage(cfg, len(batches)), network, batches, maps, videos, [cfg.DATA.SAMPLING_RATE])
+    _run(
+        training_stage(cfg, len(batches)), network, batches, maps, videos, [cfg.DATA.SAMPLING_RATE]
+    )
     if cfg.TUNE.ENABLE:
         _run(tuning_stage(cfg, len(batches)), network, batches, maps, videos, cfg.TUNE.RATES)
     return network

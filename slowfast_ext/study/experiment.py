@@ -1,0 +1,131 @@
+"""One seed's experiment: its videos, its backbone, its maps, and the heads trained on them."""
+
+import contextlib
+import os
+import sys
+
+from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
+from slowfast_ext.config import load_config
+from slowfast_ext.config_checks import check_config
+from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine import main as engine
+from slowfast_ext.engine.distributed import launch
+from slowfast_ext.quickstart import CONFIGS, INIT_METHOD
+from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
+from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, code_version, key_of
+from slowfast_ext.study.fitting import Outcome, held_out_predictions, outcome
+from slowfast_ext.study.maps import load_maps, make_maps, save_maps
+from slowfast_ext.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
+
+# Shorter than the quickstart's: five seeds are to fit into minutes.
+BACKBONE = ("SOLVER.MAX_EPOCH", "10", "TRAIN.EVAL_PERIOD", "10", "TRAIN.CHECKPOINT_PERIOD", "5")
+HEADS = ()
+# Everything runs on the CPU, so that a seed means the same everywhere.
+COMMON = ("NUM_GPUS", "0", "LOG_PERIOD", "1000")
+
+
+class Experiment:
+    """
+    What one seed gives, computed where the cache does not have it.
+
+    The backbone of a seed is one and the same whether a property of the videos is switched
+    off or not: what changes is what the heads are trained and tested on.
+
+    Args:
+        cache (Cache): of all seeds.
+        seed (int): of the videos (SYNTHETIC.SEED) and of all training (RNG_SEED).
+        without (str | None): the generator's property (a key of CONTROLS) that is off.
+    """
+
+    def __init__(self, cache, seed, without=None):
+        self.cache, self.seed = cache, seed
+        self.name = f"seed-{seed}" + (f"-without-{without}" if without else "")
+        switch = (CONTROLS[without][0], "False") if without else ()
+        self._backbone = self._config("PRETRAIN_SLOWFAST", f"videos/parts-{seed}", BACKBONE)
+        self.cfg = self._config("ACTIVITY_FROZEN", f"videos/{self.name}", (*HEADS, *switch))
+        self._maps_key = key_of(
+            _settings(self._backbone), _data(self.cfg), _GROUPS, code_version(MAPS_CODE)
+        )
+        self._loaded = None
+
+    def _config(self, name, videos, options):
+        seeds = ("RNG_SEED", str(self.seed), "SYNTHETIC.SEED", str(self.seed))
+        folder = ("DATA.PATH_TO_DATA_DIR", self.cache.path(videos))
+        return load_config(str(CONFIGS / f"{name}.yaml"), [*COMMON, *options, *seeds, *folder])
+
+    # --- The maps ----------------------------------------------------------------------
+
+    @property
+    def maps(self):
+        """Maps of this seed's videos."""
+        if self._loaded is None:
+            name = f"maps/{self.name}.{self._maps_key}.pt"
+            if not self.cache.has(name):
+                # The engine prints its log to stdout, which is the result's.
+                with contextlib.redirect_stdout(sys.stderr):
+                    maps = make_maps(self.cfg, self._trained_backbone(), _GROUPS)
+                # Of other settings or code: a quarter of a gigabyte each.
+                self.cache.remove_others(f"{self.name}.", name)
+                save_maps(self.cache.path(name), maps)
+                self.cache.made(name)
+            self._loaded = load_maps(self.cache.path(name))
+        return self._loaded
+
+    def _trained_backbone(self):
+        """The path of the seed's backbone, trained where it is not there yet."""
+        cfg = self._backbone.clone()
+        key = key_of(_settings(cfg), code_version(MAPS_CODE))
+        name = f"backbones/seed-{self.seed}.{key}"
+        cfg.OUTPUT_DIR = self.cache.path(name)
+        path = checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)
+        wanted = os.path.relpath(path, self.cache.folder)
+        if not self.cache.has(wanted):
+            cfg.TRAIN.AUTO_RESUME = not self.cache.fresh
+            launch(cfg, INIT_METHOD, engine.run)
+            self.cache.made(wanted)
+        return path
+
+    # --- The heads ---------------------------------------------------------------------
+
+    def config(self, recipe):
+        """The config of a recipe's head."""
+        cfg = self.cfg.clone()
+        cfg.merge_from_list(recipe.settings())
+        check_config(cfg)
+        return cfg
+
+    def outcome(self, recipe):
+        """Outcome of a recipe's head."""
+        cfg = self.config(recipe)
+        arrays = self._arrays("head", cfg, lambda: outcome(cfg, self.maps)._asdict())
+        arrays["num_parameters"] = int(arrays["num_parameters"])
+        return Outcome(**arrays)
+
+    def held_out(self, recipe):
+        """Predictions of the training videos, V x R x A, by heads that did not see them."""
+        cfg = self.config(recipe)
+        compute = lambda: {"predictions": held_out_predictions(cfg, self.maps)}  # noqa: E731
+        return self._arrays("held-out", cfg, compute)["predictions"]
+
+    def _arrays(self, kind, cfg, compute):
+        def with_progress():
+            print(f"{self.name}: {kind} {cfg.ACTIVITY.HEAD}", file=sys.stderr, flush=True)
+            return compute()
+
+        key = key_of(kind, _settings(cfg), self._maps_key, code_version(HEADS_CODE))
+        return self.cache.arrays(f"heads/{self.name}.{key}.npz", with_progress)
+
+
+_GROUPS = (*RATE_4, *RATES_2_4, *RATES_2_4_8)
+
+
+def _settings(cfg):
+    """The settings that a result depends on: all but where files lie."""
+    cfg = cfg.clone()
+    cfg.DATA.PATH_TO_DATA_DIR = cfg.OUTPUT_DIR = cfg.TRAIN.CHECKPOINT_FILE_PATH = ""
+    return cfg.dump()
+
+
+def _data(cfg):
+    """The settings that clips and views depend on."""
+    return [cfg.DATA.dump(), cfg.SYNTHETIC.dump(), cfg.RNG_SEED, cfg.SLOWFAST.dump()]
