@@ -18,7 +18,8 @@ PACKAGE = Path(__file__).parents[1]
 MAPS_CODE = (
     *("datasets/synthetic*.py", "datasets/multi_label_videos.py", "datasets/views.py"),
     *("datasets/video_file.py", "datasets/decoding.py", "engine/loaders.py", "engine/train.py"),
-    *("models/backbones.py", "models/network.py", "study/maps.py"),
+    *("models/backbones.py", "models/network.py", "study/backbone.py"),
+    *("engine/stages.py", "engine/optimizer.py", "study/maps.py"),
 )
 HEADS_CODE = (
     *("models/*.py", "engine/optimizer.py", "engine/stages.py", "engine/train.py"),

@@ -8,10 +8,9 @@ from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.config_checks import check_config
 from slowfast_ext.engine import checkpoint
-from slowfast_ext.engine import main as engine
-from slowfast_ext.engine.distributed import launch
-from slowfast_ext.quickstart import CONFIGS, INIT_METHOD
+from slowfast_ext.quickstart import CONFIGS
 from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
+from slowfast_ext.study.backbone import train_backbone
 from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, code_version, key_of
 from slowfast_ext.study.fitting import Outcome, held_out_predictions, outcome
 from slowfast_ext.study.maps import load_maps, make_maps, save_maps
@@ -81,7 +80,7 @@ class Experiment:
         wanted = os.path.relpath(path, self.cache.folder)
         if not self.cache.has(wanted):
             cfg.TRAIN.AUTO_RESUME = not self.cache.fresh
-            launch(cfg, INIT_METHOD, engine.run)
+            train_backbone(cfg)
             self.cache.made(wanted)
         return path
 
