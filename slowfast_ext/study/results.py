@@ -1,5 +1,6 @@
 """From the heads' predictions to the study's numbers: rows, paired differences, correlations."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -128,7 +129,8 @@ def _over_seeds(metrics):
 # --------------------------------------------------------------------------------------
 
 
-def true_frequencies(seed=0, num_videos=100_000):
+@functools.cache
+def true_frequencies(seed=0, num_videos=20_000):
     """P(k | j) of the generator, A x A, counted over labels that it draws."""
     random, settings = np.random.default_rng(seed), SyntheticSettings()
     labels = np.zeros((num_videos, len(ACTIVITIES)), np.float32)
