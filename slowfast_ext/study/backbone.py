@@ -1,4 +1,4 @@
-"""The frozen backbone of a seed: trained on videos of one actor, at all rates."""
+"""The frozen backbone of a seed: trained on videos of one actor."""
 
 import torch
 
@@ -13,9 +13,8 @@ def train_backbone(cfg):
     Trains the network of `cfg` on clips whose rates are drawn from TUNE.RATES; goes on from
     what OUTPUT_DIR holds.
 
-    The engine would train at DATA.SAMPLING_RATE alone. The maps of such a small backbone say
-    nothing more at another rate, and what no map holds no head can find; a backbone that was
-    trained on a large set has seen all speeds.
+    The engine trains at DATA.SAMPLING_RATE alone, as the paper does. A backbone that was
+    trained on a large set has seen many speeds; what its maps do not hold no head can find.
 
     Returns:
         str: the path of its last checkpoint.

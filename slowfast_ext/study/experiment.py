@@ -1,12 +1,11 @@
 """One seed's experiment: its videos, its backbone, its maps, and the heads trained on them."""
 
-import contextlib
 import os
 import sys
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
-from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.quickstart import CONFIGS
 from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
 from slowfast_ext.study.backbone import train_backbone
@@ -15,11 +14,12 @@ from slowfast_ext.study.fitting import Outcome, held_out_predictions, outcome
 from slowfast_ext.study.maps import load_maps, make_maps, save_maps
 from slowfast_ext.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
 
-# Shorter than the quickstart's: five seeds are to fit into minutes.
-BACKBONE = ("SOLVER.MAX_EPOCH", "10", "TRAIN.EVAL_PERIOD", "10", "TRAIN.CHECKPOINT_PERIOD", "5")
-HEADS = ()
-# Everything runs on the CPU, so that a seed means the same everywhere.
-COMMON = ("NUM_GPUS", "0", "LOG_PERIOD", "1000")
+# A little shorter than the quickstart's: 3c and 3d of five seeds are to take 25 minutes.
+BACKBONE = ("SOLVER.MAX_EPOCH", "15", "TRAIN.EVAL_PERIOD", "15", "TRAIN.CHECKPOINT_PERIOD", "5")
+# On cached maps the heads can train longer, and more videos make the measurement finer.
+HEADS = ("SOLVER.MAX_EPOCH", "20", "SYNTHETIC.NUM_TEST", "240")
+# One thread of the CPU a seed, so that a seed means the same on every machine.
+COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
 
 
 class Experiment:
@@ -33,14 +33,19 @@ class Experiment:
         cache (Cache): of all seeds.
         seed (int): of the videos (SYNTHETIC.SEED) and of all training (RNG_SEED).
         without (str | None): the generator's property (a key of CONTROLS) that is off.
+        backbone_rates (sequence[int]): the sampling rates that the backbone is trained at.
     """
 
-    def __init__(self, cache, seed, without=None):
+    def __init__(self, cache, seed, without=None, backbone_rates=(4,)):
         self.cache, self.seed = cache, seed
-        self.name = f"seed-{seed}" + (f"-without-{without}" if without else "")
+        videos = f"seed-{seed}" + (f"-without-{without}" if without else "")
+        self.name = f"{videos}-backbone-{'-'.join(map(str, backbone_rates))}"
         switch = (CONTROLS[without][0], "False") if without else ()
-        self._backbone = self._config("PRETRAIN_SLOWFAST", f"videos/parts-{seed}", BACKBONE)
-        self.cfg = self._config("ACTIVITY_FROZEN", f"videos/{self.name}", (*HEADS, *switch))
+        rates = ("TUNE.RATES", str(list(backbone_rates)))
+        self._backbone = self._config(
+            "PRETRAIN_SLOWFAST", f"videos/parts-{seed}", (*BACKBONE, *rates)
+        )
+        self.cfg = self._config("ACTIVITY_FROZEN", f"videos/{videos}", (*HEADS, *switch))
         self._maps_key = key_of(
             _settings(self._backbone), _data(self.cfg), _GROUPS, code_version(MAPS_CODE)
         )
@@ -54,34 +59,50 @@ class Experiment:
     # --- The maps ----------------------------------------------------------------------
 
     @property
+    def _maps_name(self):
+        return f"maps/{self.name}.{self._maps_key}.pt"
+
+    @property
+    def _backbone_checkpoint(self):
+        """The path of the trained backbone, with its OUTPUT_DIR."""
+        key = key_of(_settings(self._backbone), code_version(MAPS_CODE))
+        output_dir = self.cache.path(f"backbones/seed-{self.seed}.{key}")
+        last = self._backbone.SOLVER.MAX_EPOCH
+        return checkpoint.checkpoint_path(output_dir, "train", last), output_dir
+
+    @property
+    def has_maps(self):
+        """True where neither videos nor a backbone are needed any more."""
+        return self.cache.has(self._maps_name)
+
+    def make_videos(self):
+        """Writes the videos that are needed and missing, with all cores."""
+        if not self.has_maps:
+            for cfg in (self._backbone, self.cfg):
+                loaders.build_dataset(cfg, "train")
+
+    def make_backbone(self):
+        """Trains the seed's backbone; nothing where it is there and may serve."""
+        path, output_dir = self._backbone_checkpoint
+        if self.cache.has(os.path.relpath(path, self.cache.folder)):
+            return
+        cfg = self._backbone.clone()
+        cfg.OUTPUT_DIR, cfg.TRAIN.AUTO_RESUME = output_dir, not self.cache.fresh
+        train_backbone(cfg)
+
+    @property
     def maps(self):
-        """Maps of this seed's videos."""
+        """Maps of this seed's videos; of its backbone, which `make_backbone` made before."""
         if self._loaded is None:
-            name = f"maps/{self.name}.{self._maps_key}.pt"
-            if not self.cache.has(name):
-                # The engine prints its log to stdout, which is the result's.
-                with contextlib.redirect_stdout(sys.stderr):
-                    maps = make_maps(self.cfg, self._trained_backbone(), _GROUPS)
+            name = self._maps_name
+            if not self.has_maps:
+                maps = make_maps(self.cfg, self._backbone_checkpoint[0], _GROUPS)
                 # Of other settings or code: a quarter of a gigabyte each.
                 self.cache.remove_others(f"{self.name}.", name)
                 save_maps(self.cache.path(name), maps)
                 self.cache.made(name)
             self._loaded = load_maps(self.cache.path(name))
         return self._loaded
-
-    def _trained_backbone(self):
-        """The path of the seed's backbone, trained where it is not there yet."""
-        cfg = self._backbone.clone()
-        key = key_of(_settings(cfg), code_version(MAPS_CODE))
-        name = f"backbones/seed-{self.seed}.{key}"
-        cfg.OUTPUT_DIR = self.cache.path(name)
-        path = checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)
-        wanted = os.path.relpath(path, self.cache.folder)
-        if not self.cache.has(wanted):
-            cfg.TRAIN.AUTO_RESUME = not self.cache.fresh
-            train_backbone(cfg)
-            self.cache.made(wanted)
-        return path
 
     # --- The heads ---------------------------------------------------------------------
 

@@ -12,9 +12,9 @@ from slowfast_ext.engine import loaders
 from slowfast_ext.models.weights import load_weights, read_weights
 from slowfast_ext.paths import open_atomically
 
-RATES = (2, 4, 8)
-# Training clips of each video at each rate; the epochs take them in turn.
-CLIPS_PER_RATE = 4
+# Sampling rate -> training clips of each video at it; the epochs take them in turn. Tuning, which
+# is short, is all that needs the other rates.
+CLIPS = {2: 2, 4: 4, 8: 2}
 BATCH = 32
 
 
@@ -67,8 +67,9 @@ def make_maps(cfg, backbone, groups):
     network.eval()
     tune_set, test_set = (loaders.build_dataset(cfg, split) for split in ("tune", "test"))
     clips, clip_labels = {}, {}
-    for rate in RATES:
-        clips[rate], clip_labels[rate] = _training_clips(cfg, network, tune_set, rate)
+    for rate, number in CLIPS.items():
+        drawn = _training_clips(cfg, network, tune_set, rate, number)
+        clips[rate], clip_labels[rate] = drawn
     test_set.views = distinct_views(groups)
     return Maps(
         clips,
@@ -86,27 +87,22 @@ def _features(cfg, network, pathways):
     return network.features(inputs).half()
 
 
-def _training_clips(cfg, network, dataset, rate):
+def _training_clips(cfg, network, dataset, rate, number):
     """The clips that the engine draws of a data set in its first epochs, at one rate."""
     dataset.rates = [rate]
-    keys = [(epoch, index) for epoch in range(CLIPS_PER_RATE) for index in range(len(dataset))]
-    batches = _loader(cfg, dataset, sampler=keys, batch_size=BATCH, collate_fn=loaders.collate)
+    keys = [(epoch, index) for epoch in range(number) for index in range(len(dataset))]
+    batches = DataLoader(dataset, BATCH, sampler=keys, collate_fn=loaders.collate)
     maps, labels = [], []
     for batch in batches:
         maps.append(_features(cfg, network, batch.pathways))
         labels.append(batch.labels)
-    shape = (CLIPS_PER_RATE, len(dataset))
+    shape = (number, len(dataset))
     return torch.cat(maps).unflatten(0, shape), torch.cat(labels).unflatten(0, shape)
 
 
 def _test_views(cfg, network, dataset):
-    samples = _loader(cfg, dataset, batch_size=None)
+    samples = (dataset[index] for index in range(len(dataset)))
     return torch.stack([_features(cfg, network, sample.pathways) for sample in samples])
-
-
-def _loader(cfg, dataset, **options):
-    workers = cfg.DATA_LOADER.NUM_WORKERS
-    return DataLoader(dataset, num_workers=workers, worker_init_fn=loaders._start_worker, **options)
 
 
 def save_maps(path, maps):

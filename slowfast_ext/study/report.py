@@ -15,7 +15,7 @@ rate over the backbone's, means nothing here: it has no row."""
 
 def study_text(result):
     """The object of `run_study` as tables."""
-    blocks = [NOTE, f"Seeds: {_seeds(result)}."]
+    blocks = [NOTE, _conditions(result)]
     for table, title in result["titles"].items():
         rows = [row for row in result["rows"] if row["table"] == table]
         differences = [line for line in result["differences"] if line["table"] == table]
@@ -31,7 +31,7 @@ def study_text(result):
 def control_text(result):
     """The object of `run_control` as a table and a verdict per difference."""
     blocks = [
-        f"The generator without {result['without']}. Seeds: {_seeds(result)}.",
+        f"The generator without {result['without']}. {_conditions(result)}",
         "\n".join(["With the property:", *_difference_lines(result["with_property"])]),
         "\n".join(["Without it:", *_difference_lines(result["without_property"])]),
     ]
@@ -53,8 +53,9 @@ def _verdict(gain, control):
     )
 
 
-def _seeds(result):
-    return ", ".join(map(str, result["seeds"]))
+def _conditions(result):
+    seeds, rates = (", ".join(map(str, result[key])) for key in ("seeds", "backbone_rates"))
+    return f"Seeds: {seeds}. Backbone trained at the rates: {rates}."
 
 
 def _row_lines(rows):

@@ -89,7 +89,7 @@ def _row_line(row, scores):
         "options": [str(option) for option in row.recipe.settings()],
         "views": [list(group) for group in row.views],
         "parameters": scores[0].num_parameters,
-        "metrics": _over_seeds([score.metrics for score in scores]),
+        "metrics": over_seeds([score.metrics for score in scores]),
     }
     if scores[0].weights is not None:
         mean = np.mean([score.weights for score in scores], axis=0)
@@ -111,11 +111,11 @@ def difference(row, other, scores):
         "table": row.table,
         "row": row.name,
         "against": other.name,
-        "metrics": _over_seeds(gains),
+        "metrics": over_seeds(gains),
     }
 
 
-def _over_seeds(metrics):
+def over_seeds(metrics):
     """[{metric: value}] of all seeds -> {metric: {mean, low, high, per_seed}}."""
     values = {name: [of_seed[name] for of_seed in metrics] for name in metrics[0]}
     return {
@@ -139,27 +139,21 @@ def true_frequencies(seed=0, num_videos=20_000):
     return cooccurrence(torch.from_numpy(labels)).double().numpy()
 
 
-def correlation_agreement(experiments):
+def agreement_of(experiment):
     """
     Spearman's rank correlation of parts of the complete head's Corr with the generator's true
-    conditional frequencies, off the diagonal, by seed.
+    conditional frequencies, off the diagonal, in one seed's experiment.
 
     Mask is counted from the training labels, so that Corr = Attn_C + Mask agrees with them for
     that alone: what was learned is Attn_C.
 
     Returns:
-        dict[str, dict]: `Corr`, `Attn_C`, `Mask` -> mean, low, high, per_seed.
+        dict[str, float]: of `Corr`, `Attn_C`, `Mask`.
     """
-    truth = off_diagonal(true_frequencies())
-    agreements = []
-    for experiment in experiments:
-        outcome = experiment.outcome(COMPLETE)
-        parts = {
-            "Corr": outcome.correlation,
-            "Attn_C": outcome.correlation - outcome.mask,
-            "Mask": outcome.mask,
-        }
-        agreements.append(
-            {name: rank_correlation(off_diagonal(part), truth) for name, part in parts.items()}
-        )
-    return _over_seeds(agreements)
+    outcome, truth = experiment.outcome(COMPLETE), off_diagonal(true_frequencies())
+    parts = {
+        "Corr": outcome.correlation,
+        "Attn_C": outcome.correlation - outcome.mask,
+        "Mask": outcome.mask,
+    }
+    return {name: rank_correlation(off_diagonal(part), truth) for name, part in parts.items()}

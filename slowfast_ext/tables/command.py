@@ -38,6 +38,13 @@ def add_arguments(parser):
         choices=("places", "speeds", "correlations", "distractors"),
         help="switch a property of the videos off, and show the gain that must vanish",
     )
+    study.add_argument(
+        "--backbone-rates",
+        type=int,
+        nargs="+",
+        metavar="RATE",
+        help="sampling rates that the backbone is trained at; 4, as in the paper",
+    )
 
 
 def run(args):
@@ -50,9 +57,10 @@ def run(args):
     if args.miniature:
         run_miniature(args)
         return
-    for name in ("seeds", "fresh", "without"):
+    for name in ("seeds", "fresh", "without", "backbone_rates"):
         if getattr(args, name):
-            raise SlowFastExtError(f"--{name} belongs to --miniature, which is not given")
+            option = name.replace("_", "-")
+            raise SlowFastExtError(f"--{option} belongs to --miniature, which is not given")
     if args.cost:
         # It builds networks, and so needs torch and PySlowFast; the rest does not.
         from slowfast_ext.tables.cost import COUNTED, TABLES, cost_rows
@@ -83,6 +91,7 @@ def run_miniature(args):
         chosen_tables(args.only, list(miniature.TITLES)),
         args.seeds or [1, 2, 3, 4, 5],
         args.without,
+        args.backbone_rates or [4],
         args.fresh,
         args.json,
     )

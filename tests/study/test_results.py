@@ -10,7 +10,8 @@ from slowfast_ext.study import report
 from slowfast_ext.study.fitting import Outcome
 from slowfast_ext.study.results import (
     SPEED_OF,
-    correlation_agreement,
+    agreement_of,
+    over_seeds,
     score,
     summarise,
     true_frequencies,
@@ -126,7 +127,7 @@ def test_agreement_of_corr_and_of_its_parts(experiments, monkeypatch):
     mask = np.random.default_rng(4).random((12, 12))
     outcome = Outcome(np.zeros(0), mask - truth, mask, 1)
     monkeypatch.setattr(MadeUp, "outcome", lambda self, recipe: outcome)
-    agreement = correlation_agreement(experiments)
+    agreement = over_seeds([agreement_of(experiment) for experiment in experiments])
     assert agreement["Attn_C"]["mean"] == pytest.approx(-1)
     assert abs(agreement["Mask"]["mean"]) < 0.5
 
@@ -136,8 +137,9 @@ class TestReport:
         tables = list(TITLES)
         lines, differences = summarise(rows_of(tables), scores)
         result = {"titles": TITLES, "rows": lines, "differences": differences, "seeds": [1, 2, 3]}
-        text = report.study_text({**result, "correlation": correlation_agreement(experiments)})
-        assert "Seeds: 1, 2, 3." in text
+        result["correlation"] = over_seeds([agreement_of(one) for one in experiments])
+        text = report.study_text({**result, "backbone_rates": [2, 4]})
+        assert "Seeds: 1, 2, 3. Backbone trained at the rates: 2, 4." in text
         for line in lines:
             assert f"{100 * line['metrics']['mAP']['mean']:.1f}" in text
         gain = differences[0]["metrics"]["mAP"]
@@ -158,7 +160,7 @@ class TestReport:
             metrics = dict.fromkeys(report.METRICS, value)
             return {"table": "3c", "row": "a", "against": "b", "metrics": metrics}
 
-        result = {"without": "places", "seeds": [1, 2]}
+        result = {"without": "places", "seeds": [1, 2], "backbone_rates": [4]}
         result["with_property"] = [line(0.08, 0.07, 0.09)]
         result["without_property"] = [line((low + high) / 2, low, high)]
         assert verdict in report.control_text(result)
