@@ -4,6 +4,7 @@ from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.baseline_heads import PoolHead, RoIPoolHead, TwoStageTransformerHead
 from slowfast_ext.models.build import HEAD_REGISTRY, build_head
 from slowfast_ext.models.csn import CSN
+from slowfast_ext.models.ml_decoder import MLDecoderHead
 from slowfast_ext.models.network import ActivityNetwork
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "HEAD_REGISTRY",
     "ActivityHead",
     "ActivityNetwork",
+    "MLDecoderHead",
     "PoolHead",
     "RoIPoolHead",
     "TwoStageTransformerHead",

@@ -21,8 +21,30 @@ def add_arguments(parser):
     source.add_argument(
         "--cost", action="store_true", help="count parameters and multiply-adds (3a, 3b, 4)"
     )
+    source.add_argument(
+        "--miniature",
+        action="store_true",
+        help="train heads on synthetic video, with seeds and intervals (docs/STUDY.md)",
+    )
     parser.add_argument("--only", metavar="3c,3d", help="these tables alone")
-    parser.add_argument("--json", action="store_true", help="one JSON list and nothing else")
+    parser.add_argument("--json", action="store_true", help="JSON and nothing else")
+    study = parser.add_argument_group("with --miniature")
+    study.add_argument(
+        "--seeds", type=int, nargs="+", metavar="SEED", help="of videos and training; 1 2 3 4 5"
+    )
+    study.add_argument("--fresh", action="store_true", help="compute all anew")
+    study.add_argument(
+        "--without",
+        choices=("places", "speeds", "correlations", "distractors"),
+        help="switch a property of the videos off, and show the gain that must vanish",
+    )
+    study.add_argument(
+        "--backbone-rates",
+        type=int,
+        nargs="+",
+        metavar="RATE",
+        help="sampling rates that the backbone is trained at; 4, as in the paper",
+    )
 
 
 def run(args):
@@ -30,8 +52,15 @@ def run(args):
     Prints the tables.
 
     Raises:
-        SlowFastExtError: no such folder, or no such table.
+        SlowFastExtError: no such folder, no such table, or an argument that needs another.
     """
+    if args.miniature:
+        run_miniature(args)
+        return
+    for name in ("seeds", "fresh", "without", "backbone_rates"):
+        if getattr(args, name):
+            option = name.replace("_", "-")
+            raise SlowFastExtError(f"--{option} belongs to --miniature, which is not given")
     if args.cost:
         # It builds networks, and so needs torch and PySlowFast; the rest does not.
         from slowfast_ext.tables.cost import COUNTED, TABLES, cost_rows
@@ -50,6 +79,22 @@ def run(args):
         print(json.dumps(rows, indent=2, allow_nan=False))
     else:
         print("\n".join([*heading, as_text(rows)]))
+
+
+def run_miniature(args):
+    """The study; it trains networks, and so needs torch and PySlowFast."""
+    from slowfast_ext.study import miniature
+
+    if args.without and args.only:
+        raise SlowFastExtError("--without shows the differences that matter to it: omit --only")
+    miniature.run(
+        chosen_tables(args.only, list(miniature.TITLES)),
+        args.seeds or [1, 2, 3, 4, 5],
+        args.without,
+        args.backbone_rates or [4],
+        args.fresh,
+        args.json,
+    )
 
 
 def chosen_tables(only, known):

@@ -1,0 +1,103 @@
+"""What was computed before, kept by what it was computed from."""
+
+import contextlib
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import open_atomically
+
+PACKAGE = Path(__file__).parents[1]
+# The files that decide what a backbone and its maps are, and those that decide about a head.
+MAPS_CODE = (
+    *("datasets/synthetic*.py", "datasets/multi_label_videos.py", "datasets/views.py"),
+    *("datasets/video_file.py", "datasets/decoding.py", "engine/loaders.py", "engine/train.py"),
+    *("models/backbones.py", "models/network.py", "study/backbone.py"),
+    *("engine/stages.py", "engine/optimizer.py", "study/maps.py"),
+)
+HEADS_CODE = (
+    *("models/*.py", "engine/optimizer.py", "engine/stages.py", "engine/train.py"),
+    *("study/fitting.py", "study/heads.py"),
+)
+
+
+def code_version(patterns, package=PACKAGE):
+    """A hash of the package's files that match any of the patterns, by name and content."""
+    paths = {path for pattern in patterns for path in package.glob(pattern)}
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(package)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def key_of(*parts):
+    """A short name of what JSON can write."""
+    text = json.dumps([torch.__version__, *parts], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Cache:
+    """
+    Files of arrays below a folder.
+
+    Args:
+        folder (str): is made.
+        fresh (bool): what lies there from earlier is computed again.
+    """
+
+    def __init__(self, folder, fresh=False):
+        self.folder, self.fresh = folder, fresh
+        self._made = set()
+
+    def path(self, name):
+        """Where `name` lies; its folder need not exist."""
+        return os.path.join(self.folder, name)
+
+    def has(self, name):
+        """True where `name` need not be computed."""
+        usable = not self.fresh or name in self._made
+        return usable and os.path.isfile(self.path(name))
+
+    def made(self, name):
+        """Notes that this run computed `name`."""
+        self._made.add(name)
+
+    def arrays(self, name, compute):
+        """
+        Args:
+            name (str): ends in .npz.
+            compute (callable): gives a dict of arrays, where there are none yet.
+
+        Returns:
+            dict[str, ndarray]
+
+        Raises:
+            SlowFastExtError: the file is not one that this wrote.
+        """
+        if not self.has(name):
+            arrays = compute()
+            with open_atomically(self.path(name), "wb") as stream:
+                np.savez(stream, **arrays)
+            self.made(name)
+        try:
+            with np.load(self.path(name), allow_pickle=False) as stored:
+                return dict(stored)
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise SlowFastExtError(
+                f"{self.path(name)}: damaged; delete it, or compute all anew with --fresh"
+            ) from error
+
+    def remove_others(self, prefix, name):
+        """Deletes the files of `name`'s folder that start with `prefix`, but for `name`."""
+        folder, kept = os.path.split(self.path(name))
+        with contextlib.suppress(FileNotFoundError):
+            for other in os.listdir(folder):
+                if other.startswith(prefix) and other != kept:
+                    os.unlink(os.path.join(folder, other))

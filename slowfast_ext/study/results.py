@@ -1,0 +1,159 @@
+"""From the heads' predictions to the study's numbers: rows, paired differences, correlations."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from slowfast_ext.datasets.synthetic_motion import ACTIVITIES, CLASS_NAMES, MOTIONS, PERIODS
+from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, draw_labels
+from slowfast_ext.engine.test import combine_views
+from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.models.correlation import cooccurrence
+from slowfast_ext.study.rates import by_rate, learn_weights, views_of, weighted
+from slowfast_ext.study.rows import COMPLETE
+from slowfast_ext.study.statistics import interval, off_diagonal, rank_correlation
+
+SPEEDS = tuple(PERIODS)
+# The speed of each activity.
+SPEED_OF = np.array([MOTIONS[motion][0] for motion, _ in ACTIVITIES])
+
+
+class Score(NamedTuple):
+    """
+    What one row gives with one seed.
+
+    Attributes:
+        metrics: "mAP" and, by the activities' speed, "slow", "normal", "fast": mean average
+            precision, fractions.
+        num_parameters: of the head.
+        weights: A x R, of a row with learned rates; else None.
+    """
+
+    metrics: dict
+    num_parameters: int
+    weights: np.ndarray | None
+
+
+def score(row, experiment):
+    """A row's Score in one seed's experiment."""
+    outcome = experiment.outcome(row.recipe)
+    maps = experiment.maps
+    predictions, shares = by_rate(outcome.predictions, maps.places, row.views)
+    weights = None
+    if row.learned_rates:
+        training = experiment.held_out(row.recipe)
+        order = [list(row.recipe.tuned).index(rate) for rate, _, _ in row.views]
+        weights = learn_weights(training[:, order], maps.video_labels.numpy(), shares)
+        scores = weighted(predictions, weights)
+    else:
+        views = [view for group in row.views for view in views_of(group, maps.places)]
+        scores = combine_views(outcome.predictions[:, views].swapaxes(0, 1), "mean")
+    metrics = multilabel_metrics(scores, maps.view_labels.numpy() > 0)
+    return Score(_by_speed(metrics), outcome.num_parameters, weights)
+
+
+def _by_speed(metrics):
+    precisions = metrics.average_precision
+    # An activity without positives has no average precision.
+    means = {speed: float(np.nanmean(precisions[speed == SPEED_OF])) for speed in SPEEDS}
+    return {"mAP": metrics.mean, **means}
+
+
+def summarise(rows, scores):
+    """
+    Args:
+        rows (list[Row]): of the tables asked for.
+        scores (dict[Row, list[Score]]): one Score a seed, in one order for all rows.
+
+    Returns:
+        tuple[list[dict], list[dict]]: a dict per row and one per difference between rows; the
+            values per metric are dicts of `mean`, `low`, `high` and `per_seed`.
+    """
+    by_name = {(row.table, row.name): row for row in rows}
+    lines = [_row_line(row, scores[row]) for row in rows]
+    differences = [
+        difference(row, by_name[row.table, other], scores)
+        for row in rows
+        for other in row.against
+        if (row.table, other) in by_name
+    ]
+    return lines, differences
+
+
+def _row_line(row, scores):
+    line = {
+        "table": row.table,
+        "row": row.name,
+        "options": [str(option) for option in row.recipe.settings()],
+        "views": [list(group) for group in row.views],
+        "parameters": scores[0].num_parameters,
+        "metrics": over_seeds([score.metrics for score in scores]),
+    }
+    if scores[0].weights is not None:
+        mean = np.mean([score.weights for score in scores], axis=0)
+        rates = [str(rate) for rate, _, _ in row.views]
+        line["weights"] = {
+            name: dict(zip(rates, of_activity, strict=True))
+            for name, of_activity in zip(CLASS_NAMES, mean.tolist(), strict=True)
+        }
+    return line
+
+
+def difference(row, other, scores):
+    """What `row` gives above `other`, paired by seed."""
+    pairs = zip(scores[row], scores[other], strict=True)
+    gains = [
+        {k: mine.metrics[k] - theirs.metrics[k] for k in mine.metrics} for mine, theirs in pairs
+    ]
+    return {
+        "table": row.table,
+        "row": row.name,
+        "against": other.name,
+        "metrics": over_seeds(gains),
+    }
+
+
+def over_seeds(metrics):
+    """[{metric: value}] of all seeds -> {metric: {mean, low, high, per_seed}}."""
+    values = {name: [of_seed[name] for of_seed in metrics] for name in metrics[0]}
+    return {
+        name: {**interval(of_metric)._asdict(), "per_seed": of_metric}
+        for name, of_metric in values.items()
+    }
+
+
+# --------------------------------------------------------------------------------------
+# The correlation map
+# --------------------------------------------------------------------------------------
+
+
+@functools.cache
+def true_frequencies(seed=0, num_videos=20_000):
+    """P(k | j) of the generator, A x A, counted over labels that it draws."""
+    random, settings = np.random.default_rng(seed), SyntheticSettings()
+    labels = np.zeros((num_videos, len(ACTIVITIES)), np.float32)
+    for video in labels:
+        video[draw_labels(random, settings)] = 1
+    return cooccurrence(torch.from_numpy(labels)).double().numpy()
+
+
+def agreement_of(experiment):
+    """
+    Spearman's rank correlation of parts of the complete head's Corr with the generator's true
+    conditional frequencies, off the diagonal, in one seed's experiment.
+
+    Mask is counted from the training labels, so that Corr = Attn_C + Mask agrees with them for
+    that alone: what was learned is Attn_C.
+
+    Returns:
+        dict[str, float]: of `Corr`, `Attn_C`, `Mask`.
+    """
+    outcome, truth = experiment.outcome(COMPLETE), off_diagonal(true_frequencies())
+    parts = {
+        "Corr": outcome.correlation,
+        "Attn_C": outcome.correlation - outcome.mask,
+        "Mask": outcome.mask,
+    }
+    return {name: rank_correlation(off_diagonal(part), truth) for name, part in parts.items()}

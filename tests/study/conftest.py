@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from slowfast_ext.config import load_config
+from slowfast_ext.datasets.views import sample_random
+from slowfast_ext.quickstart import CONFIGS
+from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
+from slowfast_ext.study.maps import Maps, distinct_views, place
+from slowfast_ext.study.rows import RATE_4, RATES_2_4, RATES_2_4_8
+
+CHANNELS, ACTIVITIES = 8, 12
+
+
+@pytest.fixture
+def small_cfg():
+    """The study's config with a head for maps of 8 channels."""
+    cfg = load_config(str(CONFIGS / "ACTIVITY_FROZEN.yaml"))
+    cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS = 4, 8, 2
+    cfg.TRAIN.BATCH_SIZE, cfg.SOLVER.MAX_EPOCH, cfg.TUNE.MAX_ITER = 4, 3, 5
+    cfg.RNG_SEED, cfg.NUM_GPUS = 7, 0
+    return cfg
+
+
+@pytest.fixture(scope="session")
+def small_maps():
+    """10 training and 12 test videos, maps of 8 x 1 x 2 x 2, values k / 255."""
+    random = sample_random(0, 0, 0)
+
+    def draw(*shape):
+        values = random.integers(0, 256, (*shape, CHANNELS, 1, 2, 2))
+        return torch.from_numpy(values).float() / 255
+
+    def labels(*shape):
+        # Each activity occurs: it is the first label of one video.
+        flat = random.random((*shape, ACTIVITIES)) < 0.3
+        for i in range(shape[-1]):
+            flat[..., i, i % ACTIVITIES] = True
+        return torch.from_numpy(flat).float()
+
+    places = [place(view) for view in distinct_views([*RATE_4, *RATES_2_4, *RATES_2_4_8])]
+    return Maps(
+        {rate: draw(2, 10) for rate in (2, 4, 8)},
+        {rate: labels(2, 10) for rate in (2, 4, 8)},
+        labels(10),
+        draw(12, len(places)),
+        labels(12),
+        places,
+    )

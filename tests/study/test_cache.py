@@ -1,0 +1,97 @@
+"""What is computed again and what is not."""
+
+import os
+
+import numpy as np
+import pytest
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, PACKAGE, Cache, code_version, key_of
+
+
+class Counting:
+    """A computation that counts how often it runs."""
+
+    def __init__(self):
+        self.runs = 0
+
+    def __call__(self):
+        self.runs += 1
+        return {"value": np.full(3, self.runs / 3)}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return str(tmp_path / "cache")
+
+
+def test_goes_on_from_what_was_computed(folder):
+    compute = Counting()
+    first = Cache(folder).arrays("heads/a.npz", compute)
+    again = Cache(folder).arrays("heads/a.npz", compute)
+    assert compute.runs == 1
+    np.testing.assert_array_equal(first["value"], again["value"])
+    assert os.listdir(os.path.join(folder, "heads")) == ["a.npz"]
+
+
+def test_fresh_computes_each_once_more(folder):
+    compute = Counting()
+    Cache(folder).arrays("a.npz", compute)
+    fresh = Cache(folder, fresh=True)
+    assert fresh.arrays("a.npz", compute)["value"][0] == pytest.approx(2 / 3)
+    fresh.arrays("a.npz", compute)
+    assert compute.runs == 2
+    assert Cache(folder).arrays("a.npz", compute)["value"][0] == pytest.approx(2 / 3)
+
+
+def test_an_interrupted_computation_leaves_nothing(folder):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    cache = Cache(folder)
+    with pytest.raises(KeyboardInterrupt):
+        cache.arrays("heads/a.npz", interrupted)
+    assert not cache.has("heads/a.npz")
+    assert Cache(folder).arrays("heads/a.npz", Counting())["value"][0] == pytest.approx(1 / 3)
+
+
+def test_a_damaged_file_is_named(folder):
+    cache = Cache(folder)
+    cache.arrays("a.npz", Counting())
+    with open(cache.path("a.npz"), "r+b") as stream:
+        stream.truncate(40)
+    with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
+        cache.arrays("a.npz", Counting())
+
+
+def test_maps_of_earlier_code_are_deleted(folder):
+    cache = Cache(folder)
+    for name in ("seed-1.old.npz", "seed-1.new.npz", "seed-11.old.npz", "seed-1-without-x.old.npz"):
+        cache.arrays(f"maps/{name}", Counting())
+    cache.remove_others("seed-1.", "maps/seed-1.new.npz")
+    left = sorted(os.listdir(cache.path("maps")))
+    assert left == ["seed-1-without-x.old.npz", "seed-1.new.npz", "seed-11.old.npz"]
+
+
+def test_keys_follow_every_part():
+    keys = {key_of("head", {"a": 1}), key_of("head", {"a": 2}), key_of("held-out", {"a": 1})}
+    assert len(keys) == 3
+    assert key_of("head", {"a": 1, "b": 2}) == key_of("head", {"b": 2, "a": 1})
+
+
+def test_code_version_follows_contents_and_names(tmp_path):
+    (tmp_path / "models").mkdir()
+    file = tmp_path / "models" / "a.py"
+    file.write_text("x = 1")
+    before = code_version(["models/*.py"], tmp_path)
+    (tmp_path / "other.py").write_text("y = 1")
+    assert code_version(["models/*.py"], tmp_path) == before
+    file.write_text("x = 2")
+    changed = code_version(["models/*.py"], tmp_path)
+    file.rename(tmp_path / "models" / "b.py")
+    assert len({before, changed, code_version(["models/*.py"], tmp_path)}) == 3
+
+
+def test_every_pattern_names_files():
+    for pattern in (*MAPS_CODE, *HEADS_CODE):
+        assert list(PACKAGE.glob(pattern)), pattern

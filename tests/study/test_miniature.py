@@ -1,0 +1,121 @@
+"""The command from videos to the printed result, with everything small."""
+
+import argparse
+import json
+import os
+
+import pytest
+import torch
+
+from slowfast_ext.datasets import synthetic_videos
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.study import experiment, fitting, miniature
+from slowfast_ext.study import maps as study_maps
+from slowfast_ext.tables import command
+
+SMALL = (
+    *("SYNTHETIC.SIZE", "32", "DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32"),
+    *("DATA.TRAIN_JITTER_SCALES", "[32, 32]", "DATA_LOADER.NUM_WORKERS", "0"),
+    *("SYNTHETIC.NUM_TRAIN", "4", "SYNTHETIC.NUM_TEST", "3", "TRAIN.BATCH_SIZE", "2"),
+    *("SOLVER.MAX_EPOCH", "1", "TUNE.MAX_ITER", "1"),
+)
+
+
+class InThisProcess:
+    """Stands in for a pool of processes, whose start takes seconds."""
+
+    def __init__(self, *options):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def map(self, function, items, chunksize):
+        return map(function, items)
+
+
+@pytest.fixture
+def tables(tmp_path, monkeypatch, capsys):
+    """Runs `tables` with the arguments given; (stdout, stderr)."""
+    monkeypatch.setattr(synthetic_videos, "ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr(miniature, "FOLDER", str(tmp_path / "miniature"))
+    monkeypatch.setattr(experiment, "BACKBONE", SMALL)
+    monkeypatch.setattr(experiment, "HEADS", SMALL)
+    monkeypatch.setattr(study_maps, "CLIPS", {2: 1, 4: 1, 8: 1})
+    # One process: what is replaced here would not be in others.
+    torch.set_num_threads(1)
+
+    def run(*arguments):
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        command.run(parser.parse_args([str(argument) for argument in arguments]))
+        return capsys.readouterr()
+
+    return run
+
+
+def test_tables_3c_and_3d(tables, monkeypatch, tmp_path):
+    arguments = ("--miniature", "--only", "3c,3d", "--seeds", "2", "--json")
+    first = json.loads(tables(*arguments).out)
+    assert {row["table"] for row in first["rows"]} == {"3c", "3d"}
+    assert all(0 <= row["metrics"]["mAP"]["mean"] <= 1 for row in first["rows"])
+    assert first["seeds"] == [2]
+    assert set(first["correlation"]) == {"Corr", "Attn_C", "Mask"}
+    files = {path for path in (tmp_path / "miniature").rglob("*") if path.is_file()}
+    assert not [path for path in files if "partial" in path.name]
+
+    def must_not_run(*arguments):
+        raise AssertionError("computed again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "make_maps", must_not_run)
+        patch.setattr(experiment, "outcome", must_not_run)
+        again = json.loads(tables(*arguments).out)
+    assert again == first
+    text = tables(*arguments[:-1]).out
+    assert "complete - no activity correlation" in text
+
+    # Half of the heads are gone, as after an interruption: they alone are computed.
+    heads = sorted(path for path in files if path.parent.name == "heads")
+    for path in heads[::2]:
+        path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "make_maps", must_not_run)
+        assert json.loads(tables(*arguments).out) == first
+    made = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            experiment, "outcome", lambda *given: made.append(given) or fitting.outcome(*given)
+        )
+        assert json.loads(tables(*arguments, "--fresh").out)["rows"] == first["rows"]
+    assert len(made) == len(heads)
+
+
+def test_a_property_switched_off(tables, tmp_path):
+    result = json.loads(tables("--miniature", "--without", "places", "--seeds", "3", "--json").out)
+    assert result["without"] == "places"
+    for part in ("with_property", "without_property"):
+        (line,) = result[part]
+        assert (line["row"], line["against"]) == ("no activity correlation", "baseline")
+    settings = tmp_path / "miniature" / "videos" / "seed-3-without-places" / "settings.json"
+    assert json.loads(settings.read_text())["several_places"] is False
+    # One backbone serves both.
+    assert len(os.listdir(tmp_path / "miniature" / "backbones")) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--fresh"], "--fresh belongs to --miniature"),
+        (["--seeds", "1"], "--seeds belongs to --miniature"),
+        (["--miniature", "--seeds", "1", "1"], "different numbers"),
+        (["--miniature", "--only", "3f"], "no table '3f'"),
+        (["--miniature", "--only", "3c", "--without", "places"], "omit --only"),
+    ],
+)
+def test_wrong_arguments(tables, arguments, message):
+    with pytest.raises(SlowFastExtError, match=message):
+        tables(*arguments)
