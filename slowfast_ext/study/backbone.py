@@ -4,8 +4,9 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.fitting import Fitting
+from slowfast_ext.engine.history import History
 from slowfast_ext.engine.stages import training_stage
-from slowfast_ext.engine.train import Fitting
 
 
 def train_backbone(cfg):
@@ -24,5 +25,5 @@ def train_backbone(cfg):
     upstream.setup_logging(cfg.OUTPUT_DIR)
     torch.manual_seed(cfg.RNG_SEED)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    Fitting(cfg, training_stage(cfg, len(loader)), network, loader, val_set, {}).run()
+    Fitting(cfg, training_stage(cfg, len(loader)), network, loader, val_set, History()).run()
     return checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)

@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).parents[1]
 # The files that decide what a backbone and its maps are, and those that decide about a head.
 MAPS_CODE = (
     *("datasets/synthetic*.py", "datasets/multi_label_videos.py", "datasets/views.py"),
-    *("datasets/video_file.py", "datasets/decoding.py", "engine/loaders.py", "engine/train.py"),
+    *("datasets/video_file.py", "datasets/decoding.py", "engine/loaders.py", "engine/fitting.py"),
     *("models/backbones.py", "models/network.py", "study/backbone.py"),
     *("engine/stages.py", "engine/optimizer.py", "study/maps.py"),
 )
 HEADS_CODE = (
-    *("models/*.py", "engine/optimizer.py", "engine/stages.py", "engine/train.py"),
+    *("models/*.py", "engine/optimizer.py", "engine/stages.py", "engine/fitting.py"),
     *("study/fitting.py", "study/heads.py"),
 )
 

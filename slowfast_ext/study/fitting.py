@@ -8,10 +8,10 @@ import torch
 import torch.nn as nn
 
 from slowfast_ext.datasets.views import sample_random
+from slowfast_ext.engine.fitting import loss_function, seed_epoch
 from slowfast_ext.engine.loaders import TrainingBatches
 from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
 from slowfast_ext.engine.stages import training_stage, tuning_stage
-from slowfast_ext.engine.train import loss_function, seed_epoch
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.correlation import cooccurrence
 
@@ -46,7 +46,7 @@ def fit_head(cfg, maps, videos=None):
     videos = np.arange(len(maps.video_labels)) if videos is None else np.asarray(videos)
     torch.manual_seed(cfg.RNG_SEED)
     network = HeadOnMaps(cfg, maps.views.shape[2])
-    if hasattr(network.head, "correlation"):
+    if getattr(network.head, "correlation", None) is not None:
         network.head.correlation.mask.copy_(cooccurrence(maps.video_labels[videos]))
     batches = TrainingBatches(len(videos), cfg.TRAIN.BATCH_SIZE, cfg.RNG_SEED)
     _run(

@@ -7,8 +7,9 @@ import torch
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine import loaders
+from slowfast_ext.engine.fitting import Fitting
+from slowfast_ext.engine.history import History
 from slowfast_ext.engine.stages import training_stage, tuning_stage
-from slowfast_ext.engine.train import Fitting
 from slowfast_ext.models import build_head
 from slowfast_ext.models.correlation import cooccurrence
 from slowfast_ext.study import fitting
@@ -56,7 +57,7 @@ def trained_by_engine(cfg, maps):
     for make_stage, rates in stages[: 1 + cfg.TUNE.ENABLE]:
         loader = loaders.training_loader(cfg, MapsAsVideos(maps, rates, cfg.RNG_SEED))
         stage = make_stage(cfg, len(loader))
-        engine = Fitting(cfg, stage, network, loader, None, {})
+        engine = Fitting(cfg, stage, network, loader, None, History())
         for epoch in range(engine.num_epochs):
             engine._run_epoch(epoch)
     return network
