@@ -3,7 +3,9 @@
 import contextlib
 import os
 import select
+import signal
 import sys
+import threading
 
 
 class SlowFastExtError(Exception):
@@ -13,6 +15,27 @@ class SlowFastExtError(Exception):
     The message is for a person: what was wrong, where (file:line, key, video id) and
     what to do. Programs print it without a traceback and exit with 2.
     """
+
+
+@contextlib.contextmanager
+def interrupt_held():
+    """
+    Lets a Ctrl-C that comes in the body take effect behind it.
+
+    Where a process forks (a loader starts its workers) Python runs callbacks whose exceptions
+    are lost, and the interrupt with them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupts = []
+    previous = signal.signal(signal.SIGINT, lambda *interrupt: interrupts.append(interrupt))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -1,8 +1,13 @@
 """How programs end."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from slowfast_ext.errors import interrupt_held
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,3 +41,16 @@ def test_a_reader_that_has_enough_is_no_error():
 def test_another_pipe_that_breaks_is_one():
     code = MANY_LINES.format(lines=0) + "    raise BrokenPipeError(32, 'Broken pipe')"
     assert run(code, is_read=True) == (1, "error: Broken pipe\n")
+
+
+def test_an_interrupt_while_forking_is_not_lost():
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with interrupt_held():
+            # As where a fork's callback runs: what it raises here would be ignored.
+            signal.raise_signal(signal.SIGINT)
+            done.append("forked")
+        done.append("not reached")
+    assert done == ["forked"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

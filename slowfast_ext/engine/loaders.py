@@ -13,7 +13,7 @@ from torch.utils.data._utils.collate import default_collate
 from slowfast_ext.config import nearest
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.engine import distributed
-from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.errors import SlowFastExtError, interrupt_held
 from slowfast_ext.models.objects import Objects, join_objects
 from slowfast_ext.upstream import DATASET_REGISTRY
 
@@ -144,7 +144,9 @@ class Batches:
 
     def __iter__(self):
         """Yields lists of items, possibly empty."""
-        for items in self.loader:
+        with interrupt_held():
+            batches = iter(self.loader)
+        for items in batches:
             for item in items:
                 if isinstance(item, BrokenVideo):
                     self._note(item)
