@@ -9,7 +9,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast_ext import upstream
 from slowfast_ext.config_checks import check_config
-from slowfast_ext.config_files import check_file
+from slowfast_ext.config_files import check_file, merge_file, merge_list
 from slowfast_ext.config_rules import all_keys, check_values
 from slowfast_ext.errors import SlowFastExtError
 
@@ -122,10 +122,10 @@ def load_config(path, options=()):
     cfg = defaults.clone()
     if path is not None:
         _merge(cfg, lambda: check_file(path), path)
-        _merge(cfg, lambda: cfg.merge_from_file(path), path)
+        _merge(cfg, lambda: merge_file(cfg, path), path)
     if len(options) % 2:
         raise SlowFastExtError(f"options are pairs of KEY VALUE: '{options[-1]}' has no value")
-    _merge(cfg, lambda: cfg.merge_from_list(list(options)), "command line")
+    _merge(cfg, lambda: merge_list(cfg, options), "command line")
     check_values(cfg, defaults)
     if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
         # As upstream does on loading a config.

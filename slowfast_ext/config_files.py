@@ -1,11 +1,13 @@
-"""What YAML allows and a config must not have: keys that stand twice, files without an end."""
+"""Reading a config's files: what YAML allows and they must not have; numbers of either kind."""
 
 import os
+import re
 
 import yaml
-from fvcore.common.config import BASE_KEY
+from fvcore.common.config import BASE_KEY, CfgNode
 from iopath.common.file_io import g_pathmgr
 
+from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -69,3 +71,30 @@ def _bases(root):
         if key.value == BASE_KEY:
             nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
             yield from (node.value for node in nodes if isinstance(node, yaml.ScalarNode))
+
+
+# --- Whole numbers where a float is meant: stock files have `WARMUP_EPOCHS: 34` ----------
+
+
+def merge_file(cfg, path):
+    """cfg.merge_from_file(path), but a whole number serves where cfg has a float."""
+    loaded = cfg.load_yaml_with_base(path)
+    cfg.merge_from_other_cfg(CfgNode(_with_floats(loaded, cfg)))
+
+
+def merge_list(cfg, options):
+    """cfg.merge_from_list(options), likewise."""
+    pairs = list(options)
+    for place in range(0, len(pairs), 2):
+        is_float = isinstance(upstream.get_key(cfg, pairs[place]), float)
+        if is_float and re.fullmatch(r"-?[0-9]+", pairs[place + 1]):
+            pairs[place + 1] += ".0"
+    cfg.merge_from_list(pairs)
+
+
+def _with_floats(given, known):
+    """`given`, dicts in dicts, with whole numbers as floats where `known` has those."""
+    if not isinstance(given, dict) or not isinstance(known, dict):
+        is_whole = isinstance(given, int) and not isinstance(given, bool)
+        return float(given) if is_whole and isinstance(known, float) else given
+    return {key: _with_floats(value, known.get(key)) for key, value in given.items()}

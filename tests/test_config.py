@@ -80,7 +80,7 @@ STEPS = ["SOLVER.LR_POLICY", "steps_with_relative_lrs", "SOLVER.STEPS"]
         (["DATA.MEAN", "['a', 'b', 'c']"], "DATA.MEAN"),
         (["DATA.TRAIN_JITTER_SCALES", "['a', 'b']"], "must be two sizes"),
         (["SLOWFAST.BETA_INV", "0"], "SLOWFAST.BETA_INV is 0"),
-        (["SOLVER.BASE_LR", "1"], "SOLVER.BASE_LR is 1, of type int: it must be of type float"),
+        (["SOLVER.BASE_LR", "[1]"], "SOLVER.BASE_LR"),
         (["ACTIVITY.BACKBONE", "X4D"], "no model is named 'X4D'"),
         (["SOLVER.CLIP_GRAD_VAL", "much"], "SOLVER.CLIP_GRAD_VAL is 'much': it must be a number"),
         (["NUM_GPUS"], "'NUM_GPUS' has no value"),
@@ -199,3 +199,12 @@ def test_learning_rates_grow_with_the_machines_where_asked_to():
 def test_all_gpus_that_there_are():
     cfg = load_config(None, [*OURS, "NUM_GPUS", "-1", "TRAIN.BATCH_SIZE", "64"])
     assert torch.cuda.device_count() == cfg.NUM_GPUS
+
+
+def test_a_whole_number_serves_where_a_float_is_meant(tmp_path):
+    """Stock files of 1.0's time have WARMUP_EPOCHS: 34."""
+    path = tmp_path / "stock.yaml"
+    path.write_text("SOLVER:\n  WARMUP_EPOCHS: 34\n", encoding="utf-8")
+    cfg = load_config(str(path), [*OURS, "SOLVER.BASE_LR", "1", "TRAIN.BATCH_SIZE", "4"])
+    assert (cfg.SOLVER.WARMUP_EPOCHS, cfg.SOLVER.BASE_LR) == (34.0, 1.0)
+    assert isinstance(cfg.SOLVER.BASE_LR, float) and cfg.TRAIN.BATCH_SIZE == 4
