@@ -170,7 +170,10 @@ def _unknown_key(cfg, message):
         for k in all_keys(cfg)
         if "." not in key or not isinstance(upstream.get_key(cfg, k), CfgNode)
     ]
-    return f"unknown key {key}{nearest(key, known)}"
+    hint = nearest(key, known)
+    if not hint and not upstream.IS_MAIN:
+        hint = "; pyslowfast 1.0 is installed, GitHub's main may know it (INSTALL.md)"
+    return f"unknown key {key}{hint}"
 
 
 def _wrong_type(message):

@@ -53,6 +53,10 @@ def exit_with_sentence():
     except SlowFastExtError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        where = "activate the environment it is installed in, or pip install . in the clone"
+        print(f"error: the module {error.name} is not installed: {where}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("stopped by the user; start the same command again to go on", file=sys.stderr)
         sys.exit(1)

@@ -54,3 +54,10 @@ def test_an_interrupt_while_forking_is_not_lost():
     assert done == ["forked"]
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_a_missing_installation_is_a_sentence():
+    code = MANY_LINES.format(lines=0) + "    import no_such_module"
+    code, stderr = run(code, is_read=True)
+    assert code == 2 and stderr.startswith("error: the module no_such_module is not installed")
+    assert stderr.count("\n") == 1
