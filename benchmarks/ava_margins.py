@@ -1,11 +1,12 @@
 """
 The paper's head over upstream's RoI head on a synthetic stand-in for AVA, by seed.
 
-    python benchmarks/ava_margins.py [--seeds 1 2 3 4 5]
+    python benchmarks/ava_margins.py [--seeds 1 2 3 4 5] [--frozen]
 
 writes the movies, prepares them, trains both heads on the same narrow SlowFast with the same
 schedule, tunes the paper's, tests at the rates 2, 4 and 8, and prints mAP by the official
-script. Finished runs are kept under build/.
+script. The SlowFast learns with each head from nothing; with --frozen it is trained beforehand,
+on whole videos of one actor, and stays as it is. Finished runs are kept under build/.
 """
 
 import argparse
@@ -15,19 +16,24 @@ from benchmarks.ava_stand_in import CLASSES, write_stand_in
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.config import load_config
+from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine import main as engine
 from slowfast_ext.errors import exit_with_sentence
 from slowfast_ext.quickstart import config_before_tuning, read_results
 
-CONFIG = "configs/Synthetic/ACTIVITY_SLOWFAST.yaml"
+CONFIG, FROZEN_CONFIG, PRETRAINING_CONFIG = (
+    f"configs/Synthetic/{name}.yaml"
+    for name in ("ACTIVITY_SLOWFAST", "ACTIVITY_FROZEN", "PRETRAIN_SLOWFAST")
+)
 NUM_TRAIN, NUM_VAL = 100, 40
+DILATION = {"RESNET.SPATIAL_DILATIONS": "[[1, 1], [1, 1], [1, 1], [2, 2]]"}
 DETECTION = {
     "DETECTION.ENABLE": "True",
     "TRAIN.DATASET": "ava",
     "TEST.DATASET": "ava",
     "MODEL.NUM_CLASSES": str(len(CLASSES)),
     "TEST.VIEWS": "[[4, 1, 1], [8, 1, 1], [2, 1, 1]]",
-    "RESNET.SPATIAL_DILATIONS": "[[1, 1], [1, 1], [1, 1], [2, 2]]",
+    **DILATION,
     "DATA.TRAIN_JITTER_SCALES": "[96, 112]",
     "DATA.TRAIN_CROP_SIZE": "96",
     "DATA.TEST_CROP_SIZE": "96",
@@ -54,27 +60,51 @@ def ava_keys(out):
     }
 
 
-def run_heads(folder, keys, seed):
-    """Trains and tests both heads; returns mAP of upstream's, the paper's, the paper's tuned."""
+def pretrain(folder, seed):
+    """Trains the backbone on videos of one actor, which have no boxes; returns its weights."""
+    pairs = {**DILATION, "RNG_SEED": str(seed), "SYNTHETIC.SEED": str(seed)}
+    pairs |= {"DATA.PATH_TO_DATA_DIR": f"{folder}/parts", "OUTPUT_DIR": f"{folder}/pretraining"}
+    cfg = load_config(PRETRAINING_CONFIG, _words(pairs))
+    engine.run(cfg)
+    return checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)
+
+
+def run_heads(folder, keys, seed, weights=None):
+    """
+    Trains and tests both heads, on a frozen backbone where its `weights` are given.
+
+    Returns:
+        list[float]: mAP of upstream's, the paper's, the paper's tuned.
+    """
     pairs = {**DETECTION, **keys, "RNG_SEED": str(seed)}
-    options = [word for pair in pairs.items() for word in pair]
-    pool = ["ACTIVITY.HEAD", "RoIPoolHead", "TUNE.ENABLE", "False"]
-    pool = load_config(CONFIG, [*options, *pool, "OUTPUT_DIR", f"{folder}/pool_head"])
-    activity = load_config(CONFIG, [*options, "OUTPUT_DIR", f"{folder}/activity_head"])
+    if weights is not None:
+        pairs["TRAIN.CHECKPOINT_FILE_PATH"] = weights
+    config = CONFIG if weights is None else FROZEN_CONFIG
+    pool = {"ACTIVITY.HEAD": "RoIPoolHead", "TUNE.ENABLE": "False"}
+    pool = load_config(config, _words({**pairs, **pool, "OUTPUT_DIR": f"{folder}/pool_head"}))
+    activity = load_config(config, _words({**pairs, "OUTPUT_DIR": f"{folder}/activity_head"}))
     for cfg in (pool, activity, config_before_tuning(activity)):
         engine.run(cfg)
     tested = (pool, config_before_tuning(activity), activity)
     return [read_results(cfg)["mAP"] for cfg in tested]
 
 
+def _words(pairs):
+    return [word for pair in pairs.items() for word in pair]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--frozen", action="store_true")
+    args = parser.parse_args()
     margins = []
-    for seed in parser.parse_args().seeds:
+    for seed in args.seeds:
         folder = f"build/ava_margins/{seed}"
         keys = prepare(folder, seed, NUM_TRAIN, NUM_VAL)
-        upstreams, papers, tuned = run_heads(folder, keys, seed)
+        weights = pretrain(folder, seed) if args.frozen else None
+        heads = f"{folder}/frozen" if args.frozen else folder
+        upstreams, papers, tuned = run_heads(heads, keys, seed, weights)
         margins.append(tuned - upstreams)
         print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
     print(f"mean margin {sum(margins) / len(margins):+.3f}, smallest {min(margins):+.3f}")

@@ -39,6 +39,10 @@ COMMANDS = {
         "slowfast_ext.predict.command",
         "write when which activity happens in videos of any length",
     ),
+    ("fit-rates",): (
+        "slowfast_ext.engine.fit_rates",
+        "fit each activity's weights over the sampling rates of a test",
+    ),
     ("tables",): (
         "slowfast_ext.tables.command",
         "print the paper's tables beside our results, or count what the heads cost",

@@ -62,6 +62,9 @@ def add_slowfast_ext_config(cfg):
     # Views of one video, each (sampling rate, clips, crops); empty: upstream's
     # NUM_ENSEMBLE_VIEWS x NUM_SPATIAL_CROPS at DATA.SAMPLING_RATE.
     cfg.TEST.VIEWS = []
+    # A file of `fit-rates`: each activity's weights over the rates of TEST.VIEWS; empty: the
+    # mean over all views, the paper's sum.
+    cfg.TEST.RATE_WEIGHTS = ""
 
     # --- Data --------------------------------------------------------------------------
     # A training clip's labels: of the segments it touches ("clip") or all of its video's.

@@ -66,6 +66,16 @@ def _check_views(cfg):
         for key in ("TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS"):
             if not is_count(upstream.get_key(cfg, key), MOST_FRAMES):
                 refuse(cfg, key, f"must lie in 1..{MOST_FRAMES}")
+    if cfg.TEST.RATE_WEIGHTS:
+        _check_rate_weights(cfg)
+
+
+def _check_rate_weights(cfg):
+    rates = [rate for rate, _, _ in cfg.TEST.VIEWS]
+    if not rates or len(set(rates)) < len(rates):
+        refuse(cfg, "TEST.RATE_WEIGHTS", "needs TEST.VIEWS with each rate once")
+    if cfg.DETECTION.ENABLE:
+        refuse(cfg, "TEST.RATE_WEIGHTS", "is for videos as wholes, not for DETECTION.ENABLE")
 
 
 def _check_processes(cfg):

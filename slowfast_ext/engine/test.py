@@ -15,6 +15,7 @@ from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import AvaMetrics
 from slowfast_ext.evaluation.multilabel import MultilabelMetrics
+from slowfast_ext.evaluation.rate_weights import means_by_rate, read_rate_weights, weighted
 from slowfast_ext.evaluation.results import (
     installed_versions,
     results_object,
@@ -59,13 +60,14 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
-    path, network, loaded, history = _network_to_test(cfg)
+    combine = _combination(cfg, dataset.class_names)
+    path, network, loaded, history = network_to_test(cfg)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     logger.info(f"test: {loaded}")
     history.warn_of_unfinished(path)
-    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test")
+    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test", combine)
     results = _results(cfg, dataset, evaluation, path, history)
     if distributed.is_main_process():
         task_of(cfg).write(cfg, dataset, evaluation.scores)
@@ -79,7 +81,7 @@ def test(cfg):
     return results
 
 
-def _network_to_test(cfg):
+def network_to_test(cfg):
     """The checkpoint's path, its network, what was loaded (a sentence) and its History."""
     path, checkpoint_type = checkpoint_to_test(cfg)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
@@ -116,17 +118,37 @@ def checkpoint_to_test(cfg):
     )
 
 
-@torch.no_grad()
-def evaluate(cfg, network, dataset, name):
+def evaluate(cfg, network, dataset, name, combine=None):
     """
-    Scores every video of `dataset` in all its views; the work is shared by all processes.
+    Scores every video of `dataset` in all its views and measures.
+
+    Args:
+        as `score_videos`; `combine` is the plain combination of views where it is None.
+
+    Returns:
+        Evaluation: the same in every process.
+    """
+    combine = combine or (lambda views: combine_views(views, view_combination(cfg)))
+    scores, skipped = score_videos(cfg, network, dataset, name, combine)
+    return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
+
+
+@torch.no_grad()
+def score_videos(cfg, network, dataset, name, combine):
+    """
+    Scores every video of `dataset`; the work is shared by all processes.
 
     Args:
         network (ActivityNetwork): on its device, not wrapped.
         name (str): what the log calls it.
+        combine (callable): the float64 probabilities of a video's views, views x ... x A, ->
+            its scores.
 
     Returns:
-        Evaluation: the same in every process.
+        tuple[dict, dict]: `scores` and `skipped` of an Evaluation, the same in every process.
+
+    Raises:
+        SlowFastExtError: no video can be read.
     """
     network.eval()
     batches = loaders.evaluation_loader(cfg, dataset)
@@ -134,17 +156,17 @@ def evaluate(cfg, network, dataset, name):
     with Progress(name, len(batches), cfg.LOG_PERIOD) as progress:
         for items in batches:
             for sample in items:
-                scores[sample.index] = _video_scores(cfg, network, sample)
+                scores[sample.index] = _video_scores(cfg, network, sample, combine)
             progress.step()
     scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
     skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
     if not scores:
         raise SlowFastExtError("no video of the list could be read")
-    return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
+    return scores, skipped
 
 
-def _video_scores(cfg, network, sample):
-    """All views of a video -> float64 [A]; of a keyframe -> its persons, [P], and P x A."""
+def _video_scores(cfg, network, sample, combine):
+    """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
     size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     device = distributed.device(cfg)
     num_views = len(sample.pathways[0])
@@ -158,12 +180,26 @@ def _video_scores(cfg, network, sample):
         further = loaders.further_input(objects, boxes, device)
         outputs.append(network(inputs, **further).double().cpu())
     probabilities = torch.cat(outputs).unflatten(0, (num_views, -1)).numpy()
-    combined = combine_views(probabilities, view_combination(cfg))
-    return combined[0] if sample.persons is None else (sample.persons.numpy(), combined)
+    if sample.persons is None:
+        return combine(probabilities.squeeze(1))
+    return sample.persons.numpy(), combine(probabilities)
+
+
+def _combination(cfg, class_names):
+    """How a test combines views: with TEST.RATE_WEIGHTS, else None, plainly."""
+    if not cfg.TEST.RATE_WEIGHTS:
+        return None
+    weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, cfg.TEST.VIEWS)
+    return lambda views: weighted(means_by_rate(views, cfg.TEST.VIEWS), weights)
 
 
 def view_combination(cfg):
-    """ "mean" (the paper's sum over the number of views) or "max" (DATA.ENSEMBLE_METHOD)."""
+    """
+    "mean" (the paper's sum over the number of views), "max" (DATA.ENSEMBLE_METHOD), or
+    "weighted by rate" (TEST.RATE_WEIGHTS).
+    """
+    if cfg.TEST.RATE_WEIGHTS:
+        return "weighted by rate"
     if cfg.TEST.VIEWS or cfg.DATA.ENSEMBLE_METHOD == "sum":
         return "mean"
     return "max"

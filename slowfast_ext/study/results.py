@@ -10,8 +10,9 @@ from slowfast_ext.datasets.synthetic_motion import ACTIVITIES, CLASS_NAMES, MOTI
 from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, draw_labels
 from slowfast_ext.engine.test import combine_views
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.evaluation.rate_weights import learn_weights, shares_of, weighted
 from slowfast_ext.models.correlation import cooccurrence
-from slowfast_ext.study.rates import by_rate, learn_weights, views_of, weighted
+from slowfast_ext.study.rates import by_rate, views_of
 from slowfast_ext.study.rows import COMPLETE
 from slowfast_ext.study.statistics import interval, off_diagonal, rank_correlation
 
@@ -40,13 +41,12 @@ def score(row, experiment):
     """A row's Score in one seed's experiment."""
     outcome = experiment.outcome(row.recipe)
     maps = experiment.maps
-    predictions, shares = by_rate(outcome.predictions, maps.places, row.views)
     weights = None
     if row.learned_rates:
-        training = experiment.held_out(row.recipe)
         order = [list(row.recipe.tuned).index(rate) for rate, _, _ in row.views]
-        weights = learn_weights(training[:, order], maps.video_labels.numpy(), shares)
-        scores = weighted(predictions, weights)
+        training = experiment.held_out(row.recipe)[:, order].swapaxes(0, 1)
+        weights = learn_weights(training, maps.video_labels.numpy(), shares_of(row.views))
+        scores = weighted(by_rate(outcome.predictions, maps.places, row.views), weights)
     else:
         views = [view for group in row.views for view in views_of(group, maps.places)]
         scores = combine_views(outcome.predictions[:, views].swapaxes(0, 1), "mean")
