@@ -60,24 +60,37 @@ def learn_weights(predictions, labels, shares, strength=STRENGTH):
     Returns:
         ndarray: A x R, rows sum to 1.
     """
-    predictions = torch.as_tensor(predictions, dtype=torch.float64)
-    labels = torch.as_tensor(labels, dtype=torch.float64)
     start = torch.as_tensor(shares, dtype=torch.float64).log()
     scores = start.repeat(labels.shape[1], 1).requires_grad_()
-    optimizer = torch.optim.LBFGS([scores], max_iter=200, line_search_fn="strong_wolfe")
+    fit([scores], lambda: scores.log_softmax(-1), predictions, labels, shares, strength)
+    return scores.detach().softmax(-1).numpy()
+
+
+def fit(parameters, log_weights, predictions, labels, shares, strength):
+    """
+    Minimises `learn_weights`' objective over parameters that weights are computed from.
+
+    Args:
+        parameters (list[Tensor]): float64; change in place.
+        log_weights (callable): gives the weights' logarithms, A x R or V x A x R.
+        predictions, labels, shares, strength: as `learn_weights`.
+    """
+    predictions = torch.as_tensor(np.moveaxis(predictions, 0, -1), dtype=torch.float64)
+    labels = torch.as_tensor(labels, dtype=torch.float64)
+    start = torch.as_tensor(shares, dtype=torch.float64).log()
+    optimizer = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
 
     def loss():
         optimizer.zero_grad()
-        log_weights = scores.log_softmax(-1)
-        combined = torch.einsum("rva,ar->va", predictions, log_weights.exp())
-        fit = F.binary_cross_entropy(combined.clamp(0, 1), labels, reduction="none").mean(0)
-        divergence = (log_weights.exp() * (log_weights - start)).sum(-1)
-        total = (fit + strength * divergence).sum()
+        logs = log_weights()
+        combined = (predictions * logs.exp()).sum(-1).clamp(0, 1)
+        divergence = (logs.exp() * (logs - start)).sum(-1)
+        of_activities = F.binary_cross_entropy(combined, labels, reduction="none")
+        total = (of_activities + strength * divergence).mean(0).sum()
         total.backward()
         return total
 
     optimizer.step(loss)
-    return scores.detach().softmax(-1).numpy()
 
 
 # --------------------------------------------------------------------------------------

@@ -3,9 +3,13 @@
 import os
 import sys
 
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
+import numpy as np
+
+from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.test import test
+from slowfast_ext.engine.train import train
 from slowfast_ext.quickstart import CONFIGS
 from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
 from slowfast_ext.study.backbone import train_backbone
@@ -18,6 +22,8 @@ from slowfast_ext.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
 BACKBONE = ("SOLVER.MAX_EPOCH", "15", "TRAIN.EVAL_PERIOD", "15", "TRAIN.CHECKPOINT_PERIOD", "5")
 # On cached maps the heads can train longer, and more videos make the measurement finer.
 HEADS = ("SOLVER.MAX_EPOCH", "20", "SYNTHETIC.NUM_TEST", "240")
+# The same test as the other rows'.
+FROM_NOTHING = ("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in RATE_4]))
 # One thread of the CPU a seed, so that a seed means the same on every machine.
 COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
 
@@ -40,12 +46,13 @@ class Experiment:
         self.cache, self.seed = cache, seed
         videos = f"seed-{seed}" + (f"-without-{without}" if without else "")
         self.name = f"{videos}-backbone-{'-'.join(map(str, backbone_rates))}"
-        switch = (CONTROLS[without][0], "False") if without else ()
+        self._videos = f"videos/{videos}"
+        self._switch = (CONTROLS[without][0], "False") if without else ()
         rates = ("TUNE.RATES", str(list(backbone_rates)))
         self._backbone = self._config(
             "PRETRAIN_SLOWFAST", f"videos/parts-{seed}", (*BACKBONE, *rates)
         )
-        self.cfg = self._config("ACTIVITY_FROZEN", f"videos/{videos}", (*HEADS, *switch))
+        self.cfg = self._config("ACTIVITY_FROZEN", self._videos, (*HEADS, *self._switch))
         self._maps_key = key_of(
             _settings(self._backbone), _data(self.cfg), _GROUPS, code_version(MAPS_CODE)
         )
@@ -76,10 +83,9 @@ class Experiment:
         return self.cache.has(self._maps_name)
 
     def make_videos(self):
-        """Writes the videos that are needed and missing, with all cores."""
-        if not self.has_maps:
-            for cfg in (self._backbone, self.cfg):
-                loaders.build_dataset(cfg, "train")
+        """Writes the videos that maps are made of, with all cores."""
+        for cfg in (self._backbone, self.cfg):
+            loaders.build_dataset(cfg, "train")
 
     def make_backbone(self):
         """Trains the seed's backbone; nothing where it is there and may serve."""
@@ -124,6 +130,30 @@ class Experiment:
         cfg = self.config(recipe)
         compute = lambda: {"predictions": held_out_predictions(cfg, self.maps)}  # noqa: E731
         return self._arrays("held-out", cfg, compute)["predictions"]
+
+    def trained_from_nothing(self, recipe):
+        """
+        Trains the whole network with the engine, from nothing, and tests it.
+
+        Returns:
+            dict[str, ndarray]: `average_precision`, [A], and the head's `num_parameters`.
+        """
+        cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *FROM_NOTHING))
+        cfg.merge_from_list(recipe.settings())
+        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE, "engine/test.py")))
+        name = f"from_nothing/{os.path.basename(self._videos)}.{key}"
+        cfg.OUTPUT_DIR, cfg.TRAIN.AUTO_RESUME = self.cache.path(name), not self.cache.fresh
+
+        def compute():
+            train(cfg)
+            precisions = [of_class["ap"] for of_class in test(cfg)["per_class"]]
+            network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+            return {
+                "average_precision": np.array(precisions, np.float64),
+                "num_parameters": sum(p.numel() for p in network.head.parameters()),
+            }
+
+        return self.cache.arrays(f"{name}.npz", compute)
 
     def _arrays(self, kind, cfg, compute):
         def with_progress():

@@ -12,6 +12,7 @@ from slowfast_ext.engine.test import combine_views
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.rate_weights import learn_weights, shares_of, weighted
 from slowfast_ext.models.correlation import cooccurrence
+from slowfast_ext.study.gate import gated, learn_gate
 from slowfast_ext.study.rates import by_rate, views_of
 from slowfast_ext.study.rows import COMPLETE
 from slowfast_ext.study.statistics import interval, off_diagonal, rank_correlation
@@ -29,7 +30,7 @@ class Score(NamedTuple):
         metrics: "mAP" and, by the activities' speed, "slow", "normal", "fast": mean average
             precision, fractions.
         num_parameters: of the head.
-        weights: A x R, of a row with learned rates; else None.
+        weights: A x R, of a row with weighted rates; else None.
     """
 
     metrics: dict
@@ -39,26 +40,36 @@ class Score(NamedTuple):
 
 def score(row, experiment):
     """A row's Score in one seed's experiment."""
-    outcome = experiment.outcome(row.recipe)
-    maps = experiment.maps
-    weights = None
-    if row.learned_rates:
-        order = [list(row.recipe.tuned).index(rate) for rate, _, _ in row.views]
-        training = experiment.held_out(row.recipe)[:, order].swapaxes(0, 1)
-        weights = learn_weights(training, maps.video_labels.numpy(), shares_of(row.views))
-        scores = weighted(by_rate(outcome.predictions, maps.places, row.views), weights)
-    else:
+    if row.from_nothing:
+        run = experiment.trained_from_nothing(row.recipe)
+        return Score(_by_speed(run["average_precision"]), int(run["num_parameters"]), None)
+    outcome, maps = experiment.outcome(row.recipe), experiment.maps
+    if row.rates == "mean":
+        weights = None
         views = [view for group in row.views for view in views_of(group, maps.places)]
         scores = combine_views(outcome.predictions[:, views].swapaxes(0, 1), "mean")
-    metrics = multilabel_metrics(scores, maps.view_labels.numpy() > 0)
-    return Score(_by_speed(metrics), outcome.num_parameters, weights)
+    else:
+        predictions = by_rate(outcome.predictions, maps.places, row.views)
+        scores, weights = _with_learned_rates(row, experiment, predictions)
+    precisions = multilabel_metrics(scores, maps.view_labels.numpy() > 0).average_precision
+    return Score(_by_speed(precisions), outcome.num_parameters, weights)
 
 
-def _by_speed(metrics):
-    precisions = metrics.average_precision
+def _with_learned_rates(row, experiment, predictions):
+    """Test predictions, R x V x A -> V x A, and what each activity weighs the rates with."""
+    order = [list(row.recipe.tuned).index(rate) for rate, _, _ in row.views]
+    training = experiment.held_out(row.recipe)[:, order].swapaxes(0, 1)
+    fitted_to = (training, experiment.maps.video_labels.numpy(), shares_of(row.views))
+    if row.rates == "gated":
+        return gated(predictions, learn_gate(*fitted_to)), None
+    weights = learn_weights(*fitted_to)
+    return weighted(predictions, weights), weights
+
+
+def _by_speed(precisions):
     # An activity without positives has no average precision.
     means = {speed: float(np.nanmean(precisions[speed == SPEED_OF])) for speed in SPEEDS}
-    return {"mAP": metrics.mean, **means}
+    return {"mAP": float(np.nanmean(precisions)), **means}
 
 
 def summarise(rows, scores):

@@ -33,7 +33,9 @@ class Row:
         recipe: Recipe of its head.
         views: (rate, clips, crops) as in TEST.VIEWS.
         against: the rows of the same table that it is compared with.
-        learned_rates: the rates' predictions are weighted per activity (study/rates.py).
+        rates: how the rates' predictions are joined: "mean" of all views, "weighted" per
+            activity (evaluation/rate_weights.py) or "gated" per video (study/gate.py).
+        from_nothing: the whole network is trained from nothing, not the head on cached maps.
     """
 
     table: str
@@ -41,7 +43,8 @@ class Row:
     recipe: Recipe
     views: tuple
     against: tuple = ()
-    learned_rates: bool = False
+    rates: str = "mean"
+    from_nothing: bool = False
 
 
 # The 30 views of sec. 3.6. Frames are square, so that the three crops of a clip are the same:
@@ -65,6 +68,7 @@ TITLES |= {
     "open": "what the paper leaves open (complete head)",
     "peer": "a peer of today, ML-Decoder's head (parameters within 10 % of the complete head's)",
     "rates": "rates weighted per activity (complete head, tuned on 2+4+8)",
+    "nothing": "the whole network trained from nothing, as a check of 3c",
 }
 
 
@@ -139,7 +143,17 @@ ROWS = (
     # 160 wide: with 12 activities its parameters are within 10 % of the complete head's.
     Row("peer", "ML-Decoder", _head("MLDecoderHead", "ACTIVITY.DIM", 160), RATE_4, ("complete",)),
     Row("rates", "plain mean", TUNED, RATES_2_4_8),
-    Row("rates", "weighted per activity", TUNED, RATES_2_4_8, ("plain mean",), learned_rates=True),
+    Row("rates", "weighted per activity", TUNED, RATES_2_4_8, ("plain mean",), "weighted"),
+    Row(
+        "rates",
+        "gated per video",
+        TUNED,
+        RATES_2_4_8,
+        ("plain mean", "weighted per activity"),
+        "gated",
+    ),
+    Row("nothing", "baseline", BASELINE, RATE_4, from_nothing=True),
+    Row("nothing", "complete", COMPLETE, RATE_4, ("baseline",), from_nothing=True),
 )
 
 # Generator's property -> (its key, the difference that must vanish without it).

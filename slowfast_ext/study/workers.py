@@ -19,6 +19,12 @@ class Task(NamedTuple):
     experiment: Experiment
     rows: tuple
 
+    @property
+    def needs_maps(self):
+        """True where maps have to be made for the rows."""
+        on_maps = any(not row.from_nothing for row in self.rows)
+        return on_maps and not self.experiment.has_maps
+
 
 def run_tasks(tasks):
     """
@@ -31,7 +37,8 @@ def run_tasks(tasks):
     # The engine prints its log to stdout, which is the result's.
     with contextlib.redirect_stdout(sys.stderr):
         for task in tasks:
-            task.experiment.make_videos()
+            if task.needs_maps:
+                task.experiment.make_videos()
         by_seed = {}
         for task in tasks:
             by_seed.setdefault(task.experiment.seed, []).append(task)
@@ -69,7 +76,7 @@ def _start_worker():
 
 def _make_backbone(of_seed):
     """Trains the backbone that tasks of one seed share, where one of them needs it."""
-    needing = [task.experiment for task in of_seed if not task.experiment.has_maps]
+    needing = [task.experiment for task in of_seed if task.needs_maps]
     if needing:
         needing[0].make_backbone()
         print(f"{needing[0].name}: backbone ready", file=sys.stderr, flush=True)
@@ -78,7 +85,7 @@ def _make_backbone(of_seed):
 def _score(task):
     experiment = task.experiment
     scores = [score(row, experiment) for row in task.rows]
-    is_complete = any(row.recipe == COMPLETE for row in task.rows)
+    is_complete = any(row.recipe == COMPLETE and not row.from_nothing for row in task.rows)
     agreement = agreement_of(experiment) if is_complete else None
     print(f"{experiment.name}: done", file=sys.stderr, flush=True)
     return scores, agreement

@@ -44,6 +44,8 @@ def tables(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(miniature, "FOLDER", str(tmp_path / "miniature"))
     monkeypatch.setattr(experiment, "BACKBONE", SMALL)
     monkeypatch.setattr(experiment, "HEADS", SMALL)
+    from_nothing = ("TEST.VIEWS", "[[4, 1, 1]]", "TEST.BATCH_SIZE", "2")
+    monkeypatch.setattr(experiment, "FROM_NOTHING", (*SMALL, *from_nothing))
     monkeypatch.setattr(study_maps, "CLIPS", {2: 1, 4: 1, 8: 1})
     # One process: what is replaced here would not be in others.
     torch.set_num_threads(1)
@@ -92,6 +94,22 @@ def test_tables_3c_and_3d(tables, monkeypatch, tmp_path):
         )
         assert json.loads(tables(*arguments, "--fresh").out)["rows"] == first["rows"]
     assert len(made) == len(heads)
+
+
+def test_whole_networks_trained_from_nothing(tables, monkeypatch):
+    arguments = ("--miniature", "--only", "nothing", "--seeds", "2", "--json")
+    first = tables(*arguments).out
+    baseline, complete = json.loads(first)["rows"]
+    assert baseline["metrics"]["mAP"]["mean"] != complete["metrics"]["mAP"]["mean"]
+    assert baseline["parameters"] != complete["parameters"]
+    assert "correlation" not in json.loads(first)
+
+    def must_not_run(cfg):
+        raise AssertionError("trained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "train", must_not_run)
+        assert tables(*arguments).out == first
 
 
 def test_a_property_switched_off(tables, tmp_path):

@@ -38,6 +38,9 @@ class MadeUp:
     def held_out(self, recipe):
         return self._random(recipe).random((10, 3, 12))
 
+    def trained_from_nothing(self, recipe):
+        return {"average_precision": self._random(recipe).random(12), "num_parameters": 99}
+
 
 @pytest.fixture
 def experiments(small_maps):
@@ -96,7 +99,20 @@ def test_learned_weights_are_listed_by_activity(scores):
     assert list(weights) == list(CLASS_NAMES)
     assert all(sum(of_rates.values()) == pytest.approx(1) for of_rates in weights.values())
     assert list(weights[CLASS_NAMES[0]]) == ["4", "8", "2"]
-    assert [d["against"] for d in differences] == ["plain mean"]
+    assert "weights" not in lines[2]
+    pairs = [(d["row"], d["against"]) for d in differences]
+    assert pairs == [
+        ("weighted per activity", "plain mean"),
+        ("gated per video", "plain mean"),
+        ("gated per video", "weighted per activity"),
+    ]
+
+
+def test_networks_trained_from_nothing_are_of_the_engine(experiments, scores):
+    row = next(row for row in ROWS if (row.table, row.name) == ("nothing", "complete"))
+    precisions = experiments[2].trained_from_nothing(row.recipe)["average_precision"]
+    assert scores[row][2].metrics["mAP"] == pytest.approx(precisions.mean())
+    assert scores[row][2].num_parameters == 99
 
 
 def test_rows_refer_to_rows_that_there_are():
