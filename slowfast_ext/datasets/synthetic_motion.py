@@ -18,17 +18,40 @@ MOTIONS = {
     "trembles": ("fast", "diagonal"),
     "blinks": ("fast", "blink"),
 }
+# The same numbers of slow, normal and fast ones, in pairs that a sampling rate cannot tell apart.
+# Slow: a step aside, and later a second one, on or back. Between the two lie 30 frames or so: a
+# clip of 8 frames at rate 4 shows one of them, at rate 8 it shows both.
+# Fast: two blinks whose frequencies sum to 1/4: at rates 4 and 8 they give the same images.
+TWINS = {
+    "proceeds": ("slow", "step on"),
+    "returns": ("slow", "step back"),
+    "hops": ("normal", "hop"),
+    "circles": ("normal", "circle"),
+    "winks": ("fast", "blink"),
+    "flickers": ("fast", "blink"),
+}
+STEP_PERIOD, WINK_PERIOD = 40, 16
+# The frame of the first step, and how many frames one takes.
+FIRST_STEP, STEP_FRAMES = 14, 8
+_PATHS = {name: path for name, (_, path) in (MOTIONS | TWINS).items()}
 # The balls that actors carry, by their hue (0..179, as OpenCV counts).
 BALLS = {"red": 0, "green": 45, "blue": 90, "violet": 135}
+
+
 # An activity is a motion with a ball, as most activities of daily life are a verb with an
 # object. Each motion makes an activity with two balls and none with the other two, so that
 # what moves how must be seen at one place: that both occur in a video says little.
-ACTIVITIES = tuple(
-    (motion, tuple(BALLS)[(index + offset) % len(BALLS)])
-    for index, motion in enumerate(MOTIONS)
-    for offset in (0, 1)
-)
-CLASS_NAMES = tuple(f"{motion} with {ball} ball" for motion, ball in ACTIVITIES)
+def activities_of(motions):
+    """(motion, ball) of the activities of six motions, in the order of their ids."""
+    balls = tuple(BALLS)
+    return tuple(
+        (motion, balls[(index + offset) % len(balls)])
+        for index, motion in enumerate(motions)
+        for offset in (0, 1)
+    )
+
+
+ACTIVITIES = activities_of(MOTIONS)
 
 # All lengths are in units of the frame's side; a place is a cell of a 3 x 3 grid.
 REACH = 0.1
@@ -52,11 +75,11 @@ class Actor:
 
     Args:
         labels (tuple[str]): what it is listed as; empty: a distractor.
-        motion (str | None): one of MOTIONS; None: it drifts or stands.
+        motion (str | None): one of MOTIONS or TWINS; None: it drifts or stands.
         center (tuple[float, float]): x and y of its place, in units of the frame's side.
         start, end (int): it is there in the frames start, ..., end - 1.
         period (float): frames of one repetition.
-        phase (float): angle in radians of the repetition at frame 0.
+        phase (float): angle in radians of the repetition at frame 0; of steps, their direction.
         drift (tuple[float, float]): movement per frame, in units of the frame's side.
         corners (int): of its body; 0 is a disc.
         turn (float): angle of its body in radians.
@@ -89,6 +112,24 @@ class Pose:
     visible: bool = True
 
 
+def period_of(motion, stretch):
+    """Frames of one repetition of a motion, `stretch` times its usual ones."""
+    if motion == "flickers":
+        # What a wink is taken for at every fourth frame.
+        return 1 / (1 / 4 - 1 / (WINK_PERIOD * stretch))
+    if motion in ("proceeds", "returns"):
+        return STEP_PERIOD * stretch
+    if motion == "winks":
+        return WINK_PERIOD * stretch
+    return PERIODS[(MOTIONS | TWINS)[motion][0]] * stretch
+
+
+def _steps(path, time, period):
+    """How far two steps lead until a time, in units of REACH: from -1 over 0 to 1 or back to -1."""
+    first, second = np.clip((time - FIRST_STEP - np.array([0, period])) / STEP_FRAMES, 0, 1)
+    return first - 1 + (second if path == "step on" else -second)
+
+
 def _offset(path, angle):
     """(x, y) from the centre of an actor's place, in units of REACH; y points down."""
     sine, cosine = math.sin(angle), math.cos(angle)
@@ -114,9 +155,13 @@ def pose_at(actor, time):
     y = actor.center[1] + actor.drift[1] * time
     if actor.motion is None:
         return Pose(x, y)
-    path = MOTIONS[actor.motion][1]
+    path = _PATHS[actor.motion]
     angle = 2 * math.pi * time / actor.period + actor.phase
-    across, down = _offset(path, angle)
+    if path.startswith("step"):
+        distance = _steps(path, time, actor.period)
+        across, down = distance * math.cos(actor.phase), distance * math.sin(actor.phase)
+    else:
+        across, down = _offset(path, angle)
     pose = Pose(x + REACH * across, y + REACH * down)
     if path == "size":
         pose.width = pose.height = 1.1 + 0.5 * math.sin(angle)

@@ -9,10 +9,12 @@ import numpy as np
 from slowfast_ext.datasets.synthetic_motion import (
     ACTIVITIES,
     BALLS,
-    CLASS_NAMES,
     MOTIONS,
     PERIODS,
+    TWINS,
     Actor,
+    activities_of,
+    period_of,
 )
 from slowfast_ext.errors import SlowFastExtError
 
@@ -51,6 +53,8 @@ class SyntheticSettings:
         parts (bool): a video has one actor, any motion with any ball, and its labels are
             the motion and the ball. Stands in for the data on which a backbone is trained
             before it meets the activities.
+        twins (bool): with several speeds: the slow motions and the fast ones are pairs that
+            can be told apart at sampling rate 8 or at 2 alone.
 
     Raises:
         SlowFastExtError: a number is too small or the size is odd.
@@ -66,6 +70,7 @@ class SyntheticSettings:
     correlated: bool = True
     distractors: bool = True
     parts: bool = False
+    twins: bool = False
 
     def __post_init__(self):
         smallest = {"num_train": 1, "num_test": 1, "size": 32, "num_frames": 4, "seed": 0}
@@ -76,9 +81,21 @@ class SyntheticSettings:
             raise SlowFastExtError(f"synthetic videos: size must be even, not {self.size}")
 
     @property
+    def motions(self):
+        """name -> (speed, path) of what actors do."""
+        return TWINS if self.twins and self.several_speeds else MOTIONS
+
+    @property
+    def activities(self):
+        """(motion, ball) of each activity, in the order of their ids."""
+        return activities_of(self.motions)
+
+    @property
     def class_names(self):
         """The labels, in the order of their ids."""
-        return (*MOTIONS, *BALLS) if self.parts else CLASS_NAMES
+        if self.parts:
+            return (*self.motions, *BALLS)
+        return tuple(f"{motion} with {ball} ball" for motion, ball in self.activities)
 
 
 def _draw_pairs(random):
@@ -132,19 +149,20 @@ def _draw_span(random, num_frames):
 
 def draw_actor(random, settings, labels, motion, ball, cell):
     """An actor in cell 0..8 of the grid; see Actor."""
-    start, end, period, drift = 0, settings.num_frames, PERIODS["normal"], (0.0, 0.0)
+    start, end, drift = 0, settings.num_frames, (0.0, 0.0)
     if motion is not None:
         start, end = _draw_span(random, settings.num_frames)
-        period = PERIODS[MOTIONS[motion][0] if settings.several_speeds else "normal"]
     elif random.random() < 0.5:
         drift = tuple(random.uniform(-0.0015, 0.0015, 2).tolist())
+    stretch = random.uniform(0.9, 1.1)
+    timed = motion is not None and settings.several_speeds
     return Actor(
         labels=labels,
         motion=motion,
         center=((cell % GRID + 0.5) / GRID, (cell // GRID + 0.5) / GRID),
         start=start,
         end=end,
-        period=period * random.uniform(0.9, 1.1),
+        period=period_of(motion, stretch) if timed else PERIODS["normal"] * stretch,
         phase=random.uniform(0, 2 * math.pi),
         drift=drift,
         corners=int(random.choice([0, 3, 4, 5])),
@@ -154,22 +172,23 @@ def draw_actor(random, settings, labels, motion, ball, cell):
     )
 
 
-def _draw_distractor(random):
+def _draw_distractor(random, settings):
     """(labels, motion, ball) of an actor that does what is no activity."""
-    motion, ball = random.choice(list(MOTIONS)), random.choice(list(BALLS))
-    known_motion = random.random() < 0.6 and (motion, ball) not in ACTIVITIES
+    motion, ball = random.choice(list(settings.motions)), random.choice(list(BALLS))
+    known_motion = random.random() < 0.6 and (motion, ball) not in settings.activities
     return (), str(motion) if known_motion else None, str(ball)
 
 
 def _draw_cast(random, settings):
     """[(labels, motion, ball)] of all actors of a video, distractors first."""
     if settings.parts:
-        parts = str(random.choice(list(MOTIONS))), str(random.choice(list(BALLS)))
+        parts = str(random.choice(list(settings.motions))), str(random.choice(list(BALLS)))
         return [(parts, *parts)]
-    cast = [((CLASS_NAMES[i],), *ACTIVITIES[i]) for i in draw_labels(random, settings)]
+    names, activities = settings.class_names, settings.activities
+    cast = [((names[i],), *activities[i]) for i in draw_labels(random, settings)]
     if settings.distractors:
         number = int(random.integers(MAX_DISTRACTORS + 1))
-        cast = [_draw_distractor(random) for _ in range(number)] + cast
+        cast = [_draw_distractor(random, settings) for _ in range(number)] + cast
     return cast
 
 

@@ -26,6 +26,8 @@ HEADS = ("SOLVER.MAX_EPOCH", "20", "SYNTHETIC.NUM_TEST", "240")
 FROM_NOTHING = ("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in RATE_4]))
 # One thread of the CPU a seed, so that a seed means the same on every machine.
 COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
+# Speeds that one sampling rate alone tells apart.
+VIDEOS = ("SYNTHETIC.TWINS", "True")
 
 
 class Experiment:
@@ -61,7 +63,9 @@ class Experiment:
     def _config(self, name, videos, options):
         seeds = ("RNG_SEED", str(self.seed), "SYNTHETIC.SEED", str(self.seed))
         folder = ("DATA.PATH_TO_DATA_DIR", self.cache.path(videos))
-        return load_config(str(CONFIGS / f"{name}.yaml"), [*COMMON, *options, *seeds, *folder])
+        return load_config(
+            str(CONFIGS / f"{name}.yaml"), [*COMMON, *VIDEOS, *options, *seeds, *folder]
+        )
 
     # --- The maps ----------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from slowfast_ext.datasets.synthetic_motion import ACTIVITIES, CLASS_NAMES, MOTIONS, PERIODS
+from slowfast_ext.datasets.synthetic_motion import ACTIVITIES, PERIODS
 from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, draw_labels
 from slowfast_ext.engine.test import combine_views
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
@@ -18,8 +18,9 @@ from slowfast_ext.study.rows import COMPLETE
 from slowfast_ext.study.statistics import interval, off_diagonal, rank_correlation
 
 SPEEDS = tuple(PERIODS)
+_SETTINGS = SyntheticSettings(twins=True)
 # The speed of each activity.
-SPEED_OF = np.array([MOTIONS[motion][0] for motion, _ in ACTIVITIES])
+SPEED_OF = np.array([_SETTINGS.motions[motion][0] for motion, _ in _SETTINGS.activities])
 
 
 class Score(NamedTuple):
@@ -107,7 +108,7 @@ def _row_line(row, scores):
         rates = [str(rate) for rate, _, _ in row.views]
         line["weights"] = {
             name: dict(zip(rates, of_activity, strict=True))
-            for name, of_activity in zip(CLASS_NAMES, mean.tolist(), strict=True)
+            for name, of_activity in zip(_SETTINGS.class_names, mean.tolist(), strict=True)
         }
     return line
 

@@ -11,11 +11,13 @@ from slowfast_ext.datasets.lists import read_class_names, read_list
 from slowfast_ext.datasets.synthetic_motion import (
     ACTIVITIES,
     BALLS,
-    CLASS_NAMES,
     MOTIONS,
     PERIODS,
+    TWINS,
     bounding_box,
     draw_frame,
+    period_of,
+    pose_at,
 )
 from slowfast_ext.datasets.synthetic_scenes import (
     APART,
@@ -91,7 +93,7 @@ def test_videos_are_h264_long_enough_for_a_clip_at_rate_8(data_set):
 
 def test_the_lists_agree_with_the_truth(data_set):
     names = read_class_names(str(data_set / "classes.txt"))
-    assert names == list(CLASS_NAMES)
+    assert names == list(SETTINGS.class_names)
     for split, count in (("train", 4), ("test", 2)):
         videos = read_list(str(data_set / f"{split}.csv"), names, str(data_set))
         assert [video.path for video in videos] == [
@@ -293,6 +295,59 @@ def test_parts_are_one_actor_with_its_motion_and_its_ball():
         seen.add(actor.labels)
     assert seen == {(motion, ball) for motion in MOTIONS for ball in BALLS}
     assert SyntheticSettings(parts=True).class_names == (*MOTIONS, *BALLS)
+
+
+# --- Twins ------------------------------------------------------------------------------
+
+
+def _twins(motion):
+    """Actors of one motion of TWINS, of many videos."""
+    return [
+        actor
+        for actor in sum(draw_many(twins=True, distractors=False), [])
+        if actor.motion == motion
+    ]
+
+
+def test_twins_have_activities_of_their_own():
+    settings = SyntheticSettings(twins=True)
+    labels = {label for actors in draw_many(twins=True) for a in actors for label in a.labels}
+    assert labels == set(settings.class_names) and len(labels) == 12
+    assert {label.split()[0] for label in labels} == set(TWINS)
+    assert SyntheticSettings(twins=True, several_speeds=False).motions == MOTIONS
+    assert SyntheticSettings(twins=True, parts=True).class_names == (*TWINS, *BALLS)
+
+
+@pytest.mark.parametrize("rate, same", [(2, False), (4, True), (8, True)])
+def test_a_wink_and_a_flicker_differ_at_rate_2_alone(rate, same):
+    """The angles of both, added, do not change from sample to sample: one is the other reversed."""
+    for stretch in (0.9, 1.0, 1.07):
+        times = rate * np.arange(8)
+        both = sum(1 / period_of(motion, stretch) for motion in ("winks", "flickers"))
+        turns = times * both % 1
+        distance = np.minimum(turns, 1 - turns).max()
+        assert (distance < 1e-9) if same else (distance > 0.4)
+
+
+def _ways(actor, start, num_frames):
+    """Where it goes within a clip: each frame's place from the clip's first, along its way."""
+    poses = [pose_at(actor, start + time) for time in range(num_frames)]
+    places = np.array([[pose.x, pose.y] for pose in poses]) - (poses[0].x, poses[0].y)
+    return places @ (np.cos(actor.phase), np.sin(actor.phase))
+
+
+def test_steps_on_and_back_differ_at_rate_8_alone():
+    on, back = _twins("proceeds"), _twins("returns")
+    assert len(on) > 50 and len(back) > 50
+    for start in range(0, 72 - 29):
+        for actor in on + back:
+            # At rate 4 a clip never shows two whole steps: at most one reaches its end.
+            way = np.abs(_ways(actor, start, 29))
+            assert way.max() < 1.2 * 0.1
+    for actor in on:
+        assert _ways(actor, 14, 57)[-1] == pytest.approx(0.2, abs=1e-6)
+    for actor in back:
+        assert _ways(actor, 14, 57)[-1] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
