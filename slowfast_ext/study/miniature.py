@@ -1,20 +1,27 @@
 """`python -m slowfast_ext tables --miniature`: the paper's tables in small, on synthetic video."""
 
 import json
+import os
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import installed_versions
+from slowfast_ext.paths import require_writable
 from slowfast_ext.study.cache import Cache
 from slowfast_ext.study.experiment import Experiment
+from slowfast_ext.study.plots import SPEEDS_FILE, require_matplotlib, write_plots
 from slowfast_ext.study.report import control_text, study_text
-from slowfast_ext.study.results import difference, over_seeds, summarise
+from slowfast_ext.study.results import correlation_summary, difference, summarise
 from slowfast_ext.study.rows import CONTROLS, TITLES, rows_of, rows_of_control
 from slowfast_ext.study.workers import Task, run_tasks
 
 FOLDER = "build/miniature"
+# A backbone that was trained on a large set has seen many speeds.
+BACKBONE_RATES = (2, 4, 8)
 
 
-def run(tables, seeds, without=None, backbone_rates=(4,), fresh=False, as_json=False):
+def run(
+    tables, seeds, without=None, backbone_rates=BACKBONE_RATES, fresh=False, as_json=False, plots=""
+):
     """
     Computes what the cache does not have, and prints tables or one JSON object.
 
@@ -25,10 +32,15 @@ def run(tables, seeds, without=None, backbone_rates=(4,), fresh=False, as_json=F
         backbone_rates (sequence[int]): sampling rates that the backbone is trained at.
         fresh (bool): compute everything but the videos anew.
         as_json (bool): print JSON alone.
+        plots (str): a folder that gets pictures of 3c, 3d and Corr; empty: none are drawn.
 
     Raises:
-        SlowFastExtError: a seed is negative or stands twice, or a rate is below 1.
+        SlowFastExtError: a seed is negative or stands twice, a rate is below 1, or matplotlib,
+            which draws, is not installed.
     """
+    if plots:
+        require_matplotlib()
+        require_writable(os.path.join(plots, SPEEDS_FILE), "--plots")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise SlowFastExtError(
             f"--seeds {' '.join(map(str, seeds))}: must be different numbers from 0 up"
@@ -48,6 +60,8 @@ def run(tables, seeds, without=None, backbone_rates=(4,), fresh=False, as_json=F
         result, as_text = run_study(tasks_of, tables), study_text
     result |= {"seeds": seeds, "backbone_rates": list(backbone_rates)}
     result["versions"] = installed_versions()
+    if plots:
+        write_plots(result, plots)
     print(json.dumps(result, indent=2, allow_nan=False) if as_json else as_text(result))
 
 
@@ -63,9 +77,9 @@ def run_study(tasks_of, tables):
     lines, differences = summarise(rows, _by_row(rows, outcomes))
     result = {"titles": {table: TITLES[table] for table in tables}, "rows": lines}
     result["differences"] = differences
-    agreements = [agreement for _, agreement in outcomes if agreement is not None]
-    if agreements:
-        result["correlation"] = over_seeds(agreements)
+    parts = [of_seed for _, of_seed in outcomes if of_seed is not None]
+    if parts:
+        result["correlation"], result["matrices"] = correlation_summary(parts)
     return result
 
 

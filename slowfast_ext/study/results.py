@@ -151,21 +151,44 @@ def true_frequencies(seed=0, num_videos=20_000):
     return cooccurrence(torch.from_numpy(labels)).double().numpy()
 
 
-def agreement_of(experiment):
+def correlation_parts(experiment):
     """
-    Spearman's rank correlation of parts of the complete head's Corr with the generator's true
-    conditional frequencies, off the diagonal, in one seed's experiment.
+    What the complete head's Corr is made of in one seed's experiment, mean over the test clips.
 
-    Mask is counted from the training labels, so that Corr = Attn_C + Mask agrees with them for
-    that alone: what was learned is Attn_C.
+    Mask is counted from the training labels, so that Corr = Attn_C + Mask agrees with the
+    generator's frequencies for that alone: what was learned is Attn_C.
 
     Returns:
-        dict[str, float]: of `Corr`, `Attn_C`, `Mask`.
+        dict[str, ndarray]: `Corr`, `Attn_C` and `Mask`, A x A.
     """
-    outcome, truth = experiment.outcome(COMPLETE), off_diagonal(true_frequencies())
-    parts = {
+    outcome = experiment.outcome(COMPLETE)
+    return {
         "Corr": outcome.correlation,
         "Attn_C": outcome.correlation - outcome.mask,
         "Mask": outcome.mask,
     }
-    return {name: rank_correlation(off_diagonal(part), truth) for name, part in parts.items()}
+
+
+def correlation_summary(parts_by_seed):
+    """
+    Spearman's rank correlation of Corr's parts with the generator's true conditional
+    frequencies, off the diagonal.
+
+    Args:
+        parts_by_seed (list[dict[str, ndarray]]): `correlation_parts` of each seed.
+
+    Returns:
+        tuple[dict, dict]: part -> its interval over seeds, as `over_seeds`; part, or `truth`,
+            -> lists, A x A, the mean over seeds.
+    """
+    truth = true_frequencies()
+    agreements = [
+        {
+            name: rank_correlation(off_diagonal(part), off_diagonal(truth))
+            for name, part in parts.items()
+        }
+        for parts in parts_by_seed
+    ]
+    means = {name: np.mean([parts[name] for parts in parts_by_seed], 0) for name in agreements[0]}
+    matrices = {"truth": truth, **means}
+    return over_seeds(agreements), {name: matrix.tolist() for name, matrix in matrices.items()}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from slowfast_ext.study.experiment import Experiment
-from slowfast_ext.study.results import agreement_of, score
+from slowfast_ext.study.results import correlation_parts, score
 from slowfast_ext.study.rows import COMPLETE
 
 
@@ -32,7 +32,7 @@ def run_tasks(tasks):
 
     Returns:
         list: per task its rows' Scores and, where the complete head is among their heads,
-            how well Corr's parts agree with the truth (else None).
+            Corr's parts (else None).
     """
     # The engine prints its log to stdout, which is the result's.
     with contextlib.redirect_stdout(sys.stderr):
@@ -86,6 +86,6 @@ def _score(task):
     experiment = task.experiment
     scores = [score(row, experiment) for row in task.rows]
     is_complete = any(row.recipe == COMPLETE and not row.from_nothing for row in task.rows)
-    agreement = agreement_of(experiment) if is_complete else None
+    parts = correlation_parts(experiment) if is_complete else None
     print(f"{experiment.name}: done", file=sys.stderr, flush=True)
-    return scores, agreement
+    return scores, parts

@@ -43,8 +43,9 @@ def add_arguments(parser):
         type=int,
         nargs="+",
         metavar="RATE",
-        help="sampling rates that the backbone is trained at; 4, as in the paper",
+        help="sampling rates that the backbone is trained at; 2 4 8",
     )
+    study.add_argument("--plots", metavar="DIR", help="draw 3c, 3d and Corr into this folder")
 
 
 def run(args):
@@ -57,7 +58,7 @@ def run(args):
     if args.miniature:
         run_miniature(args)
         return
-    for name in ("seeds", "fresh", "without", "backbone_rates"):
+    for name in ("seeds", "fresh", "without", "backbone_rates", "plots"):
         if getattr(args, name):
             option = name.replace("_", "-")
             raise SlowFastExtError(f"--{option} belongs to --miniature, which is not given")
@@ -87,13 +88,16 @@ def run_miniature(args):
 
     if args.without and args.only:
         raise SlowFastExtError("--without shows the differences that matter to it: omit --only")
+    if args.without and args.plots:
+        raise SlowFastExtError("--plots draws tables 3c and 3d: omit --without")
     miniature.run(
         chosen_tables(args.only, list(miniature.TITLES)),
         args.seeds or [1, 2, 3, 4, 5],
         args.without,
-        args.backbone_rates or [4],
+        args.backbone_rates or miniature.BACKBONE_RATES,
         args.fresh,
         args.json,
+        args.plots,
     )
 
 

@@ -9,8 +9,8 @@ from slowfast_ext.study import report
 from slowfast_ext.study.fitting import Outcome
 from slowfast_ext.study.results import (
     SPEED_OF,
-    agreement_of,
-    over_seeds,
+    correlation_parts,
+    correlation_summary,
     score,
     summarise,
     true_frequencies,
@@ -144,7 +144,10 @@ def test_agreement_of_corr_and_of_its_parts(experiments, monkeypatch):
     mask = np.random.default_rng(4).random((12, 12))
     outcome = Outcome(np.zeros(0), mask - truth, mask, 1)
     monkeypatch.setattr(MadeUp, "outcome", lambda self, recipe: outcome)
-    agreement = over_seeds([agreement_of(experiment) for experiment in experiments])
+    parts = [correlation_parts(experiment) for experiment in experiments]
+    agreement, matrices = correlation_summary(parts)
+    np.testing.assert_allclose(matrices["Mask"], mask)
+    np.testing.assert_allclose(matrices["truth"], truth)
     assert agreement["Attn_C"]["mean"] == pytest.approx(-1)
     assert abs(agreement["Mask"]["mean"]) < 0.5
 
@@ -154,7 +157,7 @@ class TestReport:
         tables = list(TITLES)
         lines, differences = summarise(rows_of(tables), scores)
         result = {"titles": TITLES, "rows": lines, "differences": differences, "seeds": [1, 2, 3]}
-        result["correlation"] = over_seeds([agreement_of(one) for one in experiments])
+        result["correlation"], _ = correlation_summary(list(map(correlation_parts, experiments)))
         text = report.study_text({**result, "backbone_rates": [2, 4]})
         assert "Seeds: 1, 2, 3. Backbone trained at the rates: 2, 4." in text
         for line in lines:
