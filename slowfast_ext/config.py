@@ -201,7 +201,9 @@ def _wrong_type(message):
 def nearest(word, words):
     """`; did you mean X?`, or nothing where no known word is near."""
     # A right name in a wrong section is as common as a misspelt one.
-    last = word.rsplit(".", 1)[-1]
-    close = [known for known in words if known.rsplit(".", 1)[-1] == last]
+    section, _, last = word.rpartition(".")
+    beside = [known for known in words if section and known.rpartition(".")[0] == section]
+    close = difflib.get_close_matches(word, beside, n=1, cutoff=0.9)
+    close = close or [known for known in words if known.rpartition(".")[2] == last]
     close = close or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

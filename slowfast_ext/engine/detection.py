@@ -5,12 +5,18 @@ import os
 import numpy as np
 import pandas as pd
 
+from slowfast_ext.datasets.ava import test_rates
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
 from slowfast_ext.evaluation.ava_command import results_text
 from slowfast_ext.paths import open_atomically, pathmgr
 
 TASK = "action_detection"
+
+
+def view_groups(cfg):
+    """(rate, clips, crops) of a test: one clip around the keyframe for each rate."""
+    return [(rate, 1, 1) for rate in test_rates(cfg)]
 
 
 def measure(cfg, dataset, scores, protocol="official"):

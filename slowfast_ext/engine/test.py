@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.datasets.multi_label_videos import view_groups
 from slowfast_ext.engine import checkpoint, classification, detection, distributed, loaders
 from slowfast_ext.engine.history import History
 from slowfast_ext.engine.loaders import join_boxes
@@ -223,13 +222,13 @@ def combine_views(probabilities, method):
 
 def _results(cfg, dataset, evaluation, path, history):
     task, ids = task_of(cfg), dataset.video_ids
-    groups = [list(group) for group in view_groups(cfg)]
+    groups = task.view_groups(cfg)
     own_protocol, own_counts = task.describe(cfg, dataset, evaluation.scores, evaluation.metrics)
     protocol = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": path,
         "training": str(history) or None,
-        "views": groups,
+        "views": [list(group) for group in groups],
         "num_views": sum(clips * crops for _, clips, crops in groups),
         "combination": view_combination(cfg),
         **own_protocol,
