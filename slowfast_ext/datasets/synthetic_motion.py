@@ -41,17 +41,19 @@ BALLS = {"red": 0, "green": 45, "blue": 90, "violet": 135}
 # An activity is a motion with a ball, as most activities of daily life are a verb with an
 # object. Each motion makes an activity with two balls and none with the other two, so that
 # what moves how must be seen at one place: that both occur in a video says little.
-def activities_of(motions):
-    """(motion, ball) of the activities of six motions, in the order of their ids."""
+def _with_balls(motions, first_balls):
+    """(motion, ball): each motion with two neighbouring balls, from the given one on."""
     balls = tuple(BALLS)
     return tuple(
-        (motion, balls[(index + offset) % len(balls)])
-        for index, motion in enumerate(motions)
+        (motion, balls[(first + offset) % len(balls)])
+        for motion, first in zip(motions, first_balls, strict=True)
         for offset in (0, 1)
     )
 
 
-ACTIVITIES = activities_of(MOTIONS)
+# In the order of their ids. Twins have the same balls, which would tell them apart.
+ACTIVITIES = _with_balls(MOTIONS, range(6))
+TWIN_ACTIVITIES = _with_balls(TWINS, (0, 0, 1, 1, 2, 2))
 
 # All lengths are in units of the frame's side; a place is a cell of a 3 x 3 grid.
 REACH = 0.1

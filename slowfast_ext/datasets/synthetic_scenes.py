@@ -11,9 +11,9 @@ from slowfast_ext.datasets.synthetic_motion import (
     BALLS,
     MOTIONS,
     PERIODS,
+    TWIN_ACTIVITIES,
     TWINS,
     Actor,
-    activities_of,
     period_of,
 )
 from slowfast_ext.errors import SlowFastExtError
@@ -88,7 +88,7 @@ class SyntheticSettings:
     @property
     def activities(self):
         """(motion, ball) of each activity, in the order of their ids."""
-        return activities_of(self.motions)
+        return ACTIVITIES if self.motions is MOTIONS else TWIN_ACTIVITIES
 
     @property
     def class_names(self):

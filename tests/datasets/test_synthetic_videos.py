@@ -314,6 +314,11 @@ def test_twins_have_activities_of_their_own():
     labels = {label for actors in draw_many(twins=True) for a in actors for label in a.labels}
     assert labels == set(settings.class_names) and len(labels) == 12
     assert {label.split()[0] for label in labels} == set(TWINS)
+    balls_of = {motion: set() for motion in TWINS}
+    for motion, ball in settings.activities:
+        balls_of[motion].add(ball)
+    for one, other in (("proceeds", "returns"), ("hops", "circles"), ("winks", "flickers")):
+        assert balls_of[one] == balls_of[other] and len(balls_of[one]) == 2
     assert SyntheticSettings(twins=True, several_speeds=False).motions == MOTIONS
     assert SyntheticSettings(twins=True, parts=True).class_names == (*TWINS, *BALLS)
 
