@@ -9,27 +9,20 @@ import csv
 import json
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-
-from tqdm import tqdm
 
 from slowfast_ext.datasets.charades_annotations import SPLITS, read_annotations
-from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically, pathmgr
 from slowfast_ext.prepare.action_genome import (
     object_classes,
     read_action_genome,
     write_objects,
 )
+from slowfast_ext.prepare.charades_media import TOLERANCE, CharadesMedia
 from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, first, named
 
-# Of the official frames.
-FPS = 24
 _HEADER = ("path", "labels", "start", "end")
-# Seconds by which a video may be shorter than annotated: more points to a partial copy.
-_TOLERANCE = 1.0
 
 
 def add_arguments(parser):
@@ -70,7 +63,7 @@ def run(args):
 
 def _prepare(args, class_names, splits, report):
     """Checks the media and writes the files; fills the report, returns why nothing is written."""
-    media = _Media(args.videos or args.frames, ".mp4" if args.videos else "")
+    media = CharadesMedia(args.videos or args.frames, ".mp4" if args.videos else "")
     paths = {video.id: media.path(video) for videos in splits.values() for video in videos}
     boxes = read_action_genome(args.action_genome) if args.action_genome else None
     object_names = None if boxes is None else object_classes(boxes, paths)
@@ -168,67 +161,6 @@ def _counts(videos, class_names):
     }
 
 
-# --- Media ----------------------------------------------------------------------------
-
-
-class _Media:
-    """
-    The folder of the videos, or of their folders of frames.
-
-    Args:
-        folder (str): where they lie.
-        ending (str): of their names after the id.
-    """
-
-    def __init__(self, folder, ending):
-        if not pathmgr.isdir(folder):
-            raise SlowFastExtError(f"{folder}: no such folder; check the path")
-        # Absolute, so that the lists can lie anywhere.
-        self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
-        self.ending = ending
-        self._names = set(pathmgr.ls(folder))
-
-    def path(self, video):
-        return f"{self.folder}/{video.id}{self.ending}"
-
-    def check(self, videos, name):
-        """Which media are missing, do not open, or are shorter than annotated."""
-        present = [video for video in videos if self._is_present(video)]
-        found = {"missing": [video.id for video in videos if not self._is_present(video)]}
-        found.update(unreadable={}, shorter_than_annotated={})
-        with ThreadPoolExecutor() as pool:
-            opened = pool.map(self._open, present)
-            progress = tqdm(opened, name, len(present), disable=None, leave=False)
-            for video, (seconds, problem) in zip(present, progress, strict=True):
-                if problem:
-                    found["unreadable"][video.id] = problem
-                elif seconds is not None and seconds < video.length - _TOLERANCE:
-                    found["shorter_than_annotated"][video.id] = round(seconds, 2)
-        return found
-
-    def _is_present(self, video):
-        """An empty file counts as missing: it is a download that never began."""
-        if f"{video.id}{self.ending}" not in self._names:
-            return False
-        path = self.path(video)
-        return not (is_local(path) and os.path.isfile(path) and os.path.getsize(path) == 0)
-
-    def _open(self, video):
-        """(seconds or None where they are not known, what is wrong or None)."""
-        try:
-            with open_video(self.path(video)) as reader:
-                fps = reader.info.fps if self.ending else FPS
-                return reader.info.length / fps if fps else None, None
-        except SlowFastExtError as error:
-            return None, str(error)
-
-    def num_unlisted(self, splits):
-        """How many videos, or folders, are in neither split."""
-        listed = {f"{video.id}{self.ending}" for videos in splits.values() for video in videos}
-        others = {n for n in self._names - listed if n.endswith(self.ending) and n[0] != "."}
-        return len(others)
-
-
 # --- Output ---------------------------------------------------------------------------
 
 
@@ -263,8 +195,13 @@ def _text(report):
                 f"  media missing: {named(split['missing'])}",
                 f"  media that do not open: {named(split['unreadable'])}",
                 *(f"    {problem}" for problem in first(split["unreadable"].values())),
-                f"  media over {_TOLERANCE:g} s shorter than annotated: "
+                f"  frames not numbered from 000001 on, or among other files: "
+                f"{named(split['misnumbered'])}",
+                *(f"    {problem}" for problem in first(split["misnumbered"].values())),
+                f"  media over {TOLERANCE:g} s shorter than annotated: "
                 f"{named(split['shorter_than_annotated'])}",
+                f"  media over {TOLERANCE:g} s longer than annotated: "
+                f"{named(split['longer_than_annotated'])}",
             ]
     if report.get("media_in_no_split"):
         lines.append(f"media in neither split: {report['media_in_no_split']}")
@@ -272,6 +209,11 @@ def _text(report):
         lines.append(
             "what does not open is in the lists all the same: get it again, or set "
             "DATA.SKIP_BROKEN_VIDEOS True"
+        )
+    if any(split.get("misnumbered") for split in report["splits"].values()):
+        lines.append(
+            "what is misnumbered is in the lists all the same, and its labels would fall on other "
+            "frames: extract its frames again"
         )
     if report.get("objects"):
         objects = report["objects"]
