@@ -25,6 +25,8 @@ from slowfast_ext.prepare.charades_media import CharadesMedia
 from slowfast_ext.prepare.charades_report import report_text
 from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, named
 
+_LIST_FILES = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
+_OBJECT_FILES = ["object_classes.txt", "objects.csv"]
 _HEADER = ("path", "labels", "start", "end")
 
 
@@ -97,7 +99,7 @@ def _prepare(args, class_names, splits, report):
 
 
 def _check_arguments(args):
-    check_media_arguments(args)
+    check_media_arguments(args, [*_LIST_FILES, *(_OBJECT_FILES if args.action_genome else [])])
     if args.action_genome and (args.annotations_only or not args.videos):
         raise SlowFastExtError(
             "--action-genome needs --videos, and no --annotations-only: its frame numbers and "
@@ -112,14 +114,13 @@ def _refuse_foreign_files(out, class_names, object_names):
     Lists of other data have the same names, and may have the same header: what lies beside
     other classes than these is not of this command.
     """
-    files = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
-    _refuse_beside_other_names(out, files, class_names)
+    _refuse_beside_other_names(out, _LIST_FILES, class_names)
     for split in SPLITS:
         path = os.path.join(out, f"{split}.csv")
         if pathmgr.exists(path) and not _is_own_list(path):
             raise SlowFastExtError(_foreign(path))
     if object_names is not None:
-        _refuse_beside_other_names(out, ["object_classes.txt", "objects.csv"], object_names)
+        _refuse_beside_other_names(out, _OBJECT_FILES, object_names)
 
 
 def _refuse_beside_other_names(out, files, names):

@@ -231,7 +231,11 @@ def test_files_that_are_not_the_official_ones(tree):
         (["--annotations-only", "--frames", "x"], None, "--frames and --annotations-only"),
         (["--annotations-only", "--out", "x"], None, "--out and --annotations-only"),
         ([], "--nowhere", "no such folder"),
-        (["--out", ""], "--videos", "--out is missing"),
+        (["--out", ""], "--videos", "--out is empty: name a folder"),
+        (["--out", "/proc/xx"], "--videos", "--out: /proc/xx/classes.txt cannot be written"),
+        (["--annotations", ""], "--videos", "--annotations is empty: name a folder"),
+        (["--frames", ""], "--videos", "--frames is empty: name a folder"),
+        (["--action-genome", ""], "--videos", "--action-genome is empty: name a folder"),
     ],
 )
 def test_arguments_that_do_not_go_together(tree, words, media, message):
@@ -262,9 +266,17 @@ def test_nothing_of_others_is_written_over(tree, name, text, own_classes):
     assert sorted(path.name for path in out.iterdir()) == before
 
 
-def test_out_is_a_folder(tree):
+def test_out_takes_files_before_any_video_is_opened(tree, monkeypatch):
+    monkeypatch.setattr(charades, "read_annotations", None)
     (tree / "file").write_text("mine")
     assert "is a file" in refused(tree, "--out", tree / "file")
+    assert "file is a file" in refused(tree, "--out", tree / "file" / "x")
+    (tree / "link").symlink_to("nowhere/x")
+    assert "link is a link to nothing" in refused(tree, "--out", tree / "link")
+    for name in ("classes.txt", "test.csv", "objects.csv"):
+        (tree / name / name).mkdir(parents=True)
+        words = ["--out", tree / name, "--action-genome", tree]
+        assert f"--out: {name}/{name} is a folder" in refused(tree, *words)
 
 
 def test_nothing_else_imports_what_prepares():
