@@ -14,19 +14,24 @@ from slowfast_ext.paths import pathmgr
 _PLAIN_TYPE = re.compile(r"[?biuf][0-9]{0,2}|[SU][0-9]{1,6}")
 
 
+def _refused(what):
+    """The error; what it quotes of a file may be of any length."""
+    return pickle.UnpicklingError(what if len(what) < 200 else f"{what[:200]}...")
+
+
 class _PlainType:
     """In the place of numpy.dtype while a pickle is read: a type of `_PLAIN_TYPE` alone."""
 
     def __init__(self, code, *_):
         if not isinstance(code, str) or not _PLAIN_TYPE.fullmatch(code):
-            raise pickle.UnpicklingError(f"holds an array of {code!r}, not of numbers or text")
+            raise _refused(f"holds an array that is not of numbers or text but {code!r}")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state):
         """Takes the byte order; version, sub-array, names, fields, size, ... must say nothing."""
         version, order, *parts = state[:5]
         if version != 3 or len(state) != 8 or parts != [None] * 3 or order not in tuple("<>|="):
-            raise pickle.UnpicklingError("holds a structured array, not one of numbers or text")
+            raise _refused("holds a structured array, not one of numbers or text")
         self.dtype = self.dtype.newbyteorder(order)
 
 
@@ -36,7 +41,7 @@ class _PlainArray(np.ndarray):
     def __setstate__(self, state):
         shape, plain, is_fortran, data = state[-4:]
         if not isinstance(plain, _PlainType) or not isinstance(data, (bytes, str)):
-            raise pickle.UnpicklingError("holds an array that is not one of numbers or text")
+            raise _refused("holds an array that is not one of numbers or text")
         super().__setstate__((1, shape, plain.dtype, is_fortran, data))
 
 
@@ -73,7 +78,7 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"asks for {module}.{name}")
+            raise _refused(f"asks for {module}.{name}")
         return self._ALLOWED[module, name]
 
 

@@ -93,6 +93,16 @@ def test_nothing_else_is_called(function):
         load_arrays(io.BytesIO(pickle.dumps(Calls(function, ("1",)))))
 
 
+@pytest.mark.parametrize(
+    "pickled", [b"c" + b"x" * 10**5 + b"\nf\n.", pickle.dumps(Calls(np.dtype, ("x" * 10**5,)))]
+)
+def test_little_of_a_hostile_file_is_quoted(tmp_path, pickled):
+    (tmp_path / "hostile.pkl").write_bytes(pickled)
+    with pytest.raises(SlowFastExtError, match=r"xxx\.\.\.\); nothing") as error:
+        read_arrays(str(tmp_path / "hostile.pkl"))
+    assert len(str(error.value)) < 600
+
+
 # The types are what numpy's own reading of the pickle would crash on.
 HOSTILE = {
     "a field of objects": array_of(
