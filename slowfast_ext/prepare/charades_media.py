@@ -150,7 +150,7 @@ def _entries(path):
     """(name, whether a file, bytes) of what is not hidden in a folder; a store tells names."""
     try:
         if not is_local(path):
-            return [(name, True, None) for name in pathmgr.ls(path)]
+            return [(name, True, None) for name in pathmgr.ls(path) if name[0] != "."]
         with os.scandir(path) as entries:
             return [(entry.name, *_size(entry)) for entry in entries if entry.name[0] != "."]
     except OSError as error:
