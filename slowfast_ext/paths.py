@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 
 from iopath.common.file_io import PathManagerFactory
 
@@ -24,7 +25,8 @@ def has_store(path):
 
 def require_writable(path, key):
     """
-    Checks, without writing, that the file `path` can be written; its folders need not exist.
+    Checks, leaving nothing behind, that the file `path` can be written; its folders need not
+    exist.
 
     Raises:
         SlowFastExtError: it cannot; names `key`, which gives the path.
@@ -33,13 +35,36 @@ def require_writable(path, key):
         return
     if os.path.isdir(path):
         raise SlowFastExtError(f"{key}: {path} is a folder, and must be a file")
-    folder = os.path.dirname(os.path.abspath(path))
+    target = _target(path)
+    if _is_special(target):
+        if not os.access(target, os.W_OK):
+            raise SlowFastExtError(f"{key}: {path} permits no writing")
+        return
+    folder = os.path.dirname(os.path.abspath(target))
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     if not os.path.isdir(folder):
-        raise SlowFastExtError(f"{key}: {path} cannot be written: {folder} is a file")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise SlowFastExtError(f"{key}: {path} cannot be written: {folder} permits no writing")
+        what = "a link to nothing" if os.path.islink(folder) else "a file"
+        raise SlowFastExtError(f"{key}: {path} cannot be written: {folder} is {what}")
+    try:
+        # Permissions do not tell of file systems that let nobody write.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise SlowFastExtError(
+            f"{key}: {path} cannot be written: {folder} takes no file ({reason})"
+        ) from error
+
+
+def _target(path):
+    """The file that a link leads to, so that the file is replaced and not the link."""
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
+def _is_special(path):
+    """True for a pipe or a device, such as /dev/stdout, which nothing may replace."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def make_folder(path, key):
@@ -58,7 +83,8 @@ def open_atomically(path, mode="w"):
     Opens `path` for writing such that it appears whole or not at all.
 
     The text or bytes go into a file beside it that takes the name at the end. A store
-    shows a file only once it is closed, so there it is written directly.
+    shows a file only once it is closed, so there it is written directly, and so are pipes
+    and devices.
     """
     newline = None if "b" in mode else ""
     encoding = None if "b" in mode else "utf-8"
@@ -66,15 +92,23 @@ def open_atomically(path, mode="w"):
         with pathmgr.open(path, mode) as stream:
             yield stream
         return
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    partial = f"{path}.partial-{os.getpid()}"
+    target = _target(path)
+    if _is_special(target):
+        with open(target, mode, newline=newline, encoding=encoding) as stream:
+            yield stream
+        return
+    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
+    partial = f"{target}.partial-{os.getpid()}"
     try:
         with open(partial, mode, newline=newline, encoding=encoding) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        os.replace(partial, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.unlink(partial)
+        if isinstance(error, OSError) and error.filename == partial:
+            # The name that the user knows.
+            error.filename = path
         raise

@@ -9,6 +9,7 @@ from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 
 SPLITS = ("train", "test")
+NUM_CLASSES = 157
 _COLUMNS = ("id", "actions", "length")
 
 
@@ -72,7 +73,7 @@ def read_annotations(folder):
     """
     problems = []
     class_names = _read_classes(os.path.join(folder, "Charades_v1_classes.txt"), problems)
-    parser = _RowParser(len(class_names))
+    parser = _RowParser()
     splits = {}
     for split in SPLITS:
         path = os.path.join(folder, f"Charades_v1_{split}.csv")
@@ -89,10 +90,10 @@ def read_classes(path):
     return names
 
 
-def read_split(path, num_classes):
+def read_split(path):
     """The list[AnnotatedVideo] of one annotation file; raises SlowFastExtError."""
     problems = []
-    videos = _read_split(path, _RowParser(num_classes), problems)
+    videos = _read_split(path, _RowParser(), problems)
     refuse_bad_rows(path, problems)
     return videos
 
@@ -100,18 +101,24 @@ def read_split(path, num_classes):
 def _read_classes(path, problems):
     """Names of `c000 Holding some clothes`, `c001 ...`: one a line, without gaps."""
     first_line, names = {}, []
-    for line, text in enumerate(read_text(path).rstrip().split("\n"), start=1):
+    lines = read_text(path).rstrip().split("\n")
+    if lines == [""]:
+        problems.append(f'{path}: is empty; lines such as "c000 Holding some clothes" are due')
+        return []
+    for line, text in enumerate(lines, start=1):
         code, _, name = text.strip().partition(" ")
         name = name.strip()
         if code != f"c{line - 1:03d}":
-            problems.append(f'{path}:{line}: "{code}" where c{line - 1:03d} is expected')
+            problems.append(f'{path}:{line}: "{shortened(code)}" where c{line - 1:03d} is expected')
         elif not name or name.isdecimal():
             # The lists hold class ids, which such a name could be taken for.
-            problems.append(f'{path}:{line}: "{name}" is not a name of a class')
+            problems.append(f'{path}:{line}: "{shortened(name)}" is not a name of a class')
         elif name in first_line:
             problems.append(f'{path}:{line}: "{name}" stands on line {first_line[name]} already')
         first_line.setdefault(name, line)
         names.append(name)
+    if len(names) != NUM_CLASSES:
+        problems.append(f"{path}: {len(names)} classes, where Charades has {NUM_CLASSES}")
     return names
 
 
@@ -133,8 +140,7 @@ def _read_split(path, parser, problems):
 class _RowParser:
     """Turns rows into videos and remembers the ids of both splits."""
 
-    def __init__(self, num_classes):
-        self.num_classes = num_classes
+    def __init__(self):
         self._seen_at = {}
 
     def parse(self, header, row, place):
@@ -143,32 +149,35 @@ class _RowParser:
             return None, [f"{len(row)} fields where the header has {len(header)}"]
         fields = dict(zip(header, row, strict=True))
         video_id, problems = fields["id"], []
-        if not re.fullmatch(r"[\w-]+", video_id):
-            problems.append(f'the id "{video_id}" is not made of letters and digits')
+        if not re.fullmatch(r"[\w-]+", video_id, re.ASCII):
+            problems.append(f'the id "{shortened(video_id)}" is not made of letters and digits')
         elif video_id in self._seen_at:
             problems.append(f"{video_id} stands at {self._seen_at[video_id]} already")
         self._seen_at.setdefault(video_id, place)
         length = _number(fields["length"])
         if not length:
-            problems.append(f'length "{fields["length"]}" is not a number of seconds above 0')
+            problems.append(
+                f'length "{shortened(fields["length"])}" is not a number of seconds above 0'
+            )
         texts = [text.strip() for text in fields["actions"].split(";")]
         actions = tuple(self._action(text, problems) for text in texts if text)
         return AnnotatedVideo(video_id, length, actions), problems
 
     def _action(self, text, problems):
         """The action of `c092 11.90 21.20`; tells `problems` what is wrong with it."""
-        found = re.fullmatch(r"c(\d{3})\s+(\S+)\s+(\S+)", text)
+        found, quoted = re.fullmatch(r"c([0-9]{3})\s+(\S+)\s+(\S+)", text), shortened(text)
         if not found:
-            problems.append(f'"{shortened(text)}" is not an action such as "c092 11.90 21.20"')
+            problems.append(f'"{quoted}" is not an action such as "c092 11.90 21.20"')
             return None
         class_id, start, end = int(found[1]), _number(found[2]), _number(found[3])
-        if class_id >= self.num_classes:
-            problems.append(f'"{text}": the classes go from c000 to c{self.num_classes - 1:03d}')
+        if class_id >= NUM_CLASSES:
+            problems.append(f'"{quoted}": the classes go from c000 to c{NUM_CLASSES - 1:03d}')
         if start is None or end is None:
-            problems.append(f'"{text}": start and end must be numbers of seconds from 0 on')
+            problems.append(f'"{quoted}": start and end must be numbers of seconds from 0 on')
         return Action(class_id, start, end)
 
 
 def _number(text):
-    """A decimal number of at least 0, or None."""
-    return float(text) if re.fullmatch(r"\d+(\.\d*)?|\.\d+", text) else None
+    """A decimal number of at least 0 and below a million (12 days), or None."""
+    is_number = re.fullmatch(r"[0-9]{1,6}(\.[0-9]*)?|\.[0-9]+", text)
+    return float(text) if is_number else None

@@ -6,14 +6,13 @@ from collections import Counter
 
 import numpy as np
 
-from slowfast_ext.datasets.charades_annotations import read_split
+from slowfast_ext.datasets.charades_annotations import NUM_CLASSES, read_split
 from slowfast_ext.datasets.list_rows import parse_number, read_text, shortened
 from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.paths import open_atomically
 
-NUM_CLASSES = 157
 CODES = tuple(f"c{index:03d}" for index in range(NUM_CLASSES))
 
 
@@ -27,7 +26,7 @@ def read_ground_truth(path):
     Raises:
         SlowFastExtError: not readable, or bad rows, all of which it names.
     """
-    videos = read_split(path, NUM_CLASSES)
+    videos = read_split(path)
     labels = np.zeros((len(videos), NUM_CLASSES), bool)
     for row, video in zip(labels, videos, strict=True):
         row[list(video.labels)] = True

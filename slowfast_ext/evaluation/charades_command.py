@@ -11,7 +11,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import charades
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.results import installed_versions, per_class_table, results_object
-from slowfast_ext.paths import is_local, open_atomically
+from slowfast_ext.paths import is_local, open_atomically, require_writable
 
 
 def add_arguments(parser):
@@ -37,8 +37,8 @@ def run(args):
     Prints mAP, weighted AP, AP per class, counts and protocol.
 
     Raises:
-        SlowFastExtError: bad rows, unknown videos, an output that is an input or, with
-            --strict, videos without scores.
+        SlowFastExtError: bad rows, unknown videos, an output that is an input or cannot be written
+            (all before anything is written) or, with --strict, videos without scores.
     """
     _check_outputs(args)
     names = _class_names(args.classes)
@@ -60,7 +60,10 @@ def run(args):
 
 
 def _check_outputs(args):
-    """Raises SlowFastExtError where what is read, or the other output, would be written over."""
+    """
+    Raises SlowFastExtError where what is read, or the other output, would be written over, or
+    an output cannot be written.
+    """
     options = {
         "--ground-truth": args.ground_truth,
         "--predictions": args.predictions,
@@ -77,15 +80,12 @@ def _check_outputs(args):
         other = used.setdefault(os.path.realpath(path) if is_local(path) else path, option)
         if other != option and option in ("--csv", "--write-submission"):
             raise SlowFastExtError(f"{option} {path} is the file of {other}: name another")
+        if option in ("--csv", "--write-submission"):
+            require_writable(path, option)
 
 
 def _class_names(path):
-    if path is None:
-        return charades.CODES
-    names = read_classes(path)
-    if len(names) != charades.NUM_CLASSES:
-        raise SlowFastExtError(f"{path}: {len(names)} classes, Charades has {charades.NUM_CLASSES}")
-    return names
+    return charades.CODES if path is None else read_classes(path)
 
 
 def _results(args, ids, missing, metrics, names):

@@ -6,15 +6,18 @@ Scene Graphs" (CVPR 2020).
 """
 
 import csv
+import io
 import os
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections import defaultdict
 from typing import NamedTuple
 
-from slowfast_ext.datasets.decoding import open_video
+import numpy as np
+
+from slowfast_ext.datasets.list_rows import shortened
 from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.datasets.objects import COLUMNS
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically
 from slowfast_ext.unpickling import read_arrays
 
 OBJECTS_FILE, PERSONS_FILE = "object_bbox_and_relationship.pkl", "person_bbox.pkl"
@@ -30,28 +33,38 @@ class Box(NamedTuple):
     score: float
 
 
+class VideoBoxes(NamedTuple):
+    """The boxes of one video, and each (width, height) that its frames are said to have."""
+
+    boxes: list[Box]
+    sizes: set[tuple[int, int]]
+
+
+# --- Reading --------------------------------------------------------------------------
+
+
 def read_action_genome(folder):
     """
     Reads both annotation files; nothing in them is executed.
 
     Returns:
-        dict[str, list[Box]]: by Charades' id; objects that are not visible are left out.
+        dict[str, VideoBoxes]: by Charades' id; objects that are not visible are left out.
 
     Raises:
         SlowFastExtError: a file is missing, damaged, asks for code to be run, or holds
             entries of another form, all of which it counts.
     """
-    found = {}
-    for name, boxes_of in ((OBJECTS_FILE, _object_boxes), (PERSONS_FILE, _person_boxes)):
+    found = defaultdict(lambda: VideoBoxes([], set()))
+    for name, add in ((OBJECTS_FILE, _add_objects), (PERSONS_FILE, _add_persons)):
         path, bad_entries = os.path.join(folder, name), []
         for tag, entry in _read_pickle(path).items():
             try:
                 video, frame = _parse_tag(tag)
-                found.setdefault(video, []).extend(boxes_of(frame, entry))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                bad_entries.append(f"{path}: entry {tag!r}: {type(error).__name__}: {error}")
+                add(found[video], frame, entry)
+            except ValueError as error:
+                bad_entries.append(f"{path}: entry {_quoted(tag)}: {error}")
         refuse_bad_rows(path, bad_entries)
-    return found
+    return dict(found)
 
 
 def _read_pickle(path):
@@ -63,76 +76,129 @@ def _read_pickle(path):
 
 
 def _parse_tag(tag):
-    video, frame = tag.split("/")
-    return os.path.splitext(video)[0], int(os.path.splitext(frame)[0])
+    found = isinstance(tag, str) and re.fullmatch(r"([\w-]+)\.mp4/(\d{1,9})\.png", tag, re.ASCII)
+    if not found:
+        raise ValueError('is not named as a frame, such as "ID.mp4/000089.png"')
+    return found[1], int(found[2])
 
 
-def _object_boxes(frame, entry):
+def _add_objects(video, frame, entry):
+    if not isinstance(entry, (list, tuple)):
+        raise ValueError("is not a list of objects")
     for annotated in entry:
-        if annotated["bbox"] is not None and annotated["visible"]:
-            x, y, width, height = map(float, annotated["bbox"])
-            yield Box(frame, annotated["class"], (x, y, x + width, y + height), 1.0)
+        corners = _value(annotated, "bbox")
+        if corners is not None and _value(annotated, "visible"):
+            x, y, width, height = _numbers(corners, (4,), "bbox")
+            name = _class_name(_value(annotated, "class"))
+            video.boxes.append(Box(frame, name, (x, y, x + width, y + height), 1.0))
 
 
-def _person_boxes(frame, entry):
-    scores = entry.get("bbox_score")
-    for index, corners in enumerate(entry["bbox"]):
-        x1, y1, x2, y2 = map(float, corners)
-        score = 1.0 if scores is None else float(scores[index])
-        yield Box(frame, PERSON, (x1, y1, x2, y2), score)
+def _add_persons(video, frame, entry):
+    boxes = _value(entry, "bbox")
+    # What is no list is refused below.
+    count = len(boxes) if isinstance(boxes, (list, tuple)) or np.ndim(boxes) else 1
+    if entry.get("bbox_mode", "xyxy") != "xyxy":
+        raise ValueError(f'bbox_mode is {_quoted(entry["bbox_mode"])}, "xyxy" is expected')
+    if entry.get("bbox_size") is not None:
+        video.sizes.add(tuple(map(int, _numbers(entry["bbox_size"], (2,), "bbox_size"))))
+    if count == 0:
+        return
+    boxes, scores = _numbers(boxes, (count, 4), "bbox"), [1.0] * count
+    if entry.get("bbox_score") is not None:
+        scores = _numbers(entry["bbox_score"], (count,), "bbox_score")
+        if min(scores) < 0 or max(scores) > 1:
+            raise ValueError(f"bbox_score is {_quoted(scores)}, and must be within 0..1")
+    for corners, score in zip(boxes, scores, strict=True):
+        video.boxes.append(Box(frame, PERSON, tuple(corners), score))
 
 
-def object_classes(boxes, videos):
+def _value(annotated, key):
+    if not isinstance(annotated, dict) or key not in annotated:
+        raise ValueError(f"has no {key}")
+    return annotated[key]
+
+
+def _class_name(name):
+    """`name` where it can be a line of object_classes.txt."""
+    if isinstance(name, str) and name and name == name.strip() and name.isprintable():
+        return name
+    raise ValueError(f"class is {_quoted(name)}, which is no name of a class")
+
+
+def _numbers(value, shape, key):
+    """Finite numbers as (lists of) floats."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError):  # Lists of unequal length, huge integers.
+        array = np.array(None)
+    if array.shape != shape or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        expected = " x ".join(map(str, shape))
+        raise ValueError(f"{key} is {_quoted(value)}, and must be {expected} finite numbers")
+    return array.astype(np.float64).tolist()
+
+
+def _quoted(value):
+    return shortened(repr(value.tolist() if isinstance(value, np.ndarray) else value))
+
+
+# --- Writing --------------------------------------------------------------------------
+
+
+def object_classes(found, videos):
     """The classes of these videos' boxes, person first: list[str]."""
-    names = {box.class_name for video in videos for box in boxes.get(video, ())}
+    names = {box.class_name for video in videos if video in found for box in found[video].boxes}
     return [PERSON, *sorted(names - {PERSON})]
 
 
-def write_objects(out, boxes, path_of):
+def place_boxes(found, infos, ids):
     """
-    Writes `object_classes.txt` (person first) and `objects.csv`, boxes as fractions.
+    The rows of `objects.csv`: boxes as fractions of their video's frames.
 
     Args:
-        out (str): the folder.
-        boxes (dict[str, list[Box]]): of `read_action_genome`.
-        path_of (dict[str, str]): where each video of the lists lies.
+        found (dict[str, VideoBoxes]): of `read_action_genome`.
+        infos (dict[str, VideoInfo]): of the listed videos that open.
+        ids (set[str]): of all listed videos.
 
     Returns:
-        dict: counts of `boxes`, `videos`, `classes`; `outside`, boxes of frames or places
-            that the video does not have; `videos_without`, of the lists; `other_videos`.
+        (list[list], dict): rows; counts of `boxes`, `videos`, `outside`, boxes of frames or
+            places that the video does not have; `videos_without`, of the lists;
+            `other_videos`; and `other_size`, video -> why its boxes are left out.
+
+    Raises:
+        SlowFastExtError: not one box lies in one of the videos.
     """
-    listed = sorted(set(boxes) & set(path_of))
-    names = object_classes(boxes, path_of)
-    rows, outside = [], 0
-    with ThreadPoolExecutor() as pool:
-        infos = pool.map(lambda video: _info(path_of[video]), listed)
-        for video, info in zip(listed, infos, strict=True):
-            placed = [_row(video, box, info) for box in boxes[video]] if info else []
-            outside += placed.count(None)
-            rows += [row for row in placed if row]
-    with open_atomically(os.path.join(out, "object_classes.txt")) as stream:
-        stream.write("\n".join(names) + "\n")
-    with open_atomically(os.path.join(out, "objects.csv")) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*COLUMNS, "score"])
-        writer.writerows(rows)
-    return {
+    rows, outside, other_size = [], 0, {}
+    for video in sorted(set(found) & set(infos)):
+        info = infos[video]
+        sizes = found[video].sizes - {(info.width, info.height)}
+        if sizes:
+            drawn = " and ".join(f"{width} x {height}" for width, height in sorted(sizes))
+            other_size[video] = f"is {info.width} x {info.height}, its boxes are of {drawn} pixels"
+            continue
+        placed = [_row(video, box, info) for box in found[video].boxes]
+        outside += placed.count(None)
+        rows += [row for row in placed if row]
+    if not rows:
+        why = "".join(f": {video} {reason}" for video, reason in list(other_size.items())[:1])
+        raise SlowFastExtError(f"--action-genome: none of its boxes lies in these videos{why}")
+    counts = {
         "boxes": len(rows),
         "videos": len({row[0] for row in rows}),
-        "classes": len(names),
         "outside": outside,
-        "videos_without": len(set(path_of) - {row[0] for row in rows}),
-        "other_videos": len(set(boxes) - set(path_of)),
+        "videos_without": len(ids - {row[0] for row in rows}),
+        "other_videos": len(set(found) - ids),
+        "other_size": other_size,
     }
+    return rows, counts
 
 
-def _info(path):
-    """What is known of a video, None where it does not open: that is in the report already."""
-    try:
-        with open_video(path) as reader:
-            return reader.info
-    except SlowFastExtError:
-        return None
+def object_files(names, rows):
+    """Name -> content of `object_classes.txt` (person first) and `objects.csv`."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*COLUMNS, "score"])
+    writer.writerows(rows)
+    return {"object_classes.txt": "\n".join(names) + "\n", "objects.csv": stream.getvalue()}
 
 
 def _row(video, box, info):

@@ -52,7 +52,7 @@ def run(args):
             missing or cannot be read (after the counts are printed); no lists are written
             then, but finished folders of frames are kept for the next run.
     """
-    check_media_arguments(args)
+    check_media_arguments(args, [f"frame_lists/{split}.csv" for split in SPLITS])
     if args.out and not is_local(args.out):
         raise SlowFastExtError(f"--out {args.out}: frames are written to a local folder only")
     names = FileNames(args.version)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically, pathmgr, require_writable
 from slowfast_ext.prepare.ava_frames import (
     KEYFRAMES,
     duration,
@@ -89,6 +89,7 @@ def _check_arguments(args):
         raise SlowFastExtError(f"--start {args.start} is below 0")
     if pathmgr.isdir(args.out):
         raise SlowFastExtError(f"--out {args.out} is a folder: name a file")
+    require_writable(args.out, "--out")
     if pathmgr.exists(args.out) and not pathmgr.isdir(f"{args.out}.parts"):
         raise SlowFastExtError(
             f"--out {args.out} is a file that this command has not written: choose another name"

@@ -6,30 +6,28 @@ commas and slashes.
 """
 
 import csv
+import io
 import json
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-
-from tqdm import tqdm
 
 from slowfast_ext.datasets.charades_annotations import SPLITS, read_annotations
-from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically, pathmgr
 from slowfast_ext.prepare.action_genome import (
     object_classes,
+    object_files,
+    place_boxes,
     read_action_genome,
-    write_objects,
 )
-from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, first, named
+from slowfast_ext.prepare.charades_media import CharadesMedia
+from slowfast_ext.prepare.charades_report import report_text
+from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, named
 
-# Of the official frames.
-FPS = 24
+_LIST_FILES = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
+_OBJECT_FILES = ["object_classes.txt", "objects.csv"]
 _HEADER = ("path", "labels", "start", "end")
-# Seconds by which a video may be shorter than annotated: more points to a partial copy.
-_TOLERANCE = 1.0
 
 
 def add_arguments(parser):
@@ -63,17 +61,17 @@ def run(args):
         "splits": {name: _counts(videos, class_names) for name, videos in splits.items()},
     }
     failed = None if args.annotations_only else _prepare(args, class_names, splits, report)
-    print(json.dumps(report) if args.json else _text(report))
+    print(json.dumps(report) if args.json else report_text(report))
     if failed:
         raise SlowFastExtError(failed)
 
 
 def _prepare(args, class_names, splits, report):
     """Checks the media and writes the files; fills the report, returns why nothing is written."""
-    media = _Media(args.videos or args.frames, ".mp4" if args.videos else "")
-    paths = {video.id: media.path(video) for videos in splits.values() for video in videos}
+    media = CharadesMedia(args.videos or args.frames, ".mp4" if args.videos else "")
+    ids = {video.id for videos in splits.values() for video in videos}
     boxes = read_action_genome(args.action_genome) if args.action_genome else None
-    object_names = None if boxes is None else object_classes(boxes, paths)
+    object_names = None if boxes is None else object_classes(boxes, ids)
     _refuse_foreign_files(args.out, class_names, object_names)
     missing = []
     for name, videos in splits.items():
@@ -86,14 +84,22 @@ def _prepare(args, class_names, splits, report):
             f"{media.folder} lacks {named(missing)}: nothing was written; a video is expected "
             f"as {media.folder}/{'ID.mp4' if args.videos else 'ID/ID-000001.jpg'}"
         )
-    _write_lists(args.out, class_names, splits, media)
+    files = _list_files(class_names, splits, media)
     if boxes is not None:
-        report["objects"] = write_objects(args.out, boxes, paths)
+        rows, report["objects"] = place_boxes(boxes, media.infos, ids)
+        report["objects"]["classes"] = len(object_names)
+        files.update(object_files(object_names, rows))
+        _refuse_other_objects(args.out, files["objects.csv"])
+    elif pathmgr.exists(os.path.join(args.out, "objects.csv")):
+        report["objects_left"] = os.path.join(args.out, "objects.csv")
+    for name, text in files.items():
+        with open_atomically(os.path.join(args.out, name)) as stream:
+            stream.write(text)
     return None
 
 
 def _check_arguments(args):
-    check_media_arguments(args)
+    check_media_arguments(args, [*_LIST_FILES, *(_OBJECT_FILES if args.action_genome else [])])
     if args.action_genome and (args.annotations_only or not args.videos):
         raise SlowFastExtError(
             "--action-genome needs --videos, and no --annotations-only: its frame numbers and "
@@ -108,14 +114,13 @@ def _refuse_foreign_files(out, class_names, object_names):
     Lists of other data have the same names, and may have the same header: what lies beside
     other classes than these is not of this command.
     """
-    files = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
-    _refuse_beside_other_names(out, files, class_names)
+    _refuse_beside_other_names(out, _LIST_FILES, class_names)
     for split in SPLITS:
         path = os.path.join(out, f"{split}.csv")
         if pathmgr.exists(path) and not _is_own_list(path):
             raise SlowFastExtError(_foreign(path))
     if object_names is not None:
-        _refuse_beside_other_names(out, ["object_classes.txt", "objects.csv"], object_names)
+        _refuse_beside_other_names(out, _OBJECT_FILES, object_names)
 
 
 def _refuse_beside_other_names(out, files, names):
@@ -124,6 +129,16 @@ def _refuse_beside_other_names(out, files, names):
     found = [path for path in paths if pathmgr.exists(path)]
     if found and (found[0] != paths[0] or read_text(found[0]).split("\n") != [*names, ""]):
         raise SlowFastExtError(_foreign(found[0]))
+
+
+def _refuse_other_objects(out, text):
+    """A detector's boxes have the same form and, it may be, the same classes."""
+    path = os.path.join(out, "objects.csv")
+    if pathmgr.exists(path) and read_text(path) != text:
+        raise SlowFastExtError(
+            f"{path} holds other boxes than would be written there, such as those of a detector: "
+            "move it away, or choose another --out"
+        )
 
 
 def _is_own_list(path):
@@ -168,124 +183,18 @@ def _counts(videos, class_names):
     }
 
 
-# --- Media ----------------------------------------------------------------------------
-
-
-class _Media:
-    """
-    The folder of the videos, or of their folders of frames.
-
-    Args:
-        folder (str): where they lie.
-        ending (str): of their names after the id.
-    """
-
-    def __init__(self, folder, ending):
-        if not pathmgr.isdir(folder):
-            raise SlowFastExtError(f"{folder}: no such folder; check the path")
-        # Absolute, so that the lists can lie anywhere.
-        self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
-        self.ending = ending
-        self._names = set(pathmgr.ls(folder))
-
-    def path(self, video):
-        return f"{self.folder}/{video.id}{self.ending}"
-
-    def check(self, videos, name):
-        """Which media are missing, do not open, or are shorter than annotated."""
-        present = [video for video in videos if self._is_present(video)]
-        found = {"missing": [video.id for video in videos if not self._is_present(video)]}
-        found.update(unreadable={}, shorter_than_annotated={})
-        with ThreadPoolExecutor() as pool:
-            opened = pool.map(self._open, present)
-            progress = tqdm(opened, name, len(present), disable=None, leave=False)
-            for video, (seconds, problem) in zip(present, progress, strict=True):
-                if problem:
-                    found["unreadable"][video.id] = problem
-                elif seconds is not None and seconds < video.length - _TOLERANCE:
-                    found["shorter_than_annotated"][video.id] = round(seconds, 2)
-        return found
-
-    def _is_present(self, video):
-        """An empty file counts as missing: it is a download that never began."""
-        if f"{video.id}{self.ending}" not in self._names:
-            return False
-        path = self.path(video)
-        return not (is_local(path) and os.path.isfile(path) and os.path.getsize(path) == 0)
-
-    def _open(self, video):
-        """(seconds or None where they are not known, what is wrong or None)."""
-        try:
-            with open_video(self.path(video)) as reader:
-                fps = reader.info.fps if self.ending else FPS
-                return reader.info.length / fps if fps else None, None
-        except SlowFastExtError as error:
-            return None, str(error)
-
-    def num_unlisted(self, splits):
-        """How many videos, or folders, are in neither split."""
-        listed = {f"{video.id}{self.ending}" for videos in splits.values() for video in videos}
-        others = {n for n in self._names - listed if n.endswith(self.ending) and n[0] != "."}
-        return len(others)
-
-
 # --- Output ---------------------------------------------------------------------------
 
 
-def _write_lists(out, class_names, splits, media):
-    with open_atomically(os.path.join(out, "classes.txt")) as stream:
-        stream.write("\n".join(class_names) + "\n")
+def _list_files(class_names, splits, media):
+    """Name -> content of classes.txt and the lists."""
+    files = {"classes.txt": "\n".join(class_names) + "\n"}
     for name, videos in splits.items():
-        with open_atomically(os.path.join(out, f"{name}.csv")) as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(_HEADER)
-            for video in videos:
-                path = media.path(video)
-                writer.writerows((path, *segment) for segment in video.segments or [("",) * 3])
-
-
-def _text(report):
-    """The report for people."""
-    lines = [f"{report['classes']} classes"]
-    for name, split in report["splits"].items():
-        labels = split["labels_per_video"]
-        lines += [
-            f"{name}: {split['videos']} videos, {split['videos_without_actions']} without actions",
-            f"  distinct labels per video: mean {labels['mean']:.2f}, max {labels['max']}",
-            f"  rarest class: {_described(split['rarest_class'])}",
-            f"  most frequent class: {_described(split['most_frequent_class'])}",
-            f"  segments past the video's length (clamped): {split['segments_past_length']} "
-            f"of {split['segments']}",
-            f"  segments that end before they start (turned round): {split['segments_reversed']}",
-        ]
-        if "missing" in split:
-            lines += [
-                f"  media missing: {named(split['missing'])}",
-                f"  media that do not open: {named(split['unreadable'])}",
-                *(f"    {problem}" for problem in first(split["unreadable"].values())),
-                f"  media over {_TOLERANCE:g} s shorter than annotated: "
-                f"{named(split['shorter_than_annotated'])}",
-            ]
-    if report.get("media_in_no_split"):
-        lines.append(f"media in neither split: {report['media_in_no_split']}")
-    if any(split.get("unreadable") for split in report["splits"].values()):
-        lines.append(
-            "what does not open is in the lists all the same: get it again, or set "
-            "DATA.SKIP_BROKEN_VIDEOS True"
-        )
-    if report.get("objects"):
-        objects = report["objects"]
-        lines += [
-            f"objects: {objects['boxes']} boxes of {objects['classes']} classes in "
-            f"{objects['videos']} videos; set OBJECTS.NUM_CLASSES {objects['classes']}",
-            f"  left out: {objects['outside']} boxes outside their video's frames, those of "
-            f"{objects['other_videos']} videos in neither split",
-            f"  videos without any: {objects['videos_without']}",
-        ]
-    if report.get("out"):
-        lines.append(f"wrote classes.txt, train.csv and test.csv to {report['out']}")
-    return "\n".join(lines)
-
-
-def _described(of_class):
-    return f"c{of_class['id']:03d} {of_class['name']} ({of_class['videos']} videos)"
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(_HEADER)
+        for video in videos:
+            path = media.path(video)
+            writer.writerows((path, *segment) for segment in video.segments or [("",) * 3])
+        files[f"{name}.csv"] = stream.getvalue()
+    return files

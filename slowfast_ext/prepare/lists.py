@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically, pathmgr, require_writable
 from slowfast_ext.prepare.label_file import check_problems
 from slowfast_ext.prepare.label_forms import read_label_file
 from slowfast_ext.prepare.lists_report import report_of, text_of
@@ -77,6 +77,8 @@ def run(args):
         raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
     if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
         raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
+    for name in ("classes.txt", "train.csv", "val.csv", "test.csv"):
+        require_writable(os.path.join(args.out, name), "--out")
     media = OwnMedia(args.videos)
     file = read_label_file(args.labels, media, args.split_column)
     videos = _videos_of(file)

@@ -1,8 +1,10 @@
 """What the commands that match annotations with media have in common."""
 
+import os
+
 from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
+from slowfast_ext.paths import pathmgr, require_writable
 
 
 def add_media_arguments(parser, annotations, videos, frames, out):
@@ -17,8 +19,17 @@ def add_media_arguments(parser, annotations, videos, frames, out):
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def check_media_arguments(args):
-    """Raises SlowFastExtError where these arguments do not go together."""
+def check_media_arguments(args, files):
+    """
+    Raises SlowFastExtError where these arguments do not go together, or --out takes no files.
+
+    Args:
+        files (list[str]): what is to be written, below --out.
+    """
+    for option, value in vars(args).items():
+        # The empty name would be the current folder, or as good as none.
+        if value == "":
+            raise SlowFastExtError(f"--{option.replace('_', '-')} is empty: name a folder")
     if args.videos and args.frames:
         raise SlowFastExtError("--videos and --frames are given together: choose one of them")
     if args.annotations_only:
@@ -38,6 +49,8 @@ def check_media_arguments(args):
         raise SlowFastExtError("--out is missing: name the folder that gets the lists")
     if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
         raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
+    for name in files:
+        require_writable(os.path.join(args.out, name), "--out")
 
 
 def first(items):

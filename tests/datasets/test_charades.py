@@ -242,6 +242,7 @@ def prepared(tmp_path):
     }.items():
         (official / f"Charades_v1_{split}.csv").write_text(f"{header},length\n{rows}")
     names = "c000 A/b\nc001 C, d\nc002 E\nc003 F; g\n"
+    names += "".join(f"c{index:03d} Doing thing {index}\n" for index in range(4, 157))
     (official / "Charades_v1_classes.txt").write_text(names)
     (tmp_path / "videos").mkdir()
     for video_id in ("AAAAA", "BBBBB", "CCCCC"):
@@ -255,7 +256,8 @@ def prepare_lists(tree, media):
     prepare.add_arguments(parser)
     words = ["--annotations", f"{tree}/annotations", f"--{media}", f"{tree}/{media}"]
     prepare.run(parser.parse_args([*words, "--out", f"{tree}/{media}_lists"]))
-    return load_config(None, options(tree / f"{media}_lists", DATA__TARGET_FPS=24))
+    changes = {"DATA__TARGET_FPS": 24, "MODEL__NUM_CLASSES": 157}
+    return load_config(None, options(tree / f"{media}_lists", **changes))
 
 
 def test_prepared_videos_and_frames_give_the_same(prepared):
@@ -263,9 +265,9 @@ def test_prepared_videos_and_frames_give_the_same(prepared):
     tests = [build_dataset(cfg, "test") for cfg in (of_videos, of_frames)]
     for test in tests:
         assert test.video_ids == ["CCCCC"]
-        assert test.class_names == ["A/b", "C, d", "E", "F; g"]
+        assert test.class_names[:4] == ["A/b", "C, d", "E", "F; g"]
         # A segment past the end is the video's all the same.
-        assert test.labels.tolist() == [[1, 1, 0, 0]]
+        assert test.labels[:, :4].tolist() == [[1, 1, 0, 0]] and test.labels.sum() == 2
     assert torch.equal(tests[0][0][0][0], tests[1][0][0][0])
     trains = [build_dataset(cfg, "train") for cfg in (of_videos, of_frames)]
     assert trains[0].video_ids == ["AAAAA", "BBBBB"]
@@ -275,7 +277,7 @@ def test_prepared_videos_and_frames_give_the_same(prepared):
         assert torch.equal(clip, trains[1][(epoch, 0)][0][0])
         first, *_, last = numbers_of(clip)
         wanted = [0, float(last / 24 >= 2), 0, float(first / 24 <= 0.5)]
-        assert labels.tolist() == trains[1][(epoch, 0)][1].tolist() == wanted
+        assert labels.tolist() == trains[1][(epoch, 0)][1].tolist() == wanted + [0] * 153
         seen.add(tuple(wanted))
         assert not trains[0][(epoch, 1)][1].any()
     assert len(seen) > 2

@@ -212,6 +212,17 @@ def test_no_output_is_another_file(named, output, name):
     assert {path.name: path.read_bytes() for path in named.iterdir()} == before
 
 
+@pytest.mark.parametrize("output", ["--csv", "--write-submission"])
+@pytest.mark.parametrize("name", ["folder", "scores.txt/x", "/proc/x/y"])
+def test_outputs_are_tried_before_any_is_written(files, monkeypatch, output, name):
+    monkeypatch.setattr(charades, "read_ground_truth", None)
+    (files / "folder").mkdir()
+    other = {"--csv": "--write-submission", "--write-submission": "--csv"}[output]
+    with pytest.raises(SlowFastExtError, match=f"{output}: .*{name}"):
+        evaluate(files, output, str(files / name), other, str(files / "other"))
+    assert not (files / "other").exists()
+
+
 @pytest.mark.parametrize("option", ["--csv", "--write-submission", "--classes"])
 def test_an_empty_name_is_refused(files, option):
     with pytest.raises(SlowFastExtError, match=f"{option} is empty: name a file"):

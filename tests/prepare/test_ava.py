@@ -250,7 +250,8 @@ def test_what_is_wrong_with_all_files_at_once(tree):
         ([], None, "neither --videos nor --frames"),
         (["--videos", "nowhere"], None, "nowhere: no such folder"),
         (["--frames", "nowhere"], None, "nowhere: no such folder"),
-        (["--out", ""], "--videos", "--out is missing"),
+        (["--out", ""], "--videos", "--out is empty: name a folder"),
+        (["--out", "/proc/xx"], "--videos", "--out: /proc/xx/frame_lists"),
         (["--out", "store://x"], "--videos", "a local folder only"),
     ],
 )

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
@@ -18,6 +17,7 @@ CLASSES = [
     "Tidying up a towel/s, then sitting",
     "Wash a dish; or dishes",
     "Someone is laughing",
+    *(f"Doing thing {index}" for index in range(4, 157)),
 ]
 HEADER = "id,subject,scene,quality,relevance,verified,script,objects,descriptions,actions,length"
 # Actions, length: a segment past the end, one that even starts there, a class twice, and, as
@@ -27,7 +27,7 @@ TRAIN = {
     "BBBBB": ("", "2.00"),
     "CCCCC": ("c000 0.00 2.00", "2.00"),
 }
-TEST = {"DDDDD": ("c003 0.10 1.90", "2.00"), "EEEEE": ("c003 0.00 2.00", "9.50")}
+TEST = {"DDDDD": ("c003 0.10 0.90", "0.95"), "EEEEE": ("c003 0.00 2.00", "9.50")}
 
 
 def annotate(folder, train=None, test=None, classes=CLASSES):
@@ -111,7 +111,7 @@ def test_counts_as_json(tree, capsys):
     reason = report["splits"]["train"]["unreadable"].pop("CCCCC")
     assert reason.startswith(f"{tree}/videos/CCCCC.mp4: ")
     assert report == {
-        "classes": 4,
+        "classes": 157,
         "splits": {
             "train": {
                 "videos": 3,
@@ -124,7 +124,9 @@ def test_counts_as_json(tree, capsys):
                 "segments_reversed": 1,
                 "missing": [],
                 "unreadable": {},
+                "misnumbered": {},
                 "shorter_than_annotated": {},
+                "longer_than_annotated": {},
             },
             "test": {
                 "videos": 2,
@@ -137,7 +139,9 @@ def test_counts_as_json(tree, capsys):
                 "segments_reversed": 0,
                 "missing": [],
                 "unreadable": {},
+                "misnumbered": {},
                 "shorter_than_annotated": {"EEEEE": 2.0},
+                "longer_than_annotated": {"DDDDD": 2.0},
             },
         },
         "media_in_no_split": 1,
@@ -153,20 +157,6 @@ def test_annotations_alone(tree, capsys):
     shown = capsys.readouterr().out
     assert "train: 3 videos, 1 without actions" in shown and "media" not in shown
     assert not (tree / "out").exists()
-
-
-def test_frames(tree, capsys):
-    for video_id in (*TRAIN, *TEST):
-        (tree / "frames" / video_id).mkdir(parents=True)
-        for number in range(1, 49):
-            path = tree / "frames" / video_id / f"{video_id}-{number:06d}.jpg"
-            cv2.imwrite(str(path), np.zeros((8, 8, 3), np.uint8))
-    (tree / "frames" / "CCCCC" / "CCCCC-000001.jpg").write_bytes(b"no image")
-    run(tree, "--json", media="--frames")
-    splits = json.loads(capsys.readouterr().out)["splits"]
-    assert list(splits["train"]["unreadable"]) == ["CCCCC"]
-    assert splits["test"]["shorter_than_annotated"] == {"EEEEE": 2.0}
-    assert f"\n{tree}/frames/BBBBB,,,\n" in (tree / "out" / "train.csv").read_text()
 
 
 def test_missing_media_are_named_and_nothing_is_written(tree, capsys):
@@ -185,53 +175,6 @@ def test_missing_media_are_named_and_nothing_is_written(tree, capsys):
     assert not (tree / "out").exists()
 
 
-def test_all_bad_rows_at_once(tree):
-    annotate(
-        tree / "annotations",
-        train={
-            "AAAAA": ("c009 0.00 1.00;c001 1.00", "2.00"),
-            "B/B": ("c001 x 1.00;c1 0.00 1.00;c001 0.00 nan", "0"),
-            "CCCCC": ("c000 0.00 1.00;", "x"),
-            "D": ("", "1,2"),
-        },
-        test={"AAAAA": ("", "1.00")},
-        classes=["Holding", "Holding", "12"],
-    )
-    place = "annotations/Charades_v1_"
-    assert refused(tree).split("\n") == [
-        "annotations: 12 bad rows; correct or remove:",
-        f'{place}classes.txt:2: "Holding" stands on line 1 already',
-        f'{place}classes.txt:3: "12" is not a name of a class',
-        f'{place}train.csv:2: "c009 0.00 1.00": the classes go from c000 to c002',
-        f'{place}train.csv:2: "c001 1.00" is not an action such as "c092 11.90 21.20"',
-        f'{place}train.csv:3: the id "B/B" is not made of letters and digits',
-        f'{place}train.csv:3: length "0" is not a number of seconds above 0',
-        f'{place}train.csv:3: "c001 x 1.00": start and end must be numbers of seconds from 0 on',
-        f'{place}train.csv:3: "c1 0.00 1.00" is not an action such as "c092 11.90 21.20"',
-        f'{place}train.csv:3: "c001 0.00 nan": start and end must be numbers of seconds from 0 on',
-        f'{place}train.csv:4: length "x" is not a number of seconds above 0',
-        f"{place}train.csv:5: 12 fields where the header has 11",
-        f"{place}test.csv:2: AAAAA stands at {place}train.csv:2 already",
-    ]
-
-
-def test_classes_have_no_gap(tree):
-    (tree / "annotations" / "Charades_v1_classes.txt").write_text("c000 Run\nc002 Jump\n")
-    assert 'classes.txt:2: "c002" where c001 is expected' in refused(tree)
-
-
-def test_files_that_are_not_the_official_ones(tree):
-    path = tree / "annotations" / "Charades_v1_test.csv"
-    path.write_text("id,actions\n")
-    assert "Charades_v1_test.csv:1: the header has no column length" in refused(tree)
-    path.write_text("id,actions,length,id\nAAAAA,,1.00,BBBBB\n")
-    assert "Charades_v1_test.csv:1: the header has the column id twice" in refused(tree)
-    path.write_text(HEADER + "\n")
-    assert "Charades_v1_test.csv: no rows" in refused(tree)
-    path.unlink()
-    assert "Charades_v1_test.csv: cannot be read" in refused(tree)
-
-
 @pytest.mark.parametrize(
     "words,media,message",
     [
@@ -242,7 +185,11 @@ def test_files_that_are_not_the_official_ones(tree):
         (["--annotations-only", "--frames", "x"], None, "--frames and --annotations-only"),
         (["--annotations-only", "--out", "x"], None, "--out and --annotations-only"),
         ([], "--nowhere", "no such folder"),
-        (["--out", ""], "--videos", "--out is missing"),
+        (["--out", ""], "--videos", "--out is empty: name a folder"),
+        (["--out", "/proc/xx"], "--videos", "--out: /proc/xx/classes.txt cannot be written"),
+        (["--annotations", ""], "--videos", "--annotations is empty: name a folder"),
+        (["--frames", ""], "--videos", "--frames is empty: name a folder"),
+        (["--action-genome", ""], "--videos", "--action-genome is empty: name a folder"),
     ],
 )
 def test_arguments_that_do_not_go_together(tree, words, media, message):
@@ -273,9 +220,17 @@ def test_nothing_of_others_is_written_over(tree, name, text, own_classes):
     assert sorted(path.name for path in out.iterdir()) == before
 
 
-def test_out_is_a_folder(tree):
+def test_out_takes_files_before_any_video_is_opened(tree, monkeypatch):
+    monkeypatch.setattr(charades, "read_annotations", None)
     (tree / "file").write_text("mine")
     assert "is a file" in refused(tree, "--out", tree / "file")
+    assert "file is a file" in refused(tree, "--out", tree / "file" / "x")
+    (tree / "link").symlink_to("nowhere/x")
+    assert "link is a link to nothing" in refused(tree, "--out", tree / "link")
+    for name in ("classes.txt", "test.csv", "objects.csv"):
+        (tree / name / name).mkdir(parents=True)
+        words = ["--out", tree / name, "--action-genome", tree]
+        assert f"--out: {name}/{name} is a folder" in refused(tree, *words)
 
 
 def test_nothing_else_imports_what_prepares():
