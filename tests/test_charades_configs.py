@@ -1,6 +1,7 @@
 """Every config of Charades loads, builds, and runs one step of training and of a test."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,10 @@ def test_a_config_trains_and_tests_at_reduced_size(path, charades, tmp_path):
     small = {**SMALL, "DATA.PATH_TO_DATA_DIR": str(charades), "OUTPUT_DIR": str(tmp_path)}
     small.update(SHALLOW.get(path.stem.split("_")[0], {}))
     main(["--cfg", str(path), *(word for pair in small.items() for word in pair)])
-    assert (tmp_path / "results.json").exists()
+    results = json.loads((tmp_path / "results.json").read_text())
+    # The one test video has boxes.
+    with_objects = 1 if path.stem.startswith("TABLE2") else None
+    assert results["counts"].get("videos_with_objects") == with_objects
 
 
 @pytest.mark.parametrize("path", ROW_CONFIGS, ids=lambda path: path.stem)

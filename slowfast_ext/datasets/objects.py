@@ -48,6 +48,15 @@ class VideoObjects:
         """A video without any."""
         return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4)))
 
+    def check_within(self, video):
+        """Raises SlowFastExtError where a box lies past the end of the opened Video."""
+        last, length = self.frames.max(initial=-1), video.info.length
+        if last >= length:
+            raise SlowFastExtError(
+                f"{video.path}: it has {length} frames, and a box in objects.csv is of its frame "
+                f"{last + 1}: number the frames of this very video, from 1 on"
+            )
+
     def in_clip(self, frames, crop, frame_height, frame_width):
         """
         The boxes that lie between a clip's first and last frame and, in part, in its crop.
@@ -86,6 +95,21 @@ def read_objects(path, class_names, min_score=0.0):
     """
     # A training run opens the file for each of its splits.
     return _read_objects(path, tuple(class_names), min_score, _version(path))
+
+
+def check_any_listed(path, objects, list_path, video_ids):
+    """Raises SlowFastExtError where no video of a list has a box: nothing would come of them."""
+    if objects.keys() & set(video_ids):
+        return
+    if objects:
+        named = shortened(min(objects))
+        has = f"its boxes are of {named}, ..., the list's videos {video_ids[0]}, ..."
+    else:
+        has = "it holds no box whose score is at least OBJECTS.MIN_SCORE"
+    raise SlowFastExtError(
+        f"{path}: no video of {list_path} has a box: {has}; write the list's ids into it, or set "
+        "OBJECTS.NUM_CLASSES 0"
+    )
 
 
 def _version(path):
