@@ -140,6 +140,8 @@ def test_tuning_draws_its_rates(folder):
 def test_rate_counts_frames_at_the_target_frame_rate(folder):
     dataset = MultiLabelVideos(load_config(None, options(folder, DATA__TARGET_FPS=15)), "test")
     assert numbers_of(dataset[0][0][0][0]) == [0, 8, 16, 24]
+    # Frames of a folder are counted as stored, as upstream counts them.
+    assert numbers_of(dataset[1][0][0][0]) == [0, 4, 8, 12]
 
 
 def test_flip_and_crop(folder):
