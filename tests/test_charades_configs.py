@@ -90,6 +90,9 @@ def test_a_config_trains_and_tests_at_reduced_size(path, charades, tmp_path):
     # The one test video has boxes.
     with_objects = 1 if path.stem.startswith("TABLE2") else None
     assert results["counts"].get("videos_with_objects") == with_objects
+    log = (tmp_path / "stdout.log").read_text()
+    for said in ("train: 2 of 2 videos have boxes", "test: 1 of 1 videos have boxes"):
+        assert (said in log) == bool(with_objects)
 
 
 # What section 3.7 and the docs say of every row.
