@@ -125,7 +125,9 @@ def _time(path, date):
         # In UTC some dates lie before the first year or after the last.
         return moment.astimezone(timezone.utc).timestamp()
     except (TypeError, ValueError, OverflowError) as error:
-        raise SlowFastExtError(f"{path}: its date is {date!r}, not one of ISO 8601") from error
+        raise SlowFastExtError(
+            f"{path}: its date is {date!r}, not one of ISO 8601 in UTC's years"
+        ) from error
 
 
 def _config_name(output_dir, path):
