@@ -56,8 +56,9 @@ class Charades(MultiLabelVideos):
 
     A training clip's labels are, as upstream has it, those of the frames from its first to
     its last (DATA.TRAIN_LABELS clip), or its whole video's (video). A video's labels in
-    evaluation are those of all its frames. Frames come DATA.FRAME_FOLDER_FPS a second; over
-    video files DATA.TARGET_FPS 24 gives sampling rates the same meaning.
+    evaluation are those of all its frames. Frames come DATA.FRAME_FOLDER_FPS a second, which
+    gives labels their times; sampling rates count stored frames, as upstream has it. Over video
+    files DATA.TARGET_FPS 24 gives them the meaning that they have over frames of 24 a second.
 
     Clips are RGB. Stock Charades files set DATA.REVERSE_INPUT_CHANNEL because upstream's
     own loader reads BGR; with the key or without it, the network gets RGB here.
@@ -164,7 +165,7 @@ def _lines(path):
     line = 1
     try:
         with pathmgr.open(path, "r", encoding="utf-8") as stream:
-            next(stream)
+            next(stream, None)
             for line, text in enumerate(stream, start=2):
                 if not text.isspace():
                     yield line, text

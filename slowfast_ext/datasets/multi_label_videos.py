@@ -8,7 +8,7 @@ import torch
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import label_matrix, read_class_names, read_list
-from slowfast_ext.datasets.objects import VideoObjects, read_objects
+from slowfast_ext.datasets.objects import VideoObjects, check_any_listed, read_objects
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
@@ -50,7 +50,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         list_path = self._list_path(split)
         self.class_names = self._read_class_names(list_path)
         self.videos = self._read_videos(list_path)
-        self.objects = self._read_objects()
+        self.objects = self._read_objects(list_path)
         self.labels = label_matrix(self.videos, len(self.class_names))
         self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
         groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
@@ -77,14 +77,22 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     def _read_videos(self, path, check_files=True):
         return read_list(path, self.class_names, self._prefix, check_files)
 
-    def _read_objects(self):
+    def _read_objects(self, list_path):
         """{video id: VideoObjects}, or None where OBJECTS.NUM_CLASSES is 0."""
         options = self.cfg.OBJECTS
         if not options.NUM_CLASSES:
             return None
         path = os.path.join(self.root, "object_classes.txt")
         names = self._read_names(path, "OBJECTS.NUM_CLASSES", options.NUM_CLASSES)
-        return read_objects(os.path.join(self.root, "objects.csv"), names, options.MIN_SCORE)
+        path = os.path.join(self.root, "objects.csv")
+        objects = read_objects(path, names, options.MIN_SCORE)
+        check_any_listed(path, objects, list_path, self.video_ids)
+        return objects
+
+    @property
+    def num_videos_with_objects(self):
+        """How many videos of the list have boxes; None where no objects are used."""
+        return self.objects and len(self.objects.keys() & set(self.video_ids))
 
     def read_labels(self, path):
         """The label matrix, [V, A], of another list of this form; its videos may be absent."""
@@ -181,7 +189,18 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
     def _open(self, index):
         """Opens a video of the list, to be closed by the caller."""
-        return open_video(self.videos[index].path)
+        reader = open_video(self.videos[index].path)
+        try:
+            self._objects_of(index).check_within(reader)
+        except SlowFastExtError:
+            reader.close()
+            raise
+        return reader
+
+    def _objects_of(self, index):
+        if self.objects is None:
+            return VideoObjects.none()
+        return self.objects.get(self._video_id(self.videos[index]), VideoObjects.none())
 
     def _clip_frames(self, info, rate, fraction):
         step = views.frame_step(rate, info.fps, self.cfg.DATA.TARGET_FPS)
@@ -191,8 +210,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         """The video's objects in a crop of a clip of these frames; None where none are used."""
         if self.objects is None:
             return None
-        objects = self.objects.get(self._video_id(self.videos[index]), VideoObjects.none())
-        return objects.in_clip(frames, crop, *images.shape[1:3])
+        return self._objects_of(index).in_clip(frames, crop, *images.shape[1:3])
 
     def _times(self, info):
         """Seconds of every frame from the first."""

@@ -43,6 +43,8 @@ def describe(cfg, dataset, scores, metrics):
         "videos": len(scores),
         "videos_without_activity": int(metrics.num_unlabelled),
     }
+    if dataset.num_videos_with_objects is not None:
+        counts["videos_with_objects"] = dataset.num_videos_with_objects
     protocol = {"average_precision": "Charades_v1_classify"}
     if len(scores) < len(dataset.labels):
         protocol["videos_without_scores"] = "ranked last"

@@ -162,6 +162,13 @@ class Batches:
         self.broken[item.index] = item.reason
 
 
+def log_objects(split, dataset):
+    """Says how many of its videos have boxes, where the data set uses objects."""
+    found = getattr(dataset, "num_videos_with_objects", None)
+    if found is not None:
+        logger.info(f"{split}: {found} of {len(dataset)} videos have boxes in objects.csv")
+
+
 def training_loader(cfg, dataset):
     """
     Batches of training clips of this process.

@@ -65,6 +65,7 @@ def test(cfg):
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     logger.info(f"test: {loaded}")
+    loaders.log_objects("test", dataset)
     history.warn_of_unfinished(path)
     evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test", combine)
     results = _results(cfg, dataset, evaluation, path, history)

@@ -34,6 +34,8 @@ def train(cfg):
     upstream.setup_logging(cfg.OUTPUT_DIR)
     if cfg.TENSORBOARD.ENABLE:
         logger.warning("TENSORBOARD.ENABLE: this engine writes no TensorBoard files, only its log")
+    for split, dataset in sets.items():
+        loaders.log_objects(split, dataset)
     network, history = build_network(cfg, mask), History()
     if cfg.TRAIN.ENABLE:
         stage = training_stage(cfg, len(train_loader))

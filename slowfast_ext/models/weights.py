@@ -1,5 +1,7 @@
 """Starting from weights that somebody else trained."""
 
+import logging
+
 import torch
 
 from slowfast_ext import upstream
@@ -7,6 +9,8 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.weight_names import to_own_names
 from slowfast_ext.paths import pathmgr
 from slowfast_ext.unpickling import load_arrays
+
+logger = logging.getLogger(__name__)
 
 # A start from fewer tensors than this is a mistake rather than a start.
 SMALLEST_SHARE = 0.95
@@ -29,11 +33,12 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
         complete (bool): the head must be there too, and no other, as for a test.
 
     Returns:
-        str: what was loaded, for the log.
+        str: what was loaded, for the log, which is warned where the stem or a whole stage was not.
 
     Raises:
-        SlowFastExtError: under 95 % of the backbone's tensors matched or, with `complete`,
-            any tensor is missing or left over.
+        SlowFastExtError: under 95 % of the backbone's tensors matched (non-local blocks do not
+            count where 2D kernels are inflated: such files have none), one is not of finite
+            floats or, with `complete`, any tensor is missing or left over.
     """
     own = network.state_dict()
     for pattern in clear_patterns:
@@ -41,14 +46,16 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
     left_over = [n for n in state if n.startswith(("head.", "backbone.")) and n not in own]
     state = {_own_name(name, own): value for name, value in state.items()}
     fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
+    matched = _check_share(path, own, state, fitting, inflate)
+    _check_numbers(path, own, fitting)
+    missing = [name for name in own if name not in fitting and "num_batches" not in name]
+    if complete:
+        _check_complete(path, own, missing, left_over)
+    _warn_of_untrained(path, own, missing)
     if inflate:
         # Upstream's asserts on a kernel of another size, and gives the network's own values
         # for whatever else does not fit: it gets what fits.
         fitting = upstream.inflate_weight(fitting, own)
-    matched = _check_share(path, own, fitting)
-    missing = [name for name in own if name not in fitting and "num_batches" not in name]
-    if complete:
-        _check_complete(path, own, missing, left_over)
     network.load_state_dict(fitting, strict=False)
     return f"{matched}; not loaded: {', '.join(missing) or 'none'}"
 
@@ -60,8 +67,12 @@ def _own_name(name, own):
 
 def _fits(value, own, inflate):
     """True where the shapes are equal or, with `inflate`, equal but for the kernel's time."""
-    is_flat = inflate and value.dim() == 4 and own.dim() == 5
-    return value.shape == (own.shape[:2] + own.shape[3:] if is_flat else own.shape)
+    return value.shape == own.shape or (inflate and _is_flat(value, own))
+
+
+def _is_flat(value, own):
+    """True where a 2D kernel, repeated in time, would fit."""
+    return value.dim() == 4 and own.dim() == 5 and value.shape == own.shape[:2] + own.shape[3:]
 
 
 def _check_complete(path, own, missing, left_over):
@@ -79,17 +90,53 @@ def _check_complete(path, own, missing, left_over):
     )
 
 
-def _check_share(path, own, fitting):
+def _check_share(path, own, state, fitting, inflate):
     """A sentence on how many of the backbone's tensors are there; raises SlowFastExtError."""
     wanted = [n for n in own if n.startswith("backbone.") and "num_batches" not in n]
+    is_flat = any(_is_flat(value, own[name]) for name, value in state.items() if name in own)
+    new = (
+        [n for n in wanted if "_nonlocal" in n and n not in fitting] if inflate and is_flat else []
+    )
+    wanted = [name for name in wanted if name not in new]
     missing = [name for name in wanted if name not in fitting]
     message = f"{path}: {len(wanted) - len(missing)} of the backbone's {len(wanted)} tensors match"
     if len(missing) > (1 - SMALLEST_SHARE) * len(wanted):
+        what = "these are weights of another network"
+        if is_flat and not inflate:
+            what = "its kernels are 2D: TRAIN.CHECKPOINT_INFLATE True repeats them in time"
         raise SlowFastExtError(
-            f"{message}; missing or of another shape are {', '.join(missing[:3])}, ...: these "
-            "are weights of another network"
+            f"{message}; missing or of another shape are {', '.join(missing[:3])}, ...: {what}"
         )
-    return message
+    return f"{message}, {len(new)} of non-local blocks are new" if new else message
+
+
+def _check_numbers(path, own, fitting):
+    """Raises SlowFastExtError where a tensor does not hold the finite floats that it must."""
+    for name, value in fitting.items():
+        if own[name].is_floating_point():
+            kind = "" if value.is_floating_point() else f"of {value.dtype}"
+            kind = kind or ("" if value.isfinite().all() else "not finite")
+            if kind:
+                raise SlowFastExtError(
+                    f"{path}: its tensor {name} is {kind}: weights must be finite floats; take "
+                    "another checkpoint"
+                )
+
+
+def _warn_of_untrained(path, own, missing):
+    """Warns where the stem, in part, or a whole stage keeps its random start."""
+    parts = {}
+    for name in own:
+        if name.startswith("backbone.") and "num_batches" not in name:
+            parts.setdefault(name.split(".")[1], set()).add(name)
+    # The stem is the first, and all others see nothing but what it lets through.
+    for index, (part, names) in enumerate(parts.items()):
+        lost = names.intersection(missing)
+        if lost == names or (index == 0 and lost):
+            logger.warning(
+                f"{path}: {len(lost)} of the {len(names)} tensors of the backbone's {part} are not "
+                "in it and keep their random start"
+            )
 
 
 def read_weights(path, checkpoint_type):
@@ -103,7 +150,7 @@ def read_weights(path, checkpoint_type):
         SlowFastExtError: the file is missing, damaged, or would execute something.
     """
     if checkpoint_type == "caffe2":
-        return {"model_state": _read_caffe2(path)}
+        return _with_model_state(path, {"model_state": _read_caffe2(path)})
     state = _read_plain(path)
     if isinstance(state, dict) and "model_state" not in state:
         # Other projects' files: the tensors under `state_dict`, or nothing but tensors.

@@ -70,7 +70,7 @@ def run(args):
         heading, as_text = COUNTED, cost_text
     else:
         tables = chosen_tables(args.only, list(TITLES))
-        results, passed_over = find_results(args.results) if args.results else ([], [])
+        results, passed_over = find_results(args.results) if args.results is not None else ([], [])
         for sentence in passed_over + unmatched(results):
             print(f"warning: passed over {sentence}", file=sys.stderr)
         rows = compare(results, tables)
@@ -79,7 +79,9 @@ def run(args):
     if args.json:
         print(json.dumps(rows, indent=2, allow_nan=False))
     else:
-        print("\n".join([*heading, as_text(rows)]))
+        text = "\n".join([*heading, as_text(rows)])
+        # Names of files need not be text.
+        print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def run_miniature(args):

@@ -72,11 +72,11 @@ def unmatched(results):
     sentences = []
     for result in results:
         if result.row not in metrics:
-            sentences.append(f"{result.path}: the tables have no row '{result.row}'")
+            sentences.append(f"{result.path}: the tables have no row {result.row!r}")
         elif metrics[result.row] is None:
             sentences.append(f"{result.path}: row '{result.row}' lists costs alone, see --cost")
         elif metrics[result.row] not in result.metrics:
             sentences.append(f"{result.path}: it has no {metrics[result.row]}")
         elif result.form not in FORMS:
-            sentences.append(f"{result.path}: ACTIVITY.FORM is '{result.form}'")
+            sentences.append(f"{result.path}: ACTIVITY.FORM is {result.form!r}")
     return sentences

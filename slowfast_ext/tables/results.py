@@ -42,7 +42,7 @@ class Result:
 
 def find_results(folder):
     """
-    Reads every `results.json` anywhere below `folder`.
+    Reads every `results.json` anywhere below `folder`, also where links lead.
 
     Returns:
         tuple[list[Result], list[str]]: newest first, and a sentence for each file or folder
@@ -52,14 +52,19 @@ def find_results(folder):
         SlowFastExtError: there is no such folder.
     """
     if not os.path.isdir(folder):
-        raise SlowFastExtError(f"--results {folder}: there is no such folder")
-    results, passed_over = [], []
+        raise SlowFastExtError(f"--results {folder or repr(folder)}: there is no such folder")
+    results, passed_over, seen = [], [], set()
 
     def unreadable(error):
         passed_over.append(f"{error.filename}: cannot be read ({error.strerror})")
 
-    for parent, folders, files in os.walk(folder, onerror=unreadable):
+    for parent, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         folders.sort()
+        real = os.path.realpath(parent)
+        if real in seen:  # Links may lead back to where the walk has been.
+            folders.clear()
+            continue
+        seen.add(real)
         if RESULTS_FILE not in files:
             continue
         path = os.path.join(parent, RESULTS_FILE)
@@ -81,6 +86,9 @@ def read_result(path):
     Raises:
         SlowFastExtError: it cannot be read, is not JSON or not a result of this code.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        # Reading a pipe might never end.
+        raise SlowFastExtError(f"{path}: not a regular file")
     try:
         with open(path, encoding="utf-8-sig") as stream:
             content = json.load(stream)
@@ -113,9 +121,13 @@ def _time(path, date):
     """Seconds since 1970 of an ISO 8601 date, which is UTC where it names no other zone."""
     try:
         moment = datetime.fromisoformat(date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        # In UTC some dates lie before the first year or after the last.
+        return moment.astimezone(timezone.utc).timestamp()
     except (TypeError, ValueError, OverflowError) as error:
-        raise SlowFastExtError(f"{path}: its date is {date!r}, not one of ISO 8601") from error
+        raise SlowFastExtError(
+            f"{path}: its date is {date!r}, not one of ISO 8601 in UTC's years"
+        ) from error
 
 
 def _config_name(output_dir, path):
@@ -123,7 +135,7 @@ def _config_name(output_dir, path):
     if isinstance(output_dir, str):
         name = os.path.basename(os.path.normpath(output_dir))
         if name not in ("", ".", ".."):
-            return name
+            return "".join(letter if letter.isprintable() else "?" for letter in name)
     return os.path.basename(os.path.dirname(os.path.abspath(path)))
 
 

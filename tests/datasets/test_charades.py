@@ -190,6 +190,13 @@ def test_all_bad_rows_of_a_frame_list(frame_lists):
         read_frame_list(str(path), 4, str(frame_lists), 24)
 
 
+@pytest.mark.parametrize("text", ["", HEADER, f"{HEADER}\n \n"])
+def test_a_frame_list_without_rows(tmp_path, text):
+    (tmp_path / "train.csv").write_text(text)
+    with pytest.raises(SlowFastExtError, match=r"train\.csv: no rows after the header"):
+        read_frame_list(str(tmp_path / "train.csv"), 4, str(tmp_path), 24.0)
+
+
 @pytest.mark.parametrize("key", [0, (3, 0)])
 def test_a_folder_with_other_frames_than_the_list_is_refused(frame_lists, key):
     (frame_lists / "frames" / "AAAAA" / "AAAAA-000031.png").unlink()

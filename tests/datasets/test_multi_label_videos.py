@@ -140,6 +140,8 @@ def test_tuning_draws_its_rates(folder):
 def test_rate_counts_frames_at_the_target_frame_rate(folder):
     dataset = MultiLabelVideos(load_config(None, options(folder, DATA__TARGET_FPS=15)), "test")
     assert numbers_of(dataset[0][0][0][0]) == [0, 8, 16, 24]
+    # Frames of a folder are counted as stored, as upstream counts them.
+    assert numbers_of(dataset[1][0][0][0]) == [0, 4, 8, 12]
 
 
 def test_flip_and_crop(folder):
@@ -199,3 +201,51 @@ def test_a_video_that_cannot_be_decoded(folder, skip, capsys):
     assert "1 of 3 could not be read" in capsys.readouterr().out
     assert list(counts["skipped_in_training"]) == ["a.mp4"]
     assert list(counts["skipped"]) == ["a.mp4"]
+
+
+# --- Objects ----------------------------------------------------------------------------
+
+
+def objects_config(folder, *rows):
+    (folder / "object_classes.txt").write_text("cup\n")
+    (folder / "objects.csv").write_text(
+        "\n".join(["video,frame,class,x1,y1,x2,y2,score", *rows]) + "\n"
+    )
+    return load_config(None, options(folder, OBJECTS__NUM_CLASSES=1, OBJECTS__MIN_SCORE=0.5))
+
+
+@pytest.mark.parametrize(
+    "rows,sentence",
+    [
+        ((), "it holds no box whose score is at least OBJECTS.MIN_SCORE"),
+        (("a.mp4,1,cup,0,0,1,1,0.4",), "it holds no box whose score"),
+        (("b,9,cup,0,0,1,1,1", "a,1,cup,0,0,1,1,1"), r"its boxes are of a, .* videos a\.mp4,"),
+    ],
+)
+def test_objects_of_none_of_the_videos_are_refused(folder, rows, sentence):
+    cfg = objects_config(folder, *rows)
+    for split, name in (("train", "train"), ("tune", "train"), ("val", "test"), ("test", "test")):
+        message = rf"objects\.csv: no video of .*{name}\.csv has a box: {sentence}"
+        with pytest.raises(SlowFastExtError, match=message):
+            MultiLabelVideos(cfg, split)
+
+
+@pytest.mark.parametrize("name", ["short.mp4", "frames"])
+@pytest.mark.parametrize("split,key", [("train", (0, 0)), ("test", 0)])
+def test_a_box_past_the_videos_end_is_refused(folder, name, split, key):
+    length = {"short.mp4": 5, "frames": LENGTH}[name]
+    (folder / f"{split}.csv").write_text(f"path,labels\n{name},run\n")
+    row = f"{name},{{}},cup,0,0,1,1,1"
+    dataset = MultiLabelVideos(objects_config(folder, row.format(length)), split)
+    assert dataset[key].objects is not None
+    dataset = MultiLabelVideos(objects_config(folder, row.format(length + 1)), split)
+    with pytest.raises(SlowFastExtError, match=f"{name}: it has {length} frames, .* {length + 1}:"):
+        dataset[key]
+
+
+def test_how_many_videos_have_objects(folder):
+    rows = ("a.mp4,1,cup,0,0,1,1,1", "a.mp4,2,cup,0,0,1,1,1", "frames,3,cup,0,0,1,1,0.9")
+    rows += ("short.mp4,1,cup,0,0,1,1,0.1", "other.mp4,900,cup,0,0,1,1,1")
+    assert MultiLabelVideos(objects_config(folder, *rows), "test").num_videos_with_objects == 2
+    without = MultiLabelVideos(load_config(None, options(folder)), "test")
+    assert without.num_videos_with_objects is None

@@ -39,31 +39,76 @@ def test_low_scores_are_left_out(tmp_path):
     "row,sentence",
     [
         ("a,1,spoon,0,0,1,1", "the class is not in object_classes.txt"),
-        ("a,0,cup,0,0,1,1", "the frame is not a number from 1 on"),
-        ("a,1.5,cup,0,0,1,1", "the frame is not a number from 1 on"),
-        ("a,x,cup,0,0,1,1", "the frame is not a number from 1 on"),
+        ("a,0,cup,0,0,1,1", "the frame is not a whole number"),
+        ("a,1.5,cup,0,0,1,1", "the frame is not a whole number"),
+        ("a,x,cup,0,0,1,1", "the frame is not a whole number"),
+        ("a,True,cup,0,0,1,1", "the frame is not a whole number"),
+        ("a,1_0,cup,0,0,1,1", "the frame is not a whole number"),
+        ("a,1e30,cup,0,0,1,1", "the frame is not a whole number"),
+        ("a,9300000000000000000,cup,0,0,1,1", "the frame is not a whole number"),
         ("a,1,cup,0,0,320,240", "fractions of the frame"),
         ("a,1,cup,0.5,0,0.5,1", "the box is not x1 < x2"),
         ("a,1,cup,0,0,nan,1", "the box is not x1 < x2"),
         (",1,cup,0,0,1,1", "the video's id is empty"),
-        ("", "the video's id is empty"),
+        ("a\0,1,cup,0,0,1,1", "the video's id is empty or holds a NUL"),
+        ("a,1,cup,0,0,1", "6 fields where the header has 7"),
+        ("a,1,cup,0,0,1,1,9", "8 fields where the header has 7"),
     ],
 )
 def test_bad_rows_are_named(tmp_path, row, sentence):
     path = write(tmp_path, "a,1,cup,0,0,1,1", row, "a,2,cup,0,0,1,1")
     with pytest.raises(SlowFastExtError) as error:
         read_objects(path, ["cup"])
-    assert f"{path}:3: " in str(error.value) and sentence in str(error.value)
+    assert f"{path}: 1 bad row;" in str(error.value)
+    row = str(error.value).splitlines()[1]
+    assert row.startswith(f"{path}:3: ") and sentence in row
+
+
+@pytest.mark.parametrize("score", ["95", "-0.1", "nan", "", "high"])
+def test_scores_are_fractions(tmp_path, score):
+    path = write(tmp_path, f"a,1,cup,0,0,1,1,{score}", header=HEADER + ",score")
+    with pytest.raises(SlowFastExtError, match=":2: the score is not a number from 0 to 1"):
+        read_objects(path, ["cup"])
+
+
+def test_a_row_that_breaks_several_rules_is_one(tmp_path):
+    path = write(tmp_path, ",0,spoon,2,0,1,1", "a,0,cup,0,0,1,1")
+    with pytest.raises(SlowFastExtError) as error:
+        read_objects(path, ["cup"])
+    first, *rows = str(error.value).splitlines()
+    assert "2 bad rows" in first and len(rows) == 2
+    assert rows[0].startswith(f"{path}:2: the video's id is empty")
+    assert "; the class is not" in rows[0] and "; the box is not" in rows[0]
+
+
+def test_lines_are_those_of_the_file(tmp_path):
+    row = "a,1,cup,0,0,1,1"
+    path = write(tmp_path, row, "", '"b\nc",2,cup,0,0,1,1', row, "a,0,cup,0,0,1,1")
+    with pytest.raises(SlowFastExtError, match=r"1 bad row.*\n.*objects\.csv:7: the frame"):
+        read_objects(path, ["cup"])
+
+
+def test_blank_lines_and_trailing_commas_hold_nothing(tmp_path):
+    path = write(tmp_path, "a, 2.0 ,cup,0,0,0.5,1,", "", " ", ",,,", "")
+    found = read_objects(path, ["cup"])
+    assert found["a"].frames.tolist() == [1]
+    np.testing.assert_allclose(found["a"].boxes, [[0, 0, 0.5, 1]])
+
+
+def test_a_file_written_anew_is_read_anew(tmp_path):
+    assert list(read_objects(write(tmp_path, "a,1,cup,0,0,1,1"), ["cup"])) == ["a"]
+    path = write(tmp_path, "bb,1,cup,0,0,1,1")
+    assert list(read_objects(path, ["cup"])) == ["bb"]
 
 
 @pytest.mark.parametrize(
     "text,sentence",
     [
-        ("video,frame,x1,y1,x2,y2\na,1,0,0,1,1\n", "no column class"),
-        (b"\xff\xfe\x00", "not a CSV file"),
-        ("", "not a CSV file"),
+        ("video,frame,x1,y1,x2,y2\na,1,0,0,1,1\n", "objects.csv:1: .*no column class"),
+        (HEADER.encode() + b"\na,1,caf\xe9,0,0,1,1\n", "objects.csv:2: not UTF-8 text"),
+        ("", "objects.csv:1: .*no column video"),
         (HEADER + ",x1\na,1,cup,0,0,1,1,9,0\n", "objects.csv:1: .*column x1 twice"),
-        (HEADER + "\na,1,cup,0,0,1,1,9,9\na,1\n", "objects.csv"),
+        (HEADER + "\na,1," + "c" * 200_000 + ",0,0,1,1\n", "objects.csv:2: not a CSV file"),
     ],
 )
 def test_what_is_no_such_file(tmp_path, text, sentence):

@@ -53,6 +53,14 @@ def test_the_network_trains_on_it(form):
     assert all(p.grad is not None for p in network.parameters())
 
 
+def test_its_normalisation_is_that_of_the_published_weights():
+    # VMZ and mmaction2 have an epsilon of 1e-3. The momentum 0.9 that Caffe2 names, and VMZ
+    # repeats, is what torch calls 0.1: how much the newest batch counts.
+    with torch.device("meta"):
+        norms = [m for m in CSN(csn_config()).modules() if isinstance(m, nn.BatchNorm3d)]
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-3, 0.1)}
+
+
 def test_the_forms_differ_by_one_convolution_a_block():
     ip, ir = (CSN(csn_config("ACTIVITY.CSN_FORM", form)) for form in ("ip", "ir"))
     more = num_weights(ip) - num_weights(ir)

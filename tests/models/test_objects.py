@@ -68,6 +68,15 @@ def test_columns_are_regions_and_their_classes(batch):
             torch.testing.assert_close(columns[clip, :, place], column)
 
 
+def test_an_object_lies_at_the_step_that_its_frame_went_into():
+    frames, steps = 32, 4
+    features = torch.arange(4.0).reshape(1, 1, steps, 1, 1).expand(1, 1, steps, H, W)
+    rows = [(0, 0, 1, 1, frame / (frames - 1), 0) for frame in range(frames)]
+    objects = join_objects([objects_of(*rows)])
+    columns, _ = ObjectColumns(1, 1)(features, objects)
+    assert columns[0, 0].tolist() == [frame * steps // frames for frame in range(frames)]
+
+
 @pytest.mark.parametrize("form", ["default", "as_printed"])
 def test_observations_attend_to_objects_and_do_not_ask_from_them(head_config, batch, form):
     features, objects = batch

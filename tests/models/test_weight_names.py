@@ -98,6 +98,31 @@ def test_torchvision_resnet_inflated_gives_its_features_on_a_clip_that_stands_st
         torch.testing.assert_close(frame, wanted, atol=1e-9, rtol=1e-9)
 
 
+@pytest.fixture
+def nonlocal_50():
+    """Nonlocal-101's config at depth 50, which is faster."""
+    options = ["NUM_GPUS", "0", "RESNET.DEPTH", "50"]
+    options += ["RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3], [4], [6], [3]]"]
+    return ActivityNetwork(load_config(str(CONFIGS.parent / "Charades/NONLOCAL_101.yaml"), options))
+
+
+def test_non_local_blocks_are_new_in_an_inflated_resnet(nonlocal_50):
+    state = to_own_names(torchvision.models.resnet50().state_dict())
+    told = load_weights(nonlocal_50, "resnet50.pth", state, inflate=True)
+    of_blocks = [n for n in nonlocal_50.state_dict() if "_nonlocal" in n and "num_batches" not in n]
+    assert f"265 of the backbone's 265 tensors match, {len(of_blocks)} of non-local blocks" in told
+    kernel = nonlocal_50.backbone.s4.pathway0_res0.branch2.a.weight
+    wanted = state["s4.pathway0_res0.branch2.a.weight"][:, :, None] / kernel.shape[2]
+    torch.testing.assert_close(kernel, wanted.expand_as(kernel))
+
+
+def test_in_a_file_of_three_dimensions_non_local_blocks_count(nonlocal_50):
+    state = {n: v for n, v in nonlocal_50.backbone.state_dict().items() if "_nonlocal" not in n}
+    for inflate in (False, True):
+        with pytest.raises(SlowFastExtError, match="missing or of another shape are .*_nonlocal"):
+            load_weights(nonlocal_50, "x.pyth", state, inflate=inflate)
+
+
 def test_other_names_stay():
     state = {"backbone.s1.x": torch.zeros(1), "head.conv1.weight": torch.zeros(1)}
     assert list(to_own_names(state)) == list(state)

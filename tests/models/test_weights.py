@@ -1,7 +1,10 @@
 """Starting from other people's files: what fits, what is refused and how."""
 
 import errno
+import logging
+import pickle
 
+import numpy as np
 import pytest
 import torch
 import torch.nn as nn
@@ -97,3 +100,63 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch
     monkeypatch.setattr(pathmgr, "open", denied)
     with pytest.raises(SlowFastExtError, match=r"x\.pyth: cannot be read: Permission denied"):
         read_weights(str(tmp_path / "x.pyth"), checkpoint_type)
+
+
+def test_caffe2_files_get_the_same_checks(tmp_path):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps({"blobs": {"conv1_w": np.zeros(2, complex)}}))
+    with pytest.raises(SlowFastExtError, match=r"x\.pkl: its tensor s1\..*weight is complex"):
+        read_weights(str(path), "caffe2")
+
+
+@pytest.mark.parametrize(
+    "value,kind",
+    [
+        (torch.full((4, 3, 3, 3, 3), torch.nan), "not finite"),
+        (torch.full((4, 3, 3, 3, 3), -torch.inf, dtype=torch.float16), "not finite"),
+        (torch.ones((4, 3, 3, 3, 3), dtype=torch.int8), r"of torch\.int8"),
+        (torch.ones((4, 3, 3, 3, 3), dtype=torch.bool), r"of torch\.bool"),
+    ],
+)
+def test_weights_are_finite_floats(network, value, kind):
+    before = network.backbone[0].weight.clone()
+    state = {**network.backbone.state_dict(), "0.weight": value}
+    with pytest.raises(
+        SlowFastExtError, match=rf"x\.pyth: its tensor backbone\.0\.weight is {kind}"
+    ):
+        load_weights(network, "x.pyth", state)
+    assert torch.equal(network.backbone[0].weight, before)
+
+
+class Deep(nn.Module):
+    """A backbone whose stem and last stage are few of its tensors."""
+
+    def __init__(self):
+        super().__init__()
+        blocks = nn.ModuleList(nn.Conv3d(4, 4, 1, bias=False) for _ in range(60))
+        self.backbone = nn.ModuleDict(
+            {"s1": nn.Conv3d(3, 4, 3), "s2": blocks, "s3": nn.Conv3d(4, 4, 1)}
+        )
+
+
+@pytest.mark.parametrize(
+    "lost,said",
+    [
+        (["s1.weight"], "1 of the 2 tensors of the backbone's s1"),
+        (["s3.weight", "s3.bias"], "2 of the 2 tensors of the backbone's s3"),
+        (["s3.weight", "s2.5.weight"], None),
+        ([], None),
+    ],
+)
+def test_a_lost_stem_or_stage_is_warned_of_by_name(caplog, lost, said):
+    network = Deep()
+    state = {n: v for n, v in network.backbone.state_dict().items() if n not in lost}
+    with caplog.at_level(logging.WARNING):
+        load_weights(network, "x.pyth", state)
+    assert len(caplog.records) == (said is not None)
+    assert (said or "") in caplog.text
+
+
+def test_the_key_that_inflates_is_named(network):
+    with pytest.raises(SlowFastExtError, match="kernels are 2D: TRAIN.CHECKPOINT_INFLATE True"):
+        load_weights(network, "x.pyth", flat_state(network))

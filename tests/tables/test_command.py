@@ -134,6 +134,16 @@ class TestResults:
         row = lines_of(tables, tmp_path)["3c/complete", "default"]
         assert (row["config"], row["date"]) == ("undated", "1970-01-01 00:03Z")
 
+    def test_links_are_followed_and_each_folder_is_read_once(self, tables, write_run, tmp_path):
+        path = write_run("elsewhere/run", "3c/complete")
+        folder = tmp_path / "results"
+        folder.mkdir()
+        for name in ("first", "second"):
+            (folder / name).symlink_to(os.path.dirname(path))
+        (folder / "back").symlink_to(folder)
+        row = lines_of(tables, folder)["3c/complete", "default"]
+        assert (row["file"], row["older"]) == (str(folder / "first" / "results.json"), [])
+
     def test_runs_without_a_row_are_no_complaint(self, tables, write_run, tmp_path):
         write_run("mine", "")
         text, warnings = tables("--results", tmp_path)
@@ -184,6 +194,34 @@ class TestPassedOver:
         _, warnings = tables("--results", tmp_path)
         assert f"{tmp_path / 'b' / 'results.json'}: cannot be read" in warnings
 
+    @pytest.mark.parametrize("date", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+    def test_a_date_outside_the_calendar(self, date, tables, write_run, tmp_path):
+        path = write_run("run", "3c/complete", date=date)
+        assert f"{path}: its date is '{date}'" in tables("--results", tmp_path)[1]
+
+    def test_what_is_no_regular_file_is_not_read(self, tables, write_run, tmp_path):
+        write_run("good", "3c/complete")
+        (tmp_path / "pipe").mkdir()
+        os.mkfifo(tmp_path / "pipe" / "results.json")
+        text, warnings = tables("--results", tmp_path)
+        assert f"{tmp_path / 'pipe' / 'results.json'}: not a regular file" in warnings
+        assert "75.0" in text
+
+    @pytest.mark.parametrize("name", ["a\ud800", "a\n", "a\x1b"])
+    def test_a_configs_name_is_printable(self, name, tables, write_run, tmp_path):
+        config = {"OUTPUT_DIR": f"output/{name}"}
+        path = tmp_path / "run" / "results.json"
+        write_run("run", "3c/complete")
+        path.write_text(json.dumps({"row": "3c/complete", "mAP": 0.5, "config": config}))
+        text, _ = tables("--results", tmp_path)
+        assert next(line for line in text.splitlines() if " 50.0" in line).endswith(" a?")
+
+    def test_a_folders_name_need_not_be_text(self, tables, write_run, tmp_path):
+        path = write_run("run", "3c/complete", counts={"videos": 3})
+        os.rename(os.path.dirname(path), f"{tmp_path}/a\udcff")
+        text, _ = tables("--results", tmp_path)
+        assert "a\\udcff/results.json: 3 videos" in text
+
     @pytest.mark.parametrize(
         "config",
         ["null", '"name"', '{"ACTIVITY": 3, "OUTPUT_DIR": 5}', '{"OUTPUT_DIR": "."}'],
@@ -201,6 +239,8 @@ class TestArguments:
     def test_no_such_folder(self, tables, tmp_path):
         with pytest.raises(SlowFastExtError, match="absent: there is no such folder"):
             tables("--results", tmp_path / "absent")
+        with pytest.raises(SlowFastExtError, match="--results '': there is no such folder"):
+            tables("--results", "")
 
     @pytest.mark.parametrize("only", ["9", "3c,", "3", ""])
     def test_no_such_table(self, only, tables):

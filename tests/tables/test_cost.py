@@ -114,6 +114,13 @@ class TestBackbones:
         assert abs(row["params_M"] - 59.9) < 0.1
         assert row["gmacs_plain"] is None
 
+    def test_csn_152_is_the_papers(self, rows):
+        row = rows["4", "CSN-152"]
+        assert round(row["params_M"], 1) == 32.8 == row["paper_params_M"]
+        assert abs(row["gmacs"] - 108.8) < 0.1
+        assert row["paper_gmacs"] == 108.8
+        assert row["gmacs"] > rows["4", "CSN-152 ir"]["gmacs"]
+
     def test_they_are_those_of_the_configs(self, tmp_path, monkeypatch):
         shallow = backbones.CONFIGS.joinpath("SLOWFAST_101.yaml").read_text().replace("101", "50")
         (tmp_path / "SLOWFAST_101.yaml").write_text(shallow)
