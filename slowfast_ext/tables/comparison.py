@@ -3,6 +3,9 @@
 from slowfast_ext.tables.paper import ROWS
 
 FORMS = ("default", "as_printed")
+UPSTREAM_HEADS = ("PoolHead", "RoIPoolHead")
+# Keyframes of ava_val_v2.1 that have a box with a pose label.
+AVA_KEYFRAMES = 50_029
 
 
 def compare(results, tables):
@@ -50,19 +53,41 @@ def _line(row, form, found):
         "date": newest and newest.date,
         "config": newest and newest.config,
         "file": newest and newest.path,
-        "remark": newest and _remark(newest.counts, row.protocol),
+        "remark": newest and _remark(newest, row),
         "older": [result.path for result in found[1:]],
     }
 
 
-def _remark(counts, protocol):
-    """How a test differs from the paper's protocol, None where it does not."""
+def _remark(result, row):
+    """What of a result is not the row's or not the paper's protocol, None where all is."""
+    remarks = (_of_head(result, row), _of_views(result, row), _of_keyframes(result, row))
+    return "; ".join(remark for remark in remarks if remark) or None
+
+
+def _of_head(result, row):
+    if row.activity_head and result.head in UPSTREAM_HEADS:
+        return f"ACTIVITY.HEAD is {result.head}, which is upstream's"
+    return None
+
+
+def _of_views(result, row):
+    counts, protocol = result.counts, row.protocol
     if all(counts[name] == number for name, number in protocol.items()):
         return None
     known = {name: "?" if number is None else number for name, number in counts.items()}
     return (
         f"{known['videos']} videos of {known['views']} views, where the paper tests "
         f"{protocol['videos']} of {protocol['views']}"
+    )
+
+
+def _of_keyframes(result, row):
+    number = result.counts["keyframes"]
+    if row.table != "5" or (number is not None and number >= AVA_KEYFRAMES):
+        return None
+    return (
+        f"{'?' if number is None else number} keyframes, where AVA's validation set has "
+        f"{AVA_KEYFRAMES} with pose labels alone"
     )
 
 

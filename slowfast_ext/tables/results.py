@@ -20,7 +20,9 @@ class Result:
         row: the ACTIVITY.TABLE_ROW of its config.
         form: its ACTIVITY.FORM, "default" or "as_printed".
         metrics: those of METRICS that it has, fractions.
-        counts: `videos` and `views` of each that were tested, int; None where it does not say.
+        head: its ACTIVITY.HEAD; empty where it does not say.
+        counts: `videos` and `views` of each that were tested, `keyframes` of AVA, int; None
+            where it does not say.
         config: its config's name, which is that of its output folder.
         path: the file.
         time: when it was evaluated, seconds since 1970.
@@ -28,6 +30,7 @@ class Result:
 
     row: str
     form: str
+    head: str
     metrics: dict
     counts: dict
     config: str
@@ -101,14 +104,18 @@ def read_result(path):
         raise SlowFastExtError(f"{path}: not JSON in UTF-8 ({error})") from error
     if not isinstance(content, dict) or not isinstance(content.get("row"), str):
         raise SlowFastExtError(f"{path}: not a result of slowfast_ext, it names no 'row'")
-    config = _section(content, "config")
+    config, counts = _section(content, "config"), _section(content, "counts")
     return Result(
         row=content["row"],
         form=str(_section(config, "ACTIVITY").get("FORM", "default")),
+        head=str(_section(config, "ACTIVITY").get("HEAD", "")),
         metrics=_metrics(path, content),
         counts={
-            "videos": _count(_section(content, "counts").get("videos")),
+            "videos": _count(counts.get("videos")),
             "views": _count(_section(content, "protocol").get("num_views")),
+            "keyframes": _count(
+                _section(_section(content, "counts"), "keyframes").get("evaluated")
+            ),
         },
         config=_config_name(config.get("OUTPUT_DIR"), path),
         path=path,

@@ -56,6 +56,26 @@ def lines_of(tables, folder):
 
 
 class TestResults:
+    @pytest.mark.parametrize(
+        "keyframes, remark",
+        [
+            ({"evaluated": 57_000}, None),
+            ({"evaluated": 9}, "9 keyframes, where AVA's validation set has 50029"),
+            ({}, "? keyframes, where"),
+        ],
+    )
+    def test_a_part_of_ava_is_marked(self, tables, write_run, tmp_path, keyframes, remark):
+        write_run("a", "5/CSN-152 v2.2", counts={"keyframes": keyframes})
+        found = lines_of(tables, tmp_path)["5/CSN-152 v2.2", None]["remark"]
+        assert found is None if remark is None else remark in found
+
+    def test_upstreams_head_in_a_row_of_ours_is_marked(self, tables, write_run, tmp_path):
+        row, config = "5/CSN-152 ours v2.2", {"ACTIVITY": {"HEAD": "RoIPoolHead"}}
+        write_run("a", row, counts={"keyframes": {"evaluated": 57_000}}, config=config)
+        line = lines_of(tables, tmp_path)[row, "default"]
+        assert line["remark"] == "ACTIVITY.HEAD is RoIPoolHead, which is upstream's"
+        assert "75.0*" in tables("--results", tmp_path, "--only", "5")[0]
+
     def test_without_results_every_row_is_not_run(self, tables):
         rows = json.loads(tables("--json")[0])
         assert {row["table"] for row in rows} == set(TITLES)
@@ -116,7 +136,7 @@ class TestResults:
 
     def test_the_papers_protocol_is_not_remarked(self, tables, write_run, tmp_path):
         write_run("all", "3c/complete")
-        write_run("ava", "5/CSN-152 v2.2", counts={}, protocol={})
+        write_run("ava", "5/CSN-152 v2.2", counts={"keyframes": {"evaluated": 57_000}})
         assert "*" not in tables("--results", tmp_path)[0]
 
     @pytest.mark.parametrize("date", ["1970-01-01T09:02:00+09:00", "1970-01-01T00:02:00"])
