@@ -46,6 +46,11 @@ def describe(cfg, dataset, scores, metrics):
     return protocol, counts
 
 
+def figures(dataset, metrics):
+    """What results.json holds of metrics beside the average precision: nothing."""
+    return {}
+
+
 def class_ids(dataset):
     """The ids that results.json gives the classes."""
     return list(range(len(dataset.class_names)))

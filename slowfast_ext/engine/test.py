@@ -8,7 +8,14 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.datasets.multi_label_videos import view_groups
-from slowfast_ext.engine import checkpoint, classification, detection, distributed, loaders
+from slowfast_ext.engine import (
+    checkpoint,
+    classification,
+    detection,
+    distributed,
+    loaders,
+    volleyball,
+)
 from slowfast_ext.engine.history import History
 from slowfast_ext.engine.loaders import join_boxes
 from slowfast_ext.engine.progress import Progress
@@ -46,6 +53,8 @@ class Evaluation:
 
 def task_of(cfg):
     """The module that knows what this config's test measures and writes."""
+    if cfg.TEST.DATASET.lower() == "volleyball":
+        return volleyball
     return detection if cfg.DETECTION.ENABLE else classification
 
 
@@ -249,4 +258,5 @@ def _results(cfg, dataset, evaluation, path, history):
         config=cfg,
         versions=installed_versions(),
         class_ids=task.class_ids(dataset),
+        figures=task.figures(dataset, evaluation.metrics),
     )
