@@ -3,16 +3,17 @@ Persons' actions and group activities on a synthetic stand-in for Volleyball, by
 
     python benchmarks/volleyball_margins.py [--seeds 1 2 3 4 5] [--tasks persons s bb]
 
-writes the moments, prepares them, trains upstream's head and the paper's on the same narrow
-SlowFast from nothing with the same schedule, for persons' actions, the group activity from the
-scene (s), and with the persons (bb), and prints accuracies: the paper's head against upstream's,
-and bb against s. Finished runs are kept under build/.
+writes the moments, prepares them, trains upstream's head and the paper's with the same schedule
+on the same narrow SlowFast, which was trained on videos of one actor beforehand, and prints
+accuracies for persons' actions, for the group activity from the scene (s) and with the persons
+(bb): the paper's head against upstream's, and bb against s. Finished runs are kept under build/.
 """
 
 import argparse
 import os
 import time
 
+from benchmarks.ava_margins import DILATION, pretrain
 from benchmarks.volleyball_stand_in import write_stand_in
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.__main__ import build_parser
@@ -30,8 +31,8 @@ COMMON = {
     "MODEL.HEAD_ACT": "softmax",
     "TEST.VIEWS": "[[4, 1, 1]]",
     "TUNE.ENABLE": "False",
-    "RESNET.SPATIAL_DILATIONS": "[[1, 1], [1, 1], [1, 1], [2, 2]]",
-    "RESNET.SPATIAL_STRIDES": "[[1, 1], [2, 2], [2, 2], [1, 1]]",
+    "TRAIN.CHECKPOINT_EPOCH_RESET": "True",
+    **DILATION,
     "DATA.TRAIN_JITTER_SCALES": "[96, 104]",
     "DATA.TRAIN_CROP_SIZE": "96",
     "DATA.TEST_CROP_SIZE": "96",
@@ -91,8 +92,9 @@ def main():
     for seed in args.seeds:
         folder, begun = f"build/volleyball_margins/{seed}", time.monotonic()
         lists = prepare(folder, seed)
+        options = {"TRAIN.CHECKPOINT_FILE_PATH": pretrain(folder, seed)}
         accuracies = {
-            (head, task): run(folder, lists, head, task, seed)["accuracy"]
+            (head, task): run(folder, lists, head, task, seed, options)["accuracy"]
             for task in args.tasks
             for head in HEADS
         }

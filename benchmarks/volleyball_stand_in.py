@@ -10,15 +10,9 @@ import os
 import cv2
 import numpy as np
 
-from slowfast_ext.datasets.synthetic_motion import (
-    BALL_DISTANCE,
-    BALL_RADIUS,
-    RADIUS,
-    REACH,
-    draw_frame,
-)
+from slowfast_ext.datasets.synthetic_motion import RADIUS, REACH, draw_frame
 from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, draw_actor
-from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS
+from slowfast_ext.datasets.volleyball_annotations import GROUPS
 from slowfast_ext.datasets.volleyball_annotations import REACH as FRAMES_ASIDE
 from slowfast_ext.paths import open_atomically
 from slowfast_ext.prepare.volleyball_tree import SPLITS
@@ -44,8 +38,8 @@ CELLS = {
     "r": [(column, row) for column in (3, 4) for row in range(3)],
 }
 PLAYERS_A_SIDE = 4
-# Half the side of a player's box: as far as a body or a ball may reach, mostly.
-_HALF = REACH + max(RADIUS, BALL_DISTANCE / 2**0.5 + BALL_RADIUS)
+# Half the side of a player's box: as far as a body reaches, and a ball mostly.
+_HALF = REACH + RADIUS
 
 
 def write_stand_in(root, num_train, num_test, seed=0):
@@ -115,6 +109,3 @@ def _write_image(path, image):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     image = np.ascontiguousarray(image.clip(0, 255).astype(np.uint8)[..., ::-1])
     cv2.imwrite(path, image, [cv2.IMWRITE_JPEG_QUALITY, 90])
-
-
-assert set(LOOKS) == set(ACTIONS)
