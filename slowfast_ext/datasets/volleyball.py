@@ -56,7 +56,7 @@ class Volleyball(torch.utils.data.Dataset):
     @property
     def labels(self):
         """float32, [moments x A], of TASK persons [all players x A]; co-occurrence's source."""
-        return np.concatenate([self._labels(moment) for _, _, _, moment in self.listed])
+        return np.concatenate([self._labels(moment) for *_, moment in self.listed])
 
     def _labels(self, moment, is_mirrored=False):
         """float32, 1 x A or, of TASK persons, P x A: what a clip of this moment is to show."""
@@ -67,12 +67,12 @@ class Volleyball(torch.utils.data.Dataset):
 
     def read_labels(self, path):
         """`labels` of another list of this form."""
-        return np.concatenate([self._labels(moment) for _, _, _, moment in read_moments(path)])
+        return np.concatenate([self._labels(moment) for *_, moment in read_moments(path)])
 
     @property
     def video_ids(self):
         """VIDEO/TARGET of each moment."""
-        return ["/".join(listed.path.rsplit("/", 2)[1:]) for listed in self.listed]
+        return [f"{listed.video}/{listed.moment.target}" for listed in self.listed]
 
     def __len__(self):
         return len(self.listed)
@@ -116,10 +116,9 @@ class Volleyball(torch.utils.data.Dataset):
 
     def _clip_frames(self, index, rate):
         """The numbers of a clip's frames, [T], the target in their middle."""
-        _, first, last, moment = self.listed[index]
-        num_frames = self.cfg.DATA.NUM_FRAMES
-        start = moment.target - num_frames * rate // 2
-        return np.clip(start + rate * np.arange(num_frames), first, last)
+        listed, num_frames = self.listed[index], self.cfg.DATA.NUM_FRAMES
+        start = listed.moment.target - num_frames * rate // 2
+        return np.clip(start + rate * np.arange(num_frames), listed.first, listed.last)
 
     def _read(self, index, numbers, short_side):
         """Frames by number, T x H x W x 3, and the stored frames' height and width."""

@@ -30,7 +30,7 @@ ACTIONS = (
 )
 # The frames on either side of the target that a moment's folder holds.
 REACH = 20
-COLUMNS = ("path", "labels", "group", "target", "first", "last", "persons")
+COLUMNS = ("path", "labels", "group", "video", "target", "first", "last", "persons")
 _PERSON = "X Y W H action"
 
 
@@ -52,9 +52,10 @@ class Moment(NamedTuple):
 
 
 class ListedMoment(NamedTuple):
-    """A Moment and its frames: `path`/NUMBER.jpg with the numbers `first` to `last`."""
+    """A Moment, its video's number and its frames: `path`/NUMBER.jpg, `first` to `last`."""
 
     path: str
+    video: int
     first: int
     last: int
     moment: Moment
@@ -126,13 +127,20 @@ def parse_persons(fields, wrong):
     boxes, actions = [], []
     for number, start in enumerate(range(0, len(fields), 5), start=1):
         *box, action = fields[start : start + 5]
-        x, y, width, height = (parse_number(text) for text in box)
-        if None in (x, y, width, height) or not (0 < width < np.inf and 0 < height < np.inf):
+        x, y, width, height = (_finite(text) for text in box)
+        # nan is in no order.
+        if not (np.isfinite(x + y) and width > 0 and height > 0):
             wrong.append(f'the box "{" ".join(box)}" of player {number} is not X Y W H in pixels')
             continue
         boxes.append([x, y, x + width, y + height])
         actions.append(_place(action.lower(), ACTIONS, "action", wrong))
     return np.array(boxes, np.float64).reshape(-1, 4), np.array(actions)
+
+
+def _finite(text):
+    """The finite number that a text holds, else nan."""
+    number = parse_number(text)
+    return number if number is not None and np.isfinite(number) else np.nan
 
 
 def _place(name, names, what, wrong):
@@ -179,12 +187,13 @@ def write_moments(path, listed):
     with open_atomically(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for folder, first, last, moment in listed:
+        for folder, video, first, last, moment in listed:
             names = [ACTIONS[action] for action in moment.actions]
             persons = " ".join(map(_person, moment.boxes.tolist(), names))
             labels = ";".join(sorted(set(names), key=ACTIONS.index))
             group = GROUPS[moment.group]
-            writer.writerow([folder, labels, group, moment.target, first, last, persons])
+            frames = (moment.target, first, last)
+            writer.writerow([folder, labels, group, video, *frames, persons])
 
 
 def _person(box, name):
@@ -222,13 +231,13 @@ def _listed(header, row, wrong):
         wrong.append(f"{len(row)} fields where the header has {len(header)}")
         return None
     fields = dict(zip(header, row, strict=True))
-    numbers = [fields[name] for name in ("target", "first", "last")]
+    numbers = [fields[name] for name in ("video", "target", "first", "last")]
     if not all(re.fullmatch("[0-9]{1,9}", text) for text in numbers):
-        wrong.append("target, first and last are not numbers of frames")
+        wrong.append("video, target, first and last are not whole numbers")
         return None
-    target, first, last = map(int, numbers)
+    video, target, first, last = map(int, numbers)
     if not first <= target <= last:
         wrong.append(f"frame {target} is not one of {first} to {last}")
     group = _place(fields["group"], GROUPS, "group activity", wrong)
     boxes, actions = parse_persons(fields["persons"].split(), wrong)
-    return ListedMoment(fields["path"], first, last, Moment(target, group, boxes, actions))
+    return ListedMoment(fields["path"], video, first, last, Moment(target, group, boxes, actions))

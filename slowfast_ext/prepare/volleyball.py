@@ -70,6 +70,8 @@ def run(args):
         raise SlowFastExtError("--out and --annotations-only are given together: leave one out")
     if not args.annotations_only and not args.out:
         raise SlowFastExtError("--out is missing: name the folder that gets the lists")
+    if args.out and os.path.exists(args.out) and not os.path.isdir(args.out):
+        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
     videos = video_folders(args.root)
     splits, spellings = _read_all(args.root, videos)
     report = {
@@ -149,12 +151,12 @@ def _prepare(args, videos, splits, report):
         "stray_folders": 0,
         "folders_without_annotation": 0,
     }
-    listed = {}
+    listed = {split: [] for split in splits}
     with ThreadPoolExecutor() as pool:
         for split, of_split in splits.items():
-            progress = tqdm(of_split.items(), split, disable=None, leave=False)
-            found = [_list_video(pool, videos[split][v], m, report["frames"]) for v, m in progress]
-            listed[split] = [moment for of_video in found for moment in of_video]
+            for video, moments in tqdm(of_split.items(), split, disable=None, leave=False):
+                folder = videos[split][video]
+                listed[split] += _list_video(pool, video, folder, moments, report["frames"])
     missing, unreadable = report["frames"]["missing"], report["frames"]["unreadable"]
     if missing or unreadable:
         expected = "expected is V/FRAME/FRAME.jpg and the frames around it"
@@ -164,7 +166,7 @@ def _prepare(args, videos, splits, report):
     return None
 
 
-def _list_video(pool, folder, moments, report):
+def _list_video(pool, video, folder, moments, report):
     """The ListedMoments of a video; tells the report what is unusual about its frames."""
     folders = moment_folders(folder)
     targets = {moment.target for moment in moments}
@@ -184,9 +186,9 @@ def _list_video(pool, folder, moments, report):
         report["sizes"][size] = report["sizes"].get(size, 0) + 1
         outside = (moment.boxes < 0) | (moment.boxes > [width, height] * 2)
         report["boxes_outside_frame"] += int(outside.any(1).sum())
-        first_frame, last_frame = found.run_around(moment.target)
-        report["moments_of_other_than_41_frames"] += last_frame - first_frame != 2 * REACH
-        listed.append(ListedMoment(found.path, first_frame, last_frame, moment))
+        run = found.run_around(moment.target)
+        report["moments_of_other_than_41_frames"] += run[1] - run[0] != 2 * REACH
+        listed.append(ListedMoment(found.path, video, *run, moment))
     return listed
 
 

@@ -97,6 +97,7 @@ def test_all_bad_lines_of_all_files_are_named(root):
         "161.jpg l-pass 6 9 -4 9 digging\n"
         "161.jpg l-pass 6 9 4 9 digging\n"
         "161.jpg l-pass 6 9 4 9 digging\n"
+        "162.jpg l-pass nan 9 4 9 digging 6 9 4 inf digging\n"
     )
     (root / "videos" / "4" / "annotations.txt").write_text("9.jpg\n")
     with pytest.raises(SlowFastExtError) as error:
@@ -111,7 +112,8 @@ def test_all_bad_lines_of_all_files_are_named(root):
     assert f'{path}:4: the box "6 9 -4 9" of player 1 is not X Y W H' in message
     assert f"{path}:6: frame 161 stands in line 5 already" in message
     assert f"{root}/videos/4/annotations.txt:1: unknown group activity" in message
-    assert "6 bad rows" in message
+    assert f'{path}:7: the box "nan 9 4 9" of player 1 is not X Y W H in pixels; the box' in message
+    assert "7 bad rows" in message
 
 
 def test_bad_tracklets_are_named(root):
