@@ -83,15 +83,17 @@ def test_boxes_beyond_the_frame_are_cut_off(lists):
     np.testing.assert_allclose(sample.boxes, [[50, 8, 63, 17], [0, 8, 4, 17]])
 
 
-def test_a_training_clip_keeps_the_frame_s_shape_and_leaves_out_who_is_outside(lists):
-    dataset = make(lists, "persons", "train", DATA__TRAIN_CROP_SIZE=18)
+@pytest.mark.parametrize("task", ["persons", "bb"])
+def test_a_training_clip_keeps_the_frame_s_shape_and_leaves_out_who_is_outside(lists, task):
+    dataset = make(lists, task, "train", DATA__TRAIN_CROP_SIZE=18)
     counts = set()
     for epoch in range(12):
         sample = dataset[epoch, 0]
         assert sample.pathways[-1].shape == (3, 8, 18, 32)
-        assert len(sample.labels) == len(sample.boxes) == len(sample.persons)
+        labels = sample.labels if task == "persons" else sample.person_labels
+        assert len(labels) == len(sample.boxes) == len(sample.persons)
         wanted = dataset.listed[0].moment.actions[sample.persons.numpy()]
-        np.testing.assert_array_equal(sample.labels.argmax(1), wanted)
+        np.testing.assert_array_equal(labels.argmax(1), wanted)
         counts.add(len(sample.persons))
     assert len(counts) > 1
 

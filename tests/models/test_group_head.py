@@ -1,12 +1,15 @@
 """The head that joins persons and scene, against plain loops."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config import add_slowfast_ext_config, load_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.group_head import GroupHead, pool_by_side
+from slowfast_ext.models.network import ActivityNetwork
 
 C = 16
 # Three clips; the second has nobody, the third one person.
@@ -82,3 +85,22 @@ def test_a_head_without_features_is_refused(cfg):
     cfg.ACTIVITY.HEAD = "MLDecoderHead"
     with pytest.raises(SlowFastExtError, match="has no features to join"):
         GroupHead(cfg, C)
+
+
+SMALL = Path(__file__).parents[2] / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"
+
+
+def test_a_network_looks_at_each_person_s_own_box():
+    options = "NUM_GPUS 0 DETECTION.ENABLE True VOLLEYBALL.TASK group MODEL.DROPOUT_RATE 0.0"
+    cfg = load_config(str(SMALL), options.split())
+    torch.manual_seed(0)
+    network = ActivityNetwork(cfg).train()
+    network.freeze_backbone()
+    clip = torch.randn(1, 3, 8, 64, 96)
+    boxes = torch.tensor([[0, 0, 0, 30, 40], [0, 60, 20, 95, 63]]).float()
+    inputs = upstream.pack_pathways(cfg, clip[0])
+    inputs = [pathway[None] for pathway in inputs]
+    both = network(inputs, boxes)[1][0]
+    alone = [network(inputs, box[None])[1][0][0] for box in boxes]
+    torch.testing.assert_close(both, torch.stack(alone))
+    assert (both[0] - both[1]).abs().max() > 1e-3
