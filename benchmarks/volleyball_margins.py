@@ -23,7 +23,7 @@ from slowfast_ext.errors import exit_with_sentence
 from slowfast_ext.quickstart import read_results
 
 CONFIG = "configs/Synthetic/ACTIVITY_SLOWFAST.yaml"
-NUM_TRAIN, NUM_TEST = 240, 120
+NUM_TRAIN, NUM_TEST = 200, 100
 COMMON = {
     "TRAIN.DATASET": "Volleyball",
     "TEST.DATASET": "Volleyball",
@@ -31,6 +31,7 @@ COMMON = {
     "MODEL.HEAD_ACT": "softmax",
     "TEST.VIEWS": "[[4, 1, 1]]",
     "TUNE.ENABLE": "False",
+    "SOLVER.MAX_EPOCH": "10",
     "TRAIN.CHECKPOINT_EPOCH_RESET": "True",
     **DILATION,
     "DATA.TRAIN_JITTER_SCALES": "[96, 104]",

@@ -157,12 +157,28 @@ def _prepare(args, videos, splits, report):
             for video, moments in tqdm(of_split.items(), split, disable=None, leave=False):
                 folder = videos[split][video]
                 listed[split] += _list_video(pool, video, folder, moments, report["frames"])
-    missing, unreadable = report["frames"]["missing"], report["frames"]["unreadable"]
-    if missing or unreadable:
+    problem = _problem_of(report["frames"])
+    if not problem:
+        report["out"] = _write(args.out, listed)
+    return problem and f"nothing was written: {problem}"
+
+
+def _problem_of(frames):
+    """Why no lists can be written of these frames, or None."""
+    missing, unreadable = frames["missing"], frames["unreadable"]
+    if missing:
         expected = "expected is V/FRAME/FRAME.jpg and the frames around it"
-        lines = [f"nothing was written: frames are missing of {named(missing)}; {expected}"]
-        return "\n".join([*(lines if missing else ["nothing was written:"]), *first(unreadable)])
-    report["out"] = _write(args.out, listed)
+        return "\n".join(
+            [f"frames are missing of {named(missing)}; {expected}", *first(unreadable)]
+        )
+    if unreadable:
+        return "\n".join([f"{len(unreadable)} target frames cannot be read:", *first(unreadable)])
+    sizes = [tuple(map(int, size.split("x"))) for size in frames["sizes"]]
+    if len({round(width / height, 2) for width, height in sizes}) > 1:
+        return (
+            f"frames are of several shapes ({_listing(frames['sizes'])}) and the clips of a "
+            "batch must be of one: scale them to one shape"
+        )
     return None
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -131,6 +132,14 @@ def test_missing_and_broken_frames_are_named_and_nothing_is_written(root, tmp_pa
     assert f"{root}/videos/4/95" in str(error.value)
     assert "120/120.jpg: not a readable image" in str(error.value)
     assert "test: 1 of 16 videos, 2 moments" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_frames_of_several_shapes_are_refused(root, tmp_path):
+    path = root / "videos" / "4" / "95" / "95.jpg"
+    cv2.imwrite(str(path), np.zeros((36, 36, 3), np.uint8))
+    with pytest.raises(SlowFastExtError, match=r"several shapes \(64x36 5, 36x36 1\)"):
+        command("--root", root, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
