@@ -19,6 +19,10 @@ COMMANDS = {
         "slowfast_ext.prepare.ava",
         "check AVA's official files and write frames, lists and annotations of them",
     ),
+    ("prepare", "volleyball"): (
+        "slowfast_ext.prepare.volleyball",
+        "check Volleyball's own folders and write lists of their moments",
+    ),
     ("prepare", "boxes"): (
         "slowfast_ext.prepare.boxes",
         "detect the persons on the keyframes of videos",

@@ -86,6 +86,16 @@ def add_slowfast_ext_config(cfg):
     # What of a frame is tested: "full", or upstream's "centre" crop of DATA.TEST_CROP_SIZE.
     cfg.AVA.TEST_CROP = "full"
 
+    # --- Volleyball (sec. 6) -----------------------------------------------------------------
+    cfg.VOLLEYBALL = CfgNode()
+    # "persons": each player's action; "clip": which actions there are; "group": the group's
+    # activity, with DETECTION.ENABLE from the players' boxes and actions too (bb).
+    cfg.VOLLEYBALL.TASK = "persons"
+    # Classes of the players' actions that are learnt beside the group's activity.
+    cfg.VOLLEYBALL.NUM_ACTIONS = 9
+    # The weight of the players' loss beside the group's.
+    cfg.VOLLEYBALL.PERSONS_WEIGHT = 1.0
+
     # --- The synthetic data set: each switch takes one property away ---------------------
     cfg.SYNTHETIC = CfgNode()
     # Training and test videos.

@@ -33,6 +33,7 @@ def check_config(cfg):
     _check_processes(cfg)
     _check_schedule(cfg)
     _check_checkpoints(cfg)
+    _check_volleyball(cfg)
     check_network(cfg)
 
 
@@ -134,3 +135,30 @@ def _check_checkpoints(cfg):
     patterns = cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
     if not all(isinstance(pattern, str) and pattern for pattern in patterns):
         refuse(cfg, "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", "must list parts of tensors' names")
+
+
+def _check_volleyball(cfg):
+    """Each VOLLEYBALL.TASK has a loss of its own, and boxes or none."""
+    of = [name.lower() == "volleyball" for name in (cfg.TRAIN.DATASET, cfg.TEST.DATASET)]
+    if not any(of):
+        return
+    if not all(of):
+        refuse(cfg, "TEST.DATASET", "must be Volleyball where TRAIN.DATASET is, and only there")
+    task, loss = cfg.VOLLEYBALL.TASK, cfg.MODEL.LOSS_FUNC
+    if (loss == "cross_entropy") != (task != "clip"):
+        wanted = "bce_logit" if task == "clip" else "cross_entropy"
+        refuse(cfg, "MODEL.LOSS_FUNC", f"must be {wanted} for VOLLEYBALL.TASK {task}")
+    number = 8 if task == "group" else 9
+    if number != cfg.MODEL.NUM_CLASSES:
+        refuse(cfg, "MODEL.NUM_CLASSES", f"must be {number} for VOLLEYBALL.TASK {task}")
+    if task != "group" and (task == "persons") != cfg.DETECTION.ENABLE:
+        refuse(cfg, "DETECTION.ENABLE", f"must be {task == 'persons'} for VOLLEYBALL.TASK {task}")
+    if cfg.VOLLEYBALL.NUM_ACTIONS != 9:
+        refuse(cfg, "VOLLEYBALL.NUM_ACTIONS", "must be 9, the actions of Volleyball's persons")
+    if task == "group" and cfg.DETECTION.ENABLE and cfg.BN.USE_PRECISE_STATS:
+        refuse(cfg, "BN.USE_PRECISE_STATS", "must be False for groups with persons' boxes")
+    for key in ("TEST.RATE_WEIGHTS", "TEST.SAVE_RESULTS_PATH"):
+        if upstream.get_key(cfg, key):
+            refuse(cfg, key, "must be empty for Volleyball")
+    if cfg.OBJECTS.NUM_CLASSES:
+        refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for Volleyball")

@@ -52,6 +52,7 @@ _CHOICES = {
     "MODEL.LOSS_FUNC": ("bce", "bce_logit", "cross_entropy"),
     "TRAIN.CHECKPOINT_TYPE": ("pytorch", "caffe2"),
     "TEST.CHECKPOINT_TYPE": ("pytorch", "caffe2"),
+    "VOLLEYBALL.TASK": ("persons", "clip", "group"),
 }
 
 MOST_FRAMES = 10_000
@@ -84,6 +85,7 @@ _COUNTS = {
     "TRAIN.CHECKPOINT_PERIOD": math.inf,
     "TRAIN.EVAL_PERIOD": math.inf,
     "TUNE.MAX_ITER": math.inf,
+    "VOLLEYBALL.NUM_ACTIONS": math.inf,
 }
 
 # Numbers of which none may be negative.
@@ -98,6 +100,7 @@ _AT_LEAST_ZERO = (
     "SOLVER.WARMUP_EPOCHS",
     "SOLVER.WARMUP_START_LR",
     "SOLVER.WEIGHT_DECAY",
+    "VOLLEYBALL.PERSONS_WEIGHT",
 )
 
 # Numbers that must be above 0.

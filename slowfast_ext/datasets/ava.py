@@ -214,7 +214,7 @@ def test_rates(cfg):
     groups = view_groups(cfg)
     if any((clips, crops) != (1, 1) for _, clips, crops in groups):
         raise SlowFastExtError(
-            f"TEST.VIEWS is {groups}: with DETECTION.ENABLE each must be (rate, 1, 1), one clip "
+            f"TEST.VIEWS is {groups}: on AVA and Volleyball each must be (rate, 1, 1), one clip "
             "around the keyframe"
         )
     return [rate for rate, _, _ in groups]

@@ -16,6 +16,7 @@ class Sample(NamedTuple):
         objects: Objects of the clip, or a list of them, one per view; None where none are used.
         boxes: float32, P x 4: x1, y1, x2, y2 in pixels of the clip; None but for detection.
         persons: int64, [P], which of the keyframe's boxes these are.
+        person_labels: float32, P x A' with their boxes, where `labels`, 1 x A, are of the clip.
     """
 
     pathways: list[torch.Tensor]
@@ -24,3 +25,4 @@ class Sample(NamedTuple):
     objects: Any = None
     boxes: torch.Tensor | None = None
     persons: torch.Tensor | None = None
+    person_labels: torch.Tensor | None = None

@@ -12,7 +12,7 @@ from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import per_class_table
 from slowfast_ext.paths import open_atomically
 
-__all__ = ["TASK", "class_ids", "describe", "measure", "table", "view_groups", "write"]
+__all__ = ["TASK", "class_ids", "describe", "figures", "measure", "table", "view_groups", "write"]
 
 TASK = "multi_label_classification"
 
@@ -49,6 +49,11 @@ def describe(cfg, dataset, scores, metrics):
     if len(scores) < len(dataset.labels):
         protocol["videos_without_scores"] = "ranked last"
     return protocol, counts
+
+
+def figures(dataset, metrics):
+    """What results.json holds of metrics beside the average precision: nothing."""
+    return {}
 
 
 def class_ids(dataset):

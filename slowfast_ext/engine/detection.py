@@ -68,6 +68,11 @@ def describe(cfg, dataset, scores, metrics):
     return protocol, {"boxes": boxes, "boxes_outside_the_crop": boxes - tested, **metrics.counts}
 
 
+def figures(dataset, metrics):
+    """What results.json holds of metrics beside the average precision: nothing."""
+    return {}
+
+
 def class_ids(dataset):
     """The ids that results.json gives the classes: the label map's."""
     return list(dataset.label_map)

@@ -115,12 +115,9 @@ class Fitting:
         device = distributed.device(self.cfg)
         inputs = loaders.network_input(self.cfg, batch.pathways, device)
         further = loaders.further_input(batch.objects, batch.boxes, device)
-        labels = batch.labels.to(device)
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
             outputs = self.model(inputs, **further)
-            loss = sum(self.loss(logits.float(), labels) for logits in outputs)
-        if self.cfg.DETECTION.ENABLE:
-            loss = _by_persons(loss, outputs, len(labels))
+            loss = self._loss_of(batch, outputs)
         value = loss.item()
         if not math.isfinite(value):
             ids = self.loader.video_ids(batch.index.tolist())
@@ -135,6 +132,20 @@ class Fitting:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return value
+
+    def _loss_of(self, batch, outputs):
+        """The task's loss, summed over the outputs; for groups with persons both, weighted."""
+        device = distributed.device(self.cfg)
+        labels = batch.labels.to(device)
+        if batch.person_labels is None:
+            loss = sum(self.loss(logits.float(), labels) for logits in outputs)
+            return loss if batch.boxes is None else _by_persons(loss, outputs, len(labels))
+        groups, persons = outputs
+        of_groups = sum(self.loss(logits.float(), labels) for logits in groups)
+        labels = batch.person_labels.to(device)
+        of_persons = sum(self.loss(logits.float(), labels) for logits in persons)
+        of_persons = _by_persons(of_persons, persons, len(labels))
+        return of_groups + self.cfg.VOLLEYBALL.PERSONS_WEIGHT * of_persons
 
     # --- After an epoch ----------------------------------------------------------------
 

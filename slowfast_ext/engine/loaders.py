@@ -217,12 +217,12 @@ def collate(samples):
     For detection labels are those of all persons, P x A, and boxes P x 5, the clip's place
     in the batch first.
     """
-    pathways, labels, indices, objects, boxes, persons = zip(*samples, strict=True)
+    pathways, labels, indices, objects, boxes, persons, actions = zip(*samples, strict=True)
     pathways, indices = default_collate(pathways), default_collate(indices)
     if boxes[0] is not None:
-        return Sample(
-            pathways, torch.cat(labels), indices, None, join_boxes(boxes), torch.cat(persons)
-        )
+        actions = None if actions[0] is None else torch.cat(actions)
+        of_persons = (join_boxes(boxes), torch.cat(persons), actions)
+        return Sample(pathways, torch.cat(labels), indices, None, *of_persons)
     joined = None if objects[0] is None else join_objects(objects)
     return Sample(pathways, torch.stack(labels), indices, joined)
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.engine import checkpoint, classification, detection, distributed, loaders
+from slowfast_ext.engine import (
+    checkpoint,
+    classification,
+    detection,
+    distributed,
+    loaders,
+    volleyball,
+)
 from slowfast_ext.engine.history import History
 from slowfast_ext.engine.loaders import join_boxes
 from slowfast_ext.engine.progress import Progress
@@ -45,6 +52,8 @@ class Evaluation:
 
 def task_of(cfg):
     """The module that knows what this config's test measures and writes."""
+    if cfg.TEST.DATASET.lower() == "volleyball":
+        return volleyball
     return detection if cfg.DETECTION.ENABLE else classification
 
 
@@ -249,4 +258,5 @@ def _results(cfg, dataset, evaluation, path, history):
         config=cfg,
         versions=installed_versions(),
         class_ids=task.class_ids(dataset),
+        figures=task.figures(dataset, evaluation.metrics),
     )

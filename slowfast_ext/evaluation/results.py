@@ -23,7 +23,16 @@ NO_POSITIVES = "no positives: no AP"
 
 
 def results_object(
-    task, metrics, class_names, protocol, counts, row, config, versions, class_ids=None
+    task,
+    metrics,
+    class_names,
+    protocol,
+    counts,
+    row,
+    config,
+    versions,
+    class_ids=None,
+    figures=(),
 ):
     """
     What `results.json` holds: fractions, not percent, and nothing strict JSON lacks.
@@ -38,6 +47,7 @@ def results_object(
         config (CfgNode or dict): the whole configuration.
         versions (dict): `installed_versions()`.
         class_ids (list[int]): A ids; None: their places from 0.
+        figures (dict): what was measured beside the average precision, by name.
 
     Returns:
         dict: of dict, list, str, int, float, bool and None only; NaN is None. Its `date` is
@@ -58,6 +68,7 @@ def results_object(
             "task": task,
             "mAP": metrics.mean,
             "weighted_mAP": metrics.weighted,
+            **dict(figures),
             "per_class": per_class,
             "counts": counts,
             "protocol": protocol,

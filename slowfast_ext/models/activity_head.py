@@ -25,6 +25,7 @@ class ActivityHead(nn.Module):
         options, num_activities = cfg.ACTIVITY, cfg.MODEL.NUM_CLASSES
         as_printed = options.FORM == "as_printed"
         self.activation = cfg.MODEL.HEAD_ACT
+        self.embedding_shape = (num_activities, options.DIM)
         self.columns = ColumnsOf(cfg, dim_in)
         # What Table 3c's rows switch off is None.
         self.observations = self.activity_features = self.pooled_features = None
@@ -62,20 +63,31 @@ class ActivityHead(nn.Module):
             `correlation` (Corr, B x A x A); a part that is switched off has no entry.
         """
         attention = {}
-        columns = self.columns(features, objects)
-        if self.observations is not None:
-            observations, over_columns = self.observations(columns)
-            activity_features, over_observations = self.activity_features(observations)
-            over_positions, over_objects = over_columns.tensor_split([columns.num_positions], -1)
-            attention["observations"] = over_positions.unflatten(-1, features.shape[2:])
-            if objects is not None:
-                attention["objects"] = over_objects
-            attention["activities"] = over_observations
-        else:
-            activity_features = self.pooled_features(columns)
-        logits = (self.classifier(activity_features),)
-        if self.correlation is not None:
-            correlated, attention["correlation"] = self.correlation(activity_features)
-            logits += (self.correlated_classifier(correlated),)
+        logits = self.classify(self.embed(features, objects, attention), attention)
         output = logits if self.training else probabilities(logits, self.activation)
         return (output, attention) if return_attention else output
+
+    def embed(self, features, objects=None, attention=None):
+        """F, B x C x T x H x W, and Objects -> F_A, B x A x C'; `attention` gets the maps."""
+        attention = {} if attention is None else attention
+        columns = self.columns(features, objects)
+        if self.observations is None:
+            return self.pooled_features(columns)
+        observations, over_columns = self.observations(columns)
+        activity_features, over_observations = self.activity_features(observations)
+        over_positions, over_objects = over_columns.tensor_split([columns.num_positions], -1)
+        attention["observations"] = over_positions.unflatten(-1, features.shape[2:])
+        if objects is not None:
+            attention["objects"] = over_objects
+        attention["activities"] = over_observations
+        return activity_features
+
+    def classify(self, activity_features, attention=None):
+        """F_A, B x A x C' -> a tuple of logits, B x A each; `attention` gets Corr."""
+        logits = (self.classifier(activity_features),)
+        if self.correlation is not None:
+            correlated, correlation = self.correlation(activity_features)
+            logits += (self.correlated_classifier(correlated),)
+            if attention is not None:
+                attention["correlation"] = correlation
+        return logits

@@ -22,6 +22,7 @@ class PoolHead(nn.Module):
         self.activation = cfg.MODEL.HEAD_ACT
         self.columns = ColumnsOf(cfg, dim_in)
         self.dropout = nn.Dropout(cfg.MODEL.DROPOUT_RATE)
+        self.embedding_shape = (dim_in,)
         self.projection = nn.Linear(dim_in, cfg.MODEL.NUM_CLASSES)
         nn.init.normal_(self.projection.weight, std=cfg.MODEL.FC_INIT_STD)
         nn.init.zeros_(self.projection.bias)
@@ -31,11 +32,16 @@ class PoolHead(nn.Module):
         F, B x C x T x H x W, and Objects, pooled with the rest -> logits (B x A,) in
         training, probabilities B x A else.
         """
-        return self._predict(self.columns(features, objects))
-
-    def _predict(self, columns):
-        logits = (self.projection(self.dropout(columns.mean())),)
+        logits = self.classify(self.embed(features, objects))
         return logits if self.training else probabilities(logits, self.activation)
+
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects -> B x C."""
+        return self.columns(features, objects).mean()
+
+    def classify(self, embedding):
+        """B x C -> logits (B x A,)."""
+        return (self.projection(self.dropout(embedding)),)
 
 
 @HEAD_REGISTRY.register()
@@ -45,11 +51,9 @@ class RoIPoolHead(PoolHead):
     largest value over space, dropout, one linear layer.
     """
 
-    def forward(self, features):
-        """Persons' F, P x C x T x H x W -> logits (P x A,) in training, probabilities else."""
-        pooled = features.mean(2).amax((2, 3))
-        logits = (self.projection(self.dropout(pooled)),)
-        return logits if self.training else probabilities(logits, self.activation)
+    def embed(self, features, objects=None):
+        """Persons' F, P x C x T x H x W -> P x C."""
+        return features.mean(2).amax((2, 3))
 
 
 @HEAD_REGISTRY.register()
@@ -69,14 +73,11 @@ class TwoStageTransformerHead(PoolHead):
             for _ in range(2)
         )
 
-    def forward(self, features, objects=None):
-        """
-        F, B x C x T x H x W, and Objects, further positions -> logits (B x A,) in training,
-        probabilities B x A else.
-        """
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects, further positions -> B x C."""
         columns = self.columns(features, objects)
         for attention in self.stages:
             scale = columns.num_held()
             values = scale * columns.values * attention(columns)
             columns = columns._replace(values=values)
-        return self._predict(columns)
+        return columns.mean()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from slowfast_ext import upstream
 from slowfast_ext.models.backbones import build_backbone, feature_channels
 from slowfast_ext.models.build import build_head
+from slowfast_ext.models.group_head import GroupHead
 from slowfast_ext.models.regions import PersonRegions
 
 
@@ -36,7 +37,10 @@ class ActivityNetwork(nn.Module):
         self.backbone = build_backbone(cfg)
         if cfg.DETECTION.ENABLE:
             self.regions = PersonRegions(cfg)
-        self.head = build_head(cfg, feature_channels(cfg))
+        # Volleyball's groups are seen in the persons' regions and in the whole map.
+        self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
+        of_kind = GroupHead if self.joins_persons else build_head
+        self.head = of_kind(cfg, feature_channels(cfg))
         self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
         self.frozen_backbone = False
 
@@ -72,9 +76,12 @@ class ActivityNetwork(nn.Module):
             head_options: handed to the head, e.g. `return_attention`.
 
         Returns:
-            In training a tuple of logits, B x A (P x A) each; in evaluation probabilities.
+            In training a tuple of logits, B x A (P x A) each; in evaluation probabilities. For
+            groups with persons what GroupHead gives.
         """
         features = self.features(inputs)
+        if self.joins_persons:
+            return self.head(features, self.regions(features, boxes), boxes)
         if boxes is not None:
             features = self.regions(features, boxes)
         return self.head(features, **head_options)
