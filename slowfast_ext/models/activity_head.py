@@ -75,7 +75,8 @@ class ActivityHead(nn.Module):
             activity_features = self.pooled_features(columns)
         logits = (self.classifier(activity_features),)
         if self.correlation is not None:
-            correlated, attention["correlation"] = self.correlation(activity_features)
+            correlated, over_activities = self.correlation(activity_features, return_attention)
+            attention["correlation"] = over_activities
             logits += (self.correlated_classifier(correlated),)
         output = logits if self.training else probabilities(logits, self.activation)
         return (output, attention) if return_attention else output
