@@ -52,6 +52,7 @@ _CHOICES = {
     "MODEL.LOSS_FUNC": ("bce", "bce_logit", "cross_entropy"),
     "TRAIN.CHECKPOINT_TYPE": ("pytorch", "caffe2"),
     "TEST.CHECKPOINT_TYPE": ("pytorch", "caffe2"),
+    "TEST.PRECISION": ("float32", "bfloat16"),
 }
 
 MOST_FRAMES = 10_000
