@@ -11,6 +11,7 @@ from slowfast_ext.datasets.multi_label_videos import view_groups
 from slowfast_ext.engine import checkpoint, classification, detection, distributed, loaders
 from slowfast_ext.engine.history import History
 from slowfast_ext.engine.loaders import join_boxes
+from slowfast_ext.engine.precision import inference
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import AvaMetrics
@@ -133,7 +134,6 @@ def evaluate(cfg, network, dataset, name, combine=None):
     return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
 
 
-@torch.no_grad()
 def score_videos(cfg, network, dataset, name, combine):
     """
     Scores every video of `dataset`; the work is shared by all processes.
@@ -153,7 +153,11 @@ def score_videos(cfg, network, dataset, name, combine):
     network.eval()
     batches = loaders.evaluation_loader(cfg, dataset)
     scores = {}
-    with Progress(name, len(batches), cfg.LOG_PERIOD) as progress:
+    device = distributed.device(cfg)
+    with (
+        inference(cfg, network, device),
+        Progress(name, len(batches), cfg.LOG_PERIOD) as progress,
+    ):
         for items in batches:
             for sample in items:
                 scores[sample.index] = _video_scores(cfg, network, sample, combine)
@@ -189,8 +193,9 @@ def _combination(cfg, class_names):
     """How a test combines views: with TEST.RATE_WEIGHTS, else None, plainly."""
     if not cfg.TEST.RATE_WEIGHTS:
         return None
-    weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, cfg.TEST.VIEWS)
-    return lambda views: weighted(means_by_rate(views, cfg.TEST.VIEWS), weights)
+    groups = view_groups(cfg)
+    weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, groups)
+    return lambda views: weighted(means_by_rate(views, groups), weights)
 
 
 def view_combination(cfg):
@@ -231,6 +236,8 @@ def _results(cfg, dataset, evaluation, path, history):
         "training": str(history) or None,
         "views": groups,
         "num_views": sum(clips * crops for _, clips, crops in groups),
+        "whole_frame": cfg.TEST.WHOLE_FRAME,
+        "precision": cfg.TEST.PRECISION,
         "combination": view_combination(cfg),
         **own_protocol,
     }
