@@ -40,7 +40,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
     All views of a video take its distinct frames in uint8, at most DATA.NUM_FRAMES for each clip
     of TEST.VIEWS (84 MB at the paper's 10 clips of 32 frames, 340 x 256), whatever its length;
-    beside them some 40 bytes for each frame of the file. A loader's worker has two such videos ready.
+    beside them some 40 bytes for each frame of the file. A loader's worker has two such videos
+    ready.
 
     Args:
         cfg (CfgNode): with the keys of `slowfast_ext.config`.
