@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test lint bench clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/python -m slowfast_ext quickstart
@@ -13,6 +13,10 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# UPSTREAM: a clone of PySlowFast's main; without it the rows that need it are left out.
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks $(if $(UPSTREAM),--upstream $(UPSTREAM))
 
 # The stamp comes last: an installation that broke off is started again.
 $(INSTALLED): setup.py

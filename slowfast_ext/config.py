@@ -65,6 +65,10 @@ def add_slowfast_ext_config(cfg):
     # A file of `fit-rates`: each activity's weights over the rates of TEST.VIEWS; empty: the
     # mean over all views, the paper's sum.
     cfg.TEST.RATE_WEIGHTS = ""
+    # One view of the whole frame in place of a clip's crops, which overlap: less to compute.
+    cfg.TEST.WHOLE_FRAME = False
+    # "float32", or "bfloat16": faster where the processor computes in it, scores not quite equal.
+    cfg.TEST.PRECISION = "float32"
 
     # --- Data --------------------------------------------------------------------------
     # A training clip's labels: of the segments it touches ("clip") or all of its video's.

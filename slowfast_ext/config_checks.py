@@ -67,6 +67,12 @@ def _check_views(cfg):
         for key in ("TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS"):
             if not is_count(upstream.get_key(cfg, key), MOST_FRAMES):
                 refuse(cfg, key, f"must lie in 1..{MOST_FRAMES}")
+    if cfg.TEST.WHOLE_FRAME and cfg.DETECTION.ENABLE:
+        refuse(
+            cfg,
+            "TEST.WHOLE_FRAME",
+            "is for videos as wholes: with DETECTION.ENABLE set AVA.TEST_CROP full",
+        )
     if cfg.TEST.RATE_WEIGHTS:
         _check_rate_weights(cfg)
 

@@ -53,6 +53,7 @@ _CHOICES = {
     "TRAIN.CHECKPOINT_TYPE": ("pytorch", "caffe2"),
     "TEST.CHECKPOINT_TYPE": ("pytorch", "caffe2"),
     "VOLLEYBALL.TASK": ("persons", "clip", "group"),
+    "TEST.PRECISION": ("float32", "bfloat16"),
 }
 
 MOST_FRAMES = 10_000

@@ -65,7 +65,8 @@ class Video:
             indices (sequence of int): frame numbers in any order, repeats allowed.
             short_side (int or None): pixels to scale the shorter side to; None: as stored.
         Returns:
-            uint8 array [len(indices), H, W, 3]: RGB.
+            uint8 array [len(indices), H, W, 3]: RGB. In memory the three channels lie one after
+                the other, as in a network's input: clips are cut from them by plain copying.
         Raises:
             SlowFastExtError: a wanted frame cannot be decoded.
             IndexError: an index is not in [0, info.length).
@@ -77,10 +78,12 @@ class Video:
         height, width = self.info.height, self.info.width
         if short_side is not None:
             height, width = scaled_size(height, width, short_side)
-        frames = np.empty((len(indices), height, width, 3), dtype=np.uint8)
+        channels = np.empty((3, len(indices), height, width), dtype=np.uint8)
         for index, image in self._source.decode(wanted):
-            frames[indices == index] = self._resized(index, image, height, width)
-        return frames
+            image = self._resized(index, image, height, width)
+            for place in np.flatnonzero(indices == index):
+                cv2.split(image, list(channels[:, place]))
+        return channels.transpose(1, 2, 3, 0)
 
     def _resized(self, index, image, height, width):
         """Resizes one frame [H, W, 3]; raises where it is not as large as the first."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from slowfast_ext.datasets import views
+from slowfast_ext.datasets.cut_views import CutViews
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import label_matrix, read_class_names, read_list
 from slowfast_ext.datasets.objects import VideoObjects, check_any_listed, read_objects
@@ -16,10 +17,17 @@ from slowfast_ext.upstream import pack_pathways, register_dataset
 
 
 def view_groups(cfg):
-    """(rate, clips, crops) of a test: TEST.VIEWS or, where it is empty, upstream's keys."""
-    if cfg.TEST.VIEWS:
-        return cfg.TEST.VIEWS
-    return [(cfg.DATA.SAMPLING_RATE, cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS)]
+    """
+    (rate, clips, crops) of a test: TEST.VIEWS or, where it is empty, upstream's keys; with
+    TEST.WHOLE_FRAME one "crop", the frame.
+    """
+    test = cfg.TEST
+    groups = test.VIEWS or [
+        (cfg.DATA.SAMPLING_RATE, test.NUM_ENSEMBLE_VIEWS, test.NUM_SPATIAL_CROPS)
+    ]
+    if test.WHOLE_FRAME:
+        return [(rate, clips, 1) for rate, clips, _ in groups]
+    return groups
 
 
 @register_dataset
@@ -29,6 +37,11 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     `train.csv`, `val.csv` (optional: the test list serves) and `test.csv`
     (`path,labels[,start,end]`, see `slowfast_ext.datasets.lists`). Relative paths start at
     DATA.PATH_PREFIX or, where that is empty, at the folder of the lists.
+
+    All views of a video take its distinct frames in uint8, at most DATA.NUM_FRAMES for each clip
+    of TEST.VIEWS (84 MB at the paper's 10 clips of 32 frames, 340 x 256), whatever its length;
+    beside them some 40 bytes for each frame of the file. A loader's worker has two such videos
+    ready.
 
     Args:
         cfg (CfgNode): with the keys of `slowfast_ext.config`.
@@ -55,6 +68,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
         groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
         self.views = views.list_views(groups)
+        self.whole_frame = cfg.TEST.WHOLE_FRAME and split != "val"
 
     def _list_path(self, split):
         name = "train" if split == "tune" else split
@@ -118,7 +132,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
         Returns:
             Sample: with pathways [3 x T x H x W] and labels [A] for a clip; for a video with
-                pathways [views x 3 x T x H x W] and a list of objects, those of each view.
+                pathways [CutViews] and a list of objects, those of each view.
         """
         if isinstance(key, tuple):
             return self._training_clip(*key)
@@ -156,23 +170,28 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     # --- Testing -----------------------------------------------------------------------
 
     def _all_views(self, index):
-        """Reads and scales each frame that any view needs once, then cuts the views."""
+        """Reads and scales each frame that any view needs once; views are cut when asked for."""
         with self._open(index) as reader:
             frames = [self._clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
             needed, position = np.unique(np.concatenate(frames), return_inverse=True)
             images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
         position = position.reshape(len(self.views), -1)
         crops = [self._test_crop(view, *images.shape[1:3]) for view in self.views]
-        clips = [
-            self._pathways(crop.cut(images[of_view]))
-            for crop, of_view in zip(crops, position, strict=True)
-        ]
         return Sample(
-            [torch.stack(clips_of_pathway) for clips_of_pathway in zip(*clips, strict=True)],
+            self._views_of(images, position, crops),
             torch.from_numpy(self.labels[index]),
             index,
             self._objects_in_views(index, frames, images, crops),
         )
+
+    def _views_of(self, images, position, crops):
+        """CutViews of each pathway, from the places of each view's frames in `images`, V x T."""
+        planes = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2))).flatten(0, 1)
+        # Which plane goes where is found by giving the planes' numbers the pixels' way.
+        numbers = np.arange(len(planes)).reshape(3, -1).T[:, None, None]  # frames x 1 x 1 x 3
+        pathways = zip(*(self._pathways(numbers[of_view]) for of_view in position), strict=True)
+        stacked = [torch.stack(of_pathway).flatten(2) for of_pathway in pathways]
+        return [CutViews(planes, of_pathway, crops) for of_pathway in stacked]
 
     def _objects_in_views(self, index, frames, images, crops):
         if self.objects is None:
@@ -181,6 +200,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         return [self._objects_in(index, of_clip, images, crop) for of_clip, crop in pairs]
 
     def _test_crop(self, view, height, width):
+        if self.whole_frame:
+            return views.Crop(0, 0, height, width)
         size = self.cfg.DATA.TEST_CROP_SIZE
         top, left = views.test_crop_offset(height, width, size, view.crop, view.num_crops)
         return views.Crop(top, left, size, size)

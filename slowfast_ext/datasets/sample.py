@@ -10,7 +10,8 @@ class Sample(NamedTuple):
     A training clip, or all views of a video; for detection, of one keyframe with P persons.
 
     Attributes:
-        pathways: uint8 RGB, one tensor per pathway: 3 x T x H x W, or V x 3 x T x H x W.
+        pathways: uint8 RGB, of each pathway a tensor, 3 x T x H x W, or views whose slices are
+            tensors, n x 3 x T x H x W: a tensor itself, or CutViews.
         labels: float32, [A]; for detection P x A.
         index: of the video.
         objects: Objects of the clip, or a list of them, one per view; None where none are used.

@@ -7,9 +7,9 @@ them in, and come out the same, bit for bit, as if the whole video were decoded.
 
 import contextlib
 import itertools
+import math
 import os
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -43,13 +43,12 @@ class VideoInfo:
     times: np.ndarray | None
 
 
-class _Packet(NamedTuple):
-    """What is remembered of a frame's packet; times in the stream's units."""
-
-    shown_at: int | None
-    decoded_at: int | None
-    is_key: bool
-    is_discarded: bool
+# What is remembered of a frame's packet, 18 bytes: a film has hundreds of thousands of them.
+# Times are in the stream's units.
+_PACKET = np.dtype(
+    [("shown_at", "i8"), ("decoded_at", "i8"), ("is_key", "?"), ("is_discarded", "?")]
+)
+_NO_TIME = np.iinfo("i8").min
 
 
 class VideoFile:
@@ -66,6 +65,8 @@ class VideoFile:
     def __init__(self, path):
         self.path = path
         self._container = None
+        # Frames that are being decoded, and the mark of the last one that came.
+        self._decoding, self._passed = None, -math.inf
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._open()
         try:
@@ -115,37 +116,34 @@ class VideoFile:
 
     def _scan(self):
         """Lists the packets of the file without decoding them, and sets `info` from them."""
-        packets = [
-            _Packet(packet.pts, packet.dts, packet.is_keyframe, packet.is_discard)
-            for packet in self._container.demux(self._stream)
-            if packet.size
-        ]
+        demuxed = self._container.demux(self._stream)
+        packets = np.fromiter((_remembered(p) for p in demuxed if p.size), _PACKET)
         self._check_complete(len(packets))
         # In a recording cut at any place, what comes before the first key frame cannot be
         # decoded: it refers to frames that the file lacks.
-        packets = list(itertools.dropwhile(lambda packet: not packet.is_key, packets))
-        self._set_marks(packets)
-        if not len(self._marks):
+        if packets["is_key"].any():
+            self._set_marks(packets[packets["is_key"].argmax() :])
+        if not packets["is_key"].any() or not len(self._marks):
             raise self._error("holds no frame that can be decoded")
         self._set_info()
 
     def _set_marks(self, packets):
         """Sets what frames are recognised by: the time they are shown at, or their count."""
-        shown = [packet.shown_at for packet in packets if not packet.is_discarded]
+        shown = packets["shown_at"][~packets["is_discarded"]]
         formats = self._container.format.name.split(",")
         # AVI stores no times to show frames at; the reader's guesses are wrong in places.
         self._is_counted = (
             "avi" in formats
-            or any(packet.shown_at is None for packet in packets)
-            or len(set(shown)) < len(shown)
+            or bool((packets["shown_at"] == _NO_TIME).any())
+            or len(np.unique(shown)) < len(shown)
         )
         self._can_seek = not self._is_counted and not set(formats).isdisjoint(SEEKABLE_FORMATS)
-        keys = [packet for packet in packets if packet.is_key]
-        self._keys = sorted(keys, key=lambda key: key.shown_at) if self._can_seek else keys[:1]
+        keys = packets[packets["is_key"]]
+        self._keys = np.sort(keys, order="shown_at") if self._can_seek else keys[:1]
         if self._is_counted:
             self._marks = np.arange(len(shown))
         else:
-            self._marks = np.array(sorted(mark for mark in shown if mark >= packets[0].shown_at))
+            self._marks = np.sort(shown[shown >= packets["shown_at"][0]])
 
     def _set_info(self):
         """Sets `info` from the stream's header and the packets' times."""
@@ -182,7 +180,7 @@ class VideoFile:
         Raises:
             SlowFastExtError: a wanted frame cannot be decoded.
         """
-        key_marks = [0 if self._is_counted else key.shown_at for key in self._keys]
+        key_marks = [0] if self._is_counted else self._keys["shown_at"]
         key_of = np.searchsorted(key_marks, self._marks[wanted], side="right") - 1
         # Decoding on is faster than jumping, unless a whole group of frames can be skipped.
         jumps = np.flatnonzero(np.diff(key_of) > 1) + 1
@@ -195,8 +193,10 @@ class VideoFile:
         waiting = {int(self._marks[index]): index for index in run}
         reason = "the video ends before it"
         try:
-            for count, frame in enumerate(self._frames_from(key)):
-                index = waiting.pop(count if self._is_counted else frame.pts, None)
+            self._start(key, self._marks[run[0]])
+            for mark, frame in self._decoding:
+                self._passed = mark
+                index = waiting.pop(mark, None)
                 if index is not None:
                     image = self._reformatter.reformat(frame, format="rgb24").to_ndarray()
                     yield index, image
@@ -204,7 +204,18 @@ class VideoFile:
                     return
         except av.FFmpegError as error:
             reason = error.strerror
+        self._decoding = None
         raise self._error(f"frame {min(waiting.values())} cannot be decoded ({reason})")
+
+    def _start(self, key, mark):
+        """Decodes on where the frame at `mark` is ahead and `key` is not, else from `key` on."""
+        key_mark = 0 if self._is_counted else key["shown_at"]
+        if self._decoding is None or not key_mark <= self._passed < mark:
+            self._passed = -math.inf
+            frames = self._frames_from(key)
+            self._decoding = (
+                enumerate(frames) if self._is_counted else ((frame.pts, frame) for frame in frames)
+            )
 
     def _frames_from(self, key):
         """Yields decoded frames in the order shown, from the key frame `key` or an earlier one."""
@@ -216,12 +227,12 @@ class VideoFile:
         """The packet of `key` or of an earlier key frame, and the packets that follow it."""
         # Some formats seek by the time a frame is shown at, others by the time it is decoded
         # at, and some land late: look where it landed.
-        times = (key.shown_at, key.decoded_at) if self._can_seek else ()
-        for time in filter(lambda time: time is not None, times):
+        times = (int(key["shown_at"]), int(key["decoded_at"])) if self._can_seek else ()
+        for time in filter(lambda time: time != _NO_TIME, times):
             with contextlib.suppress(av.FFmpegError):
                 self._container.seek(time, stream=self._stream, backward=True)
                 first, packets = self._next_key()
-                if first is not None and first.pts is not None and first.pts <= key.shown_at:
+                if first is not None and first.pts is not None and first.pts <= key["shown_at"]:
                     return first, packets
         self._open()
         return self._next_key()
@@ -230,6 +241,12 @@ class VideoFile:
         """The next key frame's packet (None where there is none), and those that follow it."""
         packets = self._container.demux(self._stream)
         return next((packet for packet in packets if packet.is_keyframe), None), packets
+
+
+def _remembered(packet):
+    """A _PACKET of PyAV's packet."""
+    times = (_NO_TIME if time is None else time for time in (packet.pts, packet.dts))
+    return (*times, packet.is_keyframe, packet.is_discard)
 
 
 def _is_text_or_image(format_name):

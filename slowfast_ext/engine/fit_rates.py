@@ -10,6 +10,7 @@ import numpy as np
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
+from slowfast_ext.datasets.multi_label_videos import view_groups
 from slowfast_ext.engine import distributed, loaders
 from slowfast_ext.engine.test import network_to_test, score_videos
 from slowfast_ext.errors import SlowFastExtError
@@ -48,9 +49,9 @@ def run(args):
     require_writable(path, "OUTPUT_DIR")
     dataset = loaders.build_dataset(cfg, "train")
     weights = _fit(cfg, dataset)
-    write_rate_weights(path, dataset.class_names, cfg.TEST.VIEWS, weights)
+    write_rate_weights(path, dataset.class_names, view_groups(cfg), weights)
     for name, of_activity in zip(dataset.class_names, weights, strict=True):
-        shares = zip(cfg.TEST.VIEWS, of_activity, strict=True)
+        shares = zip(view_groups(cfg), of_activity, strict=True)
         print(f"{name}: " + ", ".join(f"rate {view[0]} {weight:.2f}" for view, weight in shares))
     print(f"wrote {path}; test with TEST.RATE_WEIGHTS {path}")
 
@@ -58,9 +59,10 @@ def run(args):
 def _fit(cfg, dataset):
     """The weights, A x R."""
     network = network_to_test(cfg)[1].to(distributed.device(cfg))
+    groups = view_groups(cfg)
     scores, _ = score_videos(
-        cfg, network, dataset, "fit-rates", lambda views: means_by_rate(views, cfg.TEST.VIEWS)
+        cfg, network, dataset, "fit-rates", lambda views: means_by_rate(views, groups)
     )
     indices = sorted(scores)
     by_rate = np.stack([scores[index] for index in indices], 1)  # R x V x A
-    return learn_weights(by_rate, dataset.labels[indices] > 0, shares_of(cfg.TEST.VIEWS))
+    return learn_weights(by_rate, dataset.labels[indices] > 0, shares_of(groups))

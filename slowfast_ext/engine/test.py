@@ -17,6 +17,7 @@ from slowfast_ext.engine import (
 )
 from slowfast_ext.engine.history import History
 from slowfast_ext.engine.loaders import join_boxes
+from slowfast_ext.engine.precision import inference
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import AvaMetrics
@@ -142,7 +143,6 @@ def evaluate(cfg, network, dataset, name, combine=None):
     return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
 
 
-@torch.no_grad()
 def score_videos(cfg, network, dataset, name, combine):
     """
     Scores every video of `dataset`; the work is shared by all processes.
@@ -162,7 +162,11 @@ def score_videos(cfg, network, dataset, name, combine):
     network.eval()
     batches = loaders.evaluation_loader(cfg, dataset)
     scores = {}
-    with Progress(name, len(batches), cfg.LOG_PERIOD) as progress:
+    device = distributed.device(cfg)
+    with (
+        inference(cfg, network, device),
+        Progress(name, len(batches), cfg.LOG_PERIOD) as progress,
+    ):
         for items in batches:
             for sample in items:
                 scores[sample.index] = _video_scores(cfg, network, sample, combine)
@@ -198,8 +202,9 @@ def _combination(cfg, class_names):
     """How a test combines views: with TEST.RATE_WEIGHTS, else None, plainly."""
     if not cfg.TEST.RATE_WEIGHTS:
         return None
-    weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, cfg.TEST.VIEWS)
-    return lambda views: weighted(means_by_rate(views, cfg.TEST.VIEWS), weights)
+    groups = task_of(cfg).view_groups(cfg)
+    weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, groups)
+    return lambda views: weighted(means_by_rate(views, groups), weights)
 
 
 def view_combination(cfg):
@@ -240,6 +245,8 @@ def _results(cfg, dataset, evaluation, path, history):
         "training": str(history) or None,
         "views": [list(group) for group in groups],
         "num_views": sum(clips * crops for _, clips, crops in groups),
+        "whole_frame": cfg.TEST.WHOLE_FRAME,
+        "precision": cfg.TEST.PRECISION,
         "combination": view_combination(cfg),
         **own_protocol,
     }

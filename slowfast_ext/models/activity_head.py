@@ -63,7 +63,8 @@ class ActivityHead(nn.Module):
             `correlation` (Corr, B x A x A); a part that is switched off has no entry.
         """
         attention = {}
-        logits = self.classify(self.embed(features, objects, attention), attention)
+        activity_features = self.embed(features, objects, attention)
+        logits = self.classify(activity_features, attention if return_attention else None)
         output = logits if self.training else probabilities(logits, self.activation)
         return (output, attention) if return_attention else output
 
@@ -86,8 +87,9 @@ class ActivityHead(nn.Module):
         """F_A, B x A x C' -> a tuple of logits, B x A each; `attention` gets Corr."""
         logits = (self.classifier(activity_features),)
         if self.correlation is not None:
-            correlated, correlation = self.correlation(activity_features)
+            wanted = attention is not None
+            correlated, correlation = self.correlation(activity_features, need_weights=wanted)
             logits += (self.correlated_classifier(correlated),)
-            if attention is not None:
+            if wanted:
                 attention["correlation"] = correlation
         return logits

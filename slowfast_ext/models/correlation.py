@@ -3,6 +3,11 @@
 import torch
 import torch.nn as nn
 
+from slowfast_ext.models.recomputation import recomputed
+
+# Rows of Corr that are formed at a time.
+BLOCK = 512
+
 
 def cooccurrence(labels):
     """
@@ -34,9 +39,26 @@ class ActivityCorrelation(nn.Module):
         self.key = nn.Linear(dim, dim, bias=False)
         self.register_buffer("mask", torch.zeros(num_activities, num_activities))
 
-    def forward(self, activity_features):
-        """F_A, B x A x C' -> (F_AC, B x A x C'; Corr, B x A x A)."""
+    def forward(self, activity_features, need_weights=False):
+        """
+        F_A, B x A x C' -> (F_AC, B x A x C'; Corr, B x A x A, or None where it is not needed).
+
+        Corr is formed by blocks of its rows and not kept: beside Mask, memory is linear in A.
+        """
         query, key = self.query(activity_features), self.key(activity_features)
-        attention = (query @ key.transpose(1, 2)).softmax(-1)
-        correlation = attention + self.mask.to(attention.dtype)
-        return correlation @ activity_features, correlation
+        blocks = zip(query.split(BLOCK, dim=1), self.mask.split(BLOCK), strict=True)
+        correlated = [
+            recomputed(_correlated, rows, key, mask, activity_features) for rows, mask in blocks
+        ]
+        correlation = _correlation(query, key, self.mask) if need_weights else None
+        return torch.cat(correlated, dim=1), correlation
+
+
+def _correlation(query, key, mask):
+    """Rows of Corr: B x R x C', B x A x C' and R x A -> B x R x A."""
+    attention = (query @ key.transpose(1, 2)).softmax(-1)
+    return attention + mask.to(attention.dtype)
+
+
+def _correlated(query, key, mask, activity_features):
+    return _correlation(query, key, mask) @ activity_features

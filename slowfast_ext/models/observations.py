@@ -5,6 +5,8 @@ import math
 import torch
 import torch.nn as nn
 
+from slowfast_ext.models.recomputation import recomputed
+
 
 class GroupLinear(nn.Module):
     """
@@ -65,11 +67,14 @@ class SpaceTimeAttention(nn.Module):
         """
         positions = columns.values[:, :, : columns.num_positions]
         summary = positions[:, :, -1] if self.as_printed else positions.mean(-1)
-        directions = self.gamma.transposed(self.beta.shared_input(summary))  # B x K x C
-        scores = directions * self.scale @ columns.values
+        scores = recomputed(self._scores, summary, columns.values)
         if columns.padding is not None:
             scores = scores.masked_fill(columns.padding[:, None], -torch.inf)
         return scores.softmax(-1)
+
+    def _scores(self, summary, values):
+        queries = self.beta.shared_input(summary) * self.scale
+        return self.gamma.transposed(queries) @ values  # (B x K x C) (B x C x N)
 
 
 class Observations(nn.Module):

@@ -48,8 +48,8 @@ class ScaleAloneHead(ActivityHead):
 class _CorrelationByParts(ActivityCorrelation):
     """Corr from Attn_C and Mask as a subclass joins them."""
 
-    def forward(self, activity_features):
-        """F_A, B x A x C' -> (F_AC, B x A x C'; Corr, B x A x A)."""
+    def forward(self, activity_features, need_weights=True):
+        """F_A, B x A x C' -> (F_AC, B x A x C'; Corr, B x A x A, needed or not)."""
         query, key = self.query(activity_features), self.key(activity_features)
         attention = (query @ key.transpose(1, 2)).softmax(-1)
         correlation = self.join(attention, self.mask.to(attention.dtype))

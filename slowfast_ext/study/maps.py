@@ -101,8 +101,8 @@ def _training_clips(cfg, network, dataset, rate, number):
 
 
 def _test_views(cfg, network, dataset):
-    samples = (dataset[index] for index in range(len(dataset)))
-    return torch.stack([_features(cfg, network, sample.pathways) for sample in samples])
+    pathways = (dataset[index].pathways for index in range(len(dataset)))
+    return torch.stack([_features(cfg, network, [p[:] for p in of_video]) for of_video in pathways])
 
 
 def save_maps(path, maps):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.video_file import VideoFile
 from slowfast_ext.datasets.views import scaled_size
 from slowfast_ext.errors import SlowFastExtError
 
@@ -137,19 +138,33 @@ def test_what_an_edit_list_cuts_off_is_not_shown(videos, tmp_path, skipped):
     check_reads(str(path), expected)
 
 
-def test_only_the_needed_groups_of_frames_are_decoded(videos, monkeypatch):
-    decoded = []
+@pytest.fixture
+def decoded(monkeypatch):
+    """The times of the frames that any VideoFile decodes."""
+    times, frames_from = [], VideoFile._frames_from
+
+    def counted(self, key):
+        for frame in frames_from(self, key):
+            times.append(frame.pts)
+            yield frame
+
+    monkeypatch.setattr(VideoFile, "_frames_from", counted)
+    return times
+
+
+def test_only_the_needed_groups_of_frames_are_decoded(videos, decoded):
     with open_video(videos["closed.mp4"]) as video:
-        frames_from = video._source._frames_from
-
-        def counted(key):
-            for frame in frames_from(key):
-                decoded.append(frame.pts)
-                yield frame
-
-        monkeypatch.setattr(video._source, "_frames_from", counted)
         video.read([1, 1, 0, 58])
     assert len(decoded) == len(set(decoded)) <= 2 + 12
+
+
+@pytest.mark.parametrize("name", ["mpeg4.avi", "no-times.avi", "mpeg2.mpg", "closed.mp4"])
+def test_reading_on_decodes_no_frame_again(videos, decoded, name):
+    """A video that is read window by window, also where there is no seeking."""
+    with open_video(videos[name]) as video:
+        windows = [video.read(range(start, start + 6)) for start in range(0, LENGTH, 6)]
+    assert np.array_equal(np.concatenate(windows), decode_all(videos[name]))
+    assert len(decoded) == LENGTH
 
 
 def test_frames_are_scaled_to_the_short_side(videos):
