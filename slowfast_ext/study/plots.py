@@ -57,7 +57,7 @@ def _draw_speeds(axes, result, table):
     axes.set_xticks(range(1 + len(SPEEDS)), ["all", *SPEEDS])
     axes.set_ylabel("mAP in percent; dots: seeds")
     axes.set_title(f"Table {table}, synthetic video")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3)
 
 
 def _draw_matrix(axes, name, matrix):
@@ -67,6 +67,8 @@ def _draw_matrix(axes, name, matrix):
     image = axes.imshow(shown)
     axes.figure.colorbar(image, ax=axes, shrink=0.7)
     axes.set_title("P(k | j) of the generator" if name == "truth" else name)
+    axes.set_xticks(range(0, len(matrix), 2))
+    axes.set_yticks(range(0, len(matrix), 2))
     axes.set_xlabel("activity k")
     axes.set_ylabel("activity j")
 
