@@ -186,9 +186,10 @@ def _read_plain(path):
             return torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # A damaged file can raise anything.
             # torch's own message advises to load it with execution allowed.
+            hint = "; if it is one of Caffe2's, set CHECKPOINT_TYPE caffe2"
             raise SlowFastExtError(
                 f"{path}: not a checkpoint of tensors and plain values alone, or damaged; nothing "
-                "in it was executed"
+                f"in it was executed{hint if path.endswith('.pkl') else ''}"
             ) from error
 
 
@@ -228,4 +229,11 @@ def _read_caffe2(path):
             rename = upstream.get_name_convert_func()
             return {rename(name): torch.tensor(value) for name, value in blobs.items()}
         except Exception as error:  # A damaged pickle can raise anything.
-            raise SlowFastExtError(f"{path}: not a Caffe2 file of arrays ({error})") from error
+            reason = " ".join(str(error).split())
+            # torch writes zip files.
+            stream.seek(0)
+            hint = "; it looks like one of torch's: set CHECKPOINT_TYPE pytorch"
+            raise SlowFastExtError(
+                f"{path}: not a Caffe2 file of arrays ({reason})"
+                f"{hint if stream.read(2) == b'PK' else ''}"
+            ) from error
