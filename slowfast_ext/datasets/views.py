@@ -105,6 +105,11 @@ def clip_frames(length, num_frames, step, fraction):
     return np.clip(np.floor(places + 0.5).astype(np.int64), 0, length - 1)
 
 
+# Keeps the draws of training apart from others that are seeded with three small numbers, such as
+# the synthetic videos': equal draws would tie a clip's crop to its video's labels.
+_TRAINING_DRAWS = 0x5A3D
+
+
 def sample_random(seed, epoch, index):
     """
     Random generator of one training sample.
@@ -117,7 +122,7 @@ def sample_random(seed, epoch, index):
     Returns:
         numpy.random.Generator
     """
-    return np.random.default_rng([seed, epoch, index])
+    return np.random.default_rng([seed, epoch, index, _TRAINING_DRAWS])
 
 
 def scaled_size(height, width, short_side):

@@ -66,6 +66,13 @@ def test_a_video_as_long_as_the_clip_has_one_clip():
         assert views.clip_frames(9, 3, 4, fraction).tolist() == [0, 4, 8]
 
 
+def test_training_draws_are_not_those_of_the_synthetic_videos():
+    """`default_rng([seed, split, index])` draws the videos: equal seeds must not tie the two."""
+    for index in range(5):
+        video = np.random.default_rng([1, 0, index]).random(4)
+        assert not np.isclose(views.sample_random(1, 0, index).random(4), video).any()
+
+
 def test_sample_random_depends_on_all_arguments_and_nothing_else():
     draw = {key: views.sample_random(*key).random() for key in np.ndindex(2, 2, 2)}
     assert len(set(draw.values())) == 8
