@@ -45,8 +45,10 @@ def _verdict(gain, control):
     gain, control = gain["metrics"]["mAP"], control["metrics"]["mAP"]
     if control["low"] is None:
         return f"{name}: one seed has no interval"
+    if gain["low"] <= 0:
+        return f"{name}: there was no gain with the property that could vanish"
     around_zero = control["low"] <= 0 <= control["high"]
-    narrow = control["high"] - control["low"] < abs(gain["mean"]) / 2
+    narrow = control["high"] - control["low"] < gain["mean"] / 2
     return (
         f"{name}: the interval without the property {'contains' if around_zero else 'excludes'} 0 "
         f"and is {'' if narrow else 'not '}narrower than half the gain with it"
