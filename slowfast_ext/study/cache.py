@@ -7,22 +7,23 @@ import os
 import zipfile
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
-import torch
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.paths import open_atomically
 
 PACKAGE = Path(__file__).parents[1]
-# The files that decide what a backbone and its maps are, and those that decide about a head.
+# What a backbone and its maps depend on, and what a head on maps does. Whole folders: computing
+# once too often costs minutes, once too seldom gives figures of other code.
 MAPS_CODE = (
-    *("datasets/synthetic*.py", "datasets/multi_label_videos.py", "datasets/views.py"),
-    *("datasets/video_file.py", "datasets/decoding.py", "engine/loaders.py", "engine/fitting.py"),
-    *("models/backbones.py", "models/network.py", "study/backbone.py"),
-    *("engine/stages.py", "engine/optimizer.py", "study/maps.py"),
+    *("datasets/*.py", "models/*.py", "engine/*.py", "upstream.py"),
+    *("study/backbone.py", "study/maps.py"),
 )
 HEADS_CODE = (
-    *("models/*.py", "engine/optimizer.py", "engine/stages.py", "engine/fitting.py"),
+    *("models/*.py", "engine/*.py", "evaluation/multilabel.py"),
     *("study/fitting.py", "study/heads.py"),
 )
 
@@ -38,8 +39,10 @@ def code_version(patterns, package=PACKAGE):
 
 
 def key_of(*parts):
-    """A short name of what JSON can write."""
-    text = json.dumps([torch.__version__, *parts], sort_keys=True, default=str)
+    """A short name of what JSON can write, and of the installed versions."""
+    # OpenCV has several distributions with one module.
+    versions = {**installed_versions(), "av": av.__version__, "cv2": cv2.__version__}
+    text = json.dumps([versions, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -144,7 +144,7 @@ class Experiment:
         """
         cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *FROM_NOTHING))
         cfg.merge_from_list(recipe.settings())
-        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE, "engine/test.py")))
+        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE)))
         name = f"from_nothing/{os.path.basename(self._videos)}.{key}"
         cfg.OUTPUT_DIR, cfg.TRAIN.AUTO_RESUME = self.cache.path(name), not self.cache.fresh
 
