@@ -16,6 +16,8 @@ from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.paths import open_atomically
 
 PACKAGE = Path(__file__).parents[1]
+# What the videos depend on.
+GENERATOR_CODE = ("datasets/synthetic*.py",)
 # What a backbone and its maps depend on, and what a head on maps does. Whole folders: computing
 # once too often costs minutes, once too seldom gives figures of other code.
 MAPS_CODE = (

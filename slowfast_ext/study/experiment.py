@@ -13,7 +13,7 @@ from slowfast_ext.engine.train import train
 from slowfast_ext.quickstart import CONFIGS
 from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
 from slowfast_ext.study.backbone import train_backbone
-from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, code_version, key_of
+from slowfast_ext.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_version, key_of
 from slowfast_ext.study.fitting import Outcome, held_out_predictions, outcome
 from slowfast_ext.study.maps import load_maps, make_maps, save_maps
 from slowfast_ext.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
@@ -62,9 +62,11 @@ class Experiment:
 
     def _config(self, name, videos, options):
         seeds = ("RNG_SEED", str(self.seed), "SYNTHETIC.SEED", str(self.seed))
-        folder = ("DATA.PATH_TO_DATA_DIR", self.cache.path(videos))
+        # A set of the same settings that another generator wrote is not the same set.
+        folder = self.cache.path(f"{videos}.{code_version(GENERATOR_CODE)[:8]}")
         return load_config(
-            str(CONFIGS / f"{name}.yaml"), [*COMMON, *VIDEOS, *options, *seeds, *folder]
+            str(CONFIGS / f"{name}.yaml"),
+            [*COMMON, *VIDEOS, *options, *seeds, "DATA.PATH_TO_DATA_DIR", folder],
         )
 
     # --- The maps ----------------------------------------------------------------------
