@@ -1,10 +1,13 @@
 """What was computed before, kept by what it was computed from."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import pickle
 import zipfile
+import zlib
 from pathlib import Path
 
 import av
@@ -27,6 +30,12 @@ MAPS_CODE = (
 HEADS_CODE = (
     *("models/*.py", "engine/*.py", "evaluation/multilabel.py"),
     *("study/fitting.py", "study/heads.py"),
+)
+
+# What numpy and torch raise on reading what they did not write, or not to its end.
+_DAMAGE = (
+    *(ValueError, TypeError, AttributeError, KeyError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, pickle.UnpicklingError),
 )
 
 
@@ -74,10 +83,11 @@ class Cache:
         """Notes that this run computed `name`."""
         self._made.add(name)
 
-    def arrays(self, name, compute):
+    def arrays(self, name, names, compute):
         """
         Args:
             name (str): ends in .npz.
+            names (collection[str]): of the arrays.
             compute (callable): gives a dict of arrays, where there are none yet.
 
         Returns:
@@ -91,10 +101,23 @@ class Cache:
             with open_atomically(self.path(name), "wb") as stream:
                 np.savez(stream, **arrays)
             self.made(name)
+        with self.reading(name), np.load(self.path(name), allow_pickle=False) as stored:
+            return {key: stored[key] for key in names}
+
+    @contextlib.contextmanager
+    def reading(self, name):
+        """
+        Around the reading of `name`, which is there.
+
+        Raises:
+            SlowFastExtError: in place of what the reading of a damaged or foreign file raises.
+        """
         try:
-            with np.load(self.path(name), allow_pickle=False) as stored:
-                return dict(stored)
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            yield
+        except (OSError, *_DAMAGE) as error:
+            # torch seeks before the start of a file that was cut short.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise
             raise SlowFastExtError(
                 f"{self.path(name)}: damaged; delete it, or compute all anew with --fresh"
             ) from error

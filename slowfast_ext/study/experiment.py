@@ -113,7 +113,8 @@ class Experiment:
                 self.cache.remove_others(f"{self.name}.", name)
                 save_maps(self.cache.path(name), maps)
                 self.cache.made(name)
-            self._loaded = load_maps(self.cache.path(name))
+            with self.cache.reading(name):
+                self._loaded = load_maps(self.cache.path(name))
         return self._loaded
 
     # --- The heads ---------------------------------------------------------------------
@@ -127,7 +128,8 @@ class Experiment:
     def outcome(self, recipe):
         """Outcome of a recipe's head."""
         cfg = self.config(recipe)
-        arrays = self._arrays("head", cfg, lambda: outcome(cfg, self.maps)._asdict())
+        compute = lambda: outcome(cfg, self.maps)._asdict()  # noqa: E731
+        arrays = self._arrays("head", cfg, Outcome._fields, compute)
         arrays["num_parameters"] = int(arrays["num_parameters"])
         return Outcome(**arrays)
 
@@ -135,7 +137,7 @@ class Experiment:
         """Predictions of the training videos, V x R x A, by heads that did not see them."""
         cfg = self.config(recipe)
         compute = lambda: {"predictions": held_out_predictions(cfg, self.maps)}  # noqa: E731
-        return self._arrays("held-out", cfg, compute)["predictions"]
+        return self._arrays("held-out", cfg, ["predictions"], compute)["predictions"]
 
     def trained_from_nothing(self, recipe):
         """
@@ -159,15 +161,16 @@ class Experiment:
                 "num_parameters": sum(p.numel() for p in network.head.parameters()),
             }
 
-        return self.cache.arrays(f"{name}.npz", compute)
+        names = ("average_precision", "num_parameters")
+        return self.cache.arrays(f"{name}.npz", names, compute)
 
-    def _arrays(self, kind, cfg, compute):
+    def _arrays(self, kind, cfg, names, compute):
         def with_progress():
             print(f"{self.name}: {kind} {cfg.ACTIVITY.HEAD}", file=sys.stderr, flush=True)
             return compute()
 
         key = key_of(kind, _settings(cfg), self._maps_key, code_version(HEADS_CODE))
-        return self.cache.arrays(f"heads/{self.name}.{key}.npz", with_progress)
+        return self.cache.arrays(f"heads/{self.name}.{key}.npz", names, with_progress)
 
 
 _GROUPS = (*RATE_4, *RATES_2_4, *RATES_2_4_8)

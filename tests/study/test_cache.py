@@ -10,6 +10,8 @@ from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.study import cache
 from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, PACKAGE, Cache, code_version, key_of
 
+NAMES = ["value"]
+
 
 class Counting:
     """A computation that counts how often it runs."""
@@ -29,8 +31,8 @@ def folder(tmp_path):
 
 def test_goes_on_from_what_was_computed(folder):
     compute = Counting()
-    first = Cache(folder).arrays("heads/a.npz", compute)
-    again = Cache(folder).arrays("heads/a.npz", compute)
+    first = Cache(folder).arrays("heads/a.npz", NAMES, compute)
+    again = Cache(folder).arrays("heads/a.npz", NAMES, compute)
     assert compute.runs == 1
     np.testing.assert_array_equal(first["value"], again["value"])
     assert os.listdir(os.path.join(folder, "heads")) == ["a.npz"]
@@ -38,12 +40,12 @@ def test_goes_on_from_what_was_computed(folder):
 
 def test_fresh_computes_each_once_more(folder):
     compute = Counting()
-    Cache(folder).arrays("a.npz", compute)
+    Cache(folder).arrays("a.npz", NAMES, compute)
     fresh = Cache(folder, fresh=True)
-    assert fresh.arrays("a.npz", compute)["value"][0] == pytest.approx(2 / 3)
-    fresh.arrays("a.npz", compute)
+    assert fresh.arrays("a.npz", NAMES, compute)["value"][0] == pytest.approx(2 / 3)
+    fresh.arrays("a.npz", NAMES, compute)
     assert compute.runs == 2
-    assert Cache(folder).arrays("a.npz", compute)["value"][0] == pytest.approx(2 / 3)
+    assert Cache(folder).arrays("a.npz", NAMES, compute)["value"][0] == pytest.approx(2 / 3)
 
 
 def test_an_interrupted_computation_leaves_nothing(folder):
@@ -52,24 +54,42 @@ def test_an_interrupted_computation_leaves_nothing(folder):
 
     kept = Cache(folder)
     with pytest.raises(KeyboardInterrupt):
-        kept.arrays("heads/a.npz", interrupted)
+        kept.arrays("heads/a.npz", NAMES, interrupted)
     assert not kept.has("heads/a.npz")
-    assert Cache(folder).arrays("heads/a.npz", Counting())["value"][0] == pytest.approx(1 / 3)
+    assert Cache(folder).arrays("heads/a.npz", NAMES, Counting())["value"][0] == pytest.approx(
+        1 / 3
+    )
 
 
 def test_a_damaged_file_is_named(folder):
     kept = Cache(folder)
-    kept.arrays("a.npz", Counting())
+    kept.arrays("a.npz", NAMES, Counting())
     with open(kept.path("a.npz"), "r+b") as stream:
         stream.truncate(40)
     with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
-        kept.arrays("a.npz", Counting())
+        kept.arrays("a.npz", NAMES, Counting())
+
+
+@pytest.mark.parametrize("names", [["other"], ["value", "other"]])
+def test_a_file_with_other_arrays_is_named(folder, names):
+    Cache(folder).arrays("a.npz", NAMES, Counting())
+    with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
+        Cache(folder).arrays("a.npz", names, Counting())
+
+
+def test_one_array_is_not_a_file_of_arrays(folder):
+    kept = Cache(folder)
+    kept.arrays("a.npz", NAMES, Counting())
+    with open(kept.path("a.npz"), "wb") as stream:
+        np.save(stream, np.zeros(3))
+    with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
+        kept.arrays("a.npz", NAMES, Counting())
 
 
 def test_maps_of_earlier_code_are_deleted(folder):
     kept = Cache(folder)
     for name in ("seed-1.old.npz", "seed-1.new.npz", "seed-11.old.npz", "seed-1-without-x.old.npz"):
-        kept.arrays(f"maps/{name}", Counting())
+        kept.arrays(f"maps/{name}", NAMES, Counting())
     kept.remove_others("seed-1.", "maps/seed-1.new.npz")
     left = sorted(os.listdir(kept.path("maps")))
     assert left == ["seed-1-without-x.old.npz", "seed-1.new.npz", "seed-11.old.npz"]
