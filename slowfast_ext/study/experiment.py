@@ -29,6 +29,9 @@ COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
 # Speeds that one sampling rate alone tells apart.
 VIDEOS = ("SYNTHETIC.TWINS", "True")
 
+# The cache's folders.
+PARTS = ("videos", "backbones", "maps", "heads", "from_nothing")
+
 
 class Experiment:
     """

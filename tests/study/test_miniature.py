@@ -125,6 +125,18 @@ def test_a_property_switched_off(tables, tmp_path):
     assert len(os.listdir(tmp_path / "miniature" / "backbones")) == 1
 
 
+@pytest.mark.parametrize("file", ["miniature", "miniature/videos", "miniature/heads"])
+def test_a_file_in_place_of_a_folder(tables, monkeypatch, tmp_path, file):
+    def must_not_run(*arguments):
+        raise AssertionError("began to compute")
+
+    monkeypatch.setattr(miniature, "run_tasks", must_not_run)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("")
+    with pytest.raises(SlowFastExtError, match=f"{file} is a file"):
+        tables("--miniature", "--only", "3c", "--seeds", "1")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
