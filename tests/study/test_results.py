@@ -183,6 +183,13 @@ class TestReport:
         assert text.endswith("a - b: there was no gain with the property that could vanish")
         assert "narrower" not in text
 
+    @pytest.mark.parametrize("without, columns", [("speeds", ["mAP"]), ("places", report.METRICS)])
+    def test_without_several_speeds_there_are_no_columns_by_speed(self, without, columns):
+        text = _control_text((0.07, 0.09), (-0.01, 0.02), without=without)
+        heads = [line for line in text.splitlines() if line.startswith("difference")]
+        assert heads[0].split()[1:] == [*report.METRICS, "mAP", "by", "seed"]
+        assert heads[1].split()[1:] == [*columns, "mAP", "by", "seed"]
+
 
 def _control_text(*intervals, without="places"):
     """The report of one difference, of its (low, high) with the property and without it."""
