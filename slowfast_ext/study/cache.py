@@ -1,29 +1,41 @@
 """What was computed before, kept by what it was computed from."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import pickle
 import zipfile
+import zlib
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
-import torch
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.paths import open_atomically
 
 PACKAGE = Path(__file__).parents[1]
-# The files that decide what a backbone and its maps are, and those that decide about a head.
+# What the videos depend on.
+GENERATOR_CODE = ("datasets/synthetic*.py",)
+# What a backbone and its maps depend on, and what a head on maps does. Whole folders: computing
+# once too often costs minutes, once too seldom gives figures of other code.
 MAPS_CODE = (
-    *("datasets/synthetic*.py", "datasets/multi_label_videos.py", "datasets/views.py"),
-    *("datasets/video_file.py", "datasets/decoding.py", "engine/loaders.py", "engine/fitting.py"),
-    *("models/backbones.py", "models/network.py", "study/backbone.py"),
-    *("engine/stages.py", "engine/optimizer.py", "study/maps.py"),
+    *("datasets/*.py", "models/*.py", "engine/*.py", "upstream.py"),
+    *("study/backbone.py", "study/maps.py"),
 )
 HEADS_CODE = (
-    *("models/*.py", "engine/optimizer.py", "engine/stages.py", "engine/fitting.py"),
+    *("models/*.py", "engine/*.py", "evaluation/multilabel.py"),
     *("study/fitting.py", "study/heads.py"),
+)
+
+# What numpy and torch raise on reading what they did not write, or not to its end.
+_DAMAGE = (
+    *(ValueError, TypeError, AttributeError, KeyError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, pickle.UnpicklingError),
 )
 
 
@@ -38,8 +50,10 @@ def code_version(patterns, package=PACKAGE):
 
 
 def key_of(*parts):
-    """A short name of what JSON can write."""
-    text = json.dumps([torch.__version__, *parts], sort_keys=True, default=str)
+    """A short name of what JSON can write, and of the installed versions."""
+    # OpenCV has several distributions with one module.
+    versions = {**installed_versions(), "av": av.__version__, "cv2": cv2.__version__}
+    text = json.dumps([versions, *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -69,10 +83,11 @@ class Cache:
         """Notes that this run computed `name`."""
         self._made.add(name)
 
-    def arrays(self, name, compute):
+    def arrays(self, name, names, compute):
         """
         Args:
             name (str): ends in .npz.
+            names (collection[str]): of the arrays.
             compute (callable): gives a dict of arrays, where there are none yet.
 
         Returns:
@@ -86,10 +101,23 @@ class Cache:
             with open_atomically(self.path(name), "wb") as stream:
                 np.savez(stream, **arrays)
             self.made(name)
+        with self.reading(name), np.load(self.path(name), allow_pickle=False) as stored:
+            return {key: stored[key] for key in names}
+
+    @contextlib.contextmanager
+    def reading(self, name):
+        """
+        Around the reading of `name`, which is there.
+
+        Raises:
+            SlowFastExtError: in place of what the reading of a damaged or foreign file raises.
+        """
         try:
-            with np.load(self.path(name), allow_pickle=False) as stored:
-                return dict(stored)
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            yield
+        except (OSError, *_DAMAGE) as error:
+            # torch seeks before the start of a file that was cut short.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise
             raise SlowFastExtError(
                 f"{self.path(name)}: damaged; delete it, or compute all anew with --fresh"
             ) from error

@@ -13,7 +13,7 @@ from slowfast_ext.engine.train import train
 from slowfast_ext.quickstart import CONFIGS
 from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
 from slowfast_ext.study.backbone import train_backbone
-from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, code_version, key_of
+from slowfast_ext.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_version, key_of
 from slowfast_ext.study.fitting import Outcome, held_out_predictions, outcome
 from slowfast_ext.study.maps import load_maps, make_maps, save_maps
 from slowfast_ext.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
@@ -28,6 +28,9 @@ FROM_NOTHING = ("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in
 COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
 # Speeds that one sampling rate alone tells apart.
 VIDEOS = ("SYNTHETIC.TWINS", "True")
+
+# The cache's folders.
+PARTS = ("videos", "backbones", "maps", "heads", "from_nothing")
 
 
 class Experiment:
@@ -62,9 +65,11 @@ class Experiment:
 
     def _config(self, name, videos, options):
         seeds = ("RNG_SEED", str(self.seed), "SYNTHETIC.SEED", str(self.seed))
-        folder = ("DATA.PATH_TO_DATA_DIR", self.cache.path(videos))
+        # A set of the same settings that another generator wrote is not the same set.
+        folder = self.cache.path(f"{videos}.{code_version(GENERATOR_CODE)[:8]}")
         return load_config(
-            str(CONFIGS / f"{name}.yaml"), [*COMMON, *VIDEOS, *options, *seeds, *folder]
+            str(CONFIGS / f"{name}.yaml"),
+            [*COMMON, *VIDEOS, *options, *seeds, "DATA.PATH_TO_DATA_DIR", folder],
         )
 
     # --- The maps ----------------------------------------------------------------------
@@ -111,7 +116,8 @@ class Experiment:
                 self.cache.remove_others(f"{self.name}.", name)
                 save_maps(self.cache.path(name), maps)
                 self.cache.made(name)
-            self._loaded = load_maps(self.cache.path(name))
+            with self.cache.reading(name):
+                self._loaded = load_maps(self.cache.path(name))
         return self._loaded
 
     # --- The heads ---------------------------------------------------------------------
@@ -125,7 +131,8 @@ class Experiment:
     def outcome(self, recipe):
         """Outcome of a recipe's head."""
         cfg = self.config(recipe)
-        arrays = self._arrays("head", cfg, lambda: outcome(cfg, self.maps)._asdict())
+        compute = lambda: outcome(cfg, self.maps)._asdict()  # noqa: E731
+        arrays = self._arrays("head", cfg, Outcome._fields, compute)
         arrays["num_parameters"] = int(arrays["num_parameters"])
         return Outcome(**arrays)
 
@@ -133,7 +140,7 @@ class Experiment:
         """Predictions of the training videos, V x R x A, by heads that did not see them."""
         cfg = self.config(recipe)
         compute = lambda: {"predictions": held_out_predictions(cfg, self.maps)}  # noqa: E731
-        return self._arrays("held-out", cfg, compute)["predictions"]
+        return self._arrays("held-out", cfg, ["predictions"], compute)["predictions"]
 
     def trained_from_nothing(self, recipe):
         """
@@ -144,7 +151,7 @@ class Experiment:
         """
         cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *FROM_NOTHING))
         cfg.merge_from_list(recipe.settings())
-        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE, "engine/test.py")))
+        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE)))
         name = f"from_nothing/{os.path.basename(self._videos)}.{key}"
         cfg.OUTPUT_DIR, cfg.TRAIN.AUTO_RESUME = self.cache.path(name), not self.cache.fresh
 
@@ -157,15 +164,16 @@ class Experiment:
                 "num_parameters": sum(p.numel() for p in network.head.parameters()),
             }
 
-        return self.cache.arrays(f"{name}.npz", compute)
+        names = ("average_precision", "num_parameters")
+        return self.cache.arrays(f"{name}.npz", names, compute)
 
-    def _arrays(self, kind, cfg, compute):
+    def _arrays(self, kind, cfg, names, compute):
         def with_progress():
             print(f"{self.name}: {kind} {cfg.ACTIVITY.HEAD}", file=sys.stderr, flush=True)
             return compute()
 
         key = key_of(kind, _settings(cfg), self._maps_key, code_version(HEADS_CODE))
-        return self.cache.arrays(f"heads/{self.name}.{key}.npz", with_progress)
+        return self.cache.arrays(f"heads/{self.name}.{key}.npz", names, with_progress)
 
 
 _GROUPS = (*RATE_4, *RATES_2_4, *RATES_2_4_8)

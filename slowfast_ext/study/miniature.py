@@ -7,7 +7,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.paths import require_writable
 from slowfast_ext.study.cache import Cache
-from slowfast_ext.study.experiment import Experiment
+from slowfast_ext.study.experiment import PARTS, Experiment
 from slowfast_ext.study.plots import SPEEDS_FILE, require_matplotlib, write_plots
 from slowfast_ext.study.report import control_text, study_text
 from slowfast_ext.study.results import correlation_summary, difference, summarise
@@ -35,8 +35,8 @@ def run(
         plots (str): a folder that gets pictures of 3c, 3d and Corr; empty: none are drawn.
 
     Raises:
-        SlowFastExtError: a seed is negative or stands twice, a rate is below 1, or matplotlib,
-            which draws, is not installed.
+        SlowFastExtError: a seed is negative or stands twice, a rate is below 1, a folder cannot
+            be written, or matplotlib, which draws, is not installed.
     """
     if plots:
         require_matplotlib()
@@ -48,6 +48,8 @@ def run(
     if min(backbone_rates) < 1:
         raise SlowFastExtError("--backbone-rates: must be whole numbers from 1 up")
 
+    for part in PARTS:
+        require_writable(os.path.join(FOLDER, part, "file"), "--miniature")
     cache = Cache(FOLDER, fresh)
 
     def tasks_of(rows, switched_off=None):

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.results import installed_versions
+from slowfast_ext.study import cache
 from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, PACKAGE, Cache, code_version, key_of
+
+NAMES = ["value"]
 
 
 class Counting:
@@ -27,8 +31,8 @@ def folder(tmp_path):
 
 def test_goes_on_from_what_was_computed(folder):
     compute = Counting()
-    first = Cache(folder).arrays("heads/a.npz", compute)
-    again = Cache(folder).arrays("heads/a.npz", compute)
+    first = Cache(folder).arrays("heads/a.npz", NAMES, compute)
+    again = Cache(folder).arrays("heads/a.npz", NAMES, compute)
     assert compute.runs == 1
     np.testing.assert_array_equal(first["value"], again["value"])
     assert os.listdir(os.path.join(folder, "heads")) == ["a.npz"]
@@ -36,40 +40,58 @@ def test_goes_on_from_what_was_computed(folder):
 
 def test_fresh_computes_each_once_more(folder):
     compute = Counting()
-    Cache(folder).arrays("a.npz", compute)
+    Cache(folder).arrays("a.npz", NAMES, compute)
     fresh = Cache(folder, fresh=True)
-    assert fresh.arrays("a.npz", compute)["value"][0] == pytest.approx(2 / 3)
-    fresh.arrays("a.npz", compute)
+    assert fresh.arrays("a.npz", NAMES, compute)["value"][0] == pytest.approx(2 / 3)
+    fresh.arrays("a.npz", NAMES, compute)
     assert compute.runs == 2
-    assert Cache(folder).arrays("a.npz", compute)["value"][0] == pytest.approx(2 / 3)
+    assert Cache(folder).arrays("a.npz", NAMES, compute)["value"][0] == pytest.approx(2 / 3)
 
 
 def test_an_interrupted_computation_leaves_nothing(folder):
     def interrupted():
         raise KeyboardInterrupt
 
-    cache = Cache(folder)
+    kept = Cache(folder)
     with pytest.raises(KeyboardInterrupt):
-        cache.arrays("heads/a.npz", interrupted)
-    assert not cache.has("heads/a.npz")
-    assert Cache(folder).arrays("heads/a.npz", Counting())["value"][0] == pytest.approx(1 / 3)
+        kept.arrays("heads/a.npz", NAMES, interrupted)
+    assert not kept.has("heads/a.npz")
+    assert Cache(folder).arrays("heads/a.npz", NAMES, Counting())["value"][0] == pytest.approx(
+        1 / 3
+    )
 
 
 def test_a_damaged_file_is_named(folder):
-    cache = Cache(folder)
-    cache.arrays("a.npz", Counting())
-    with open(cache.path("a.npz"), "r+b") as stream:
+    kept = Cache(folder)
+    kept.arrays("a.npz", NAMES, Counting())
+    with open(kept.path("a.npz"), "r+b") as stream:
         stream.truncate(40)
     with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
-        cache.arrays("a.npz", Counting())
+        kept.arrays("a.npz", NAMES, Counting())
+
+
+@pytest.mark.parametrize("names", [["other"], ["value", "other"]])
+def test_a_file_with_other_arrays_is_named(folder, names):
+    Cache(folder).arrays("a.npz", NAMES, Counting())
+    with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
+        Cache(folder).arrays("a.npz", names, Counting())
+
+
+def test_one_array_is_not_a_file_of_arrays(folder):
+    kept = Cache(folder)
+    kept.arrays("a.npz", NAMES, Counting())
+    with open(kept.path("a.npz"), "wb") as stream:
+        np.save(stream, np.zeros(3))
+    with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
+        kept.arrays("a.npz", NAMES, Counting())
 
 
 def test_maps_of_earlier_code_are_deleted(folder):
-    cache = Cache(folder)
+    kept = Cache(folder)
     for name in ("seed-1.old.npz", "seed-1.new.npz", "seed-11.old.npz", "seed-1-without-x.old.npz"):
-        cache.arrays(f"maps/{name}", Counting())
-    cache.remove_others("seed-1.", "maps/seed-1.new.npz")
-    left = sorted(os.listdir(cache.path("maps")))
+        kept.arrays(f"maps/{name}", NAMES, Counting())
+    kept.remove_others("seed-1.", "maps/seed-1.new.npz")
+    left = sorted(os.listdir(kept.path("maps")))
     assert left == ["seed-1-without-x.old.npz", "seed-1.new.npz", "seed-11.old.npz"]
 
 
@@ -77,6 +99,17 @@ def test_keys_follow_every_part():
     keys = {key_of("head", {"a": 1}), key_of("head", {"a": 2}), key_of("held-out", {"a": 1})}
     assert len(keys) == 3
     assert key_of("head", {"a": 1, "b": 2}) == key_of("head", {"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize("module", ["av", "cv2", "torch", "numpy", "pyslowfast"])
+def test_keys_follow_the_installed_versions(monkeypatch, module):
+    before = key_of("head")
+    if module in ("av", "cv2"):
+        monkeypatch.setattr(f"{module}.__version__", "0.0")
+    else:
+        versions = {**installed_versions(), module: "0.0"}
+        monkeypatch.setattr(cache, "installed_versions", lambda: versions)
+    assert key_of("head") != before
 
 
 def test_code_version_follows_contents_and_names(tmp_path):
@@ -95,3 +128,19 @@ def test_code_version_follows_contents_and_names(tmp_path):
 def test_every_pattern_names_files():
     for pattern in (*MAPS_CODE, *HEADS_CODE):
         assert list(PACKAGE.glob(pattern)), pattern
+
+
+def test_code_that_decides_is_in_the_versions():
+    maps, heads = (
+        {str(path.relative_to(PACKAGE)) for pattern in code for path in PACKAGE.glob(pattern)}
+        for code in (MAPS_CODE, HEADS_CODE)
+    )
+    assert maps >= {
+        *("datasets/cut_views.py", "datasets/lists.py", "datasets/list_rows.py"),
+        *("datasets/sample.py", "datasets/synthetic_motion.py", "upstream.py"),
+        *("models/weights.py", "engine/train.py", "engine/checkpoint.py", "engine/precision.py"),
+    }
+    assert heads >= {
+        *("models/baseline_heads.py", "models/build.py", "models/outputs.py"),
+        *("engine/loaders.py", "evaluation/multilabel.py", "study/heads.py"),
+    }

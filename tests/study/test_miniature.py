@@ -118,10 +118,23 @@ def test_a_property_switched_off(tables, tmp_path):
     for part in ("with_property", "without_property"):
         (line,) = result[part]
         assert (line["row"], line["against"]) == ("no activity correlation", "baseline")
-    settings = tmp_path / "miniature" / "videos" / "seed-3-without-places" / "settings.json"
+    videos = tmp_path / "miniature" / "videos"
+    (settings,) = videos.glob("seed-3-without-places.*/settings.json")
     assert json.loads(settings.read_text())["several_places"] is False
     # One backbone serves both.
     assert len(os.listdir(tmp_path / "miniature" / "backbones")) == 1
+
+
+@pytest.mark.parametrize("file", ["miniature", "miniature/videos", "miniature/heads"])
+def test_a_file_in_place_of_a_folder(tables, monkeypatch, tmp_path, file):
+    def must_not_run(*arguments):
+        raise AssertionError("began to compute")
+
+    monkeypatch.setattr(miniature, "run_tasks", must_not_run)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("")
+    with pytest.raises(SlowFastExtError, match=f"{file} is a file"):
+        tables("--miniature", "--only", "3c", "--seeds", "1")
 
 
 @pytest.mark.parametrize(

@@ -175,12 +175,28 @@ class TestReport:
         ],
     )
     def test_verdict_of_a_control(self, low, high, verdict):
-        def line(mean, low, high):
-            value = {"mean": mean, "low": low, "high": high, "per_seed": [mean]}
-            metrics = dict.fromkeys(report.METRICS, value)
-            return {"table": "3c", "row": "a", "against": "b", "metrics": metrics}
+        assert verdict in _control_text((0.07, 0.09), (low, high))
 
-        result = {"without": "places", "seeds": [1, 2], "backbone_rates": [4]}
-        result["with_property"] = [line(0.08, 0.07, 0.09)]
-        result["without_property"] = [line((low + high) / 2, low, high)]
-        assert verdict in report.control_text(result)
+    @pytest.mark.parametrize("low, high", [(-0.09, -0.07), (-0.01, 0.09), (0, 0.02)])
+    def test_without_a_gain_nothing_could_vanish(self, low, high):
+        text = _control_text((low, high), (-0.001, 0.001))
+        assert text.endswith("a - b: there was no gain with the property that could vanish")
+        assert "narrower" not in text
+
+    @pytest.mark.parametrize("without, columns", [("speeds", ["mAP"]), ("places", report.METRICS)])
+    def test_without_several_speeds_there_are_no_columns_by_speed(self, without, columns):
+        text = _control_text((0.07, 0.09), (-0.01, 0.02), without=without)
+        heads = [line for line in text.splitlines() if line.startswith("difference")]
+        assert heads[0].split()[1:] == [*report.METRICS, "mAP", "by", "seed"]
+        assert heads[1].split()[1:] == [*columns, "mAP", "by", "seed"]
+
+
+def _control_text(*intervals, without="places"):
+    """The report of one difference, of its (low, high) with the property and without it."""
+    result = {"without": without, "seeds": [1, 2], "backbone_rates": [4]}
+    for name, (low, high) in zip(("with_property", "without_property"), intervals, strict=True):
+        mean = (low + high) / 2
+        value = {"mean": mean, "low": low, "high": high, "per_seed": [mean]}
+        metrics = dict.fromkeys(report.METRICS, value)
+        result[name] = [{"table": "3c", "row": "a", "against": "b", "metrics": metrics}]
+    return report.control_text(result)
