@@ -5,6 +5,7 @@ The CSV files have no header. A row belongs to a keyframe, named by a video and 
 (`0902` and `902` are the same); corners of boxes are fractions of the frame's width and height.
 """
 
+import io
 import math
 import re
 import warnings
@@ -13,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.list_rows import parse_number, read_rows, read_text
+from slowfast_ext.datasets.list_rows import parse_number, parse_rows, read_bytes, read_text
 from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
 
 KEYFRAME = ["video", "second"]
 BOX = ["x1", "y1", "x2", "y2"]
@@ -130,28 +130,31 @@ _EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
 
 def _read(path, form, columns):
     """The named columns of a file; raises SlowFastExtError."""
-    rows = _rows_at_once(path, form)
+    # Once, since a pipe cannot be read twice.
+    data = read_bytes(path)
+    rows = _rows_at_once(data, form)
     # Files of millions of rows are read at once; only one with something unusual row by row.
     if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
-        rows = _rows_one_by_one(path, form)
+        rows = _rows_one_by_one(path, data, form)
     rows["action"][np.isnan(rows["action"])] = NO_ACTION
     rows |= {name: rows[name].astype("int64") for name in ("second", "action")}
     return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
 
 
-def _rows_at_once(path, form):
+def _rows_at_once(data, form):
     """The file's rows as pandas reads them, or None where they are not of the form."""
     # One field more than a row may have shows the rows that are too long.
     places = range(_MAX_FIELDS + 1)
     types = dict.fromkeys(places, "float64")
-    types[0] = types[_MAX_FIELDS] = "category"
+    # A category's type is inferred: 0001 would become the number 1.
+    types[0], types[_MAX_FIELDS] = str, "category"
     if "person" in form.columns.get(_MAX_FIELDS, []):
         types[_MAX_FIELDS - 1] = "category"
     try:
-        with pathmgr.open(path, "rb") as stream, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             fields = pd.read_csv(
-                stream,
+                io.BytesIO(data),
                 header=None,
                 names=list(places),
                 index_col=False,
@@ -160,8 +163,9 @@ def _rows_at_once(path, form):
                 na_values={place: [""] for place in places},
                 **_EXACT_FLOATS,
             )
-    except (OSError, ValueError, pd.errors.ParserWarning):
+    except (ValueError, pd.errors.ParserWarning):
         return None
+    fields[0] = fields[0].astype("category")
     if any(name != name.strip() for name in fields[0].cat.categories):
         return None
     lengths = np.zeros(len(fields), int)
@@ -170,10 +174,10 @@ def _rows_at_once(path, form):
     return _named(fields, lengths, form) if set(np.unique(lengths)) <= set(form.columns) else None
 
 
-def _rows_one_by_one(path, form):
+def _rows_one_by_one(path, data, form):
     """The file's rows; raises SlowFastExtError that names all bad ones."""
     lines, table, problems = [], [], {}
-    for line, row in read_rows(path):
+    for line, row in parse_rows(path, data):
         length = max((place for place, text in enumerate(row, start=1) if text), default=0)
         names = form.columns.get(length, [])
         numbers = [_number(text) for text in row[1:length]]

@@ -1,5 +1,7 @@
 """Reading AVA's files: what the rows become, and how bad ones are named."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,23 @@ def test_floats_are_python_s_own(write):
 def test_a_byte_order_mark_and_names_that_look_like_numbers(write):
     rows = ava.read_ground_truth(write(b"\xef\xbb\xbf" + f"007,1,{BOX},1\nNA,1,{BOX},1\n".encode()))
     assert rows["video"].tolist() == ["007", "NA"]
+
+
+def test_names_that_are_all_numbers_stay_text(write):
+    rows = ava.read_ground_truth(write(f"0001,1,{BOX},1\n1,1,{BOX},1\n0,2\n"))
+    assert rows["video"].tolist() == ["0001", "1", "0"]
+    assert rows["video"].dtype == "category"
+
+
+@pytest.mark.parametrize("name", ["a", " a "])
+def test_a_pipe_is_read_once(name):
+    read_end, write_end = os.pipe()
+    try:
+        os.write(write_end, f"{name},1,{BOX},1,.5\n".encode())
+        os.close(write_end)
+        assert ava.read_detections(f"/dev/fd/{read_end}")["video"].tolist() == ["a"]
+    finally:
+        os.close(read_end)
 
 
 def test_an_empty_file(write):
