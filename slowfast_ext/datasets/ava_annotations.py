@@ -7,14 +7,20 @@ The CSV files have no header. A row belongs to a keyframe, named by a video and 
 
 import io
 import math
-import re
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.list_rows import parse_number, parse_rows, read_bytes, read_text
+from slowfast_ext.datasets.ava_label_map import classes_of
+from slowfast_ext.datasets.list_rows import (
+    parse_number,
+    parse_rows,
+    read_bytes,
+    read_text,
+    shortened,
+)
 from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 
@@ -247,21 +253,20 @@ def _number(text):
 
 def read_label_map(path):
     """
-    Reads the classes that are evaluated: AVA's `.pbtxt` (items of `name` and `id`), or a text
-    list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`) on every line or names
-    alone, whose ids count from 1.
+    Reads the classes that are evaluated: AVA's `.pbtxt`, of `item { name id }` or `label { name
+    label_id }`, or a text list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`) on
+    every line or names alone, whose ids count from 1.
 
     Returns:
         dict[int, str]: id -> name, by rising id.
     Raises:
         SlowFastExtError: not readable, no classes, or bad lines, which it names.
     """
-    lines = [(n, text.strip()) for n, text in enumerate(read_text(path).split("\n"), start=1)]
-    lines = [(line, text) for line, text in lines if text and not text.startswith("#")]
-    is_pbtxt = any(re.fullmatch(r"item\s*\{.*", text) for _, text in lines)
     problems, found = [], {}
-    for line, class_id, name in (_pbtxt_items if is_pbtxt else _listed_classes)(lines):
-        if class_id is None or not name:
+    for line, class_id, name, wrong in classes_of(read_text(path)):
+        if wrong:
+            problems.append(f"{path}:{line}: {shortened(wrong)}")
+        elif class_id is None or not name:
             problems.append(f"{path}:{line}: {'no id' if name else 'no name'} of a class")
         elif class_id in found:
             problems.append(f"{path}:{line}: the class id {class_id} stands there twice")
@@ -271,27 +276,3 @@ def read_label_map(path):
     if not found:
         raise SlowFastExtError(f"{path}: no classes; it must be AVA's .pbtxt or one class a line")
     return dict(sorted(found.items()))
-
-
-def _pbtxt_items(lines):
-    """(line, id or None, name or None) of each `item { name: "..." id: N }`."""
-    start = class_id = name = None
-    for line, text in lines:
-        if text.startswith("item"):
-            start, class_id, name = line, None, None
-        if value := re.search(r'\bname:\s*(["\'])(.*?)\1', text):
-            name = value[2]
-        if value := re.search(r"\b(?:label_)?id:\s*(\d+)", re.sub(r'"[^"]*"', "", text)):
-            class_id = int(value[1])
-        if text.endswith("}"):
-            yield start, class_id, name
-
-
-def _listed_classes(lines):
-    """(line, id or None, name) of each line of a text list."""
-    numbered = [re.fullmatch(r"(\d+)\s*[\s:,]\s*(.*)", text) for _, text in lines]
-    if not any(numbered):
-        yield from ((line, index, name) for index, (line, name) in enumerate(lines, start=1))
-        return
-    for (line, text), parts in zip(lines, numbered, strict=True):
-        yield (line, int(parts[1]), parts[2]) if parts else (line, None, text)
