@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.ava import test_rates
+from slowfast_ext.datasets.ava import refuse_actions_below_1, test_rates
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
 from slowfast_ext.evaluation.ava_command import results_text
@@ -30,6 +30,7 @@ def measure(cfg, dataset, scores, protocol="official"):
     """
     options = cfg.AVA
     truth = read_ground_truth(os.path.join(options.ANNOTATION_DIR, options.GROUNDTRUTH_FILE))
+    refuse_actions_below_1(truth)
     truth = truth[dataset.tests_second(truth["second"])]
     excluded, path = None, os.path.join(options.ANNOTATION_DIR, options.EXCLUSION_FILE)
     if options.EXCLUSION_FILE and pathmgr.exists(path):
