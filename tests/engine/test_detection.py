@@ -180,3 +180,24 @@ def test_an_action_0_of_the_ground_truth_is_refused(tree):
     cfg, dataset, scores = stand_in(tree, AVA__GROUNDTRUTH_FILE="zero.csv")
     with pytest.raises(SlowFastExtError, match="three,0902 has the action 0"):
         detection.measure(cfg, dataset, scores)
+
+
+def test_the_exclusions_are_reported_and_an_absent_file_is_warned_of(tree, caplog):
+    cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="none.csv")
+    metrics = detection.measure(cfg, dataset, scores)
+    protocol, _ = detection.describe(cfg, dataset, scores, metrics)
+    path = str(tree / "annotations" / "none.csv")
+    assert protocol["exclusion_file"] is None
+    assert [path in record.getMessage() for record in caplog.records] == [True]
+    (tree / "annotations" / "some.csv").write_text("three,0902\n")
+    cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="some.csv")
+    protocol, _ = detection.describe(cfg, dataset, scores, metrics)
+    assert protocol["exclusion_file"] == str(tree / "annotations" / "some.csv")
+
+
+def test_scores_that_are_not_finite_name_the_first_keyframe(tree):
+    cfg, dataset, scores = stand_in(tree)
+    for index in (2, 1):
+        scores[index][1][0, 1] = np.nan
+    with pytest.raises(SlowFastExtError, match="scores on three,0903 are not finite"):
+        detection.measure(cfg, dataset, scores)
