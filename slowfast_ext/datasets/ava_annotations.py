@@ -227,7 +227,9 @@ def _checks(rows, form):
     boxed, x1, y1, x2, y2 = (rows[name] for name in ["boxed", *BOX])
     yield rows["video"].isna().to_numpy(), "the video's name is empty"
     yield ~_whole(second, 0), "the second is not a whole number from 0 on"
-    yield boxed & ~np.isfinite(x1 + y1 + x2 + y2), "a corner of the box is not a finite number"
+    # One by one: finite corners may have a sum that is not.
+    finite = np.isfinite(x1) & np.isfinite(y1) & np.isfinite(x2) & np.isfinite(y2)
+    yield boxed & ~finite, "a corner of the box is not a finite number"
     if form.ordered:
         yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
     wrong = ~_whole(action, 0)

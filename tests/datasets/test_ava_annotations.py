@@ -68,6 +68,11 @@ def test_floats_are_python_s_own(write):
     assert rows[[*ava.BOX, "score"]].to_numpy().tolist() == numbers
 
 
+def test_finite_corners_whose_sum_is_not(write):
+    rows = ava.read_detections(write("a,1,1e308,1e308,1.5e308,1.5e308,1,.5\n"))
+    assert rows["x2"].tolist() == [1.5e308]
+
+
 def test_a_byte_order_mark_and_names_that_look_like_numbers(write):
     rows = ava.read_ground_truth(write(b"\xef\xbb\xbf" + f"007,1,{BOX},1\nNA,1,{BOX},1\n".encode()))
     assert rows["video"].tolist() == ["007", "NA"]
