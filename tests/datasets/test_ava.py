@@ -214,3 +214,10 @@ def test_bad_frame_lists_are_named(tmp_path, text, sentence):
     path.write_text(text.replace("H\n", "original_vido_id video_id frame_id path labels\n"))
     with pytest.raises(SlowFastExtError, match=sentence):
         read_frame_lists([str(path)])
+
+
+def test_a_frame_list_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "frames.csv"
+    text = 'original_vido_id video_id frame_id path labels\none 0 0 one/a_1.jpg ""\n'
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_frame_lists([str(path)])["one"].length == 1
