@@ -51,6 +51,8 @@ def _fields(tokens):
         kind, key = tokens.kind, tokens.text
         if kind != "word":
             return found, f"{key} where a field's name or }} is expected"
+        if key in _BLOCKS:
+            return found, f"'{key}' where the }} of the one before is expected"
         tokens.take()
         if not tokens.skip(":") or tokens.kind not in ("string", "word"):
             return found, f"the field '{key}' has no value: 'name: \"...\"' is the form"

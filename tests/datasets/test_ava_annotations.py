@@ -184,7 +184,7 @@ def test_a_list_of_names_counts_from_1(write):
         ('item {\n  name: "a"\n}\n', ":1: no id of a class"),
         ('item {\n  name: "a"\n id: 1\n}\nitem {\n  id: 3\n}\n', ":5: no name of a class"),
         ('item {\n name: "a"\n id: 1\n', ":1: the item is not closed by }"),
-        ('item {\n name: "a"\n id: 1\nitem {\n name: "b"\n id: 2\n}', ":4: the field 'item' has"),
+        ('item {\n name: "a"\n id: 1\nitem {\n name: "b"\n id: 2\n}', ":4: 'item' where the }"),
         ('item {\n name: "a"\n id: 1\n name: "b"\n}', ":4: the item has a second name"),
         ('item {\n name: "a"\n id: 1\n label_id: 2\n}', ":4: the item has a second id"),
         ("item {\n name: a\n id: 1\n}", ":2: the name is not in"),
