@@ -76,11 +76,16 @@ class Ava(torch.utils.data.Dataset):
 
     def _check_classes(self):
         """A network's outputs are the action ids from 1 to MODEL.NUM_CLASSES."""
-        largest, number = max(self.label_map), self.cfg.MODEL.NUM_CLASSES
+        number, key = (
+            self.cfg.MODEL.NUM_CLASSES,
+            f"AVA.LABEL_MAP_FILE {self.cfg.AVA.LABEL_MAP_FILE}",
+        )
+        smallest, largest = min(self.label_map), max(self.label_map)
+        if smallest < 1:
+            raise SlowFastExtError(f"{key} has the class id {smallest}: AVA's ids count from 1")
         if largest > number:
             raise SlowFastExtError(
-                f"AVA.LABEL_MAP_FILE {self.cfg.AVA.LABEL_MAP_FILE} has the class id {largest} "
-                f"but MODEL.NUM_CLASSES is {number}: AVA has 80"
+                f"{key} has the class id {largest} but MODEL.NUM_CLASSES is {number}: AVA has 80"
             )
 
     def _read_boxes(self):
@@ -248,6 +253,7 @@ def _keyframes(rows, videos, num_classes):
     rows = rows[rows["second"].isin(KEYFRAME_SECONDS)]
     if videos is not None:
         rows = rows[rows["video"].isin(list(videos))]
+    refuse_actions_below_1(rows)
     too_large = rows["action"] > num_classes
     if too_large.any():
         raise SlowFastExtError(
@@ -270,6 +276,17 @@ def _keyframes(rows, videos, num_classes):
     splits = person[keyframe_starts][1:]
     columns = (names, seconds.tolist(), np.split(boxes, splits), np.split(labels, splits))
     return [Keyframe(*of_keyframe) for of_keyframe in zip(*columns, strict=True)]
+
+
+def refuse_actions_below_1(rows):
+    """Raises SlowFastExtError: a network's outputs are the actions from 1 on."""
+    wrong = (rows["action"] < 1) & (rows["action"] != NO_ACTION)
+    if wrong.any():
+        first = rows[wrong].iloc[0]
+        raise SlowFastExtError(
+            f"a box of {first['video']},{first['second']:04d} has the action {first['action']}: "
+            "AVA's ids count from 1"
+        )
 
 
 def _starts(rows, columns):

@@ -5,18 +5,24 @@ The CSV files have no header. A row belongs to a keyframe, named by a video and 
 (`0902` and `902` are the same); corners of boxes are fractions of the frame's width and height.
 """
 
+import io
 import math
-import re
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.list_rows import parse_number, read_rows, read_text
+from slowfast_ext.datasets.ava_label_map import classes_of
+from slowfast_ext.datasets.list_rows import (
+    parse_number,
+    parse_rows,
+    read_bytes,
+    read_text,
+    shortened,
+)
 from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
 
 KEYFRAME = ["video", "second"]
 BOX = ["x1", "y1", "x2", "y2"]
@@ -130,28 +136,31 @@ _EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
 
 def _read(path, form, columns):
     """The named columns of a file; raises SlowFastExtError."""
-    rows = _rows_at_once(path, form)
+    # Once, since a pipe cannot be read twice.
+    data = read_bytes(path)
+    rows = _rows_at_once(data, form)
     # Files of millions of rows are read at once; only one with something unusual row by row.
     if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
-        rows = _rows_one_by_one(path, form)
+        rows = _rows_one_by_one(path, data, form)
     rows["action"][np.isnan(rows["action"])] = NO_ACTION
     rows |= {name: rows[name].astype("int64") for name in ("second", "action")}
     return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
 
 
-def _rows_at_once(path, form):
+def _rows_at_once(data, form):
     """The file's rows as pandas reads them, or None where they are not of the form."""
     # One field more than a row may have shows the rows that are too long.
     places = range(_MAX_FIELDS + 1)
     types = dict.fromkeys(places, "float64")
-    types[0] = types[_MAX_FIELDS] = "category"
+    # A category's type is inferred: 0001 would become the number 1.
+    types[0], types[_MAX_FIELDS] = str, "category"
     if "person" in form.columns.get(_MAX_FIELDS, []):
         types[_MAX_FIELDS - 1] = "category"
     try:
-        with pathmgr.open(path, "rb") as stream, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             fields = pd.read_csv(
-                stream,
+                io.BytesIO(data),
                 header=None,
                 names=list(places),
                 index_col=False,
@@ -160,8 +169,9 @@ def _rows_at_once(path, form):
                 na_values={place: [""] for place in places},
                 **_EXACT_FLOATS,
             )
-    except (OSError, ValueError, pd.errors.ParserWarning):
+    except (ValueError, pd.errors.ParserWarning):
         return None
+    fields[0] = fields[0].astype("category")
     if any(name != name.strip() for name in fields[0].cat.categories):
         return None
     lengths = np.zeros(len(fields), int)
@@ -170,10 +180,10 @@ def _rows_at_once(path, form):
     return _named(fields, lengths, form) if set(np.unique(lengths)) <= set(form.columns) else None
 
 
-def _rows_one_by_one(path, form):
+def _rows_one_by_one(path, data, form):
     """The file's rows; raises SlowFastExtError that names all bad ones."""
     lines, table, problems = [], [], {}
-    for line, row in read_rows(path):
+    for line, row in parse_rows(path, data):
         length = max((place for place, text in enumerate(row, start=1) if text), default=0)
         names = form.columns.get(length, [])
         numbers = [_number(text) for text in row[1:length]]
@@ -217,7 +227,9 @@ def _checks(rows, form):
     boxed, x1, y1, x2, y2 = (rows[name] for name in ["boxed", *BOX])
     yield rows["video"].isna().to_numpy(), "the video's name is empty"
     yield ~_whole(second, 0), "the second is not a whole number from 0 on"
-    yield boxed & ~np.isfinite(x1 + y1 + x2 + y2), "a corner of the box is not a finite number"
+    # One by one: finite corners may have a sum that is not.
+    finite = np.isfinite(x1) & np.isfinite(y1) & np.isfinite(x2) & np.isfinite(y2)
+    yield boxed & ~finite, "a corner of the box is not a finite number"
     if form.ordered:
         yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
     wrong = ~_whole(action, 0)
@@ -243,21 +255,20 @@ def _number(text):
 
 def read_label_map(path):
     """
-    Reads the classes that are evaluated: AVA's `.pbtxt` (items of `name` and `id`), or a text
-    list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`) on every line or names
-    alone, whose ids count from 1.
+    Reads the classes that are evaluated: AVA's `.pbtxt`, of `item { name id }` or `label { name
+    label_id }`, or a text list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`) on
+    every line or names alone, whose ids count from 1.
 
     Returns:
         dict[int, str]: id -> name, by rising id.
     Raises:
         SlowFastExtError: not readable, no classes, or bad lines, which it names.
     """
-    lines = [(n, text.strip()) for n, text in enumerate(read_text(path).split("\n"), start=1)]
-    lines = [(line, text) for line, text in lines if text and not text.startswith("#")]
-    is_pbtxt = any(re.fullmatch(r"item\s*\{.*", text) for _, text in lines)
     problems, found = [], {}
-    for line, class_id, name in (_pbtxt_items if is_pbtxt else _listed_classes)(lines):
-        if class_id is None or not name:
+    for line, class_id, name, wrong in classes_of(read_text(path)):
+        if wrong:
+            problems.append(f"{path}:{line}: {shortened(wrong)}")
+        elif class_id is None or not name:
             problems.append(f"{path}:{line}: {'no id' if name else 'no name'} of a class")
         elif class_id in found:
             problems.append(f"{path}:{line}: the class id {class_id} stands there twice")
@@ -267,27 +278,3 @@ def read_label_map(path):
     if not found:
         raise SlowFastExtError(f"{path}: no classes; it must be AVA's .pbtxt or one class a line")
     return dict(sorted(found.items()))
-
-
-def _pbtxt_items(lines):
-    """(line, id or None, name or None) of each `item { name: "..." id: N }`."""
-    start = class_id = name = None
-    for line, text in lines:
-        if text.startswith("item"):
-            start, class_id, name = line, None, None
-        if value := re.search(r'\bname:\s*(["\'])(.*?)\1', text):
-            name = value[2]
-        if value := re.search(r"\b(?:label_)?id:\s*(\d+)", re.sub(r'"[^"]*"', "", text)):
-            class_id = int(value[1])
-        if text.endswith("}"):
-            yield start, class_id, name
-
-
-def _listed_classes(lines):
-    """(line, id or None, name) of each line of a text list."""
-    numbered = [re.fullmatch(r"(\d+)\s*[\s:,]\s*(.*)", text) for _, text in lines]
-    if not any(numbered):
-        yield from ((line, index, name) for index, (line, name) in enumerate(lines, start=1))
-        return
-    for (line, text), parts in zip(lines, numbered, strict=True):
-        yield (line, int(parts[1]), parts[2]) if parts else (line, None, text)

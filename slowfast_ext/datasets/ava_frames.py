@@ -101,7 +101,7 @@ def _read_frame_list(path):
 def _lines(path):
     """Yields (line number, the five fields) of the lines after the header."""
     try:
-        with pathmgr.open(path, "r", encoding="utf-8") as stream:
+        with pathmgr.open(path, "r", encoding="utf-8-sig") as stream:
             header = stream.readline().split()
             line = 1
             for line, text in enumerate(stream, start=2):

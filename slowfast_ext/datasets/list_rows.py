@@ -16,12 +16,21 @@ HEADER = "path,labels[,start,end]"
 
 def read_text(path):
     """Reads a UTF-8 file with or without byte-order mark; raises SlowFastExtError."""
+    return decode(path, read_bytes(path))
+
+
+def read_bytes(path):
+    """Reads a file; raises SlowFastExtError."""
     try:
         with pathmgr.open(path, "rb") as stream:
-            data = stream.read()
+            return stream.read()
     except OSError as error:
         reason = error.strerror or error
         raise SlowFastExtError(f"{path}: cannot be read ({reason}); check the path") from error
+
+
+def decode(path, data):
+    """The text of a UTF-8 file's bytes, as of `read_text`."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -31,7 +40,12 @@ def read_text(path):
 
 def read_rows(path):
     """Reads a CSV file as (line number, fields stripped of blanks) pairs, no blank lines."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    return parse_rows(path, read_bytes(path))
+
+
+def parse_rows(path, data):
+    """The rows of a CSV file's bytes, as of `read_rows`."""
+    reader = csv.reader(io.StringIO(decode(path, data), newline=""))
     rows, line = [], 1
     try:
         for row in reader:

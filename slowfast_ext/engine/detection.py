@@ -1,16 +1,20 @@
 """What a test of persons on AVA's keyframes measures and writes."""
 
+import logging
 import os
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.ava import test_rates
+from slowfast_ext.datasets.ava import refuse_actions_below_1, test_rates
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
 from slowfast_ext.evaluation.ava_command import results_text
 from slowfast_ext.paths import open_atomically, pathmgr
 
+logger = logging.getLogger(__name__)
 TASK = "action_detection"
 
 
@@ -27,24 +31,53 @@ def measure(cfg, dataset, scores, protocol="official"):
 
     Returns:
         AvaMetrics: by AVA.GROUNDTRUTH_FILE, of the seconds that the data set tests.
+
+    Raises:
+        SlowFastExtError: files that cannot be read, or scores that are not finite.
     """
     options = cfg.AVA
     truth = read_ground_truth(os.path.join(options.ANNOTATION_DIR, options.GROUNDTRUTH_FILE))
+    refuse_actions_below_1(truth)
     truth = truth[dataset.tests_second(truth["second"])]
-    excluded, path = None, os.path.join(options.ANNOTATION_DIR, options.EXCLUSION_FILE)
-    if options.EXCLUSION_FILE and pathmgr.exists(path):
-        excluded = read_exclusions(path)
+    path = _exclusion_file(options)
+    excluded = path and read_exclusions(path)
     detections = _detections(dataset, scores)
     return ava_metrics(truth, detections, dataset.label_map, excluded, protocol)
 
 
+def _exclusion_file(options):
+    """The path that AVA.EXCLUSION_FILE names, or None where it is empty or there is no file."""
+    if not options.EXCLUSION_FILE:
+        return None
+    path = os.path.join(options.ANNOTATION_DIR, options.EXCLUSION_FILE)
+    if pathmgr.exists(path):
+        return path
+    # Not refused: upstream's default names AVA's own file, which other sets do not have.
+    _warn_once(f"no keyframe is excluded: AVA.EXCLUSION_FILE {path} does not exist")
+    return None
+
+
+# Every measurement asks for the file, of which there are several in a run.
+@lru_cache
+def _warn_once(message):
+    logger.warning(message)
+
+
 def _detections(dataset, scores):
-    """One row for each person and class: video, second, x1, y1, x2, y2, action, score."""
+    """
+    One row for each person and class: video, second, x1, y1, x2, y2, action, score. Raises
+    SlowFastExtError where a score is not finite.
+    """
     actions = np.array(list(dataset.label_map))
     tables = []
     for index in sorted(scores):
         persons, of_persons = scores[index]
         keyframe = dataset.keyframes[index]
+        if not np.isfinite(of_persons).all():
+            raise SlowFastExtError(
+                f"the network's scores on {dataset.video_ids[index]} are not finite: check "
+                "the checkpoint's weights, and TEST.PRECISION"
+            )
         rows = pd.DataFrame(keyframe.boxes[persons].repeat(len(actions), 0), columns=BOX)
         rows.insert(0, "second", keyframe.second)
         rows.insert(0, "video", keyframe.video)
@@ -63,6 +96,7 @@ def describe(cfg, dataset, scores, metrics):
         "average_precision": "official",
         "min_overlap": MIN_OVERLAP,
         "crop": cfg.AVA.TEST_CROP,
+        "exclusion_file": _exclusion_file(cfg.AVA),
         "mAP_by_pyslowfast": by_pyslowfast.mean,
     }
     return protocol, {"boxes": boxes, "boxes_outside_the_crop": boxes - tested, **metrics.counts}

@@ -2,10 +2,13 @@
 The tree that PySlowFast's AVA keys name: frame_lists/ and annotations/, beside the frames.
 
 Its readers stop at seconds outside 902..1798, at person boxes of videos that are in no list
-and, in training, at keyframes without boxes: the copies of the annotations leave those out.
+and, in training, at keyframes without boxes: the copies of the annotations leave those out. They
+take quotes around a field for a part of it: the copies have none.
 """
 
+import csv
 import functools
+import io
 import os
 
 from slowfast_ext.datasets.list_rows import read_text
@@ -33,17 +36,17 @@ def write_frame_list(path, num_frames):
 
 def copy_annotations(source, target, names, splits):
     """
-    Copies the files of the annotations that are there, without the rows that PySlowFast's
-    readers stop at.
+    Copies the files of the annotations that are there, without the rows and quotes that
+    PySlowFast's readers stop at.
 
     Args:
         source (str), target (str): folders; they may be the same one.
         names (FileNames): of the version.
         splits (dict[str, Split]): whose files to copy.
     Raises:
-        SlowFastExtError: they are the same folder and rows had to be left out.
+        SlowFastExtError: they are the same folder and something had to be left out.
     """
-    copies = [(names.label_map, _any)]
+    copies = [(names.label_map, None)]
     for split, annotations in splits.items():
         videos = set(annotations.videos)
         copies += [
@@ -74,18 +77,28 @@ def _is_box_of(videos, fields):
 
 
 def _copy(path, copy, is_kept):
-    """Copies the lines of a file whose comma-separated fields are to be kept."""
+    """Copies a file: of a CSV file the rows that are to be kept, all of another (None)."""
     text = read_text(path)
-    lines = text.splitlines(keepends=True)
-    kept = "".join(line for line in lines if not line.strip() or is_kept(line.split(",")))
+    kept = "".join(_kept_rows(text, is_kept)) if is_kept else text
     if not _is_same(path, copy):
         with open_atomically(copy) as stream:
             stream.write(kept)
     elif kept != text:
         raise SlowFastExtError(
-            f"{path} has rows that PySlowFast's readers stop at: choose an --out whose "
+            f"{path} has rows or quotes that PySlowFast's readers stop at: choose an --out whose "
             "annotations/ is another folder, which gets a copy without them"
         )
+
+
+def _kept_rows(text, is_kept):
+    """Yields the text of each row that is to be kept, without quotes."""
+    lines, start = list(io.StringIO(text, newline="")), 0
+    reader = csv.reader(lines)
+    for row in reader:
+        row_text, start = "".join(lines[start : reader.line_num]), reader.line_num
+        if any(field.strip() for field in row) and not is_kept(row):
+            continue
+        yield ",".join(map(str.strip, row)) + "\n" if '"' in row_text else row_text
 
 
 def _is_same(path, other):

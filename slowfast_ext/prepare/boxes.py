@@ -184,7 +184,9 @@ class _Parts:
         remedy = f"choose another --out or delete {self.folder}"
         try:
             part = json.loads(read_text(path))
-            found = part["settings"]
+            found = dict(part["settings"])
+            if not isinstance(part["seconds"], list) or any(len(b) != 6 for b in part["boxes"]):
+                raise ValueError("no keyframes, or boxes that are not second, corners and score")
         except (ValueError, TypeError, KeyError) as error:
             raise SlowFastExtError(
                 f"{path} is not a file that this command has written: {remedy}"

@@ -172,6 +172,19 @@ def test_what_does_not_fit_is_named(tree, change, sentence):
     assert sentence in str(error.value)
 
 
+def test_class_ids_below_1_are_refused(tree):
+    path = tree / "annotations" / "zero.txt"
+    path.write_text("0 none\n1 stand\n")
+    with pytest.raises(SlowFastExtError, match=r"zero.txt has the class id 0"):
+        Ava(config(tree, AVA__LABEL_MAP_FILE="zero.txt"), "train")
+    path.write_text("one,0902,.1,.1,.5,.9,0\n")
+    with pytest.raises(SlowFastExtError, match=r"a box of one,0902 has the action 0"):
+        Ava(config(tree, AVA__TRAIN_GT_BOX_LISTS="['zero.txt']"), "train")
+    path.write_text("three,0902,.1,.1,.5,.9,0,.95\n")
+    with pytest.raises(SlowFastExtError, match=r"a box of three,0902 has the action 0"):
+        Ava(config(tree, AVA__TEST_PREDICT_BOX_LISTS="['zero.txt']"), "test")
+
+
 def test_several_clips_or_crops_of_a_keyframe_are_refused(tree):
     with pytest.raises(SlowFastExtError, match=r"each must be \(rate, 1, 1\)"):
         Ava(config(tree, TEST__VIEWS="[[2, 3, 1]]"), "test")
@@ -201,3 +214,10 @@ def test_bad_frame_lists_are_named(tmp_path, text, sentence):
     path.write_text(text.replace("H\n", "original_vido_id video_id frame_id path labels\n"))
     with pytest.raises(SlowFastExtError, match=sentence):
         read_frame_lists([str(path)])
+
+
+def test_a_frame_list_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "frames.csv"
+    text = 'original_vido_id video_id frame_id path labels\none 0 0 one/a_1.jpg ""\n'
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_frame_lists([str(path)])["one"].length == 1

@@ -1,5 +1,7 @@
 """Reading AVA's files: what the rows become, and how bad ones are named."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -66,9 +68,31 @@ def test_floats_are_python_s_own(write):
     assert rows[[*ava.BOX, "score"]].to_numpy().tolist() == numbers
 
 
+def test_finite_corners_whose_sum_is_not(write):
+    rows = ava.read_detections(write("a,1,1e308,1e308,1.5e308,1.5e308,1,.5\n"))
+    assert rows["x2"].tolist() == [1.5e308]
+
+
 def test_a_byte_order_mark_and_names_that_look_like_numbers(write):
     rows = ava.read_ground_truth(write(b"\xef\xbb\xbf" + f"007,1,{BOX},1\nNA,1,{BOX},1\n".encode()))
     assert rows["video"].tolist() == ["007", "NA"]
+
+
+def test_names_that_are_all_numbers_stay_text(write):
+    rows = ava.read_ground_truth(write(f"0001,1,{BOX},1\n1,1,{BOX},1\n0,2\n"))
+    assert rows["video"].tolist() == ["0001", "1", "0"]
+    assert rows["video"].dtype == "category"
+
+
+@pytest.mark.parametrize("name", ["a", " a "])
+def test_a_pipe_is_read_once(name):
+    read_end, write_end = os.pipe()
+    try:
+        os.write(write_end, f"{name},1,{BOX},1,.5\n".encode())
+        os.close(write_end)
+        assert ava.read_detections(f"/dev/fd/{read_end}")["video"].tolist() == ["a"]
+    finally:
+        os.close(read_end)
 
 
 def test_an_empty_file(write):
@@ -137,6 +161,9 @@ def test_files_that_are_absent_or_not_text(write, tmp_path):
     [
         'item {\n  name: "sit, \'up\'"\n  id: 3\n}\nitem {\n  name: "bend id: 9"\n  id: 1\n}\n',
         "item { id: 3 name: \"sit, 'up'\" }\n# remark\nitem { label_id: 1 name: 'bend id: 9' }",
+        """item\n{ name: "sit, 'up'" id: 3 } item: {name: "bend id: 9", id: 1}""",
+        "label {\n  name: \"sit, 'up'\"\n  label_id: 3\n  label_type: PERSON_MOVEMENT\n}\n"
+        'label { name: "bend id: 9" label_id: 1 }',
         "3: sit, 'up'\n1: bend id: 9\n",
         "3 sit, 'up'\r\n\r\n1,bend id: 9\r\n",
     ],
@@ -156,6 +183,15 @@ def test_a_list_of_names_counts_from_1(write):
         ("", "no classes"),
         ('item {\n  name: "a"\n}\n', ":1: no id of a class"),
         ('item {\n  name: "a"\n id: 1\n}\nitem {\n  id: 3\n}\n', ":5: no name of a class"),
+        ('item {\n name: "a"\n id: 1\n', ":1: the item is not closed by }"),
+        ('item {\n name: "a"\n id: 1\nitem {\n name: "b"\n id: 2\n}', ":4: 'item' where the }"),
+        ('item {\n name: "a"\n id: 1\n name: "b"\n}', ":4: the item has a second name"),
+        ('item {\n name: "a"\n id: 1\n label_id: 2\n}', ":4: the item has a second id"),
+        ("item {\n name: a\n id: 1\n}", ":2: the name is not in"),
+        ('item { name: "a" id: -1 }', ":1: the id '-1' is not a whole number"),
+        ('item { name: "a" id: 1 }\n}', ":2: '}' where 'item {' or 'label {' is expected"),
+        ("walk\n}\n", ":2: '}' is neither a class's name"),
+        ('name: "a"\nid: 1\n', ":1: 'name: \"a\"' is neither a class's name"),
         ("1 a\nb\n", ":2: no id of a class"),
         ("1 a\n2 b\n1: c", ":3: the class id 1 stands there twice"),
     ],

@@ -189,8 +189,24 @@ def test_out_beside_its_own_annotations(tree):
     run(tree, "--out", tree)
     assert (tree / "annotations" / "ava_train_v2.1.csv").read_text() == TRAIN
     annotate(tree / "annotations", train=TRAIN + ODD)
-    assert "ava_train_v2.1.csv has rows that PySlowFast's" in refused(tree, "--out", tree)
+    assert "ava_train_v2.1.csv has rows or quotes that PySlowFast's" in refused(tree, "--out", tree)
     assert (tree / "annotations" / "ava_train_v2.1.csv").read_text() == TRAIN + ODD
+
+
+def test_quoted_fields_are_copied_without_quotes(tree):
+    def quoted(text):
+        rows = (row.split(",") for row in text.splitlines())
+        return "".join(",".join(f'"{field}"' for field in row) + "\n" for row in rows)
+
+    annotate(
+        tree / "annotations", quoted(TRAIN + ODD), quoted(VAL), quoted(OTHER_PERSONS + PERSONS)
+    )
+    run(tree)
+    for name, text in (("train_v2.1", TRAIN), ("val_v2.1", VAL), ("val_predicted_boxes", PERSONS)):
+        assert (tree / "out" / "annotations" / f"ava_{name}.csv").read_text() == text
+    label_map = (tree / "annotations" / LABEL_MAP).read_text()
+    assert (tree / "out" / "annotations" / LABEL_MAP).read_text() == label_map
+    assert "has rows or quotes that" in refused(tree, "--out", tree)
 
 
 def test_missing_media_are_named_and_nothing_is_written(tree, capsys):

@@ -168,6 +168,15 @@ def test_other_settings_are_not_mixed(tree, stand_in, monkeypatch):
     assert "weights torchvision (now sha256:" in refused(tree, "--weights", tree / "new.pth")
 
 
+def test_a_part_of_others_is_named(tree, stand_in):
+    run(tree)
+    part = tree / "out" / "boxes.csv.parts" / "a.json"
+    settings = {"settings": json.loads(part.read_text())["settings"]}
+    for changes in ({}, {"seconds": [1], "boxes": [[1, 2]]}, {"settings": [1]}, {"boxes": []}):
+        part.write_text(json.dumps({**settings, **changes}))
+        assert "a.json is not a file that this command has written" in refused(tree)
+
+
 def test_a_file_of_others_is_not_written_over(tree, stand_in):
     (tree / "out").mkdir()
     (tree / "out" / "boxes.csv").write_text("a,0902,0,0,1,1,,0.9\n")
