@@ -48,17 +48,20 @@ class ActivityCorrelation(nn.Module):
         query, key = self.query(activity_features), self.key(activity_features)
         blocks = zip(query.split(BLOCK, dim=1), self.mask.split(BLOCK), strict=True)
         correlated = [
-            recomputed(_correlated, rows, key, mask, activity_features) for rows, mask in blocks
+            recomputed(self._correlated, rows, key, mask, activity_features)
+            for rows, mask in blocks
         ]
-        correlation = _correlation(query, key, self.mask) if need_weights else None
+        correlation = self._correlation(query, key, self.mask) if need_weights else None
         return torch.cat(correlated, dim=1), correlation
 
+    def join(self, attention, mask):
+        """Rows of Corr from those of Attn_C, B x R x A, and of Mask, R x A."""
+        return attention + mask
 
-def _correlation(query, key, mask):
-    """Rows of Corr: B x R x C', B x A x C' and R x A -> B x R x A."""
-    attention = (query @ key.transpose(1, 2)).softmax(-1)
-    return attention + mask.to(attention.dtype)
+    def _correlation(self, query, key, mask):
+        """Rows of Corr: B x R x C', B x A x C' and R x A -> B x R x A."""
+        attention = (query @ key.transpose(1, 2)).softmax(-1)
+        return self.join(attention, mask.to(attention.dtype))
 
-
-def _correlated(query, key, mask, activity_features):
-    return _correlation(query, key, mask) @ activity_features
+    def _correlated(self, query, key, mask, activity_features):
+        return self._correlation(query, key, mask) @ activity_features

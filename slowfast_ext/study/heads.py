@@ -45,28 +45,17 @@ class ScaleAloneHead(ActivityHead):
 # --- The correlation map ------------------------------------------------------------------
 
 
-class _CorrelationByParts(ActivityCorrelation):
-    """Corr from Attn_C and Mask as a subclass joins them."""
-
-    def forward(self, activity_features, need_weights=True):
-        """F_A, B x A x C' -> (F_AC, B x A x C'; Corr, B x A x A, needed or not)."""
-        query, key = self.query(activity_features), self.key(activity_features)
-        attention = (query @ key.transpose(1, 2)).softmax(-1)
-        correlation = self.join(attention, self.mask.to(attention.dtype))
-        return correlation @ activity_features, correlation
-
-
-class _MaskAlone(_CorrelationByParts):
+class _MaskAlone(ActivityCorrelation):
     def join(self, attention, mask):
         return mask.expand_as(attention)
 
 
-class _AttentionAlone(_CorrelationByParts):
+class _AttentionAlone(ActivityCorrelation):
     def join(self, attention, mask):
         return attention
 
 
-class _MaskOfRowSumOne(_CorrelationByParts):
+class _MaskOfRowSumOne(ActivityCorrelation):
     def join(self, attention, mask):
         return attention + mask / mask.sum(-1, keepdim=True).clamp(min=1)
 
@@ -113,8 +102,6 @@ class OneOutputHead(ActivityHead):
 
     def forward(self, features, objects=None):
         """F, B x C x T x H x W -> logits (B x A,) in training, probabilities B x A else."""
-        observations, _ = self.observations(self.columns(features, objects))
-        activity_features, _ = self.activity_features(observations)
-        correlated, _ = self.correlation(activity_features)
+        correlated, _ = self.correlation(self.embed(features, objects))
         logits = (self.correlated_classifier(correlated),)
         return logits if self.training else probabilities(logits, self.activation)
