@@ -21,7 +21,8 @@ MOTIONS = {
 # The same numbers of slow, normal and fast ones, in pairs that a sampling rate cannot tell apart.
 # Slow: a step aside, and later a second one, on or back. Between the two lie 30 frames or so: a
 # clip of 8 frames at rate 4 shows one of them, at rate 8 it shows both.
-# Fast: two blinks whose frequencies sum to 1/4: at rates 4 and 8 they give the same images.
+# Fast: two blinks whose frequencies sum to 1/4: at rates 4 and 8 they show and hide at the same
+# times, but for the blur of exposures in which they change.
 TWINS = {
     "proceeds": ("slow", "step on"),
     "returns": ("slow", "step back"),
@@ -30,7 +31,8 @@ TWINS = {
     "winks": ("fast", "blink"),
     "flickers": ("fast", "blink"),
 }
-STEP_PERIOD, WINK_PERIOD = 40, 16
+# Of twins whose period is not their speed's; that of a flicker follows from a wink's.
+_TWIN_PERIODS = {"proceeds": 40, "returns": 40, "winks": 16}
 # The frame of the first step, and how many frames one takes.
 FIRST_STEP, STEP_FRAMES = 14, 8
 _PATHS = {name: path for name, (_, path) in (MOTIONS | TWINS).items()}
@@ -38,9 +40,6 @@ _PATHS = {name: path for name, (_, path) in (MOTIONS | TWINS).items()}
 BALLS = {"red": 0, "green": 45, "blue": 90, "violet": 135}
 
 
-# An activity is a motion with a ball, as most activities of daily life are a verb with an
-# object. Each motion makes an activity with two balls and none with the other two, so that
-# what moves how must be seen at one place: that both occur in a video says little.
 def _with_balls(motions, first_balls):
     """(motion, ball): each motion with two neighbouring balls, from the given one on."""
     balls = tuple(BALLS)
@@ -51,7 +50,10 @@ def _with_balls(motions, first_balls):
     )
 
 
-# In the order of their ids. Twins have the same balls, which would tell them apart.
+# An activity is a motion with a ball, as most activities of daily life are a verb with an
+# object. Each motion makes an activity with two balls and none with the other two, so that
+# what moves how must be seen at one place: that both occur in a video says little. In the order
+# of their ids; twins have the same balls, which would tell them apart.
 ACTIVITIES = _with_balls(MOTIONS, range(6))
 TWIN_ACTIVITIES = _with_balls(TWINS, (0, 0, 1, 1, 2, 2))
 
@@ -118,12 +120,9 @@ def period_of(motion, stretch):
     """Frames of one repetition of a motion, `stretch` times its usual ones."""
     if motion == "flickers":
         # What a wink is taken for at every fourth frame.
-        return 1 / (1 / 4 - 1 / (WINK_PERIOD * stretch))
-    if motion in ("proceeds", "returns"):
-        return STEP_PERIOD * stretch
-    if motion == "winks":
-        return WINK_PERIOD * stretch
-    return PERIODS[(MOTIONS | TWINS)[motion][0]] * stretch
+        return 1 / (1 / 4 - 1 / period_of("winks", stretch))
+    speed, _ = (MOTIONS | TWINS)[motion]
+    return _TWIN_PERIODS.get(motion, PERIODS[speed]) * stretch
 
 
 def _steps(path, time, period):
