@@ -25,7 +25,7 @@ def learn_gate(predictions, labels, shares, strength=STRENGTH):
     start = torch.as_tensor(shares, dtype=torch.float64).log()
     bias = start.repeat(labels.shape[1], 1).requires_grad_()
     matrix = torch.zeros(len(shares), len(shares), dtype=torch.float64, requires_grad=True)
-    logits = torch.as_tensor(_logits(predictions))
+    logits = _logits(predictions)
 
     def log_weights():
         return (bias + logits @ matrix.T).log_softmax(-1)
@@ -37,11 +37,11 @@ def learn_gate(predictions, labels, shares, strength=STRENGTH):
 def gated(predictions, gate):
     """R x V x A and `learn_gate`'s b and M -> V x A."""
     bias, matrix = map(torch.as_tensor, gate)
-    weights = (bias + torch.as_tensor(_logits(predictions)) @ matrix.T).softmax(-1).numpy()
+    weights = (bias + _logits(predictions) @ matrix.T).softmax(-1).numpy()
     return (np.moveaxis(predictions, 0, -1) * weights).sum(-1)
 
 
 def _logits(predictions):
-    """R x V x A probabilities -> V x A x R; the ends of [0, 1] have none."""
-    clipped = np.clip(np.moveaxis(predictions, 0, -1).astype(np.float64), 1e-6, 1 - 1e-6)
-    return np.log(clipped) - np.log1p(-clipped)
+    """R x V x A probabilities -> V x A x R, finite at 0 and 1 too."""
+    by_activity = torch.as_tensor(np.moveaxis(predictions, 0, -1), dtype=torch.float64)
+    return by_activity.logit(eps=1e-6)
