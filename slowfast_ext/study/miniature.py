@@ -7,7 +7,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.paths import require_writable
 from slowfast_ext.study.cache import Cache
-from slowfast_ext.study.experiment import PARTS, Experiment
+from slowfast_ext.study.experiment import BACKBONE_RATES, PARTS, Experiment
 from slowfast_ext.study.plots import SPEEDS_FILE, require_matplotlib, write_plots
 from slowfast_ext.study.report import control_text, study_text
 from slowfast_ext.study.results import correlation_summary, difference, summarise
@@ -15,8 +15,6 @@ from slowfast_ext.study.rows import CONTROLS, TITLES, rows_of, rows_of_control
 from slowfast_ext.study.workers import Task, run_tasks
 
 FOLDER = "build/miniature"
-# A backbone that was trained on a large set has seen many speeds.
-BACKBONE_RATES = (2, 4, 8)
 
 
 def run(
