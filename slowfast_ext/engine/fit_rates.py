@@ -47,19 +47,18 @@ def run(args):
         )
     path = os.path.join(cfg.OUTPUT_DIR, "rate_weights.csv")
     require_writable(path, "OUTPUT_DIR")
-    dataset = loaders.build_dataset(cfg, "train")
-    weights = _fit(cfg, dataset)
-    write_rate_weights(path, dataset.class_names, view_groups(cfg), weights)
+    dataset, groups = loaders.build_dataset(cfg, "train"), view_groups(cfg)
+    weights = _fit(cfg, dataset, groups)
+    write_rate_weights(path, dataset.class_names, groups, weights)
     for name, of_activity in zip(dataset.class_names, weights, strict=True):
-        shares = zip(view_groups(cfg), of_activity, strict=True)
-        print(f"{name}: " + ", ".join(f"rate {view[0]} {weight:.2f}" for view, weight in shares))
+        of_rates = zip(groups, of_activity, strict=True)
+        print(f"{name}: " + ", ".join(f"rate {rate} {w:.2f}" for (rate, _, _), w in of_rates))
     print(f"wrote {path}; test with TEST.RATE_WEIGHTS {path}")
 
 
-def _fit(cfg, dataset):
+def _fit(cfg, dataset, groups):
     """The weights, A x R."""
     network = network_to_test(cfg)[1].to(distributed.device(cfg))
-    groups = view_groups(cfg)
     scores, _ = score_videos(
         cfg, network, dataset, "fit-rates", lambda views: means_by_rate(views, groups)
     )
