@@ -7,8 +7,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.ava import refuse_actions_below_1, test_rates
+from slowfast_ext.datasets.ava import refuse_actions_below_1
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
+from slowfast_ext.datasets.keyframe_clips import view_groups as view_groups
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
 from slowfast_ext.evaluation.ava_command import results_text
@@ -16,11 +17,6 @@ from slowfast_ext.paths import open_atomically, pathmgr
 
 logger = logging.getLogger(__name__)
 TASK = "action_detection"
-
-
-def view_groups(cfg):
-    """(rate, clips, crops) of a test: one clip around the keyframe for each rate."""
-    return [(rate, 1, 1) for rate in test_rates(cfg)]
 
 
 def measure(cfg, dataset, scores, protocol="official"):
