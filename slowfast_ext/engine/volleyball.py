@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from slowfast_ext.engine.detection import view_groups
+from slowfast_ext.datasets.keyframe_clips import view_groups as view_groups
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.volleyball import (
     clip_metrics,
@@ -12,17 +12,6 @@ from slowfast_ext.evaluation.volleyball import (
     person_metrics,
     volleyball_table,
 )
-
-__all__ = [
-    "TASK",
-    "class_ids",
-    "describe",
-    "figures",
-    "measure",
-    "table",
-    "view_groups",
-    "write",
-]
 
 TASK = "volleyball"
 _ACCURACY_IS = {
