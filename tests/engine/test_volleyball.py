@@ -62,7 +62,7 @@ def test_persons_are_matched_by_their_places(cfg):
     found = {0: (np.array([1]), scores[:1]), 1: (np.array([0, 2]), scores[1:])}
     metrics = volleyball.measure(cfg, data_set("persons", labels), found)
     assert (metrics.accuracy, metrics.num_unscored) == (3 / 5, 2)
-    volleyball.write(cfg, data_set("persons", labels), found)
+    volleyball.write(cfg, data_set("persons", labels), found, metrics)
     ids, names, written = read_predictions(f"{cfg.OUTPUT_DIR}/predictions.csv")
     assert ids == ["4/9/1", "5/7/0", "5/7/2"] and names == list("abcd")
     np.testing.assert_array_equal(written, scores)
