@@ -11,6 +11,7 @@ from slowfast_ext.config_rules import (
     is_number,
     refuse,
 )
+from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.network_checks import check_network, reason
 from slowfast_ext.paths import has_store, pathmgr
@@ -154,13 +155,14 @@ def _check_volleyball(cfg):
     if (loss == "cross_entropy") != (task != "clip"):
         wanted = "bce_logit" if task == "clip" else "cross_entropy"
         refuse(cfg, "MODEL.LOSS_FUNC", f"must be {wanted} for VOLLEYBALL.TASK {task}")
-    number = 8 if task == "group" else 9
+    number = len(GROUPS if task == "group" else ACTIONS)
     if number != cfg.MODEL.NUM_CLASSES:
         refuse(cfg, "MODEL.NUM_CLASSES", f"must be {number} for VOLLEYBALL.TASK {task}")
     if task != "group" and (task == "persons") != cfg.DETECTION.ENABLE:
         refuse(cfg, "DETECTION.ENABLE", f"must be {task == 'persons'} for VOLLEYBALL.TASK {task}")
-    if cfg.VOLLEYBALL.NUM_ACTIONS != 9:
-        refuse(cfg, "VOLLEYBALL.NUM_ACTIONS", "must be 9, the actions of Volleyball's persons")
+    if len(ACTIONS) != cfg.VOLLEYBALL.NUM_ACTIONS:
+        rule = f"must be {len(ACTIONS)}, the actions of Volleyball's persons"
+        refuse(cfg, "VOLLEYBALL.NUM_ACTIONS", rule)
     if task == "group" and cfg.DETECTION.ENABLE and cfg.BN.USE_PRECISE_STATS:
         refuse(cfg, "BN.USE_PRECISE_STATS", "must be False for groups with persons' boxes")
     for key in ("TEST.RATE_WEIGHTS", "TEST.SAVE_RESULTS_PATH"):

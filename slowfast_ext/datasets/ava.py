@@ -17,18 +17,17 @@ from slowfast_ext.datasets.ava_annotations import (
     read_person_boxes,
 )
 from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
-from slowfast_ext.datasets.decoding import FrameFolder, Video
-from slowfast_ext.datasets.multi_label_videos import view_groups
+from slowfast_ext.datasets.keyframe_clips import KeyframeClips
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.upstream import pack_pathways, register_dataset
+from slowfast_ext.upstream import register_dataset
 
 # Of the keyframes, evaluation between epochs takes every so many seconds, as upstream's.
 VAL_SECONDS = 4
 
 
 @register_dataset
-class Ava(torch.utils.data.Dataset):
+class Ava(KeyframeClips):
     """
     The tree that `python -m slowfast_ext prepare ava` writes, named by upstream's AVA.* keys.
 
@@ -47,12 +46,8 @@ class Ava(torch.utils.data.Dataset):
         SlowFastExtError: lists or annotations that cannot be read, or their bad rows.
     """
 
-    @staticmethod
-    def prepare(cfg):
-        """Makes what is missing of the data: nothing here."""
-
     def __init__(self, cfg, split):
-        self.cfg = cfg
+        super().__init__(cfg, split)
         self.training = split in ("train", "tune")
         options = cfg.AVA
         self.label_map = read_label_map(
@@ -71,15 +66,11 @@ class Ava(torch.utils.data.Dataset):
                 f"movies of {', '.join(lists)}, in seconds {KEYFRAME_SECONDS[0]} to "
                 f"{KEYFRAME_SECONDS[-1]}, scored {options.DETECTION_SCORE_THRESH} or more"
             )
-        self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
-        self.views = [cfg.DATA.SAMPLING_RATE] if split == "val" else test_rates(cfg)
 
     def _check_classes(self):
         """A network's outputs are the action ids from 1 to MODEL.NUM_CLASSES."""
-        number, key = (
-            self.cfg.MODEL.NUM_CLASSES,
-            f"AVA.LABEL_MAP_FILE {self.cfg.AVA.LABEL_MAP_FILE}",
-        )
+        number = self.cfg.MODEL.NUM_CLASSES
+        key = f"AVA.LABEL_MAP_FILE {self.cfg.AVA.LABEL_MAP_FILE}"
         smallest, largest = min(self.label_map), max(self.label_map)
         if smallest < 1:
             raise SlowFastExtError(f"{key} has the class id {smallest}: AVA's ids count from 1")
@@ -132,43 +123,9 @@ class Ava(torch.utils.data.Dataset):
     def __len__(self):
         return len(self.keyframes)
 
-    def __getitem__(self, key):
-        """
-        Args:
-            key (tuple[int, int] | int): (epoch, index) gives a training clip, an index all
-                views of that keyframe.
-
-        Returns:
-            Sample: of P persons; one whose box lies outside the crop is left out.
-        """
-        return self._training_clip(*key) if isinstance(key, tuple) else self._views(key)
-
-    def _training_clip(self, epoch, index):
-        data = self.cfg.DATA
-        # The order of the draws is part of a seed's meaning.
-        random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
-        rate = self.rates[random.integers(len(self.rates))]
-        short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
-        frames = self._clip_frames(index, rate)
-        images = self._read(index, frames, short_side)
-        size = data.TRAIN_CROP_SIZE
-        top, left = views.random_crop_offset(random, *images.shape[1:3], size)
-        flipped = data.RANDOM_FLIP and random.random() < 0.5
-        crop = views.Crop(top, left, size, size, flipped)
-        return self._sample(index, self._pathways(crop.cut(images)), crop, images)
-
-    def _views(self, index):
-        """One clip for each rate, of the whole frame or its centre; each frame is read once."""
-        clips = [self._clip_frames(index, rate) for rate in self.views]
-        needed, position = np.unique(np.concatenate(clips), return_inverse=True)
-        images = self._read(index, needed, self.cfg.DATA.TEST_CROP_SIZE)
-        crop = self._test_crop(*images.shape[1:3])
-        pathways = [
-            self._pathways(crop.cut(images[of_clip]))
-            for of_clip in position.reshape(len(clips), -1)
-        ]
-        stacked = [torch.stack(clips) for clips in zip(*pathways, strict=True)]
-        return self._sample(index, stacked, crop, images)
+    def _training_crop(self, random, scaled, stored):
+        size = self.cfg.DATA.TRAIN_CROP_SIZE
+        return *views.random_crop_offset(random, *scaled, size), size, size
 
     def _test_crop(self, height, width):
         if self.cfg.AVA.TEST_CROP == "full":
@@ -182,51 +139,20 @@ class Ava(torch.utils.data.Dataset):
         length = self.frames[keyframe.video].length
         return keyframe_clip(keyframe.second, self.cfg.DATA.NUM_FRAMES, rate, length)
 
-    def _read(self, index, indices, short_side):
+    def _files(self, index, numbers):
         frames = self.frames[self.keyframes[index].video]
         path = os.path.join(self.cfg.AVA.FRAME_DIR, frames.folder)
-        names = [frames.name(index) for index in indices]
-        with Video(path, FrameFolder(path, names)) as video:
-            # A frame may stand in a clip more than once, at the movie's ends.
-            return video.read(np.arange(len(names)), short_side)
+        return path, [frames.name(number) for number in numbers]
 
     def _pathways(self, images):
-        """T x H x W x 3 -> pathways, [3 x T' x H x W]."""
         # AVA.BGR asks for BGR, which is what upstream's keys mean where nothing reverses it.
-        images = images[..., ::-1] if self.cfg.AVA.BGR else images
-        clip = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2)))
-        return pack_pathways(self.cfg, clip)
+        return super()._pathways(images[..., ::-1] if self.cfg.AVA.BGR else images)
 
-    def _sample(self, index, pathways, crop, images):
+    def _sample(self, index, pathways, crop, scaled, stored):
         keyframe = self.keyframes[index]
-        boxes, inside = crop.boxes(keyframe.boxes, *images.shape[1:3])
-        size = np.array([crop.width, crop.height] * 2)
-        # As upstream has it, a box ends at the last pixel.
-        boxes = np.minimum(boxes[inside] * size, size - 1)
-        return Sample(
-            pathways,
-            torch.from_numpy(keyframe.labels[inside]),
-            index,
-            boxes=torch.from_numpy(boxes).float(),
-            persons=torch.from_numpy(np.flatnonzero(inside)),
-        )
-
-
-def test_rates(cfg):
-    """The sampling rates of a test: those of TEST.VIEWS, or DATA.SAMPLING_RATE."""
-    if not cfg.TEST.VIEWS:
-        return [cfg.DATA.SAMPLING_RATE]
-    groups = view_groups(cfg)
-    if any((clips, crops) != (1, 1) for _, clips, crops in groups):
-        raise SlowFastExtError(
-            f"TEST.VIEWS is {groups}: on AVA and Volleyball each must be (rate, 1, 1), one clip "
-            "around the keyframe"
-        )
-    return [rate for rate, _, _ in groups]
-
-
-# Pytest would collect it wherever a test module imports it.
-test_rates.__test__ = False
+        boxes, persons = self._persons(keyframe.boxes, crop, scaled)
+        labels = torch.from_numpy(keyframe.labels)[persons]
+        return Sample(pathways, labels, index, boxes=boxes, persons=persons)
 
 
 class Keyframe(NamedTuple):

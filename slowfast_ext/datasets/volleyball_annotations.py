@@ -7,6 +7,7 @@ A moment is a target frame with a group activity and a box and an action for eac
 import csv
 import difflib
 import re
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -75,13 +76,13 @@ def read_annotations(path):
     Reads `videos/V/annotations.txt`: `FRAME.jpg GROUP`, then `X Y W H action` for each player.
 
     Returns:
-        tuple[list[Moment], dict[str, int], list[str]]: the moments; how many group labels are
+        tuple[list[Moment], Counter, list[str]]: the moments; how many group labels are
             spelled otherwise than in GROUPS, by spelling; and the problems of lines that are
             no moments, each with file:line.
     Raises:
         SlowFastExtError: the file cannot be read.
     """
-    moments, spellings, problems, lines = [], {}, [], {}
+    moments, spellings, problems, lines = [], Counter(), [], {}
     for line, text in enumerate(read_text(path).split("\n"), start=1):
         fields = text.split()
         if not fields:
@@ -96,7 +97,7 @@ def read_annotations(path):
         lines[moment.target] = line
         moments.append(moment)
         if fields[1] not in GROUPS:
-            spellings[fields[1]] = spellings.get(fields[1], 0) + 1
+            spellings[fields[1]] += 1
     return moments, spellings, problems
 
 

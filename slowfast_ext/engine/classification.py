@@ -6,13 +6,11 @@ import pickle
 import numpy as np
 import torch
 
-from slowfast_ext.datasets.multi_label_videos import view_groups
+from slowfast_ext.datasets.multi_label_videos import view_groups as view_groups
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import per_class_table
 from slowfast_ext.paths import open_atomically
-
-__all__ = ["TASK", "class_ids", "describe", "figures", "measure", "table", "view_groups", "write"]
 
 TASK = "multi_label_classification"
 
@@ -38,7 +36,7 @@ def _matrix(scores):
 
 
 def describe(cfg, dataset, scores, metrics):
-    """The protocol's and the counts' entries of results.json that are this task's own."""
+    """What results.json holds that is this task's own: protocol, counts and further figures."""
     counts = {
         "videos": len(scores),
         "videos_without_activity": int(metrics.num_unlabelled),
@@ -48,12 +46,7 @@ def describe(cfg, dataset, scores, metrics):
     protocol = {"average_precision": "Charades_v1_classify"}
     if len(scores) < len(dataset.labels):
         protocol["videos_without_scores"] = "ranked last"
-    return protocol, counts
-
-
-def figures(dataset, metrics):
-    """What results.json holds of metrics beside the average precision: nothing."""
-    return {}
+    return protocol, counts, {}
 
 
 def class_ids(dataset):
@@ -66,7 +59,7 @@ def table(dataset, metrics, results):
     return per_class_table(metrics, dataset.class_names)
 
 
-def write(cfg, dataset, scores):
+def write(cfg, dataset, scores, metrics):
     """Writes predictions.csv and, with TEST.SAVE_RESULTS_PATH, upstream's file."""
     kept, matrix = _matrix(scores)
     ids = dataset.video_ids

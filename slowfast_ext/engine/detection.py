@@ -2,15 +2,16 @@
 
 import logging
 import os
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.datasets.ava import refuse_actions_below_1, test_rates
+from slowfast_ext.datasets.ava import refuse_actions_below_1
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
+from slowfast_ext.datasets.keyframe_clips import view_groups as view_groups
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
+from slowfast_ext.evaluation.ava import MIN_OVERLAP, AvaMetrics, ava_metrics
 from slowfast_ext.evaluation.ava_command import results_text
 from slowfast_ext.paths import open_atomically, pathmgr
 
@@ -18,19 +19,29 @@ logger = logging.getLogger(__name__)
 TASK = "action_detection"
 
 
-def view_groups(cfg):
-    """(rate, clips, crops) of a test: one clip around the keyframe for each rate."""
-    return [(rate, 1, 1) for rate in test_rates(cfg)]
+@dataclass(frozen=True, eq=False)
+class DetectionMetrics(AvaMetrics):
+    """
+    By the official protocol, with what was measured.
+
+    Attributes:
+        measured (tuple): ground truth, detections, class ids and exclusions, as `ava_metrics`
+            takes them.
+        exclusion_file (str | None): where the exclusions stand.
+    """
+
+    measured: tuple
+    exclusion_file: str | None
 
 
-def measure(cfg, dataset, scores, protocol="official"):
+def measure(cfg, dataset, scores):
     """
     Args:
         scores (dict[int, tuple[ndarray, ndarray]]): a keyframe's index -> its persons, [P],
             and their float64 scores, P x A.
 
     Returns:
-        AvaMetrics: by AVA.GROUNDTRUTH_FILE, of the seconds that the data set tests.
+        DetectionMetrics: by AVA.GROUNDTRUTH_FILE, of the seconds that the data set tests.
 
     Raises:
         SlowFastExtError: files that cannot be read, or scores that are not finite.
@@ -41,8 +52,8 @@ def measure(cfg, dataset, scores, protocol="official"):
     truth = truth[dataset.tests_second(truth["second"])]
     path = _exclusion_file(options)
     excluded = path and read_exclusions(path)
-    detections = _detections(dataset, scores)
-    return ava_metrics(truth, detections, dataset.label_map, excluded, protocol)
+    measured = truth, _detections(dataset, scores), dataset.label_map, excluded
+    return DetectionMetrics(**vars(ava_metrics(*measured)), measured=measured, exclusion_file=path)
 
 
 def _exclusion_file(options):
@@ -53,14 +64,8 @@ def _exclusion_file(options):
     if pathmgr.exists(path):
         return path
     # Not refused: upstream's default names AVA's own file, which other sets do not have.
-    _warn_once(f"no keyframe is excluded: AVA.EXCLUSION_FILE {path} does not exist")
+    logger.warning(f"no keyframe is excluded: AVA.EXCLUSION_FILE {path} does not exist")
     return None
-
-
-# Every measurement asks for the file, of which there are several in a run.
-@lru_cache
-def _warn_once(message):
-    logger.warning(message)
 
 
 def _detections(dataset, scores):
@@ -88,23 +93,18 @@ def _detections(dataset, scores):
 
 
 def describe(cfg, dataset, scores, metrics):
-    """The protocol's and the counts' entries of results.json that are this task's own."""
+    """What results.json holds that is this task's own: protocol, counts and further figures."""
     boxes = sum(len(dataset.keyframes[index].boxes) for index in scores)
     tested = sum(len(persons) for persons, _ in scores.values())
-    by_pyslowfast = measure(cfg, dataset, scores, "pyslowfast")
     protocol = {
         "average_precision": "official",
         "min_overlap": MIN_OVERLAP,
         "crop": cfg.AVA.TEST_CROP,
-        "exclusion_file": _exclusion_file(cfg.AVA),
-        "mAP_by_pyslowfast": by_pyslowfast.mean,
+        "exclusion_file": metrics.exclusion_file,
+        "mAP_by_pyslowfast": ava_metrics(*metrics.measured, protocol="pyslowfast").mean,
     }
-    return protocol, {"boxes": boxes, "boxes_outside_the_crop": boxes - tested, **metrics.counts}
-
-
-def figures(dataset, metrics):
-    """What results.json holds of metrics beside the average precision: nothing."""
-    return {}
+    counts = {"boxes": boxes, "boxes_outside_the_crop": boxes - tested, **metrics.counts}
+    return protocol, counts, {}
 
 
 def class_ids(dataset):
@@ -119,7 +119,8 @@ def table(dataset, metrics, results):
     return f"{results_text(results)}\nmAP {mean} by PySlowFast's protocol"
 
 
-def write(cfg, dataset, scores):
+def write(cfg, dataset, scores, metrics):
     """Writes predictions.csv, in the form of AVA's detections."""
+    _, detections, *_ = metrics.measured
     with open_atomically(os.path.join(cfg.OUTPUT_DIR, "predictions.csv")) as stream:
-        _detections(dataset, scores).to_csv(stream, header=False, index=False)
+        detections.to_csv(stream, header=False, index=False)

@@ -135,16 +135,12 @@ class Fitting:
 
     def _loss_of(self, batch, outputs):
         """The task's loss, summed over the outputs; for groups with persons both, weighted."""
-        device = distributed.device(self.cfg)
-        labels = batch.labels.to(device)
         if batch.person_labels is None:
-            loss = sum(self.loss(logits.float(), labels) for logits in outputs)
-            return loss if batch.boxes is None else _by_persons(loss, outputs, len(labels))
+            loss_of = _summed if batch.boxes is None else _by_persons
+            return loss_of(self.loss, outputs, batch.labels)
         groups, persons = outputs
-        of_groups = sum(self.loss(logits.float(), labels) for logits in groups)
-        labels = batch.person_labels.to(device)
-        of_persons = sum(self.loss(logits.float(), labels) for logits in persons)
-        of_persons = _by_persons(of_persons, persons, len(labels))
+        of_persons = _by_persons(self.loss, persons, batch.person_labels)
+        of_groups = _summed(self.loss, groups, batch.labels)
         return of_groups + self.cfg.VOLLEYBALL.PERSONS_WEIGHT * of_persons
 
     # --- After an epoch ----------------------------------------------------------------
@@ -170,15 +166,20 @@ class Fitting:
         return is_best
 
 
-def _by_persons(loss, outputs, num_persons):
+def _summed(loss, outputs, labels):
+    """The loss summed over the outputs."""
+    labels = labels.to(outputs[0].device)
+    return sum(loss(logits.float(), labels) for logits in outputs)
+
+
+def _by_persons(loss, outputs, labels):
     """
-    The mean over a process's persons, such that the mean over processes is that over persons.
+    `_summed`, over a process's persons, such that the mean over processes is that over persons.
 
     A process may have none; its loss is 0 then, and every parameter's gradient too.
     """
-    if not num_persons:
-        loss = sum(logits.sum() for logits in outputs)
-    return loss * distributed.weight_of(num_persons)
+    value = _summed(loss, outputs, labels) if len(labels) else sum(o.sum() for o in outputs)
+    return value * distributed.weight_of(len(labels))
 
 
 def loss_function(cfg):

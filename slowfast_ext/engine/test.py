@@ -80,7 +80,7 @@ def test(cfg):
     evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test", combine)
     results = _results(cfg, dataset, evaluation, path, history)
     if distributed.is_main_process():
-        task_of(cfg).write(cfg, dataset, evaluation.scores)
+        task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
         print(task_of(cfg).table(dataset, evaluation.metrics, results))
         if evaluation.skipped:
@@ -238,7 +238,9 @@ def combine_views(probabilities, method):
 def _results(cfg, dataset, evaluation, path, history):
     task, ids = task_of(cfg), dataset.video_ids
     groups = task.view_groups(cfg)
-    own_protocol, own_counts = task.describe(cfg, dataset, evaluation.scores, evaluation.metrics)
+    own_protocol, own_counts, figures = task.describe(
+        cfg, dataset, evaluation.scores, evaluation.metrics
+    )
     protocol = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": path,
@@ -265,5 +267,5 @@ def _results(cfg, dataset, evaluation, path, history):
         config=cfg,
         versions=installed_versions(),
         class_ids=task.class_ids(dataset),
-        figures=task.figures(dataset, evaluation.metrics),
+        figures=figures,
     )

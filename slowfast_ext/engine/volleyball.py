@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from slowfast_ext.engine.detection import view_groups
+from slowfast_ext.datasets.keyframe_clips import view_groups as view_groups
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.volleyball import (
     clip_metrics,
@@ -12,17 +12,6 @@ from slowfast_ext.evaluation.volleyball import (
     person_metrics,
     volleyball_table,
 )
-
-__all__ = [
-    "TASK",
-    "class_ids",
-    "describe",
-    "figures",
-    "measure",
-    "table",
-    "view_groups",
-    "write",
-]
 
 TASK = "volleyball"
 _ACCURACY_IS = {
@@ -70,7 +59,7 @@ def _by_person(dataset, scores):
 
 
 def describe(cfg, dataset, scores, metrics):
-    """The protocol's and the counts' entries of results.json that are this task's own."""
+    """What results.json holds that is this task's own: protocol, counts and further figures."""
     protocol = {
         "task": dataset.task,
         "with_persons": cfg.DETECTION.ENABLE,
@@ -82,10 +71,10 @@ def describe(cfg, dataset, scores, metrics):
         "persons": sum(len(listed.moment.actions) for listed in dataset.listed),
         "without_scores": metrics.num_unscored,
     }
-    return protocol, counts
+    return protocol, counts, _figures(dataset, metrics)
 
 
-def figures(dataset, metrics):
+def _figures(dataset, metrics):
     """What results.json holds of metrics beside the average precision."""
     found = {"accuracy": metrics.accuracy}
     if metrics.clip_accuracy is not None:
@@ -115,7 +104,7 @@ def table(dataset, metrics, results):
     return "\n".join(lines)
 
 
-def write(cfg, dataset, scores):
+def write(cfg, dataset, scores, metrics):
     """Writes predictions.csv: a line for each moment, of TASK persons for each person in it."""
     ids = dataset.video_ids
     if dataset.task == "persons":

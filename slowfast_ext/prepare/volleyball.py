@@ -7,6 +7,7 @@ actions. A moment's frames stay where they are.
 
 import json
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -88,15 +89,14 @@ def run(args):
 
 def _read_all(root, videos):
     """({split: {video: its Moments}}, {spelling: count}); raises with all bad lines."""
-    splits, spellings, problems = {}, {}, []
+    splits, spellings, problems = {}, Counter(), []
     for split, folders in videos.items():
         splits[split] = {}
         for video, folder in folders.items():
             path = os.path.join(folder, "annotations.txt")
             splits[split][video], respelled, wrong = read_annotations(path)
             problems += wrong
-            for name, count in respelled.items():
-                spellings[name] = spellings.get(name, 0) + count
+            spellings.update(respelled)
     refuse_bad_rows(root, problems)
     return splits, spellings
 
@@ -144,7 +144,7 @@ def _prepare(args, videos, splits, report):
     report["frames"] = {
         "missing": [],
         "unreadable": [],
-        "sizes": {},
+        "sizes": Counter(),
         "boxes_outside_frame": 0,
         "moments_of_other_than_41_frames": 0,
         "misplaced_folders": [],
@@ -198,8 +198,7 @@ def _list_video(pool, video, folder, moments, report):
         if problem:
             report["unreadable"].append(problem)
             continue
-        size = f"{width}x{height}"
-        report["sizes"][size] = report["sizes"].get(size, 0) + 1
+        report["sizes"][f"{width}x{height}"] += 1
         outside = (moment.boxes < 0) | (moment.boxes > [width, height] * 2)
         report["boxes_outside_frame"] += int(outside.any(1).sum())
         run = found.run_around(moment.target)

@@ -185,13 +185,14 @@ def test_an_action_0_of_the_ground_truth_is_refused(tree):
 def test_the_exclusions_are_reported_and_an_absent_file_is_warned_of(tree, caplog):
     cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="none.csv")
     metrics = detection.measure(cfg, dataset, scores)
-    protocol, _ = detection.describe(cfg, dataset, scores, metrics)
+    protocol, *_ = detection.describe(cfg, dataset, scores, metrics)
     path = str(tree / "annotations" / "none.csv")
     assert protocol["exclusion_file"] is None
     assert [path in record.getMessage() for record in caplog.records] == [True]
     (tree / "annotations" / "some.csv").write_text("three,0902\n")
     cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="some.csv")
-    protocol, _ = detection.describe(cfg, dataset, scores, metrics)
+    metrics = detection.measure(cfg, dataset, scores)
+    protocol, *_ = detection.describe(cfg, dataset, scores, metrics)
     assert protocol["exclusion_file"] == str(tree / "annotations" / "some.csv")
 
 
