@@ -121,9 +121,8 @@ class VideoFile:
         self._check_complete(len(packets))
         # In a recording cut at any place, what comes before the first key frame cannot be
         # decoded: it refers to frames that the file lacks.
-        if packets["is_key"].any():
-            self._set_marks(packets[packets["is_key"].argmax() :])
-        if not packets["is_key"].any() or not len(self._marks):
+        self._set_marks(packets[np.logical_or.accumulate(packets["is_key"])])
+        if not len(self._marks):
             raise self._error("holds no frame that can be decoded")
         self._set_info()
 
@@ -143,7 +142,7 @@ class VideoFile:
         if self._is_counted:
             self._marks = np.arange(len(shown))
         else:
-            self._marks = np.sort(shown[shown >= packets["shown_at"][0]])
+            self._marks = np.sort(shown[shown >= packets["shown_at"][:1]])
 
     def _set_info(self):
         """Sets `info` from the stream's header and the packets' times."""

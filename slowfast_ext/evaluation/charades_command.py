@@ -78,9 +78,9 @@ def _check_outputs(args):
         if not path:
             raise SlowFastExtError(f"{option} is empty: name a file")
         other = used.setdefault(os.path.realpath(path) if is_local(path) else path, option)
-        if other != option and option in ("--csv", "--write-submission"):
-            raise SlowFastExtError(f"{option} {path} is the file of {other}: name another")
         if option in ("--csv", "--write-submission"):
+            if other != option:
+                raise SlowFastExtError(f"{option} {path} is the file of {other}: name another")
             require_writable(path, option)
 
 

@@ -94,11 +94,9 @@ def _check_share(path, own, state, fitting, inflate):
     """A sentence on how many of the backbone's tensors are there; raises SlowFastExtError."""
     wanted = [n for n in own if n.startswith("backbone.") and "num_batches" not in n]
     is_flat = any(_is_flat(value, own[name]) for name, value in state.items() if name in own)
-    new = (
-        [n for n in wanted if "_nonlocal" in n and n not in fitting] if inflate and is_flat else []
-    )
-    wanted = [name for name in wanted if name not in new]
     missing = [name for name in wanted if name not in fitting]
+    new = [name for name in missing if inflate and is_flat and "_nonlocal" in name]
+    wanted, missing = ([n for n in names if n not in new] for names in (wanted, missing))
     message = f"{path}: {len(wanted) - len(missing)} of the backbone's {len(wanted)} tensors match"
     if len(missing) > (1 - SMALLEST_SHARE) * len(wanted):
         what = "these are weights of another network"
@@ -113,14 +111,14 @@ def _check_share(path, own, state, fitting, inflate):
 def _check_numbers(path, own, fitting):
     """Raises SlowFastExtError where a tensor does not hold the finite floats that it must."""
     for name, value in fitting.items():
-        if own[name].is_floating_point():
-            kind = "" if value.is_floating_point() else f"of {value.dtype}"
-            kind = kind or ("" if value.isfinite().all() else "not finite")
-            if kind:
-                raise SlowFastExtError(
-                    f"{path}: its tensor {name} is {kind}: weights must be finite floats; take "
-                    "another checkpoint"
-                )
+        if own[name].is_floating_point() and not (
+            value.is_floating_point() and value.isfinite().all()
+        ):
+            kind = "not finite" if value.is_floating_point() else f"of {value.dtype}"
+            raise SlowFastExtError(
+                f"{path}: its tensor {name} is {kind}: weights must be finite floats; take "
+                "another checkpoint"
+            )
 
 
 def _warn_of_untrained(path, own, missing):

@@ -67,8 +67,9 @@ class CharadesMedia:
                 `shorter_than_annotated` and `longer_than_annotated`, id -> seconds.
         """
         present = [video for video in videos if self._is_present(video)]
+        present_ids = {video.id for video in present}
         kinds = "unreadable", "misnumbered", "shorter_than_annotated", "longer_than_annotated"
-        report = {"missing": [video.id for video in videos if not self._is_present(video)]}
+        report = {"missing": [video.id for video in videos if video.id not in present_ids]}
         report.update((kind, {}) for kind in kinds)
         inspect = self._inspect_video if self.ending else self._inspect_frames
         with ThreadPoolExecutor() as pool:
@@ -116,7 +117,7 @@ class CharadesMedia:
                 raise SlowFastExtError(f"{path}: {len(empty)} frames are empty, {name} first")
             names = [_frame_name(video.id, number) for number in (min(frames), max(frames))]
             with Video(path, FrameFolder(path, names)) as reader:
-                reader.read([0, 1])
+                reader.read([1])  # The first is read on opening.
         except SlowFastExtError as error:
             return _Found(unreadable=str(error))
         problem = _misnumbered(path, video.id, frames, others)

@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr, require_writable
+from slowfast_ext.paths import open_atomically, pathmgr
 from slowfast_ext.prepare.label_file import check_problems
 from slowfast_ext.prepare.label_forms import read_label_file
 from slowfast_ext.prepare.lists_report import report_of, text_of
+from slowfast_ext.prepare.media import check_out
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.stratify import stratified_split
 
@@ -75,10 +76,7 @@ def run(args):
         raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
     if args.seed < 0:
         raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
-    if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
-        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
-    for name in ("classes.txt", "train.csv", "val.csv", "test.csv"):
-        require_writable(os.path.join(args.out, name), "--out")
+    check_out(args.out, ["classes.txt", "train.csv", "val.csv", "test.csv"])
     media = OwnMedia(args.videos)
     file = read_label_file(args.labels, media, args.split_column)
     videos = _videos_of(file)

@@ -47,10 +47,15 @@ def check_media_arguments(args, files):
         )
     if not args.out:
         raise SlowFastExtError("--out is missing: name the folder that gets the lists")
-    if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
-        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
+    check_out(args.out, files)
+
+
+def check_out(out, files):
+    """Raises SlowFastExtError where the folder --out takes no files of these names."""
+    if pathmgr.exists(out) and not pathmgr.isdir(out):
+        raise SlowFastExtError(f"--out {out} is a file: name a folder")
     for name in files:
-        require_writable(os.path.join(args.out, name), "--out")
+        require_writable(os.path.join(out, name), "--out")
 
 
 def first(items):

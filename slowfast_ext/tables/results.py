@@ -113,9 +113,7 @@ def read_result(path):
         counts={
             "videos": _count(counts.get("videos")),
             "views": _count(_section(content, "protocol").get("num_views")),
-            "keyframes": _count(
-                _section(_section(content, "counts"), "keyframes").get("evaluated")
-            ),
+            "keyframes": _count(_section(counts, "keyframes").get("evaluated")),
         },
         config=_config_name(config.get("OUTPUT_DIR"), path),
         path=path,

@@ -109,18 +109,25 @@ def test_real_videos():
                 assert np.array_equal(video.read(indices), expected[list(indices)])
 
 
-@pytest.mark.parametrize("name", ["open.mkv", "open.ts"])
-def test_a_recording_cut_between_key_frames_starts_at_the_first_one(videos, tmp_path, name):
-    path = str(tmp_path / name)
-    with av.open(videos["open.ts"]) as source, av.open(path, "w") as container:
+def cut(recording, path, first, last):
+    """Copies the packets first to last - 1 (None: to the end) of a recording."""
+    with av.open(recording) as source, av.open(path, "w") as container:
         stream = container.add_stream_from_template(source.streams.video[0])
-        for packet in itertools.islice(source.demux(source.streams.video[0]), 6, None):
+        for packet in itertools.islice(source.demux(source.streams.video[0]), first, last):
             if packet.size:
                 packet.stream = stream
                 container.mux(packet)
+
+
+@pytest.mark.parametrize("name", ["open.mkv", "open.ts"])
+def test_a_recording_cut_between_key_frames_starts_at_the_first_one(videos, tmp_path, name):
+    path = str(tmp_path / name)
+    cut(videos["open.ts"], path, 6, None)
     expected = decode_all(path)
     assert np.array_equal(expected, decode_all(videos["open.ts"])[12:])
     check_reads(path, expected)
+    cut(videos["open.ts"], path, 1, 6)
+    check_refused(path, "holds no frame that can be decoded")
 
 
 @pytest.mark.parametrize("skipped", [0, 15])
