@@ -25,7 +25,13 @@ from slowfast_ext.prepare.ava_frames import (
     video_files,
 )
 from slowfast_ext.prepare.ava_tree import copy_annotations, write_frame_list
-from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, first, named
+from slowfast_ext.prepare.media import (
+    add_media_arguments,
+    check_media_arguments,
+    conclude,
+    first,
+    named,
+)
 
 
 def add_arguments(parser):
@@ -64,9 +70,7 @@ def run(args):
         "files_missing": _files_missing(args.annotations, names),
     }
     failed = None if args.annotations_only else _prepare(args, names, splits, report)
-    print(json.dumps(report) if args.json else _text(report))
-    if failed:
-        raise SlowFastExtError(failed)
+    conclude(args, report, _text, failed)
 
 
 def _files_missing(folder, names):

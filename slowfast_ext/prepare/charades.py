@@ -7,7 +7,6 @@ commas and slashes.
 
 import csv
 import io
-import json
 import os
 from collections import Counter
 
@@ -23,7 +22,7 @@ from slowfast_ext.prepare.action_genome import (
 )
 from slowfast_ext.prepare.charades_media import CharadesMedia
 from slowfast_ext.prepare.charades_report import report_text
-from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, named
+from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, conclude, named
 
 _LIST_FILES = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
 _OBJECT_FILES = ["object_classes.txt", "objects.csv"]
@@ -61,9 +60,7 @@ def run(args):
         "splits": {name: _counts(videos, class_names) for name, videos in splits.items()},
     }
     failed = None if args.annotations_only else _prepare(args, class_names, splits, report)
-    print(json.dumps(report) if args.json else report_text(report))
-    if failed:
-        raise SlowFastExtError(failed)
+    conclude(args, report, report_text, failed)
 
 
 def _prepare(args, class_names, splits, report):

@@ -1,5 +1,6 @@
 """What the commands that match annotations with media have in common."""
 
+import json
 import os
 
 from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
@@ -56,6 +57,18 @@ def check_out(out, files):
         raise SlowFastExtError(f"--out {out} is a file: name a folder")
     for name in files:
         require_writable(os.path.join(out, name), "--out")
+
+
+def conclude(args, report, report_text, failed):
+    """
+    Prints the report, for people by `report_text` or as JSON.
+
+    Raises:
+        SlowFastExtError: `failed`, the sentence on why nothing was written, where there is one.
+    """
+    print(json.dumps(report) if args.json else report_text(report))
+    if failed:
+        raise SlowFastExtError(failed)
 
 
 def first(items):

@@ -5,7 +5,6 @@ OUT gets train.csv, val.csv and test.csv by the official split, and classes.txt,
 actions. A moment's frames stay where they are.
 """
 
-import json
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,7 @@ from slowfast_ext.datasets.volleyball_annotations import (
 )
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically
-from slowfast_ext.prepare.media import first, named
+from slowfast_ext.prepare.media import check_out, conclude, first, named
 from slowfast_ext.prepare.volleyball_tree import (
     NUM_MOMENTS,
     SPLITS,
@@ -69,10 +68,10 @@ def run(args):
     """
     if args.annotations_only and args.out:
         raise SlowFastExtError("--out and --annotations-only are given together: leave one out")
-    if not args.annotations_only and not args.out:
-        raise SlowFastExtError("--out is missing: name the folder that gets the lists")
-    if args.out and os.path.exists(args.out) and not os.path.isdir(args.out):
-        raise SlowFastExtError(f"--out {args.out} is a file: name a folder")
+    if not args.annotations_only:
+        if not args.out:
+            raise SlowFastExtError("--out is missing: name the folder that gets the lists")
+        check_out(args.out, ["classes.txt", *(f"{split}.csv" for split in SPLITS)])
     videos = video_folders(args.root)
     splits, spellings = _read_all(args.root, videos)
     report = {
@@ -82,9 +81,7 @@ def run(args):
         "tracklets": _tracklets(args.root, splits),
     }
     failed = None if args.annotations_only else _prepare(args, videos, splits, report)
-    print(json.dumps(report) if args.json else _text(report))
-    if failed:
-        raise SlowFastExtError(failed)
+    conclude(args, report, _text, failed)
 
 
 def _read_all(root, videos):
