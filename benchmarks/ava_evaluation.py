@@ -22,13 +22,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.timing import report, require_equal, row  # noqa: E402
-from slowfast_ext.datasets import ava_annotations  # noqa: E402
-from slowfast_ext.errors import SlowFastExtError, exit_with_sentence  # noqa: E402
-from slowfast_ext.evaluation.ava import ava_metrics  # noqa: E402
+from benchmarks.timing import ROOT, report, require_equal, row
+from slowfast_ext.datasets import ava_annotations
+from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
+from slowfast_ext.evaluation.ava import ava_metrics
 
 LABEL_MAP = "ava_action_list_v2.1_for_activitynet_2018.pbtxt"
 BOX = ava_annotations.BOX

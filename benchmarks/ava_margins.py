@@ -11,6 +11,10 @@ on whole videos of one actor, and stays as it is. Finished runs are kept under b
 
 import argparse
 import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.ava_stand_in import CLASSES, write_stand_in
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)

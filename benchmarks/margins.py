@@ -8,6 +8,10 @@ margins of the paper's head over upstream's with their mean. Finished runs are k
 """
 
 import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from slowfast_ext.errors import exit_with_sentence
 from slowfast_ext.quickstart import run_heads

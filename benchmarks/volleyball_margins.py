@@ -11,7 +11,11 @@ accuracies for persons' actions, for the group activity from the scene (s) and w
 
 import argparse
 import os
+import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.ava_margins import DILATION, pretrain
 from benchmarks.volleyball_stand_in import write_stand_in
