@@ -7,14 +7,12 @@ At the paper's size: K 64, C 2048, N 4·7·7, C' 128, 157 activities, two clips,
 share their weights; the results, and the gradients, must agree.
 """
 
-import argparse
-
 import torch
 from torch import nn
 
 from benchmarks.timing import (
-    REPEATS,
     alternate,
+    benchmark_parser,
     milliseconds,
     ratio_row,
     relative_difference,
@@ -25,6 +23,7 @@ from benchmarks.timing import (
 )
 from slowfast_ext.config import add_slowfast_ext_config
 from slowfast_ext.models import ActivityHead
+from slowfast_ext.tables.plain_head import at_every_position
 from slowfast_ext.upstream import base_config
 
 CHANNELS, SHAPE, BATCH, ACTIVITIES = 2048, (4, 7, 7), 2, 157
@@ -50,19 +49,12 @@ class PlainHead(nn.Module):
         observing = head.observations
         attention = observing.attention
         query = attention.beta.shared_input(positions.mean(-1))  # B x K x C'
-        keys = _everywhere(attention.gamma.weight, positions)  # B x K x C' x N
-        values = _everywhere(observing.alpha.weight, positions)
+        keys = at_every_position(attention.gamma, positions)  # B x K x C' x N
+        values = at_every_position(observing.alpha, positions)
         scores = torch.einsum("bkd,bkdn->bkn", query, keys) * attention.scale
         observations = torch.einsum("bkn,bkdn->bkd", scores.softmax(-1), values)
         activity_features, _ = head.activity_features(observing.norm(observations))
-        correlated, _ = head.correlation(activity_features)
-        return head.classifier(activity_features), head.correlated_classifier(correlated)
-
-
-def _everywhere(weight, positions):
-    """K x n x C'/n x C/n maps at every position: B x C x N -> B x K x C' x N."""
-    blocks = positions.unflatten(1, (weight.shape[1], -1))
-    return torch.einsum("kgoi,bgin->bkgon", weight, blocks).flatten(2, 3)
+        return head.classify(activity_features)
 
 
 def build_head(groups, num_activities=ACTIVITIES):
@@ -149,8 +141,7 @@ def by_activities(repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser = benchmark_parser(__doc__)
     args = parser.parse_args()
     rows = [r for groups in (32, 1) for r in against_plain(groups, args.repeats)]
     report("head", rows + by_activities(args.repeats))

@@ -22,20 +22,16 @@ class PlainActivityHead(nn.Module):
         """F, B x C x T x H x W -> probabilities, B x A."""
         head, positions = self.head, features.flatten(2)
         observing = head.observations
-        values = _at_every_position(observing.alpha, positions)
-        queries = _at_every_position(observing.attention.beta, positions)
-        keys = _at_every_position(observing.attention.gamma, positions)
+        values = at_every_position(observing.alpha, positions)
+        queries = at_every_position(observing.attention.beta, positions)
+        keys = at_every_position(observing.attention.gamma, positions)
         scores = queries[..., -1:].transpose(-1, -2) @ keys  # B x K x 1 x N
         observations = (scores.softmax(-1) @ values.transpose(-1, -2)).squeeze(-2)
         activity_features, _ = head.activity_features(observations)
-        logits = [head.classifier(activity_features)]
-        if head.correlation is not None:
-            correlated, _ = head.correlation(activity_features)
-            logits.append(head.correlated_classifier(correlated))
-        return probabilities(logits, head.activation)
+        return probabilities(head.classify(activity_features), head.activation)
 
 
-def _at_every_position(group_linear, positions):
+def at_every_position(group_linear, positions):
     """Applies all K maps of a GroupLinear to all N columns: B x C x N -> B x K x C' x N."""
     blocks = positions.unflatten(1, (group_linear.groups, -1))
     return torch.einsum("kgoi,bgin->bkgon", group_linear.weight, blocks).flatten(2, 3)
