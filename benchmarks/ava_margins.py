@@ -9,7 +9,6 @@ script. The SlowFast learns with each head from nothing; with --frozen it is tra
 on whole videos of one actor, and stays as it is. Finished runs are kept under build/.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.ava_stand_in import CLASSES, write_stand_in
+from benchmarks.margins import seeds_parser, summary
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.config import load_config
@@ -98,8 +98,7 @@ def _words(pairs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser = seeds_parser(__doc__)
     parser.add_argument("--frozen", action="store_true")
     args = parser.parse_args()
     margins = []
@@ -111,7 +110,7 @@ def main():
         upstreams, papers, tuned = run_heads(heads, keys, seed, weights)
         margins.append(tuned - upstreams)
         print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
-    print(f"mean margin {sum(margins) / len(margins):+.3f}, smallest {min(margins):+.3f}")
+    print(summary(margins))
 
 
 if __name__ == "__main__":

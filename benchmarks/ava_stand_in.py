@@ -5,6 +5,7 @@ Each person has two or three labels at once: its motion, its ball and, of some, 
 """
 
 import os
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,12 +56,8 @@ def _draw_persons(random, settings):
         person = draw_actor(random, settings, *role, cell)
         labels = [role[1], f"{role[2]} ball", *(["is round"] if person.corners == 0 else [])]
         ids = tuple(CLASSES.index(label) + 1 for label in labels)
-        persons.append(_lasting(person, ids, settings.num_frames))
+        persons.append(replace(person, labels=ids, start=0, end=settings.num_frames))
     return persons
-
-
-def _lasting(person, labels, num_frames):
-    return type(person)(**{**vars(person), "labels": labels, "start": 0, "end": num_frames})
 
 
 def _rows(name, second, actors):

@@ -4,12 +4,19 @@ Charades' evaluation, 1,863 videos and 157 activities, beside a port of its scri
     python -m benchmarks.charades_evaluation [--repeats 15]
 """
 
-import argparse
 import importlib.util
 
 import numpy as np
 
-from benchmarks.timing import REPEATS, ROOT, alternate, ratio_row, report, require_equal, row
+from benchmarks.timing import (
+    ROOT,
+    alternate,
+    benchmark_parser,
+    ratio_row,
+    report,
+    require_equal,
+    row,
+)
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 
 NUM_VIDEOS, NUM_CLASSES = 1863, 157
@@ -25,8 +32,7 @@ def plain_port():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser = benchmark_parser(__doc__)
     args = parser.parse_args()
     random = np.random.default_rng(0)
     scores = random.random((NUM_VIDEOS, NUM_CLASSES))

@@ -22,9 +22,20 @@ ONE_PLACE_ONE_RATE = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+def seeds_parser(doc):
+    """An argument parser for a comparison by seed with this docstring, with --seeds."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    return parser
+
+
+def summary(margins):
+    """The margins of all seeds in words."""
+    return f"mean margin {sum(margins) / len(margins):+.3f}, smallest {min(margins):+.3f}"
+
+
+def main():
+    parser = seeds_parser(__doc__)
     parser.add_argument("--one-place-one-rate", action="store_true")
     args = parser.parse_args()
     switches = ONE_PLACE_ONE_RATE if args.one_place_one_rate else []
@@ -38,7 +49,7 @@ def main():
         upstreams, papers, tuned = (of_head["mAP"] for of_head in results.values())
         margins.append(papers - upstreams)
         print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
-    print(f"mean margin {sum(margins) / len(margins):+.3f}, smallest {min(margins):+.3f}")
+    print(summary(margins))
 
 
 if __name__ == "__main__":

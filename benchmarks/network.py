@@ -7,14 +7,12 @@ Two clips of 32 x 224 x 224. A tuning step leaves the backbone fixed: no graph b
 The head's gradients must be the same on a fixed backbone as on one that learns.
 """
 
-import argparse
-
 import torch
 
 from benchmarks.networks import slowfast_r50
 from benchmarks.timing import (
-    REPEATS,
     alternate,
+    benchmark_parser,
     milliseconds,
     ratio_row,
     relative_difference,
@@ -79,8 +77,7 @@ def equal_gradients(training, tuning):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser = benchmark_parser(__doc__)
     args = parser.parse_args()
     training, tuning = (Step(*slowfast_r50(MODEL__DROPOUT_RATE=0.0)) for _ in range(2))
     tuning.network.freeze_backbone()

@@ -7,7 +7,6 @@ The narrow SlowFast of configs/Synthetic/ACTIVITY_SLOWFAST.yaml, 16 clips a step
 its running statistics, so that both sides give the same gradients, which is checked.
 """
 
-import argparse
 import socket
 import time
 
@@ -16,8 +15,8 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from benchmarks.timing import (
-    REPEATS,
     ROOT,
+    benchmark_parser,
     milliseconds,
     relative_difference,
     report,
@@ -85,8 +84,7 @@ def measure(rank, port, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser = benchmark_parser(__doc__)
     args = parser.parse_args()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -7,7 +7,6 @@ The frames, 24 seconds at 24 a second, are a synthetic stand-in: blotches and gr
 loaders read the same frame list; main's reads one rate at a time, so three of it read the three.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from benchmarks.reading import (
     upstream_configs,
     views_of,
 )
-from benchmarks.timing import REPEATS, report
+from benchmarks.timing import benchmark_parser, report
 from slowfast_ext.datasets.charades import FRAME_LIST_START, Charades
 
 # Odd: no clip starts halfway between two frames, where the two loaders round differently.
@@ -68,8 +67,7 @@ def measure(width, height, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser = benchmark_parser(__doc__)
     args = parser.parse_args()
     rows = [row for size in SIZES for row in measure(*size, args.repeats)]
     report("reading_jpeg", rows)

@@ -8,7 +8,6 @@ video out); so the equality that is checked is that of the pixels: ours, and ups
 on frames with the same numbers, decoded one after the other.
 """
 
-import argparse
 import os
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from benchmarks.reading import (
     video_folder,
     views_of,
 )
-from benchmarks.timing import REPEATS, ROOT, report
+from benchmarks.timing import ROOT, benchmark_parser, report
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.views import clip_frames, frame_step
 from slowfast_ext.upstream import pack_pathways
@@ -52,9 +51,8 @@ def main():
     # Not above: slowfast_ext lets it be imported where detectron2 is not installed.
     from slowfast.datasets.kinetics import Kinetics
 
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--video", type=Path, default=DATA / "videos" / "test.mp4")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
     args = parser.parse_args()
     with video_folder([args.video]) as root:
         cfg = config(root, "MultiLabelVideos", DATA__TARGET_FPS=30)

@@ -1,5 +1,6 @@
 """What the benchmarks share: two sides timed in turn, memory kept for backward, rows of results."""
 
+import argparse
 import datetime
 import functools
 import json
@@ -20,6 +21,13 @@ ROOT = Path(__file__).parents[1]
 REPEATS = 15
 # Above this share of busy cores, before the benchmark's own work, figures are not to be trusted.
 MOST_LOAD = 0.25
+
+
+def benchmark_parser(doc):
+    """An argument parser for a benchmark with this docstring, with --repeats."""
+    parser = argparse.ArgumentParser(description=doc.strip().splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    return parser
 
 
 def alternate(sides, repeats=REPEATS):

@@ -9,7 +9,6 @@ accuracies for persons' actions, for the group activity from the scene (s) and w
 (bb): the paper's head against upstream's, and bb against s. Finished runs are kept under build/.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.ava_margins import DILATION, pretrain
+from benchmarks.margins import seeds_parser, summary
 from benchmarks.volleyball_stand_in import write_stand_in
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.__main__ import build_parser
@@ -89,8 +89,7 @@ def run(folder, lists, head, task, seed, options=()):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser = seeds_parser(__doc__)
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     args = parser.parse_args()
     found = []
@@ -116,8 +115,7 @@ def print_margins(found, tasks):
         pairs += [(f"bb over s, {head}", (head, "bb"), (head, "s")) for head in HEADS]
     for name, ahead, behind in pairs:
         margins = [accuracies[ahead] - accuracies[behind] for accuracies in found]
-        mean = sum(margins) / len(margins)
-        print(f"{name}: mean margin {mean:+.3f}, smallest {min(margins):+.3f}")
+        print(f"{name}: {summary(margins)}")
 
 
 if __name__ == "__main__":

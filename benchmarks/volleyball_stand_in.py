@@ -6,6 +6,7 @@ what one player does, and on which side. The others do what decides nothing.
 """
 
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -89,8 +90,7 @@ def _draw_player(random, action, column, row):
     actor = draw_actor(random, SyntheticSettings(), (action,), *LOOKS[action], 0)
     center = ((column + 0.5) / 3, (row + 0.5) / 3)
     # All the time there, and in its place: frames are numbered from anywhere.
-    changes = {"center": center, "start": 0, "end": 10**9, "drift": (0.0, 0.0)}
-    return type(actor)(**{**vars(actor), **changes})
+    return replace(actor, center=center, start=0, end=10**9, drift=(0.0, 0.0))
 
 
 def _box(actor):
