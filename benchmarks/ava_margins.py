@@ -64,10 +64,11 @@ def ava_keys(out):
     }
 
 
-def pretrain(folder, seed):
+def pretrain(folder, seed, options=()):
     """Trains the backbone on videos of one actor, which have no boxes; returns its weights."""
     pairs = {**DILATION, "RNG_SEED": str(seed), "SYNTHETIC.SEED": str(seed)}
     pairs |= {"DATA.PATH_TO_DATA_DIR": f"{folder}/parts", "OUTPUT_DIR": f"{folder}/pretraining"}
+    pairs |= dict(options)
     cfg = load_config(PRETRAINING_CONFIG, _words(pairs))
     engine.run(cfg)
     return checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)

@@ -33,6 +33,8 @@ SMALL = {
     "SOLVER.WARMUP_EPOCHS": "0.0",
     "TRAIN.BATCH_SIZE": "3",
     "NUM_GPUS": "0",
+    "ACTIVITY.FREEZE_BACKBONE": "False",
+    "TRAIN.CHECKPOINT_FILE_PATH": "",
 }
 
 

@@ -103,7 +103,7 @@ def read_annotations(path):
 
 def _moment(fields, wrong):
     """The Moment of a line's fields; tells `wrong` what is wrong with them."""
-    name = re.fullmatch(r"([0-9]+)\.jpg", fields[0])
+    name = re.fullmatch(r"([0-9]{1,9})\.jpg", fields[0])
     if not name:
         wrong.append(f'"{shortened(fields[0])}" is not the name of a frame, NUMBER.jpg')
     group = fields[1].lower().replace("-", "_") if len(fields) > 1 else ""
@@ -131,7 +131,8 @@ def parse_persons(fields, wrong):
         x, y, width, height = (_finite(text) for text in box)
         # nan is in no order.
         if not (np.isfinite(x + y) and width > 0 and height > 0):
-            wrong.append(f'the box "{" ".join(box)}" of player {number} is not X Y W H in pixels')
+            shown = shortened(" ".join(box))
+            wrong.append(f'the box "{shown}" of player {number} is not X Y W H in pixels')
             continue
         boxes.append([x, y, x + width, y + height])
         actions.append(_place(action.lower(), ACTIONS, "action", wrong))

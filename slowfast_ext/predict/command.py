@@ -22,7 +22,7 @@ from slowfast_ext.engine.main import parse_arguments
 from slowfast_ext.engine.test import checkpoint_to_test
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.weights import load_weights, read_weights
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically, pathmgr, require_writable
 from slowfast_ext.predict.spans import spans_of
 from slowfast_ext.predict.thresholds import (
     fit_thresholds,
@@ -97,6 +97,9 @@ def _check_arguments(args, videos):
         raise SlowFastExtError("--out is missing: name the CSV file that gets the spans")
     if args.out and (not args.out.endswith(".csv") or pathmgr.isdir(args.out)):
         raise SlowFastExtError(f"--out {args.out}: must be a file that ends in .csv")
+    if videos:
+        # Before hours of scoring.
+        require_writable(args.out, "--out")
 
 
 def _seconds(text):
@@ -104,8 +107,9 @@ def _seconds(text):
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise SlowFastExtError(f"--every is {text}: it must be a number of seconds above 0")
+    # Shorter ones than any frame would only fill the memory.
+    if not (math.isfinite(value) and value >= 0.001):
+        raise SlowFastExtError(f"--every is {text}: it must be a number of seconds from 0.001 on")
     return value
 
 
@@ -198,10 +202,19 @@ class Predictor:
         A window has the labels of the segments that contain its middle.
 
         Raises:
-            SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS.
+            SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS; or the
+                data set is not one of videos.
         """
+        dataset = loaders.build_dataset(self.cfg, "train")
+        if not hasattr(dataset, "videos"):
+            raise SlowFastExtError(
+                f"TRAIN.DATASET is {self.cfg.TRAIN.DATASET}, which lists no videos to fit "
+                "thresholds to; where its lists have the columns path and labels, set it to "
+                "MultiLabelVideos"
+            )
+        require_writable(thresholds_path(self.cfg), "OUTPUT_DIR")
         scores, labels = [], []
-        for video in tqdm(loaders.build_dataset(self.cfg, "train").videos, "fit", disable=None):
+        for video in tqdm(dataset.videos, "fit", disable=None):
             try:
                 of_video, windows = self.score(video.path)
             except SlowFastExtError as error:

@@ -58,7 +58,10 @@ def write_thresholds(path, class_names, thresholds, f1):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(_HEADER)
         for name, threshold, value in zip(class_names, thresholds, f1, strict=True):
-            writer.writerow([name, f"{threshold:.6f}", "" if math.isnan(value) else f"{value:.4f}"])
+            # In full: the scores of a rare activity may lie closer than any rounding.
+            writer.writerow(
+                [name, repr(float(threshold)), "" if math.isnan(value) else f"{value:.4f}"]
+            )
 
 
 def read_thresholds(path, class_names):

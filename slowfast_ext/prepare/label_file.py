@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from slowfast_ext.datasets.list_rows import parse_number
 from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 
@@ -79,11 +80,9 @@ def seconds_of(times, problems):
         return None, None
     values = []
     for name, time in zip(TIMES, times, strict=True):
-        try:
-            value = float(time)
-        except (TypeError, ValueError):
-            value = math.nan
-        if not (math.isfinite(value) and value >= 0):
+        # JSON's true is no number, nor is its null.
+        value = parse_number(str(time))
+        if value is None or not (math.isfinite(value) and value >= 0):
             problems.append(f'{name} "{time}" is not a number of seconds from 0 on')
             return None, None
         values.append(value)

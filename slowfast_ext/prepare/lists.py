@@ -137,7 +137,7 @@ def _class_names(file):
     if len(names) < 1:
         raise SlowFastExtError(f"{file.path}: no video has a label")
     if all(name.isdecimal() for name in names):
-        return sorted(names, key=int)
+        return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
 
 

@@ -11,7 +11,8 @@ def stratified_split(labels, share, seed):
     Iterative stratification (Sechidis, Tsoumakas, Vlahavas, ECML PKDD 2011, Algorithm 1).
 
     A label of at least two examples is wanted at least once on either side; where one random
-    order of ties does not give that, others are tried and the best of them is taken.
+    order of ties does not give that, others are tried and the best of them is taken. Neither
+    side is left empty.
 
     Args:
         labels (bool array): [N, A], N at least 2.
@@ -31,6 +32,9 @@ def stratified_split(labels, share, seed):
             best, fewest = side, missing
         if not fewest:
             break
+    if best.all() or not best.any():
+        # Labels of one example each all go to the larger side.
+        best[random.integers(len(best))] ^= True
     return best
 
 

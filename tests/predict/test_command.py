@@ -170,6 +170,7 @@ def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
         (["a.mp4"], ["--out", "a.mp4"], "must be a file that ends in .csv"),
         (["a.mp4"], ["--out", "a.csv", "--every", "0"], "--every is 0: it must be"),
         (["a.mp4"], ["--out", "a.csv", "--every", "x"], "--every is x: it must be"),
+        (["a.mp4"], ["--out", "a.csv", "--every", "1e-9"], "--every is 1e-9: it must be"),
         (["a.mp4"], ["--out", "a.csv", "MODEL.NUM_CLASSES"], "has no value"),
         (["a.mp4"], ["--out", "a.csv", "DATA.NUMFRAMES", "8"], "unknown key DATA.NUMFRAMES"),
         (["a.mp4"], ["--out", "a.csv", "--checkpoint", "no.pyth"], "no.pyth: there is no such"),
@@ -178,6 +179,25 @@ def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
 def test_wrong_arguments(predict, videos, options, message):
     code, _, error = predict(*videos, options=options)
     assert code == 2 and message in error and "Traceback" not in error
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_scored(
+    predict, run_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Predictor, "score", lambda *_: pytest.fail("scored"))
+    (tmp_path / "file").write_text("")
+    code, _, error = predict("0.mp4", options=["--out", tmp_path / "file" / "spans.csv"])
+    assert code == 2 and f"{tmp_path}/file is a file" in error
+    after = ["OUTPUT_DIR", tmp_path / "file"]
+    code, _, error = predict(options=["--fit-thresholds"], after=after)
+    assert code == 2 and "file" in error
+
+
+def test_thresholds_are_not_fitted_to_a_data_set_without_videos(predict, tmp_path, monkeypatch):
+    no_videos = lambda *_: None  # noqa: E731
+    monkeypatch.setattr("slowfast_ext.predict.command.loaders.build_dataset", no_videos)
+    code, _, error = predict(options=["--fit-thresholds"])
+    assert code == 2 and "set it to MultiLabelVideos" in error
 
 
 @pytest.mark.parametrize(

@@ -34,17 +34,17 @@ def test_midway_between_the_scores_that_it_parts():
 
 
 def test_written_and_read(tmp_path):
-    scores = np.array([[0.9, 0.2, 0.1], [0.3, 0.7, 0.1]])
+    scores = np.array([[0.9, 2e-8, 0.1], [0.25, 6e-8, 0.1]])
     labels = np.array([[True, False, False], [False, True, False]])
     thresholds, f1 = fit_thresholds(scores, labels)
-    assert thresholds.tolist() == pytest.approx([0.6, 0.45, 0.5])
+    assert thresholds.tolist() == pytest.approx([0.575, 4e-8, 0.5])
     path = str(tmp_path / "thresholds.csv")
     assert read_thresholds(path, NAMES).tolist() == [0.5] * 3
     write_thresholds(path, NAMES, thresholds, f1)
     assert (tmp_path / "thresholds.csv").read_text() == (
-        'activity,threshold,f1\nrun,0.600000,1.0000\n"jump, high",0.450000,1.0000\nwave,0.500000,\n'
+        'activity,threshold,f1\nrun,0.575,1.0000\n"jump, high",4e-08,1.0000\nwave,0.5,\n'
     )
-    assert read_thresholds(path, NAMES).tolist() == pytest.approx([0.6, 0.45, 0.5])
+    assert read_thresholds(path, NAMES).tolist() == thresholds.tolist()
 
 
 def test_of_another_run(tmp_path):

@@ -66,6 +66,13 @@ HEADER = "path,labels,start,end\n"
             "path,jump,run\na,1\nb,0\n",
             ['labels.txt:1: unknown column "run"', ":2: 2 fields", ":3:"],
         ),
+        (HEADER + "a,jump,0,1_0\n", ['labels.txt:2: end "1_0" is not a number of seconds']),
+        (
+            json.dumps(
+                {"database": {"a": {"annotations": [{"label": "x", "segment": [0, True]}]}}}
+            ),
+            ['database.a.annotations[0]: end "True" is not a number of seconds'],
+        ),
         ("[1, 2]", ["labels.txt:1: no form that is known"]),
         ('{"database":\n {"a": [}}', ["labels.txt:2: not JSON"]),
         ('{"videos": {}}', ["JSON, but not of a known form"]),

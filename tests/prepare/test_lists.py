@@ -108,6 +108,8 @@ def test_paths_in_folders_and_with_blanks(folder):
     run(folder, f"long jump/b.mp4 3\n{folder}/videos/c.mp4 10 3\n", "--test-share", 0.5)
     found = written(folder)
     assert found["classes.txt"] == "3\n10\n"
+    run(folder, "a 1\na 01\nc 001\nc 10\n", out="zeros")
+    assert written(folder, "zeros")["classes.txt"] == "001\n01\n1\n10\n"
     assert "long jump/b,3,," in found["train.csv"] + found["test.csv"]
     assert "\nc,10;3,," in found["train.csv"] + found["test.csv"]
 

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from slowfast_ext.prepare.stratify import stratified_split
 
@@ -39,3 +40,10 @@ def test_split_is_stratified_and_seeded():
     )
     assert (side == stratified_split(labels, 0.25, 5)).all()
     assert (side != stratified_split(labels, 0.25, 6)).any()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+@pytest.mark.parametrize("number", [2, 5, 10])
+def test_no_side_is_empty_where_each_label_has_one_example(number, share):
+    side = stratified_split(np.eye(number, dtype=bool), share, 0)
+    assert side.any() and not side.all()

@@ -99,6 +99,7 @@ def test_all_bad_lines_of_all_files_are_named(root):
         "161.jpg l-pass 6 9 4 9 digging\n"
         "161.jpg l-pass 6 9 4 9 digging\n"
         "162.jpg l-pass nan 9 4 9 digging 6 9 4 inf digging\n"
+        f"{'9' * 5000}.jpg l-pass 6 9 4 {'x' * 5000} digging\n"
     )
     (root / "videos" / "4" / "annotations.txt").write_text("9.jpg\n")
     with pytest.raises(SlowFastExtError) as error:
@@ -114,7 +115,9 @@ def test_all_bad_lines_of_all_files_are_named(root):
     assert f"{path}:6: frame 161 stands in line 5 already" in message
     assert f"{root}/videos/4/annotations.txt:1: unknown group activity" in message
     assert f'{path}:7: the box "nan 9 4 9" of player 1 is not X Y W H in pixels; the box' in message
-    assert "7 bad rows" in message
+    assert f'{path}:8: "{"9" * 77}..." is not the name of a frame' in message
+    assert len(message) < 3000
+    assert "8 bad rows" in message
 
 
 def test_bad_tracklets_are_named(root):

@@ -1,0 +1,26 @@
+"""What the comparison on stand-in volleyball keeps from one run to the next."""
+
+import torch
+
+from benchmarks.volleyball_margins import CONFIG, maps_remembered
+from slowfast_ext.config import load_config
+from slowfast_ext.models.network import ActivityNetwork
+
+
+def test_remembered_maps_are_those_of_each_clip():
+    options = ["NUM_GPUS", "0", "TRAIN.CHECKPOINT_FILE_PATH", "any"]
+    torch.manual_seed(0)
+    network = ActivityNetwork(load_config(CONFIG, options))
+    network.freeze_backbone()
+    slow, fast = torch.randn(3, 3, 2, 32, 48), torch.randn(3, 3, 8, 32, 48)
+
+    def features(*places):
+        return network.features([slow[list(places)], fast[list(places)]])
+
+    wanted = features(0, 1, 2)
+    with maps_remembered():
+        torch.testing.assert_close(features(2, 0), wanted[[2, 0]])
+        torch.testing.assert_close(features(1, 2, 1), wanted[[1, 2, 1]])
+        # What is known needs no backbone.
+        network.backbone = None
+        torch.testing.assert_close(features(0, 1, 2), wanted)
