@@ -56,9 +56,6 @@ COMMON = {
     "NUM_GPUS": "0",
 }
 PRETRAINING = {
-    "SOLVER.MAX_EPOCH": "12",
-    "TRAIN.EVAL_PERIOD": "12",
-    "TRAIN.CHECKPOINT_PERIOD": "4",
     "DATA_LOADER.NUM_WORKERS": "0",
     "NUM_GPUS": "0",
 }
