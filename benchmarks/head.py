@@ -48,7 +48,8 @@ class PlainHead(nn.Module):
         head, positions = self.head, features.flatten(2)
         observing = head.observations
         attention = observing.attention
-        query = attention.beta.shared_input(positions.mean(-1))  # B x K x C'
+        mean = positions.sum(-1) / positions.shape[-1]
+        query = attention.beta.shared_input(mean)  # B x K x C'
         keys = at_every_position(attention.gamma, positions)  # B x K x C' x N
         values = at_every_position(observing.alpha, positions)
         scores = torch.einsum("bkd,bkdn->bkn", query, keys) * attention.scale
