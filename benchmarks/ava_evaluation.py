@@ -12,7 +12,6 @@ the ratio of times is printed, and the end is an error where their mAP differs b
 import argparse
 import contextlib
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.timing import ROOT, report, require_equal, row
+from benchmarks.timing import DATA, report, require_equal, row
 from slowfast_ext.datasets import ava_annotations
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.evaluation.ava import ava_metrics
@@ -107,9 +106,8 @@ def in_fresh_process(function, *args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    data = os.environ.get("SLOWFAST_EXT_DATA", ROOT.parent / "shared" / "data")
     parser.add_argument("--official", type=Path, metavar="DIR", help="ActivityNet's Evaluation")
-    parser.add_argument("--data", type=Path, default=Path(data) / "ava", metavar="DIR")
+    parser.add_argument("--data", type=Path, default=DATA / "ava", metavar="DIR")
     args = parser.parse_args()
     if args.official and not (args.official / "get_ava_performance.py").is_file():
         raise SlowFastExtError(f"--official {args.official}: no get_ava_performance.py there")

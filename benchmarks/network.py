@@ -79,7 +79,7 @@ def equal_gradients(training, tuning):
 def main():
     parser = benchmark_parser(__doc__)
     args = parser.parse_args()
-    training, tuning = (Step(*slowfast_r50(MODEL__DROPOUT_RATE=0.0)) for _ in range(2))
+    training, tuning = (Step(*slowfast_r50({"MODEL.DROPOUT_RATE": 0.0})) for _ in range(2))
     tuning.network.freeze_backbone()
     note = equal_gradients(training, tuning)
     step, whole = "a tuning step of SlowFast-R50", "a training step"

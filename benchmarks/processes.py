@@ -14,8 +14,8 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from benchmarks.networks import config
 from benchmarks.timing import (
-    ROOT,
     benchmark_parser,
     milliseconds,
     relative_difference,
@@ -23,17 +23,16 @@ from benchmarks.timing import (
     require_equal,
     row,
 )
-from slowfast_ext.config import load_config
 from slowfast_ext.engine.fitting import loss_function
 from slowfast_ext.models import ActivityNetwork
 
 BATCH = 16
-OPTIONS = ["NUM_GPUS", "0", "MODEL.DROPOUT_RATE", "0.0", "MODEL.FROZEN_BN", "True"]
+OPTIONS = {"MODEL.DROPOUT_RATE": 0.0, "MODEL.FROZEN_BN": True}
 
 
 def build():
     """Config, network, and the clips and labels of one step."""
-    cfg = load_config(str(ROOT / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"), OPTIONS)
+    cfg = config("Synthetic/ACTIVITY_SLOWFAST", OPTIONS)
     torch.manual_seed(0)
     network = ActivityNetwork(cfg).train()
     size = cfg.DATA.TRAIN_CROP_SIZE

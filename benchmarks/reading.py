@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.timing import ROOT, alternate, ratio_row, require_equal
-from slowfast_ext.config import load_config
+from benchmarks.networks import config
+from benchmarks.timing import alternate, ratio_row, require_equal
 from slowfast_ext.datasets.multi_label_videos import view_groups
 from slowfast_ext.engine.loaders import network_input
 
@@ -29,17 +29,10 @@ def video_folder(paths):
     return folder
 
 
-def config(root, dataset, **keys):
-    """The Charades test at the paper's size, on the CPU; `__` stands for a dot in keys."""
-    options = {
-        "NUM_GPUS": 0,
-        "DATA.PATH_TO_DATA_DIR": root,
-        "DATA.TEST_CROP_SIZE": 256,
-        "TEST.DATASET": dataset,
-        **{key.replace("__", "."): value for key, value in keys.items()},
-    }
-    words = [str(word) for pair in options.items() for word in pair]
-    return load_config(str(ROOT / "configs" / "Charades" / "TABLE3D_RATES_2_4_8.yaml"), words)
+def config_of_test(root, dataset, options):
+    """The Charades test at the paper's size, on the CPU, with a dict's keys set."""
+    own = {"DATA.PATH_TO_DATA_DIR": root, "DATA.TEST_CROP_SIZE": 256, "TEST.DATASET": dataset}
+    return config("Charades/TABLE3D_RATES_2_4_8", {**own, **options})
 
 
 def upstream_configs(cfg):

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.reading import (
     CLASSES,
     compare,
-    config,
+    config_of_test,
     require_equal_views,
     stacked,
     upstream_configs,
@@ -53,10 +53,10 @@ def measure(width, height, repeats):
 
     with tempfile.TemporaryDirectory() as folder:
         write_frames(folder, width, height)
-        keys = {"DATA__PATH_PREFIX": folder, "DATA__REVERSE_INPUT_CHANNEL": True}
+        keys = {"DATA.PATH_PREFIX": folder, "DATA.REVERSE_INPUT_CHANNEL": True}
         # Upstream normalises BGR by RGB's figures: equal ones make no difference.
-        keys |= {"DATA__MEAN": [0.45] * 3, "DATA__STD": [0.225] * 3}
-        cfg = config(folder, "Charades", **keys)
+        keys |= {"DATA.MEAN": [0.45] * 3, "DATA.STD": [0.225] * 3}
+        cfg = config_of_test(folder, "Charades", keys)
         dataset = Charades(cfg, "test")
         loaders = [UpstreamCharades(of_rate, "test") for of_rate in upstream_configs(cfg)]
         what = f"30 views of {NUM_FRAMES} JPEG frames of {width} x {height}"

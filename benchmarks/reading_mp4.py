@@ -8,14 +8,13 @@ video out); so the equality that is checked is that of the pixels: ours, and ups
 on frames with the same numbers, decoded one after the other.
 """
 
-import os
 from pathlib import Path
 
 import torch
 
 from benchmarks.reading import (
     compare,
-    config,
+    config_of_test,
     frames_of,
     require_equal_views,
     stacked,
@@ -23,12 +22,10 @@ from benchmarks.reading import (
     video_folder,
     views_of,
 )
-from benchmarks.timing import ROOT, benchmark_parser, report
+from benchmarks.timing import DATA, benchmark_parser, report
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.views import clip_frames, frame_step
 from slowfast_ext.upstream import pack_pathways
-
-DATA = Path(os.environ.get("SLOWFAST_EXT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def upstreams_transforms(loader, cfg, dataset, video):
@@ -55,7 +52,7 @@ def main():
     parser.add_argument("--video", type=Path, default=DATA / "videos" / "test.mp4")
     args = parser.parse_args()
     with video_folder([args.video]) as root:
-        cfg = config(root, "MultiLabelVideos", DATA__TARGET_FPS=30)
+        cfg = config_of_test(root, "MultiLabelVideos", {"DATA.TARGET_FPS": 30})
         dataset = MultiLabelVideos(cfg, "test")
         # Upstream's form of the same list.
         Path(root, "test.csv").write_text(f"{args.video} 0\n")

@@ -18,6 +18,8 @@ import torch
 from slowfast_ext.evaluation.results import installed_versions
 
 ROOT = Path(__file__).parents[1]
+# Small real files: videos, AVA's annotations.
+DATA = Path(os.environ.get("SLOWFAST_EXT_DATA", ROOT.parent / "shared" / "data"))
 REPEATS = 15
 # Above this share of busy cores, before the benchmark's own work, figures are not to be trusted.
 MOST_LOAD = 0.25

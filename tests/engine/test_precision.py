@@ -86,11 +86,11 @@ def warnings_of(caplog):
 
 
 @pytest.fixture
-def fresh_compiler(monkeypatch):
+def fresh_compiler():
     """No code compiled before is taken."""
-    monkeypatch.setattr(torch._inductor.config, "force_disable_caches", True)
     torch._dynamo.reset()
-    yield
+    with torch._inductor.config.patch(force_disable_caches=True):
+        yield
     torch._dynamo.reset()
 
 
@@ -108,12 +108,12 @@ def test_a_compiled_network_gives_the_same(fresh_compiler, monkeypatch, caplog):
     assert "forward" not in vars(head)
 
 
-def test_without_a_compiler_a_test_goes_on_with_one_warning(fresh_compiler, monkeypatch, caplog):
-    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
+def test_without_a_compiler_a_test_goes_on_with_one_warning(fresh_compiler, caplog):
     cfg, head, features = small_head()
     with torch.no_grad():
         wanted = head(features)
-    with inference(cfg, head, torch.device("cpu")):
+    no_compiler = torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)})
+    with no_compiler, inference(cfg, head, torch.device("cpu")):
         for _ in range(2):
             assert torch.equal(head(features), wanted)
     (warning,) = warnings_of(caplog)
