@@ -73,7 +73,7 @@ def main():
             print("left out: needs PySlowFast's main (make bench UPSTREAM=PATH)")
             continue
         if name in ON_A_RUN and not RUN.is_dir():
-            print("left out: tests what `make quickstart` trains")
+            print("left out: it tests what `make quickstart` trains, run that first")
             continue
         success = run(name, args.upstream if name in OVER_MAIN else None)
         (done if success else failed).append(name)

@@ -52,6 +52,12 @@ def gradients(network):
     return torch.cat([p.grad.flatten() for p in network.parameters()])
 
 
+def require_equal_gradients(shared, alone):
+    """Ends the benchmark where the two sides learn otherwise; returns a note."""
+    difference = relative_difference(gradients(shared), gradients(alone))
+    return require_equal("gradients", difference, 1e-3)
+
+
 def measure(rank, port, repeats):
     """One of the two processes; the first measures both sides in turn and reports."""
     torch.set_num_threads(1)
@@ -71,8 +77,7 @@ def measure(rank, port, repeats):
             step(cfg, alone, clips, labels)
             seconds["one"].append(time.perf_counter() - start)
     if rank == 0:
-        difference = relative_difference(gradients(shared), gradients(alone))
-        note = require_equal("gradients", difference, 1e-3)
+        note = require_equal_gradients(shared, alone)
         # The first round warms up.
         one, two = seconds["one"][1:], seconds["two"][1:]
         shares = [a / (2 * b) for a, b in zip(one, two, strict=True)]
