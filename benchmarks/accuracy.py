@@ -9,7 +9,6 @@ the same videos set in 16:9 frames at a random place, as square ones have one cr
 itself. The network has not seen such borders; so both tests of these videos lose.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.networks import config
-from benchmarks.timing import ROOT, report, require_equal, row
+from benchmarks.timing import ROOT, benchmark_parser, report, require_equal, row
 from benchmarks.wide_videos import write_wide
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.engine import checkpoint, distributed, loaders
@@ -71,7 +70,7 @@ def whole_frame_rows(crops, whole):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = benchmark_parser(__doc__, repeats=None)
     parser.add_argument("--run", type=Path, default=RUN, metavar="DIR", help="its OUTPUT_DIR")
     parser.add_argument("--videos", type=Path, default=VIDEOS, metavar="DIR")
     args = parser.parse_args()

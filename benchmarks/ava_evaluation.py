@@ -9,7 +9,6 @@ jittered, is scored in all 60 classes: about 1.1 million detections. DIR of --of
 the ratio of times is printed, and the end is an error where their mAP differs by more than 1e-9.
 """
 
-import argparse
 import contextlib
 import multiprocessing
 import sys
@@ -23,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.timing import DATA, report, require_equal, row
+from benchmarks.timing import DATA, benchmark_parser, report, require_equal, row
 from slowfast_ext.datasets import ava_annotations
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.evaluation.ava import ava_metrics
@@ -105,7 +104,7 @@ def in_fresh_process(function, *args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = benchmark_parser(__doc__, repeats=None)
     parser.add_argument("--official", type=Path, metavar="DIR", help="ActivityNet's Evaluation")
     parser.add_argument("--data", type=Path, default=DATA / "ava", metavar="DIR")
     args = parser.parse_args()

@@ -9,7 +9,6 @@ view; a view's share of reading, done once, counts with it. Scores in bfloat16 m
 of those in float32.
 """
 
-import argparse
 import copy
 import itertools
 import statistics
@@ -20,7 +19,15 @@ import torch
 
 from benchmarks.networks import R50
 from benchmarks.reading import config_of_test, cut, upstream_configs, video_folder, views_of
-from benchmarks.timing import DATA, alternate, ratio_row, report, require_equal, row
+from benchmarks.timing import (
+    DATA,
+    alternate,
+    benchmark_parser,
+    ratio_row,
+    report,
+    require_equal,
+    row,
+)
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine.loaders import network_input
 from slowfast_ext.engine.precision import set_layout
@@ -142,7 +149,7 @@ def whole_frame_row(cfg, network, dataset, repeats):
 def main():
     from slowfast.datasets.kinetics import Kinetics
 
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = benchmark_parser(__doc__, repeats=None)
     parser.add_argument("--video", type=Path, default=DATA / "videos" / "test.mp4")
     parser.add_argument("--views", type=int, default=30)
     args = parser.parse_args()

@@ -1,0 +1,53 @@
+"""What bounds a computation: its operations and bytes, at the speed that this machine shows."""
+
+import functools
+import statistics
+import time
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def limit_of(function, *tensors):
+    """
+    The least time of a computation on this machine, in words.
+
+    Args:
+        function (callable): the computation, whose operations are counted.
+        tensors: what it must read or write at least once.
+    """
+    with FlopCounterMode(display=False) as counter:
+        function()
+    operations = counter.get_total_flops()
+    num_bytes = sum(tensor.nbytes for tensor in tensors)
+    of_operations, of_bytes = operations / operations_a_second(), num_bytes / bytes_a_second()
+    return (
+        f"{operations / 1e9:.3g} GFLOP take {1e3 * of_operations:.3g} ms at the "
+        f"{operations_a_second() / 1e9:.3g} GFLOP/s of a large product here, "
+        f"{num_bytes / 1e6:.3g} MB {1e3 * of_bytes:.3g} ms at {bytes_a_second() / 1e9:.3g} GB/s"
+    )
+
+
+@functools.cache
+def operations_a_second(size=1024):
+    """Of a product of two large matrices in float32, a multiply-add being two."""
+    left, right = torch.rand(size, size), torch.rand(size, size)
+    return 2 * size**3 / _median_seconds(lambda: left @ right)
+
+
+@functools.cache
+def bytes_a_second(num_bytes=2**28):
+    """Of a copy that no cache holds, read and written."""
+    source = torch.ones(num_bytes // 4)
+    target = torch.empty_like(source)
+    return 2 * num_bytes / _median_seconds(lambda: target.copy_(source))
+
+
+def _median_seconds(function, repeats=5):
+    function()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
