@@ -5,7 +5,28 @@ import statistics
 import time
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+
+class Operations(TorchDispatchMode):
+    """
+    Counts the operations of products and convolutions, forward and backward, as `total`.
+
+    FlopCounterMode, whose counts these are, fails on inputs that require gradients under no_grad.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        count = flop_registry.get(function._overloadpacket)
+        if count:
+            self.total += count(*args, **kwargs, out_val=result)
+        return result
 
 
 def limit_of(function, *tensors):
@@ -16,10 +37,9 @@ def limit_of(function, *tensors):
         function (callable): the computation, whose operations are counted.
         tensors: what it must read or write at least once.
     """
-    with FlopCounterMode(display=False) as counter:
+    with Operations() as counter:
         function()
-    operations = counter.get_total_flops()
-    num_bytes = sum(tensor.nbytes for tensor in tensors)
+    operations, num_bytes = counter.total, sum(tensor.nbytes for tensor in tensors)
     of_operations, of_bytes = operations / operations_a_second(), num_bytes / bytes_a_second()
     return (
         f"{operations / 1e9:.3g} GFLOP take {1e3 * of_operations:.3g} ms at the "

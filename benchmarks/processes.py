@@ -68,7 +68,8 @@ def require_equal_gradients(shared, alone):
 def measure(rank, port, repeats):
     """One of the two processes; the first measures both sides in turn and reports."""
     torch.set_num_threads(1)
-    circumstances()
+    if rank == 0:  # The other waits for this one in the next line.
+        circumstances()
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     cfg, alone, clips, labels = build()
     shared = DistributedDataParallel(build()[1])

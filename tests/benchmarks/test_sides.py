@@ -117,7 +117,7 @@ def test_accuracy():
 
 
 def test_charades_evaluation(monkeypatch):
-    monkeypatch.setattr(charades_evaluation, "NUM_VIDEOS", 20)
+    monkeypatch.setattr(charades_evaluation, "NUM_VIDEOS", 400)
     monkeypatch.setattr("sys.argv", ["charades_evaluation", "--repeats", "1"])
     right = charades_evaluation.multilabel_metrics
 
