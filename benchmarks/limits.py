@@ -29,29 +29,30 @@ class Operations(TorchDispatchMode):
         return result
 
 
-def limit_of(function, *tensors):
+def limit_of(function, *tensors, dtype=torch.float32):
     """
     The least time of a computation on this machine, in words.
 
     Args:
         function (callable): the computation, whose operations are counted.
         tensors: what it must read or write at least once.
+        dtype: of its products.
     """
     with Operations() as counter:
         function()
     operations, num_bytes = counter.total, sum(tensor.nbytes for tensor in tensors)
-    of_operations, of_bytes = operations / operations_a_second(), num_bytes / bytes_a_second()
+    of_operations, of_bytes = operations / operations_a_second(dtype), num_bytes / bytes_a_second()
     return (
         f"{operations / 1e9:.3g} GFLOP take {1e3 * of_operations:.3g} ms at the "
-        f"{operations_a_second() / 1e9:.3g} GFLOP/s of a large product here, "
+        f"{operations_a_second(dtype) / 1e9:.3g} GFLOP/s of a large product here, "
         f"{num_bytes / 1e6:.3g} MB {1e3 * of_bytes:.3g} ms at {bytes_a_second() / 1e9:.3g} GB/s"
     )
 
 
 @functools.cache
-def operations_a_second(size=1024):
-    """Of a product of two large matrices in float32, a multiply-add being two."""
-    left, right = torch.rand(size, size), torch.rand(size, size)
+def operations_a_second(dtype, size=1024):
+    """Of a product of two large matrices, a multiply-add being two."""
+    left, right = torch.rand(2, size, size).to(dtype)
     return 2 * size**3 / _median_seconds(lambda: left @ right)
 
 

@@ -61,9 +61,13 @@ def measure(width, height, repeats):
         loaders = [UpstreamCharades(of_rate, "test") for of_rate in upstream_configs(cfg)]
         what = f"30 views of {NUM_FRAMES} JPEG frames of {width} x {height}"
         note = require_equal_views(what, cfg, dataset[0].pathways, stacked(views_of(loaders)))
-        ours, theirs = (lambda: dataset[0].pathways), (lambda: views_of(loaders))
+        sources = (
+            lambda: dataset[0].pathways,
+            lambda: views_of(loaders),
+            lambda: [cv2.imread(str(path)).shape for path in Path(folder, "video").iterdir()],
+        )
         against = "GitHub main's Charades loader"
-        return compare(what, against, cfg, ours, theirs, note, 8, repeats)
+        return compare(what, against, cfg, sources, note, 8, repeats)
 
 
 def main():

@@ -61,8 +61,12 @@ def main():
         wanted = upstreams_transforms(loaders[0], cfg, dataset, args.video)
         note = require_equal_views(what, cfg, dataset[0].pathways, wanted)
         against = "pyslowfast 1.0's Kinetics loader"
-        ours, theirs = (lambda: dataset[0].pathways), (lambda: views_of(loaders))
-        report("reading_mp4", compare(what, against, cfg, ours, theirs, note, 20, args.repeats))
+        sources = (
+            lambda: dataset[0].pathways,
+            lambda: views_of(loaders),
+            lambda: frames_of(args.video),
+        )
+        report("reading_mp4", compare(what, against, cfg, sources, note, 20, args.repeats))
 
 
 if __name__ == "__main__":

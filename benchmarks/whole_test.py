@@ -10,6 +10,7 @@ of those in float32.
 """
 
 import copy
+import functools
 import itertools
 import statistics
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.limits import limit_of
 from benchmarks.networks import R50
 from benchmarks.reading import config_of_test, cut, upstream_configs, video_folder, views_of
 from benchmarks.timing import (
@@ -116,15 +118,24 @@ def sides_of(cfg, networks, dataset, loaders):
     return {**ours, "upstream": upstreams}
 
 
-def rows_of(timer, reading):
-    """The rows; `reading` is what one view's share of reading takes."""
+def rows_of(timer, reading, limit=None):
+    """The rows; `reading` is what one view's share of reading takes, `limit` as `row` takes it."""
     whole = {p: [reading + s for s in timer.seconds[p]] for p in PRECISIONS}
     whole["upstream"] = timer.seconds["upstream"]
     difference = (timer.mean("bfloat16") - timer.mean("float32")).abs().max().item()
     note = require_equal("scores in bfloat16 and float32", difference, 5e-3)
     what, against = "a view of a whole test of SlowFast-R50", "upstream's loop in float32"
     return [
-        ratio_row(f"{what}, {precision}", against, whole, precision, "upstream", text, least=least)
+        ratio_row(
+            f"{what}, {precision}",
+            against,
+            whole,
+            precision,
+            "upstream",
+            text,
+            least=least,
+            limit=limit,
+        )
         for precision, least, text in (("float32", None, ""), ("bfloat16", 2.5, note))
     ]
 
@@ -164,7 +175,13 @@ def main():
         networks = networks_of(cfg)
         (reading,) = alternate({"read": lambda: dataset[0]}).values()
         timer = time_views(sides_of(cfg, networks, dataset, loaders), args.views)
-        rows = rows_of(timer, statistics.median(reading) / len(dataset.views))
+        view = next(cut(dataset[0].pathways))
+
+        def limit():
+            one_view = functools.partial(score, cfg, "bfloat16", networks["bfloat16"], view)
+            return limit_of(one_view, *networks["float32"].parameters(), dtype=torch.bfloat16)
+
+        rows = rows_of(timer, statistics.median(reading) / len(dataset.views), limit)
         totals = [sum(timer.seconds[p]) for p in PRECISIONS]
         for precision, total in zip(PRECISIONS, totals, strict=True):
             what = f"the network's {args.views} views, {precision}, seconds"
