@@ -1,5 +1,6 @@
 """
-Runs the benchmarks of speed one after the other and prints the table of their rows.
+Runs the benchmarks of speed one after the other, prints the table of their rows and writes it to
+build/benchmarks/table.md.
 
     python -m benchmarks [--upstream PATH] [--only head reading ...]
 
@@ -12,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from benchmarks.timing import ROOT
 
@@ -21,6 +23,7 @@ BENCHMARKS = (
     "reading_mp4",
     "network",
     "whole_test",
+    "compiled",
     "ava_evaluation",
     "charades_evaluation",
     "processes",
@@ -30,6 +33,9 @@ OVER_MAIN = ("reading_jpeg",)
 ON_A_RUN = ("accuracy",)
 ALL = BENCHMARKS + OVER_MAIN + ON_A_RUN
 RUN = ROOT / "output" / "synthetic" / "activity_head" / "checkpoints"
+
+
+TABLE = ROOT / "build" / "benchmarks" / "table.md"
 
 
 def run(name, upstream=None):
@@ -66,18 +72,22 @@ def main():
     parser.add_argument("--only", nargs="+", choices=ALL, metavar="NAME")
     args = parser.parse_args()
     chosen = args.only or ALL
-    done, failed = [], []
+    done, failed, started = [], [], time.monotonic()
     for name in chosen:
         print(f"--- {name}", flush=True)
         if name in OVER_MAIN and not args.upstream:
             print("left out: needs PySlowFast's main (make bench UPSTREAM=PATH)")
             continue
         if name in ON_A_RUN and not RUN.is_dir():
-            print("left out: tests what `make quickstart` trains")
+            print("left out: it tests what `make quickstart` trains, run that first")
             continue
         success = run(name, args.upstream if name in OVER_MAIN else None)
         (done if success else failed).append(name)
-    print("\n" + table(done))
+    minutes = (time.monotonic() - started) / 60
+    text = f"{table(done)}\n\n{' '.join(done)}: {minutes:.1f} minutes\n"
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    TABLE.write_text(text)
+    print("\n" + text)
     if failed:
         sys.exit(f"error: {', '.join(failed)} failed")
 

@@ -6,13 +6,12 @@ Time and memory of AVA's evaluation, beside the official script's.
 The ground truth is a fifth of the keyframes of AVA v2.1's validation boxes (pose labels); each box,
 jittered, is scored in all 60 classes: about 1.1 million detections. DIR of --official is the folder
 `Evaluation` of github.com/activitynet/ActivityNet, with get_ava_performance.py; with it both run,
-the ratio of times is printed, and the end is an error where their mAP differs by more than 1e-9.
+and the ratio of times is printed. Without it ours and the same protocol in plain loops take turns
+on a tenth of these keyframes. The end is an error where mAP differs by more than 1e-9.
 """
 
-import argparse
 import contextlib
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -24,7 +23,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.timing import ROOT, report, require_equal, row
+from benchmarks.ports import plain_port
+from benchmarks.timing import (
+    DATA,
+    alternate,
+    benchmark_parser,
+    milliseconds,
+    ratio_row,
+    report,
+    require_equal,
+    row,
+)
 from slowfast_ext.datasets import ava_annotations
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.evaluation.ava import ava_metrics
@@ -33,12 +42,17 @@ LABEL_MAP = "ava_action_list_v2.1_for_activitynet_2018.pbtxt"
 BOX = ava_annotations.BOX
 
 
-def write_files(data, folder):
-    """Writes ground_truth.csv and detections.csv; returns how many keyframes and detections."""
+def write_files(data, folder, share=1 / 5):
+    """
+    Writes ground_truth.csv and detections.csv of a share of the keyframes.
+
+    Returns:
+        tuple[int, int]: how many keyframes and detections.
+    """
     random = np.random.default_rng(0)
     truth = ava_annotations.read_ground_truth(data / "ava_val_v2.1_pose.csv")
     keyframes = truth.groupby(["video", "second"], observed=True, sort=False).ngroup()
-    chosen = random.random(keyframes.max() + 1) < 1 / 5
+    chosen = random.random(keyframes.max() + 1) < share
     truth = truth[chosen[keyframes]]
     truth.to_csv(folder / "ground_truth.csv", header=False, index=False)
     class_ids = np.array(list(ava_annotations.read_label_map(data / LABEL_MAP)))
@@ -81,6 +95,32 @@ def officials(data, folder, evaluator):
     return float(printed[0]["PascalBoxes_Precision/mAP@0.5IOU"])
 
 
+def by_loops(data, folder, port):
+    """mAP by the tests' plain loops, the module `port`."""
+    port.IDS = tuple(ava_annotations.read_label_map(data / LABEL_MAP))
+    found = port.by_loops(folder, "official")[0].values()
+    return float(np.mean([precision for precision in found if precision is not None]))
+
+
+def port_row(data, folder, repeats):
+    """The row beside the plain loops, on fewer keyframes, the sides taking turns."""
+    detections = write_files(data, folder, share=1 / 50)[1]
+    # The name that the port reads.
+    (folder / "truth.csv").write_text((folder / "ground_truth.csv").read_text())
+    port = plain_port("test_ava")
+    difference = abs(ours(data, folder) - by_loops(data, folder, port))
+    note = require_equal("mAP", difference, 1e-9)
+    sides = {
+        "ours": lambda: ours(data, folder),
+        "loops": lambda: by_loops(data, folder, port),
+        "reading": lambda: ava_annotations.read_detections(folder / "detections.csv"),
+    }
+    seconds = alternate(sides, repeats)
+    limit = f"reading the detections alone takes {milliseconds(seconds['reading'])}"
+    what, against = f"AVA's evaluation, {detections} detections", "the protocol in plain loops"
+    return ratio_row(what, against, seconds, "ours", "loops", note, least=30, limit=lambda: limit)
+
+
 def measured(function, *args):
     """The function's result, its seconds, and this process's peak memory before and after."""
     before, start = peak_memory(), time.perf_counter()
@@ -106,10 +146,9 @@ def in_fresh_process(function, *args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    data = os.environ.get("SLOWFAST_EXT_DATA", ROOT.parent / "shared" / "data")
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--official", type=Path, metavar="DIR", help="ActivityNet's Evaluation")
-    parser.add_argument("--data", type=Path, default=Path(data) / "ava", metavar="DIR")
+    parser.add_argument("--data", type=Path, default=DATA / "ava", metavar="DIR")
     args = parser.parse_args()
     if args.official and not (args.official / "get_ava_performance.py").is_file():
         raise SlowFastExtError(f"--official {args.official}: no get_ava_performance.py there")
@@ -125,6 +164,8 @@ def main():
             note = require_equal("mAP", abs(mean - slow), 1e-9) + "; one round"
             ratio = [slow_seconds / seconds]
             rows.append(row(what, "the official script", ratio, least=30, note=note))
+        else:
+            rows.append(port_row(args.data, folder, args.repeats))
         report("ava_evaluation", rows)
 
 

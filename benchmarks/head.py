@@ -7,9 +7,12 @@ At the paper's size: K 64, C 2048, N 4·7·7, C' 128, 157 activities, two clips,
 share their weights; the results, and the gradients, must agree.
 """
 
+import functools
+
 import torch
 from torch import nn
 
+from benchmarks.limits import limit_of
 from benchmarks.timing import (
     alternate,
     benchmark_parser,
@@ -48,7 +51,8 @@ class PlainHead(nn.Module):
         head, positions = self.head, features.flatten(2)
         observing = head.observations
         attention = observing.attention
-        query = attention.beta.shared_input(positions.mean(-1))  # B x K x C'
+        mean = positions.sum(-1) / positions.shape[-1]
+        query = attention.beta.shared_input(mean)  # B x K x C'
         keys = at_every_position(attention.gamma, positions)  # B x K x C' x N
         values = at_every_position(observing.alpha, positions)
         scores = torch.einsum("bkd,bkdn->bkn", query, keys) * attention.scale
@@ -95,13 +99,21 @@ def against_plain(groups, repeats):
     sides = {"head": head, "plain": plain}
     seconds = alternate({k: lambda m=m: forward(m, features) for k, m in sides.items()}, repeats)
     least = {32: 4, 1: 6}[groups]
-    rows = [ratio_row(f"head forward, {size}", PLAIN, seconds, "head", "plain", note, least=least)]
+    what = f"head forward, {size}"
+    limit = functools.partial(
+        limit_of, lambda: forward(head, features), features, *head.parameters()
+    )
+    rows = [ratio_row(what, PLAIN, seconds, "head", "plain", note, least=least, limit=limit)]
     pairs = zip(gradients(head, features), gradients(plain, features), strict=True)
     difference = max(relative_difference(*pair) for pair in pairs)
     note = require_equal(f"head backward, {size}", difference, TOLERANCE)
     seconds = alternate({k: lambda m=m: gradients(m, features) for k, m in sides.items()}, repeats)
     what, least = f"head forward + backward, {size}", 3 if groups == 32 else None
-    rows.append(ratio_row(what, PLAIN, seconds, "head", "plain", note, least=least))
+    # Each is read forward and backward, and its gradient written.
+    limit = functools.partial(
+        limit_of, lambda: gradients(head, features), *[features, *head.parameters()] * 3
+    )
+    rows.append(ratio_row(what, PLAIN, seconds, "head", "plain", note, least=least, limit=limit))
     return [*rows, memory_row(head, plain, features, size)]
 
 

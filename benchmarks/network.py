@@ -9,6 +9,7 @@ The head's gradients must be the same on a fixed backbone as on one that learns.
 
 import torch
 
+from benchmarks.limits import limit_of
 from benchmarks.networks import slowfast_r50
 from benchmarks.timing import (
     alternate,
@@ -79,7 +80,7 @@ def equal_gradients(training, tuning):
 def main():
     parser = benchmark_parser(__doc__)
     args = parser.parse_args()
-    training, tuning = (Step(*slowfast_r50(MODEL__DROPOUT_RATE=0.0)) for _ in range(2))
+    training, tuning = (Step(*slowfast_r50({"MODEL.DROPOUT_RATE": 0.0})) for _ in range(2))
     tuning.network.freeze_backbone()
     note = equal_gradients(training, tuning)
     step, whole = "a tuning step of SlowFast-R50", "a training step"
@@ -91,8 +92,24 @@ def main():
     report(
         "network",
         [
-            row("the head's share of a training step", whole, shares, most=0.03, note=head_note),
-            ratio_row(step, whole, seconds, "tuning", "training", note, least=2.5),
+            row(
+                "the head's share of a training step",
+                whole,
+                shares,
+                most=0.03,
+                note=head_note,
+                limit=lambda: limit_of(sides["head"], *training.network.head.parameters()),
+            ),
+            ratio_row(
+                step,
+                whole,
+                seconds,
+                "tuning",
+                "training",
+                note,
+                least=2.5,
+                limit=lambda: f"{limit_of(tuning)}; a training step: {limit_of(training)}",
+            ),
             row(f"{step}: bytes saved for backward", whole, [memory], most=0.5),
         ],
     )

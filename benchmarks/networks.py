@@ -1,4 +1,4 @@
-"""The networks that the benchmarks of steps and tests run."""
+"""The configs and networks that the benchmarks of reading, steps and tests run."""
 
 import torch
 
@@ -14,11 +14,15 @@ R50 = {
 }
 
 
-def slowfast_r50(**keys):
-    """Config and network, with random weights and the paper's head; `__` stands for a dot."""
-    options = {"NUM_GPUS": 0, **R50, **{k.replace("__", "."): v for k, v in keys.items()}}
-    words = [str(word) for pair in options.items() for word in pair]
-    path = ROOT / "configs" / "Charades" / "SLOWFAST_101_ACTIVITY.yaml"
-    cfg = load_config(str(path), words)
+def config(name, options):
+    """The config `name` below configs/, on the CPU, with a dict's keys set."""
+    pairs = {"NUM_GPUS": 0, **options}.items()
+    path = ROOT / "configs" / f"{name}.yaml"
+    return load_config(str(path), [str(word) for pair in pairs for word in pair])
+
+
+def slowfast_r50(options=None):
+    """Config and network, with random weights and the paper's head."""
+    cfg = config("Charades/SLOWFAST_101_ACTIVITY", {**R50, **(options or {})})
     torch.manual_seed(0)
     return cfg, ActivityNetwork(cfg)

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.reading import (
     CLASSES,
     compare,
-    config,
+    config_of_test,
     require_equal_views,
     stacked,
     upstream_configs,
@@ -53,17 +53,21 @@ def measure(width, height, repeats):
 
     with tempfile.TemporaryDirectory() as folder:
         write_frames(folder, width, height)
-        keys = {"DATA__PATH_PREFIX": folder, "DATA__REVERSE_INPUT_CHANNEL": True}
+        keys = {"DATA.PATH_PREFIX": folder, "DATA.REVERSE_INPUT_CHANNEL": True}
         # Upstream normalises BGR by RGB's figures: equal ones make no difference.
-        keys |= {"DATA__MEAN": [0.45] * 3, "DATA__STD": [0.225] * 3}
-        cfg = config(folder, "Charades", **keys)
+        keys |= {"DATA.MEAN": [0.45] * 3, "DATA.STD": [0.225] * 3}
+        cfg = config_of_test(folder, "Charades", keys)
         dataset = Charades(cfg, "test")
         loaders = [UpstreamCharades(of_rate, "test") for of_rate in upstream_configs(cfg)]
         what = f"30 views of {NUM_FRAMES} JPEG frames of {width} x {height}"
         note = require_equal_views(what, cfg, dataset[0].pathways, stacked(views_of(loaders)))
-        ours, theirs = (lambda: dataset[0].pathways), (lambda: views_of(loaders))
+        sources = (
+            lambda: dataset[0].pathways,
+            lambda: views_of(loaders),
+            lambda: [cv2.imread(str(path)).shape for path in Path(folder, "video").iterdir()],
+        )
         against = "GitHub main's Charades loader"
-        return compare(what, against, cfg, ours, theirs, note, 8, repeats)
+        return compare(what, against, cfg, sources, note, 8, repeats)
 
 
 def main():

@@ -8,14 +8,13 @@ video out); so the equality that is checked is that of the pixels: ours, and ups
 on frames with the same numbers, decoded one after the other.
 """
 
-import os
 from pathlib import Path
 
 import torch
 
 from benchmarks.reading import (
     compare,
-    config,
+    config_of_test,
     frames_of,
     require_equal_views,
     stacked,
@@ -23,12 +22,10 @@ from benchmarks.reading import (
     video_folder,
     views_of,
 )
-from benchmarks.timing import ROOT, benchmark_parser, report
+from benchmarks.timing import DATA, benchmark_parser, report
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.views import clip_frames, frame_step
 from slowfast_ext.upstream import pack_pathways
-
-DATA = Path(os.environ.get("SLOWFAST_EXT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def upstreams_transforms(loader, cfg, dataset, video):
@@ -55,7 +52,7 @@ def main():
     parser.add_argument("--video", type=Path, default=DATA / "videos" / "test.mp4")
     args = parser.parse_args()
     with video_folder([args.video]) as root:
-        cfg = config(root, "MultiLabelVideos", DATA__TARGET_FPS=30)
+        cfg = config_of_test(root, "MultiLabelVideos", {"DATA.TARGET_FPS": 30})
         dataset = MultiLabelVideos(cfg, "test")
         # Upstream's form of the same list.
         Path(root, "test.csv").write_text(f"{args.video} 0\n")
@@ -64,8 +61,12 @@ def main():
         wanted = upstreams_transforms(loaders[0], cfg, dataset, args.video)
         note = require_equal_views(what, cfg, dataset[0].pathways, wanted)
         against = "pyslowfast 1.0's Kinetics loader"
-        ours, theirs = (lambda: dataset[0].pathways), (lambda: views_of(loaders))
-        report("reading_mp4", compare(what, against, cfg, ours, theirs, note, 20, args.repeats))
+        sources = (
+            lambda: dataset[0].pathways,
+            lambda: views_of(loaders),
+            lambda: frames_of(args.video),
+        )
+        report("reading_mp4", compare(what, against, cfg, sources, note, 20, args.repeats))
 
 
 if __name__ == "__main__":

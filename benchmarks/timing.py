@@ -18,15 +18,23 @@ import torch
 from slowfast_ext.evaluation.results import installed_versions
 
 ROOT = Path(__file__).parents[1]
+# Small real files: videos, AVA's annotations.
+DATA = Path(os.environ.get("SLOWFAST_EXT_DATA", ROOT.parent / "shared" / "data"))
 REPEATS = 15
 # Above this share of busy cores, before the benchmark's own work, figures are not to be trusted.
 MOST_LOAD = 0.25
 
 
-def benchmark_parser(doc):
-    """An argument parser for a benchmark with this docstring, with --repeats."""
+def benchmark_parser(doc, repeats=REPEATS):
+    """
+    An argument parser for a benchmark with this docstring, with --repeats unless that is None.
+
+    Looks at the machine too, which the benchmark's own work does not load yet.
+    """
+    circumstances()
     parser = argparse.ArgumentParser(description=doc.strip().splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    if repeats is not None:
+        parser.add_argument("--repeats", type=int, default=repeats)
     return parser
 
 
@@ -90,8 +98,13 @@ class Row:
         return f"{text} | {self.note}"
 
 
-def row(what, against, values, least=None, most=None, note=""):
-    """A Row of the values of all rounds, wanted at `least` or at `most` so much."""
+def row(what, against, values, least=None, most=None, note="", limit=None):
+    """
+    A Row of the values of all rounds, wanted at `least` or at `most` so much.
+
+    Args:
+        limit (callable): measures what bounds it, as text: asked where the mark is not reached.
+    """
     values = [float(value) for value in values]
     value = statistics.median(values)
     quartiles = statistics.quantiles(values, n=4) if len(values) > 1 else [value] * 3
@@ -100,6 +113,8 @@ def row(what, against, values, least=None, most=None, note=""):
         wanted, reached = f">= {least:g}", value >= least
     elif most is not None:
         wanted, reached = f"<= {most:.3g}", value <= most
+    if limit and reached is False:
+        note = "; ".join(filter(None, [note, f"limit: {limit()}"]))
     return Row(what, against, value, quartiles[0], quartiles[2], wanted, reached, note)
 
 
@@ -165,21 +180,39 @@ def report(name, rows):
 
 @functools.cache
 def circumstances():
-    """Where and when this process measures; warns, once, of a loaded machine."""
-    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    """Where and when this process measures; warns, once, of a machine that others load."""
+    load, cores = busy_cores(), len(os.sched_getaffinity(0))
     if load > MOST_LOAD * cores:
         print(
-            f"warning: the machine is loaded ({load:.1f} on {cores} cores): do not trust figures",
+            f"warning: the machine is loaded ({load:.1f} of {cores} cores): do not trust figures",
             file=sys.stderr,
         )
     return {
         "machine": f"{cores} cores of {_processor()}, {torch.get_num_threads()} threads",
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
-        "load_before": load,
+        "busy_cores_before": round(load, 2),
         "versions": installed_versions(),
         "commit": _commit(),
         "date": datetime.date.today().isoformat(),
     }
+
+
+def busy_cores(seconds=1.0):
+    """
+    How many cores are busy in the next `seconds`, in which this process does nothing.
+
+    The load average of the last minute would count the benchmark that ran before.
+    """
+    before = _busy_seconds()
+    time.sleep(seconds)
+    return (_busy_seconds() - before) / seconds
+
+
+def _busy_seconds():
+    """Of all cores since the start of the machine (Linux)."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    user, nice, system, _idle, _waiting, irq, softirq, stolen = map(int, fields)
+    return (user + nice + system + irq + softirq + stolen) / os.sysconf("SC_CLK_TCK")
 
 
 def _processor():

@@ -9,34 +9,40 @@ view; a view's share of reading, done once, counts with it. Scores in bfloat16 m
 of those in float32.
 """
 
-import argparse
 import copy
+import functools
 import itertools
-import os
 import statistics
 import time
 from pathlib import Path
 
 import torch
 
+from benchmarks.limits import limit_of
 from benchmarks.networks import R50
-from benchmarks.reading import config, cut, upstream_configs, video_folder, views_of
-from benchmarks.timing import ROOT, alternate, ratio_row, report, require_equal, row
+from benchmarks.reading import config_of_test, cut, upstream_configs, video_folder, views_of
+from benchmarks.timing import (
+    DATA,
+    alternate,
+    benchmark_parser,
+    ratio_row,
+    report,
+    require_equal,
+    row,
+)
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine.loaders import network_input
 from slowfast_ext.engine.precision import set_layout
 from slowfast_ext.models import ActivityNetwork
 
-DATA = Path(os.environ.get("SLOWFAST_EXT_DATA", ROOT.parent / "shared" / "data"))
 CPU = torch.device("cpu")
 PRECISIONS = ("float32", "bfloat16")
 
 
 def settings(root):
     """The test's config, with SlowFast-R50."""
-    options = {key.replace(".", "__"): value for key, value in R50.items()}
-    base = {"MODEL__ARCH": "slowfast", "DATA__INPUT_CHANNEL_NUM": [3, 3], "DATA__TARGET_FPS": 30}
-    return config(root, "MultiLabelVideos", **options, **base)
+    base = {"MODEL.ARCH": "slowfast", "DATA.INPUT_CHANNEL_NUM": [3, 3], "DATA.TARGET_FPS": 30}
+    return config_of_test(root, "MultiLabelVideos", {**R50, **base})
 
 
 class Timer:
@@ -78,29 +84,58 @@ def score_as_upstream(network, views):
         return network([pathway[None] for pathway in next(views)])
 
 
-def time_views(cfg, networks, dataset, loaders, num_views):
-    """A Timer of all sides over the first views; the first of them is not timed."""
-    warm, timer = Timer(), Timer()
-    cuts = itertools.chain([None], itertools.islice(cut(dataset[0].pathways), num_views))
-    first = next(cut(dataset[0].pathways))
-    theirs = itertools.chain([next(views_of(loaders))], views_of(loaders))
-    for place, view in enumerate(cuts):
-        into = timer if place else warm
-        for precision, network in networks.items():
-            into.add(precision, lambda p=precision, n=network, v=view or first: score(cfg, p, n, v))
-        into.add("upstream", lambda: score_as_upstream(networks["float32"], theirs))
+def time_views(sides, num_views):
+    """
+    A Timer of all sides over the first views; the first of them is not timed.
+
+    Args:
+        sides (dict[str, callable]): each gives an iterator of functions, one a view, that give
+            the view's scores.
+    """
+    timer = Timer()
+    for start in sides.values():
+        next(start())()
+    started = {side: start() for side, start in sides.items()}
+    for _ in range(num_views):
+        for side, views in started.items():
+            timer.add(side, lambda views=views: next(views)())
     return timer
 
 
-def rows_of(timer, reading):
-    """The rows; `reading` is what one view's share of reading takes."""
+def sides_of(cfg, networks, dataset, loaders):
+    """The sides for `time_views`: ours in both precisions, and upstream's loop."""
+    views = list(cut(dataset[0].pathways))
+
+    def own(precision):
+        network = networks[precision]
+        return (lambda view=view: score(cfg, precision, network, view) for view in views)
+
+    def upstreams():
+        theirs = views_of(loaders)
+        return (lambda: score_as_upstream(networks["float32"], theirs) for _ in views)
+
+    ours = {precision: lambda p=precision: own(p) for precision in PRECISIONS}
+    return {**ours, "upstream": upstreams}
+
+
+def rows_of(timer, reading, limit=None):
+    """The rows; `reading` is what one view's share of reading takes, `limit` as `row` takes it."""
     whole = {p: [reading + s for s in timer.seconds[p]] for p in PRECISIONS}
     whole["upstream"] = timer.seconds["upstream"]
     difference = (timer.mean("bfloat16") - timer.mean("float32")).abs().max().item()
     note = require_equal("scores in bfloat16 and float32", difference, 5e-3)
     what, against = "a view of a whole test of SlowFast-R50", "upstream's loop in float32"
     return [
-        ratio_row(f"{what}, {precision}", against, whole, precision, "upstream", text, least=least)
+        ratio_row(
+            f"{what}, {precision}",
+            against,
+            whole,
+            precision,
+            "upstream",
+            text,
+            least=least,
+            limit=limit,
+        )
         for precision, least, text in (("float32", None, ""), ("bfloat16", 2.5, note))
     ]
 
@@ -125,7 +160,7 @@ def whole_frame_row(cfg, network, dataset, repeats):
 def main():
     from slowfast.datasets.kinetics import Kinetics
 
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser = benchmark_parser(__doc__, repeats=None)
     parser.add_argument("--video", type=Path, default=DATA / "videos" / "test.mp4")
     parser.add_argument("--views", type=int, default=30)
     args = parser.parse_args()
@@ -139,8 +174,14 @@ def main():
         loaders = [Kinetics(of_rate, "test") for of_rate in upstream_configs(theirs)]
         networks = networks_of(cfg)
         (reading,) = alternate({"read": lambda: dataset[0]}).values()
-        timer = time_views(cfg, networks, dataset, loaders, args.views)
-        rows = rows_of(timer, statistics.median(reading) / len(dataset.views))
+        timer = time_views(sides_of(cfg, networks, dataset, loaders), args.views)
+        view = next(cut(dataset[0].pathways))
+
+        def limit():
+            one_view = functools.partial(score, cfg, "bfloat16", networks["bfloat16"], view)
+            return limit_of(one_view, *networks["float32"].parameters(), dtype=torch.bfloat16)
+
+        rows = rows_of(timer, statistics.median(reading) / len(dataset.views), limit)
         totals = [sum(timer.seconds[p]) for p in PRECISIONS]
         for precision, total in zip(PRECISIONS, totals, strict=True):
             what = f"the network's {args.views} views, {precision}, seconds"

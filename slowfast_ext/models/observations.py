@@ -66,7 +66,7 @@ class SpaceTimeAttention(nn.Module):
         Objects are attended to, and take no part in the query.
         """
         positions = columns.values[:, :, : columns.num_positions]
-        summary = positions[:, :, -1] if self.as_printed else positions.mean(-1)
+        summary = positions[:, :, -1] if self.as_printed else _mean(positions)
         scores = recomputed(self._scores, summary, columns.values)
         if columns.padding is not None:
             scores = scores.masked_fill(columns.padding[:, None], -torch.inf)
@@ -75,6 +75,11 @@ class SpaceTimeAttention(nn.Module):
     def _scores(self, summary, values):
         queries = self.beta.shared_input(summary) * self.scale
         return self.gamma.transposed(queries) @ values  # (B x K x C) (B x C x N)
+
+
+def _mean(positions):
+    """B x C x N -> B x C; the gradient of mean() would be written out for all N positions."""
+    return positions.sum(-1) / positions.shape[-1]
 
 
 class Observations(nn.Module):
@@ -95,5 +100,6 @@ class Observations(nn.Module):
     def forward(self, columns):
         """Columns of F, B x C x N -> (Obs, B x K x C'; Attn_O, B x K x N)."""
         attention = self.attention(columns)
-        pooled = attention @ columns.values.transpose(1, 2)  # B x K x C
+        # F first: its gradient then comes in F's own memory layout, and adds up faster.
+        pooled = (columns.values @ attention.transpose(1, 2)).transpose(1, 2)  # B x K x C
         return self.norm(self.alpha.own_input(pooled)), attention
