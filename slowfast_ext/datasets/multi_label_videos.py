@@ -89,7 +89,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         return names
 
     def _read_videos(self, path, check_files=True):
-        return read_list(path, self.class_names, self._prefix, check_files)
+        rules = PathRules.of_config(self.cfg)
+        return read_list(path, self.class_names, self._prefix, check_files, rules)
 
     def _read_objects(self, list_path):
         """{video id: VideoObjects}, or None where OBJECTS.NUM_CLASSES is 0."""
@@ -224,8 +225,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         return self.objects.get(self._video_id(self.videos[index]), VideoObjects.none())
 
     def _clip_frames(self, info, rate, fraction):
-        step = views.frame_step(rate, info.fps, self.cfg.DATA.TARGET_FPS)
-        return views.clip_frames(info.length, self.cfg.DATA.NUM_FRAMES, step, fraction)
+        data = self.cfg.DATA
+        return views.clip_of_video(info, data.NUM_FRAMES, rate, data.TARGET_FPS, fraction)
 
     def _objects_in(self, index, frames, images, crop):
         """The video's objects in a crop of a clip of these frames; None where none are used."""

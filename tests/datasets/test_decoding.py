@@ -268,11 +268,11 @@ def test_a_folder_of_frames_is_read_by_number_as_rgb(folder):
 
 
 def test_padded_names_and_jpegs(tmp_path):
-    for number in (3, 10, 2):
+    for number in (6, 10, 2):
         image = np.full((8, 8, 3), 10 * number, np.uint8)
         cv2.imwrite(str(tmp_path / f"{number:04d}.JPG"), image)
     with open_video(str(tmp_path)) as video:
-        assert video.read(range(3))[:, 0, 0, 0].tolist() == [20, 30, 100]
+        assert video.read(range(3))[:, 0, 0, 0].tolist() == [20, 60, 100]
 
 
 def test_folders_that_cannot_be_read_are_refused(folder, tmp_path_factory):
@@ -287,7 +287,7 @@ def test_folders_that_cannot_be_read_are_refused(folder, tmp_path_factory):
     header = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     checksum = struct.pack(">I", zlib.crc32(header))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + checksum)
-    check_refused(folder, "video-3.png: not a readable image", [1, 2])
+    check_refused(folder, "video-3.png: declares more than the 67108864 pixels", [1, 2])
     cv2.imwrite(str(folder / "video-0.jpg"), np.full((HEIGHT, WIDTH, 3), 9, np.uint8))
     whole = (folder / "video-0.jpg").read_bytes()
     (folder / "video-0.jpg").write_bytes(whole[:-40])
