@@ -119,12 +119,11 @@ def clip_of_video(info, num_frames, rate, target_fps, fraction):
     Returns:
         int64 array [num_frames]: as of `clip_frames`.
     """
-    if not target_fps or not _is_uneven(info.times):
+    distance = mean_distance(info, target_fps)
+    if distance is None:
         step = frame_step(rate, info.fps, target_fps)
         return clip_frames(info.length, num_frames, step, fraction)
-    # In mean distances between frames, of which there are as many as frames.
-    distance = info.times[-1] / (info.length - 1)
-    step = rate / (distance * target_fps)
+    step = frame_step(rate, 1 / distance, target_fps)
     start = clip_start((num_frames - 1) * step + 1, info.length, fraction)
     moments = (start + np.arange(num_frames) * step) * distance
     # A thousandth: what is due when a frame comes has that frame, however times are rounded.
@@ -132,12 +131,19 @@ def clip_of_video(info, num_frames, rate, target_fps, fraction):
     return np.clip(shown, 0, info.length - 1)
 
 
-def _is_uneven(times):
-    """True where a frame comes half a mean distance or more from where even frames would."""
-    if times is None or len(times) < 3 or times[-1] <= 0:
-        return False
+def mean_distance(info, target_fps):
+    """
+    Seconds from one frame to the next on the mean, where clips are taken by time.
+
+    Returns:
+        float or None: None where they are taken by number: frames without times, no
+            `target_fps`, or no frame half a distance or more from where even ones would be.
+    """
+    times = info.times
+    if not target_fps or times is None or len(times) < 3 or times[-1] <= 0:
+        return None
     even = np.linspace(0, times[-1], len(times))
-    return bool(np.abs(times - even).max() >= even[1] / 2)
+    return float(even[1]) if np.abs(times - even).max() >= even[1] / 2 else None
 
 
 # Keeps the draws of training apart from others that are seeded with three small numbers, such as
