@@ -70,6 +70,8 @@ def _tables():
     charades_csv = b"id,subject,actions,length\nAAAAA,x,c092 11.90 21.20;c147 0.00 12.60,24.83\n"
     frame_list = b'original_vido_id video_id frame_id path labels\nA 0 0 A/A-000001.jpg "1,2"\n'
     frame_list += b'A 0 1 A/A-000002.jpg "1"\nB 1 0 B/B-000001.jpg ""\n'
+    ava_list = frame_list[: frame_list.index(b"\n") + 1]
+    ava_list += b'm1 0 0 m1/m1_000001.jpg ""\nm1 0 1 m1/m1_000002.jpg ""\n'
     truth = b"m1,0902,0.1,0.2,0.5,0.9,12,0\nm1,0902,0.1,0.2,0.5,0.9,80,0\nm2,1000,,,,,,\n"
     boxes = b"m1,0902,0.1,0.2,0.5,0.9,,0.99\nm1,0903,0.1,0.2,0.5,0.9,,0.5\n"
     detections = b"m1,0902,0.1,0.2,0.5,0.9,12,0.99\nm1,0903,0.1,0.2,0.5,0.9,1,0.5\n"
@@ -90,7 +92,7 @@ def _tables():
         Reader("AVA's boxes", "t.csv", [boxes], ava_annotations.read_person_boxes),
         Reader("AVA's predictions", "t.csv", [detections], ava_annotations.read_detections),
         Reader("AVA's exclusions", "t.csv", [b"m1,0902\n"], ava_annotations.read_exclusions),
-        Reader("AVA's frame list", "t.csv", [frame_list], _read_ava_frames),
+        Reader("AVA's frame list", "t.csv", [ava_list], _read_ava_frames),
         Reader(
             "Volleyball's annotations", "annotations.txt", [moment], volleyball.read_annotations
         ),
@@ -105,8 +107,10 @@ def _tables():
 
 
 def _read_list(path):
-    read_list(path, CLASSES, str(Path(path).parent), check_files=False, outside="none")
-    read_list(path, CLASSES, str(Path(path).parent))
+    folder = Path(path).parent
+    (folder / "a.mp4").write_bytes(b"x")
+    (folder / "b" / "c").mkdir(parents=True, exist_ok=True)
+    read_list(path, CLASSES, str(folder), outside="none")
 
 
 def _read_ava_frames(path):
@@ -116,7 +120,7 @@ def _read_ava_frames(path):
 
 def _read_frame_list(path):
     charades.is_frame_list(path)
-    charades.read_frame_list(path, 157, "frames", 24.0)
+    charades.read_frame_list(path, 157, "frames", 24.0, check_files=False)
 
 
 def _labels(folder):

@@ -8,6 +8,7 @@ import re
 import torch
 import yaml
 
+from slowfast_ext.config_files import read_yaml
 from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, open_atomically, pathmgr
@@ -211,10 +212,8 @@ def _refuse_different(path, different, advice):
 
 def _settings(path, state):
     """The flat settings that a checkpoint was trained with."""
-    try:
-        settings = yaml.safe_load(state["cfg"])
-    except (KeyError, AttributeError, yaml.YAMLError):
-        settings = None
+    text = state.get("cfg")
+    settings = read_yaml(path, text) if isinstance(text, str) else None
     if not isinstance(settings, dict):
         raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
     return _flat(settings)
@@ -227,7 +226,7 @@ def _flat(tree, prefix=""):
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{name}."))
         else:
-            flat[prefix + name] = value
+            flat[f"{prefix}{name}"] = value
     return flat
 
 
