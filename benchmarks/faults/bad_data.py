@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.faults.odd_videos import (
     BROKEN,
@@ -29,6 +28,7 @@ from benchmarks.faults.odd_videos import (
     numbers_in,
     write_odd,
 )
+from benchmarks.timing import ROOT
 from slowfast_ext.config import load_config
 from slowfast_ext.datasets import MultiLabelVideos
 from slowfast_ext.datasets.decoding import open_video
@@ -148,7 +148,9 @@ def measure(folder, count):
     whole = options(
         folder, OUTPUT_DIR=folder / "out2", DATA__PATH_TO_DATA_DIR=folder / "whole", **tested
     )
-    run(whole)
+    ended = run(whole)
+    if ended.returncode:
+        return {"failed": [ended.stderr[-2000:]]}
     refusing = run(options(folder, OUTPUT_DIR=folder / "out3", **tested))
     ids, _, scores = read_predictions(str(folder / "out" / "predictions.csv"))
     whole_ids, _, whole_scores = read_predictions(str(folder / "out2" / "predictions.csv"))

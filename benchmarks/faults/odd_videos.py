@@ -45,10 +45,12 @@ def write_plain(path, video, length=LENGTH, moments=None, codec="libx264", turne
     Args:
         moments (list[int]): when each frame is shown, in frames; None: evenly.
         turned (bool): frames are stored upright when turned by a quarter, and not marked so.
-        form: `height`, `width`, `pix_fmt`, `container` (FFmpeg's name of its format).
+        form: `height`, `width`, `pix_fmt`.
     """
     height, width = form.get("height", SIZE), form.get("width", 2 * SIZE)
-    with av.open(str(path), "w", format=form.get("container", "mp4")) as container:
+    # The header first, so that what is cut off are frames.
+    faststart = {"movflags": "faststart"}
+    with av.open(str(path), "w", format="mp4", options=faststart) as container:
         stream = container.add_stream(codec, rate=FPS)
         stream.pix_fmt = form.get("pix_fmt", "yuv420p")
         stream.options = {"crf": "4", "g": "8"} if codec == "libx264" else {"qscale": "1"}
