@@ -11,12 +11,15 @@ more than 256 MB.
 import argparse
 import json
 import multiprocessing
+import pickle
 import resource
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
 
 from benchmarks.faults import hostile_files
 from benchmarks.faults.bad_data import CONFIG
@@ -29,6 +32,15 @@ from slowfast_ext.prepare.person_detectors import load_detector
 from slowfast_ext.unpickling import read_arrays
 
 MOST_MEMORY = 256 * 2**20
+# An entry of each of Action Genome's files.
+GENOME = {
+    OBJECTS_FILE: {
+        "AAAAA.mp4/000001.png": [{"class": "dog", "bbox": (1.0, 2.0, 3.0, 4.0), "visible": True}]
+    },
+    PERSONS_FILE: {
+        "AAAAA.mp4/000001.png": {"bbox": np.ones((1, 4), np.float32), "bbox_size": (9, 9)}
+    },
+}
 SMALL = {
     "SYNTHETIC.NUM_TRAIN": 2,
     "SYNTHETIC.NUM_TEST": 1,
@@ -66,10 +78,7 @@ def with_code(folder, marker):
             if stage == "TEST":
                 keys["TRAIN__ENABLE"] = keys["TUNE__ENABLE"] = False
             tries[f"{stage}.CHECKPOINT_FILE_PATH, {kind}"] = (run_with, keys, path.name)
-    for name, stage in (
-        ("checkpoint_epoch_00001", "train"),
-        ("checkpoint_tune_epoch_00001", "tune"),
-    ):
+    for name, stage in (("epoch_00001", "train"), ("tune_epoch_00001", "tune")):
         for enabled in (True, False):
             planted = folder / f"{stage} {enabled}"
             (planted / "checkpoints").mkdir(parents=True)
@@ -79,22 +88,18 @@ def with_code(folder, marker):
                 "TRAIN__ENABLE": enabled,
                 "TUNE__ENABLE": stage == "tune",
             }
-            doing = "goes on" if enabled else "tests"
-            tries[f"planted in OUTPUT_DIR, {stage}, {doing}"] = (
-                run_with,
-                keys,
-                f"checkpoint_{name}.pyth",
-            )
+            what = f"planted in OUTPUT_DIR, {stage}, {'goes on' if enabled else 'tests'}"
+            tries[what] = (run_with, keys, f"checkpoint_{name}.pyth")
     tries["--weights"] = (lambda _: load_detector(str(torch_file), 0.5), {}, torch_file.name)
     for name, other in ((OBJECTS_FILE, PERSONS_FILE), (PERSONS_FILE, OBJECTS_FILE)):
         genome = folder / f"with {name}"
         genome.mkdir()
         hostile_files.plain_pickle(genome / name, marker)
-        (genome / other).write_bytes(b"\x80\x02}.")
+        (genome / other).write_bytes(pickle.dumps(GENOME[other]))
         tries[f"Action Genome, {name}"] = (
             lambda _, genome=genome: read_action_genome(str(genome)),
             {},
-            name,
+            f"with {name}/{name}",
         )
     config = folder / "x.yaml"
     hostile_files.yaml_with_tag(config, marker)

@@ -5,6 +5,9 @@ import struct
 import zlib
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 import torch
 
 from benchmarks.faults.odd_videos import write_plain
@@ -58,13 +61,15 @@ def many_in_fragment(path):
     path.write_bytes(path.read_bytes() + fragment)
 
 
-def huge_mp4(path):
-    """An MPEG-4 video whose header, and whose frames, are said to be HUGE."""
-    write_plain(path, 1, codec="mpeg4")
+def huge_avi(path):
+    """Raw frames in an AVI whose header says that they are HUGE."""
+    with av.open(str(path), "w", format="avi") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame(64, 32, "yuv420p")))
     data = bytearray(path.read_bytes())
-    place = data.index(b"mp4v", data.index(b"stsd")) + 4 + 24
-    # 16 bits: as large as there can be.
-    struct.pack_into(">HH", data, place, 65500, 65500)
+    struct.pack_into("<II", data, data.index(b"strf") + 12, HUGE, HUGE)
     path.write_bytes(data)
 
 
@@ -94,9 +99,6 @@ def huge_png(path):
 
 def huge_jpeg(path):
     """A folder of one JPEG file that declares 65,500 x 65,500 pixels."""
-    import cv2
-    import numpy as np
-
     path.mkdir()
     data = bytearray(cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes())
     struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, 65500, 65500)
@@ -118,9 +120,9 @@ def play_list(path):
 VIDEOS = {
     "10^9 frames declared": (many_frames, "mp4"),
     "10^9 frames in a fragment": (many_in_fragment, "mp4"),
-    "65,500 x 65,500 declared": (huge_mp4, "mp4"),
-    "100,000 x 100,000 declared": (huge_y4m, "y4m"),
-    "16,000 x 16,000 declared": (large_y4m, "y4m"),
+    "AVI, 100,000 x 100,000": (huge_avi, "avi"),
+    "Y4M, 100,000 x 100,000": (huge_y4m, "y4m"),
+    "Y4M, 16,000 x 16,000": (large_y4m, "y4m"),
     "65,536 x 8": (long_thin, "y4m"),
     "PNG, 100,000 x 100,000": (huge_png, ""),
     "JPEG, 65,500 x 65,500": (huge_jpeg, ""),
@@ -155,9 +157,5 @@ def _box(kind, content):
 
 
 def _chunk(kind, content):
-    return (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
