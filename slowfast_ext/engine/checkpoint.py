@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, read without executing anything in them."""
 
+import contextlib
 import io
 import itertools
 import os
@@ -212,8 +213,9 @@ def _refuse_different(path, different, advice):
 
 def _settings(path, state):
     """The flat settings that a checkpoint was trained with."""
-    text = state.get("cfg")
-    settings = read_yaml(path, text) if isinstance(text, str) else None
+    settings, text = None, state.get("cfg")
+    with contextlib.suppress(SlowFastExtError):
+        settings = read_yaml(path, text) if isinstance(text, str) else None
     if not isinstance(settings, dict):
         raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
     return _flat(settings)
