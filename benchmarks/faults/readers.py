@@ -52,10 +52,7 @@ def all_readers(folder):
 
 def _texts(folder):
     cfg = load_config(str(CONFIG), ["NUM_GPUS", "0"])
-    seeds = [
-        cfg.dump().encode(),
-        b"NUM_GPUS: 0\nMODEL: {MODEL_NAME: ActivityNetwork}\nDATA:\n  MEAN: [0.45, 0.45, 0.45]\nBN: &a {EPSILON: 1.0e-5}\n",
-    ]
+    seeds = [cfg.dump().encode()]
     names = "".join(f"c{index:03d} Name {index} of it\n" for index in range(157)).encode()
     pbtxt = b'item {\n  name: "run"\n  id: 1\n}\nitem { name: "bend/bow" id: 2 label_type: X }\n'
     label_maps = [pbtxt, b"label_id,label_name,label_type\n1,run,PERSON\n"]
