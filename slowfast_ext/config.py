@@ -78,6 +78,9 @@ def add_slowfast_ext_config(cfg):
     cfg.DATA.TRAIN_LABELS = "clip"
     # Frames per second of folders of frames: what turns their frame numbers into seconds.
     cfg.DATA.FRAME_FOLDER_FPS = 24.0
+    # Which of a list's paths may lead out of the folder that relative ones start at: "absolute"
+    # ones, as in PySlowFast's lists; "none"; or "any", by .. and by links too.
+    cfg.DATA.PATHS_OUTSIDE = "absolute"
     # Go on without the videos that cannot be decoded; results.json counts them.
     cfg.DATA.SKIP_BROKEN_VIDEOS = False
 

@@ -27,11 +27,50 @@ def check_file(path, chain=()):
         raise SlowFastExtError(f"{path}: its chain of _BASE_ never ends")
     # As fvcore opens it.
     with g_pathmgr.open(path, "r") as stream:
-        root = yaml.compose(stream, Loader=yaml.SafeLoader)
-    _check_node(path, root, [], set())
+        root = _composed(path, stream)
     for base in _bases(root):
         base = os.path.join(os.path.dirname(path), os.path.expanduser(base))
         check_file(base, (*chain, place))
+
+
+# A config of all keys has some 500 parts; anchors within anchors make any number of few lines.
+_MOST_PARTS = 100_000
+
+
+def read_yaml(path, text):
+    """
+    The plain values of a YAML text, which `path` holds.
+
+    Raises:
+        SlowFastExtError: as of `check_file`, or it asks for anything but plain values.
+    """
+    try:
+        node = _composed(path, text)
+        return yaml.SafeLoader("").construct_document(node) if node else None
+    except yaml.YAMLError as error:
+        raise SlowFastExtError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except (RecursionError, ValueError, TypeError) as error:
+        raise SlowFastExtError(f"{path}: not YAML of plain values ({error})") from error
+
+
+def _composed(path, stream):
+    """The checked root of a YAML text, None where it is empty."""
+    root = yaml.compose(stream, Loader=yaml.SafeLoader)
+    _check_node(path, root, [], set())
+    if _num_parts(root, {}) > _MOST_PARTS:
+        raise SlowFastExtError(f"{path}: its anchors make more than {_MOST_PARTS} parts")
+    return root
+
+
+def _num_parts(node, counted):
+    """The parts of a node with its anchors written out; `counted`: of nodes, by id."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in counted:
+        is_mapping = isinstance(node, yaml.MappingNode)
+        children = [part for pair in node.value for part in pair] if is_mapping else node.value
+        counted[id(node)] = 1 + sum(_num_parts(child, counted) for child in children)
+    return counted[id(node)]
 
 
 def _check_node(path, node, above, checked):

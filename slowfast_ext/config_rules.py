@@ -46,6 +46,7 @@ _CHOICES = {
     # A test of main's sub_batchnorm needs its statistics gathered first.
     "BN.NORM_TYPE": ("batchnorm", "sync_batchnorm"),
     "DATA.ENSEMBLE_METHOD": ("sum", "max"),
+    "DATA.PATHS_OUTSIDE": ("none", "absolute", "any"),
     "DATA.TRAIN_LABELS": ("clip", "video"),
     "MODEL.HEAD_ACT": ("sigmoid", "softmax"),
     "SOLVER.OPTIMIZING_METHOD": ("sgd", "adam", "adamw") if upstream.IS_MAIN else ("sgd", "adam"),

@@ -23,6 +23,25 @@ def has_store(path):
     return is_local(path) or any(str(path).startswith(p) for p in pathmgr._path_handlers)
 
 
+def leads_outside(folder, text, allowed):
+    """
+    True where a path that a list names leads out of a folder as it must not.
+
+    Args:
+        folder (str): what relative paths start at.
+        text (str): the path, as the list has it.
+        allowed (str): DATA.PATHS_OUTSIDE.
+    """
+    is_absolute = not is_local(text) or os.path.isabs(text)
+    if allowed == "any" or (allowed == "absolute" and is_absolute):
+        return False
+    path = text if is_absolute else os.path.join(folder, text)
+    if is_local(folder) and is_local(path):
+        path, folder = os.path.realpath(path), os.path.realpath(folder)
+    inside = os.path.join(folder, "")
+    return not f"{path}/".startswith(inside) or ".." in path.removeprefix(inside).split("/")
+
+
 def require_writable(path, key):
     """
     Checks, leaving nothing behind, that the file `path` can be written; its folders need not

@@ -61,8 +61,12 @@ def _no_bytes():
     return b""
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Reads numpy arrays and plain values; whatever else a pickle asks for is refused."""
+class _ArraysOnly(pickle._Unpickler):
+    """
+    Reads numpy arrays and plain values; whatever else a pickle asks for is refused.
+
+    In Python: the one in C makes room for as many objects as a pickle of ten bytes numbers.
+    """
 
     _ALLOWED = {
         ("numpy", "dtype"): _PlainType,

@@ -18,8 +18,10 @@ from slowfast_ext.datasets.ava_annotations import (
 )
 from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips
+from slowfast_ext.datasets.list_rows import outside_sentence
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import leads_outside
 from slowfast_ext.upstream import register_dataset
 
 # Of the keyframes, evaluation between epochs takes every so many seconds, as upstream's.
@@ -56,6 +58,12 @@ class Ava(KeyframeClips):
         self._check_classes()
         lists = options.TRAIN_LISTS if self.training else options.TEST_LISTS
         self.frames = read_frame_lists([os.path.join(options.FRAME_LIST_DIR, n) for n in lists])
+        for frames in self.frames.values():
+            if leads_outside(options.FRAME_DIR, frames.folder, cfg.DATA.PATHS_OUTSIDE):
+                raise SlowFastExtError(
+                    f"AVA.{'TRAIN' if self.training else 'TEST'}_LISTS: "
+                    f"{outside_sentence(frames.folder, options.FRAME_DIR)}"
+                )
         self.step = VAL_SECONDS if split == "val" and not options.FULL_TEST_ON_VAL else 1
         rows = self._read_boxes()
         rows = rows[self.tests_second(rows["second"])]

@@ -4,16 +4,11 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 
-from slowfast_ext.datasets.list_rows import shortened
-from slowfast_ext.datasets.lists import (
-    Segment,
-    Video,
-    read_list,
-    refuse_bad_rows,
-)
+from slowfast_ext.datasets.list_rows import outside_sentence, shortened
+from slowfast_ext.datasets.lists import Segment, Video, refuse_bad_rows
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, pathmgr
+from slowfast_ext.paths import is_local, leads_outside, pathmgr
 from slowfast_ext.upstream import register_dataset
 
 # PySlowFast's frame lists begin with this word, spelt so.
@@ -83,8 +78,11 @@ class Charades(MultiLabelVideos):
     def _read_videos(self, path, check_files=True):
         if is_frame_list(path):
             fps = self.cfg.DATA.FRAME_FOLDER_FPS
-            return read_frame_list(path, len(self.class_names), self._prefix, fps, check_files)
-        videos = read_list(path, self.class_names, self._prefix, check_files)
+            outside = self.cfg.DATA.PATHS_OUTSIDE
+            return read_frame_list(
+                path, len(self.class_names), self._prefix, fps, check_files, outside
+            )
+        videos = super()._read_videos(path, check_files)
         return [CharadesVideo(v.path, v.segments, _official_id(v.path)) for v in videos]
 
     def _video_id(self, video):
@@ -122,7 +120,7 @@ def is_frame_list(path):
     return False
 
 
-def read_frame_list(path, num_classes, root, fps, check_files=True):
+def read_frame_list(path, num_classes, root, fps, check_files=True, outside="absolute"):
     """
     Reads a list `original_vido_id video_id frame_id path labels`, one line a frame.
 
@@ -133,6 +131,7 @@ def read_frame_list(path, num_classes, root, fps, check_files=True):
         root (str): folder that relative paths refer to.
         fps (float): frames a second.
         check_files (bool): refuse videos whose folder of frames is missing.
+        outside (str): DATA.PATHS_OUTSIDE.
     Returns:
         list[CharadesVideo]: in the order in which their ids first appear; neighbouring frames
             of equal labels are one segment, from the first one's time to the last one's.
@@ -148,7 +147,9 @@ def read_frame_list(path, num_classes, root, fps, check_files=True):
     for video_id, listed in parser.videos.items():
         folder = os.path.join(root, listed.folder)
         folder = os.path.normpath(folder) if is_local(folder) else folder
-        if check_files and not pathmgr.isdir(folder):
+        if check_files and leads_outside(root, listed.folder, outside):
+            bad_rows.append(f"{path}:{listed.line}: {outside_sentence(listed.folder, root)}")
+        elif check_files and not pathmgr.isdir(folder):
             bad_rows.append(
                 f"{path}:{listed.line}: no such folder {folder}; DATA.PATH_PREFIX must name the "
                 "folder that the list's paths start at"
@@ -209,6 +210,8 @@ class _FrameListParser:
     def add(self, line, text):
         """Adds one line; returns what is wrong with it, or None."""
         fields = text.split()
+        if "\0" in text:
+            return "holds a NUL character"
         if len(fields) != 5:
             return f"{len(fields)} fields where the header has 5"
         video_id, _, _, path, labels = fields

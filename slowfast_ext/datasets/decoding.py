@@ -6,18 +6,24 @@ Reading frames of a video file or of a folder of frames, as RGB uint8.
 """
 
 import contextlib
+import io
 import os
 import re
+import warnings
 
 import cv2
 import numpy as np
+import PIL.Image
 
+from slowfast_ext.datasets.frame_size import MAX_PIXELS, check_frame_size
 from slowfast_ext.datasets.video_file import VideoFile, VideoInfo
 from slowfast_ext.datasets.views import scaled_size
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import pathmgr
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+# What their content may be, whatever the ending.
+_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
 
 def open_video(path):
@@ -114,6 +120,7 @@ class FrameFolder:
         self.path = path
         if names is None:
             names = sorted(filter(_is_frame, pathmgr.ls(path)), key=_natural_order)
+            _check_numbers(path, names)
         self._names = names
         if not self._names:
             raise SlowFastExtError(
@@ -139,10 +146,10 @@ class FrameFolder:
                 data = stream.read()
         except OSError as error:
             raise SlowFastExtError(f"{path}: cannot be read: {error.strerror or error}") from error
-        image = None
+        image, size = None, _declared_size(path, data)
         # Some versions of OpenCV show the missing part of a truncated JPEG in grey.
-        if data and not (data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data):
-            # OpenCV raises where the header names an absurd size, and gives None otherwise.
+        if size and not (data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data):
+            # OpenCV raises where it meets what it does not expect, and gives None otherwise.
             with contextlib.suppress(cv2.error):
                 image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
@@ -151,6 +158,28 @@ class FrameFolder:
                 "extract or copy the frames of this video again"
             )
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _declared_size(path, data):
+    """
+    Height and width as an image's header names them, None where it is no image.
+
+    Raises:
+        SlowFastExtError: they are such as are not read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            width, height = PIL.Image.open(io.BytesIO(data), formats=_IMAGE_FORMATS).size
+    except (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError) as error:
+        raise SlowFastExtError(
+            f"{path}: declares more than the {MAX_PIXELS} pixels that are read: extract or copy "
+            "the frames of this video again"
+        ) from error
+    except Exception:  # A damaged file can raise anything.
+        return None
+    check_frame_size(path, height, width)
+    return height, width
 
 
 def _is_frame(name):
@@ -163,3 +192,30 @@ def _natural_order(name):
     texts_and_numbers = re.split(r"([0-9]+)", name)
     texts_and_numbers[1::2] = map(int, texts_and_numbers[1::2])
     return texts_and_numbers, name
+
+
+def _check_numbers(path, names):
+    """
+    Raises SlowFastExtError where frames that are numbered in even steps have a hole.
+
+    Frames would stand for other times than their own. Names that are not numbers in even steps
+    say nothing of times, and pass.
+
+    Args:
+        path (str): the folder.
+        names (list[str]): in their order.
+    """
+    numbers = [re.search(r"([0-9]{1,18})\.\w+$", name) for name in names]
+    if len(names) < 3 or None in numbers:
+        return
+    numbers = np.array([int(number[1]) for number in numbers])
+    steps = np.diff(numbers)
+    step = max(steps.min(), 1)
+    if (steps < 1).any() or (steps % step).any() or (steps == step).all():
+        return
+    first = np.flatnonzero(steps != step)[0]
+    raise SlowFastExtError(
+        f"{path}: frames are missing between {names[first]} and {names[first + 1]} "
+        f"({(steps // step - 1).sum()} in all): extract the frames again, or number them "
+        "without holes"
+    )

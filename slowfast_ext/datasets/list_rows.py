@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, pathmgr
+from slowfast_ext.paths import is_local, leads_outside, pathmgr
 
 HEADER = "path,labels[,start,end]"
 
@@ -101,12 +101,16 @@ class RowParser:
         class_names (list[str]): names of the classes in the order of their ids.
         root (str): folder that relative paths refer to.
         check_files (bool): whether a missing or empty video is a problem.
+        outside (str): DATA.PATHS_OUTSIDE.
+        allow_empty (bool): whether an empty file is none.
     """
 
     header: list
     class_names: list
     root: str
     check_files: bool = True
+    outside: str = "absolute"
+    allow_empty: bool = False
     _file_problems: dict = field(default_factory=dict)
     _label_problems: dict = field(default_factory=dict)
 
@@ -137,15 +141,25 @@ class RowParser:
         if not text:
             problems.append("the path is empty")
             return None
+        if "\0" in text:
+            problems.append("the path holds a NUL character")
+            return None
         path = text
         if is_local(text):
             path = os.path.join(self.root, text)
             path = os.path.normpath(path) if is_local(path) else path
-        if self.check_files:
-            if path not in self._file_problems:
-                self._file_problems[path] = _file_problem(path)
-            problems.extend(self._file_problems[path])
+        if path not in self._file_problems:
+            self._file_problems[path] = self._problems_of_file(text, path)
+        problems.extend(self._file_problems[path])
         return path
+
+    def _problems_of_file(self, text, path):
+        """What is wrong with a listed path: a list of no or one sentence."""
+        if leads_outside(self.root, text, self.outside):
+            return [outside_sentence(text, self.root)]
+        if not self.check_files or (self.allow_empty and pathmgr.isfile(path)):
+            return []
+        return _file_problem(path)
 
     def _labels(self, text, problems):
         """Class ids, distinct, of labels separated by `;`; tells `problems` of wrong ones."""
@@ -168,6 +182,14 @@ class RowParser:
             hint = f', did you mean "{nearest[0]}"?' if nearest else ""
             self._label_problems[label] = f'unknown label "{shortened(label)}"{hint}'
         return self._label_problems[label]
+
+
+def outside_sentence(text, folder):
+    """What is wrong with a path that leads out of a folder, and what allows it."""
+    return (
+        f"{shortened(text)} leads out of {folder}, by .., by a link or as an absolute path; "
+        "DATA.PATHS_OUTSIDE any allows it"
+    )
 
 
 def _file_problem(path):

@@ -109,7 +109,7 @@ def read_class_names(path):
     return names
 
 
-def read_list(path, class_names, root, check_files=True):
+def read_list(path, class_names, root, check_files=True, outside="absolute", allow_empty=False):
     """
     Reads a list of labelled videos.
 
@@ -121,6 +121,8 @@ def read_list(path, class_names, root, check_files=True):
         class_names (list[str]): names of the classes in the order of their ids.
         root (str): folder that relative paths refer to.
         check_files (bool): refuse rows whose video is missing or empty.
+        outside (str): DATA.PATHS_OUTSIDE, which paths may lead out of `root`.
+        allow_empty (bool): do not refuse empty files, of which a loader tells.
     Returns:
         list[Video]: in the order in which their paths first appear.
     Raises:
@@ -131,7 +133,7 @@ def read_list(path, class_names, root, check_files=True):
     if not rows:
         raise SlowFastExtError(f"{path}: the list is empty; its first line must be {HEADER}")
     header = check_header(path, *rows[0])
-    parser = RowParser(header, list(class_names), root, check_files)
+    parser = RowParser(header, list(class_names), root, check_files, outside, allow_empty)
     segments, bad_rows = {}, []
     for line, row in rows[1:]:
         video_path, segment, problems = parser.parse(row)

@@ -36,7 +36,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     DATA.PATH_TO_DATA_DIR holds `classes.txt` (one activity a line) and the lists
     `train.csv`, `val.csv` (optional: the test list serves) and `test.csv`
     (`path,labels[,start,end]`, see `slowfast_ext.datasets.lists`). Relative paths start at
-    DATA.PATH_PREFIX or, where that is empty, at the folder of the lists.
+    DATA.PATH_PREFIX or, where that is empty, at the folder of the lists, and must not lead out
+    of it unless DATA.PATHS_OUTSIDE says so.
 
     All views of a video take its distinct frames in uint8, at most DATA.NUM_FRAMES for each clip
     of TEST.VIEWS (84 MB at the paper's 10 clips of 32 frames, 340 x 256), whatever its length;
@@ -89,7 +90,9 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         return names
 
     def _read_videos(self, path, check_files=True):
-        return read_list(path, self.class_names, self._prefix, check_files)
+        rules = {"outside": self.cfg.DATA.PATHS_OUTSIDE if check_files else "any"}
+        rules["allow_empty"] = self.cfg.DATA.SKIP_BROKEN_VIDEOS
+        return read_list(path, self.class_names, self._prefix, check_files, **rules)
 
     def _read_objects(self, list_path):
         """{video id: VideoObjects}, or None where OBJECTS.NUM_CLASSES is 0."""
@@ -224,8 +227,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         return self.objects.get(self._video_id(self.videos[index]), VideoObjects.none())
 
     def _clip_frames(self, info, rate, fraction):
-        step = views.frame_step(rate, info.fps, self.cfg.DATA.TARGET_FPS)
-        return views.clip_frames(info.length, self.cfg.DATA.NUM_FRAMES, step, fraction)
+        data = self.cfg.DATA
+        return views.clip_of_video(info, data.NUM_FRAMES, rate, data.TARGET_FPS, fraction)
 
     def _objects_in(self, index, frames, images, crop):
         """The video's objects in a crop of a clip of these frames; None where none are used."""

@@ -14,8 +14,22 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
+from slowfast_ext.datasets.frame_size import MAX_PIXELS, check_frame_size
+from slowfast_ext.datasets.mp4_header import read_mp4_header
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, pathmgr
+
+# FFmpeg's names of what videos are stored in. It would also follow a play list, whatever its
+# ending, to other files and hosts, and make a "video" of a text or of a single image.
+FORMATS = (
+    *("mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg"),
+    *("flv", "asf", "h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "ivf", "vc1", "mjpeg"),
+    *("mxf", "gxf", "nut", "dv", "rm", "wtv", "swf", "nsv", "y4m", "yuv4mpegpipe", "gif", "apng"),
+)
+# Of one file: four days at 50 a second.
+MAX_FRAMES = 2**24
+# A play list's files, or a file's with a name such as "http:x", would be opened by these names.
+_OPTIONS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
 
 # In other formats (MPEG program streams, ...) frames carry wrong times after a seek, so there
 # a file is decoded from its start.
@@ -30,7 +44,7 @@ class VideoInfo:
     Args:
         length (int): number of frames, at least 1.
         fps (float or None): mean frames per second; None for a folder of frames.
-        height (int), width (int): size of the stored frames in pixels.
+        height (int), width (int): size of the frames in pixels, as they are shown.
         times (float64 array [length] or None): when each frame is shown, in seconds from
             the first one; None for a folder of frames and for a file that stores neither
             times nor a frame rate.
@@ -101,23 +115,35 @@ class VideoFile:
             local_path = pathmgr.get_local_path(self.path)
             if os.path.getsize(local_path) == 0:
                 raise self._error("the file is empty (0 bytes)")
+            self._header = read_mp4_header(local_path)
+            if self._header.problem:
+                raise self._error(self._header.problem)
             # Titles in another encoding than UTF-8 would otherwise end in an exception.
-            self._container = av.open(local_path, metadata_errors="ignore")
+            self._container = av.open(
+                f"file:{local_path}", options=_OPTIONS, metadata_errors="ignore"
+            )
+        except av.error.ArgumentError as error:
+            raise self._error("holds no video of a format that is read") from error
         except (av.FFmpegError, OSError) as error:
             raise self._error(f"cannot be read as a video ({error.strerror or error})") from error
         self._stream = next(iter(self._container.streams.video), None)
-        if self._stream is None or _is_text_or_image(self._container.format.name):
+        if self._stream is None:
             self.close()
             raise self._error("holds no video")
         if self._stream.codec_context is None:
             self.close()
             raise self._error("the installed FFmpeg has no decoder for this video")
         self._stream.codec_context.thread_count = 1
+        # Frames may be larger than the header says.
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
 
     def _scan(self):
         """Lists the packets of the file without decoding them, and sets `info` from them."""
         demuxed = self._container.demux(self._stream)
-        packets = np.fromiter((_remembered(p) for p in demuxed if p.size), _PACKET)
+        found = (_remembered(packet) for packet in demuxed if packet.size)
+        packets = np.fromiter(itertools.islice(found, MAX_FRAMES + 1), _PACKET)
+        if len(packets) > MAX_FRAMES:
+            raise self._error(f"holds more than {MAX_FRAMES} frames; cut it into parts")
         self._check_complete(len(packets))
         # In a recording cut at any place, what comes before the first key frame cannot be
         # decoded: it refers to frames that the file lacks.
@@ -154,7 +180,9 @@ class VideoFile:
         elif fps:
             times = self._marks / fps
         context = self._stream.codec_context
-        self.info = VideoInfo(len(self._marks), fps, context.height, context.width, times)
+        check_frame_size(self.path, context.height, context.width)
+        height, width = self._header.upright_size(context.height, context.width)
+        self.info = VideoInfo(len(self._marks), fps, height, width, times)
 
     def _check_complete(self, num_packets):
         """Raises SlowFastExtError if the header names more frames than the file holds."""
@@ -198,7 +226,7 @@ class VideoFile:
                 index = waiting.pop(mark, None)
                 if index is not None:
                     image = self._reformatter.reformat(frame, format="rgb24").to_ndarray()
-                    yield index, image
+                    yield index, self._header.upright(image)
                 if not waiting:
                     return
         except av.FFmpegError as error:
@@ -246,8 +274,3 @@ def _remembered(packet):
     """A _PACKET of PyAV's packet."""
     times = (_NO_TIME if time is None else time for time in (packet.pts, packet.dts))
     return (*times, packet.is_keyframe, packet.is_discard)
-
-
-def _is_text_or_image(format_name):
-    """True for FFmpeg's formats that make a "video" of a text file or of a single image."""
-    return format_name == "tty" or format_name.endswith(("_pipe", "image2"))

@@ -105,6 +105,47 @@ def clip_frames(length, num_frames, step, fraction):
     return np.clip(np.floor(places + 0.5).astype(np.int64), 0, length - 1)
 
 
+def clip_of_video(info, num_frames, rate, target_fps, fraction):
+    """
+    Frames of one clip of a video.
+
+    Where frames come at an uneven rate and `target_fps` is given, the clip's moments are evenly
+    apart and each has the frame that is shown then, which may be the one before's.
+
+    Args:
+        info (VideoInfo): the video.
+        num_frames (int), rate (int), target_fps (float), fraction (float): as of `frame_step`
+            and `clip_frames`.
+    Returns:
+        int64 array [num_frames]: as of `clip_frames`.
+    """
+    distance = mean_distance(info, target_fps)
+    if distance is None:
+        step = frame_step(rate, info.fps, target_fps)
+        return clip_frames(info.length, num_frames, step, fraction)
+    step = frame_step(rate, 1 / distance, target_fps)
+    start = clip_start((num_frames - 1) * step + 1, info.length, fraction)
+    moments = (start + np.arange(num_frames) * step) * distance
+    # A thousandth: what is due when a frame comes has that frame, however times are rounded.
+    shown = np.searchsorted(info.times, moments + distance / 1000, side="right") - 1
+    return np.clip(shown, 0, info.length - 1)
+
+
+def mean_distance(info, target_fps):
+    """
+    Seconds from one frame to the next on the mean, where clips are taken by time.
+
+    Returns:
+        float or None: None where they are taken by number: frames without times, no
+            `target_fps`, or no frame half a distance or more from where even ones would be.
+    """
+    times = info.times
+    if not target_fps or times is None or len(times) < 3 or times[-1] <= 0:
+        return None
+    even = np.linspace(0, times[-1], len(times))
+    return float(even[1]) if np.abs(times - even).max() >= even[1] / 2 else None
+
+
 # Keeps the draws of training apart from others that are seeded with three small numbers, such as
 # the synthetic videos': equal draws would tie a clip's crop to its video's labels.
 _TRAINING_DRAWS = 0x5A3D

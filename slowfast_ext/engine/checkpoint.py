@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, read without executing anything in them."""
 
+import contextlib
 import io
 import itertools
 import os
@@ -8,6 +9,7 @@ import re
 import torch
 import yaml
 
+from slowfast_ext.config_files import read_yaml
 from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, open_atomically, pathmgr
@@ -23,6 +25,7 @@ _MAY_DIFFER = (
     "AVA.TEST_LISTS",
     "AVA.TEST_PREDICT_BOX_LISTS",
     "BENCHMARK",
+    "DATA.PATHS_OUTSIDE",
     "DATA.SKIP_BROKEN_VIDEOS",
     "DATA_LOADER",
     "DEMO",
@@ -210,10 +213,9 @@ def _refuse_different(path, different, advice):
 
 def _settings(path, state):
     """The flat settings that a checkpoint was trained with."""
-    try:
-        settings = yaml.safe_load(state["cfg"])
-    except (KeyError, AttributeError, yaml.YAMLError):
-        settings = None
+    settings, text = None, state.get("cfg")
+    with contextlib.suppress(SlowFastExtError):
+        settings = read_yaml(path, text) if isinstance(text, str) else None
     if not isinstance(settings, dict):
         raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
     return _flat(settings)
@@ -226,7 +228,7 @@ def _flat(tree, prefix=""):
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{name}."))
         else:
-            flat[prefix + name] = value
+            flat[f"{prefix}{name}"] = value
     return flat
 
 

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 # A start from fewer tensors than this is a mistake rather than a start.
 SMALLEST_SHARE = 0.95
+# Of a Caffe2 file's tensor, in characters.
+_LONGEST_NAME = 200
 
 
 def load_weights(network, path, state, clear_patterns=(), inflate=False, complete=False):
@@ -225,6 +227,9 @@ def _read_caffe2(path):
         try:
             blobs = load_arrays(stream)["blobs"]
             rename = upstream.get_name_convert_func()
+            # Upstream's patterns take minutes over a name of pages.
+            if any(not isinstance(name, str) or len(name) > _LONGEST_NAME for name in blobs):
+                raise ValueError("a name that is no text or too long")
             return {rename(name): torch.tensor(value) for name, value in blobs.items()}
         except Exception as error:  # A damaged pickle can raise anything.
             reason = " ".join(str(error).split())

@@ -52,15 +52,16 @@ def list_windows(cfg, info, every):
     # A remainder under a thousandth is rounding, not a stretch of its own.
     starts = np.arange(max(1, math.ceil(length / every - 1e-3))) * every
     spans = np.stack([starts, np.append(starts[1:], length)], axis=1)
-    step = views.frame_step(cfg.DATA.SAMPLING_RATE, info.fps, cfg.DATA.TARGET_FPS)
-    middles = np.searchsorted(times, spans.mean(axis=1), side="right") - 1
+    distance = views.mean_distance(info, cfg.DATA.TARGET_FPS)
+    fps, middles = info.fps, np.searchsorted(times, spans.mean(axis=1), side="right") - 1
+    if distance is not None:
+        fps, middles = 1 / distance, spans.mean(axis=1) / distance
+    step = views.frame_step(cfg.DATA.SAMPLING_RATE, fps, cfg.DATA.TARGET_FPS)
     room = info.length - ((cfg.DATA.NUM_FRAMES - 1) * step + 1)
     first = middles - (cfg.DATA.NUM_FRAMES - 1) * step / 2
     fractions = np.clip(first / room, 0, 1) if room > 0 else np.zeros(len(middles))
-    frames = [
-        views.clip_frames(info.length, cfg.DATA.NUM_FRAMES, step, fraction)
-        for fraction in fractions
-    ]
+    clip = (info, cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS)
+    frames = [views.clip_of_video(*clip, fraction) for fraction in fractions]
     return Windows(np.stack(frames), spans)
 
 

@@ -12,6 +12,7 @@ import re
 import numpy as np
 from tqdm import tqdm
 
+from slowfast_ext.config_rules import is_number
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.errors import SlowFastExtError
@@ -185,9 +186,14 @@ class _Parts:
         try:
             part = json.loads(read_text(path))
             found = dict(part["settings"])
-            if not isinstance(part["seconds"], list) or any(len(b) != 6 for b in part["boxes"]):
-                raise ValueError("no keyframes, or boxes that are not second, corners and score")
-        except (ValueError, TypeError, KeyError) as error:
+            if not isinstance(part["seconds"], list):
+                raise ValueError("no keyframes")
+            for second, *numbers in part["boxes"]:
+                if len(numbers) != 5 or not all(map(is_number, (second, *numbers))):
+                    raise ValueError("boxes that are not second, corners and score")
+                if not isinstance(second, int):
+                    raise ValueError("a second that is not whole")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise SlowFastExtError(
                 f"{path} is not a file that this command has written: {remedy}"
             ) from error

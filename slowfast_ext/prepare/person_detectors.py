@@ -9,7 +9,6 @@ import contextlib
 import functools
 import hashlib
 import http.client
-import pickle
 import sys
 
 import numpy as np
@@ -31,6 +30,8 @@ _TORCHVISION_NETWORKS = (
 )
 # COCO's person: torchvision counts the background as class 0, detectron2 does not.
 _PERSON_OF_TORCHVISION, _PERSON_OF_DETECTRON2 = 1, 0
+_CLASSES = "roi_heads.box_predictor.cls_score.weight"
+_MOST_CLASSES = 10_000
 _HINT = (
     "give --weights FILE, a state_dict of a torchvision Faster R-CNN such as "
     "https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth"
@@ -127,7 +128,9 @@ def _detect_torchvision(network, device, frames):
 
 
 def _num_classes(state):
-    return len(state["roi_heads.box_predictor.cls_score.weight"])
+    """The classes of a state_dict, 0 where it is none of a detector's."""
+    scores = state.get(_CLASSES) if isinstance(state, dict) else None
+    return len(scores) if torch.is_tensor(scores) and scores.dim() == 2 else 0
 
 
 def _read_state(path):
@@ -135,7 +138,7 @@ def _read_state(path):
     try:
         with pathmgr.open(path, "rb") as stream:
             state = torch.load(stream, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # A damaged file can raise anything.
         raise SlowFastExtError(f"{path}: not a readable file of weights: {_HINT}") from error
     for name in _TORCHVISION_NETWORKS:
         if _fits(name, state):
@@ -148,7 +151,8 @@ def _read_state(path):
 
 def _fits(name, state):
     """True where the state_dict has just the keys and shapes of the network."""
-    if not isinstance(state, dict) or "roi_heads.box_predictor.cls_score.weight" not in state:
+    # A tensor can claim any length by repeating one number.
+    if not 0 < _num_classes(state) <= _MOST_CLASSES:
         return False
     with torch.device("meta"):
         network = getattr(detection, name)(

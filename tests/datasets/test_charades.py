@@ -193,7 +193,7 @@ def test_a_frame_list_without_rows(tmp_path, text):
 
 @pytest.mark.parametrize("key", [0, (3, 0)])
 def test_a_folder_with_other_frames_than_the_list_is_refused(frame_lists, key):
-    (frame_lists / "frames" / "AAAAA" / "AAAAA-000031.png").unlink()
+    (frame_lists / "frames" / "AAAAA" / "AAAAA-000060.png").unlink()
     with pytest.raises(SlowFastExtError, match="holds 59 frames, the list names 60 of AAAAA"):
         dataset(frame_lists, "train")[key]
 

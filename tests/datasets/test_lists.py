@@ -202,3 +202,65 @@ def test_wrong_class_names_are_refused(tmp_path, content, message):
 def test_missing_class_names_are_refused(tmp_path):
     with pytest.raises(SlowFastExtError, match="classes.txt: cannot be read"):
         read_class_names(str(tmp_path / "classes.txt"))
+
+
+# --- Paths that lead out of the folder ----------------------------------------------------
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """root/a.mp4, a link root/link to the folder beside it, and secret/b.mp4 there."""
+    for name in ("root", "secret"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "root" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "secret" / "b.mp4").write_bytes(b"x")
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "root" / "inner").symlink_to(tmp_path / "root")
+    return tmp_path
+
+
+# Which settings of DATA.PATHS_OUTSIDE allow what a list names.
+OUTSIDE = {
+    "a.mp4": ("none", "absolute", "any"),
+    "inner/a.mp4": ("none", "absolute", "any"),
+    "../root/a.mp4": ("none", "absolute", "any"),
+    "{}/root/a.mp4": ("none", "absolute", "any"),
+    "{}/secret/b.mp4": ("absolute", "any"),
+    "{}/root/../secret/b.mp4": ("absolute", "any"),
+    "../secret/b.mp4": ("any",),
+    "inner/../../secret/b.mp4": ("any",),
+    "link/b.mp4": ("any",),
+}
+
+
+@pytest.mark.parametrize("outside", ["none", "absolute", "any"])
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_paths_that_lead_out_of_the_folder(tree, name, outside):
+    text = name.format(tree)
+    path = write(tree, f"path,labels\n{text},run\n")
+    if outside in OUTSIDE[name]:
+        assert len(read_list(path, CLASSES, str(tree / "root"), outside=outside)) == 1
+        return
+    message = r"list.csv:2: .*b.mp4 leads out of .*root.*DATA.PATHS_OUTSIDE any allows it"
+    with pytest.raises(SlowFastExtError, match=message):
+        read_list(path, CLASSES, str(tree / "root"), outside=outside)
+
+
+def test_stores_paths_are_absolute(root):
+    content = "path,labels\nstore://x/a.mp4,run\n"
+    assert read(root, content, check_files=False, outside="absolute")
+    with pytest.raises(SlowFastExtError, match="leads out"):
+        read(root, content, check_files=False, outside="none")
+
+
+def test_a_nul_character_in_a_path(root):
+    assert problems(root, "path,labels\na\0.mp4,run\n")[1] == (
+        "list.csv:2: the path holds a NUL character"
+    )
+
+
+def test_empty_files_are_left_to_the_loader_where_broken_ones_are_skipped(root):
+    content = "path,labels\nempty.mp4,run\nnone.mp4,run\n"
+    with pytest.raises(SlowFastExtError) as caught:
+        read(root, content, allow_empty=True)
+    assert "none.mp4" in str(caught.value) and "empty.mp4" not in str(caught.value)
