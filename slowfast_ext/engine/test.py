@@ -23,7 +23,6 @@ from slowfast_ext.engine.combining import (
     view_combination,
 )
 from slowfast_ext.engine.history import History
-from slowfast_ext.engine.loaders import join_boxes
 from slowfast_ext.engine.precision import inference
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.tensorboard import TensorBoard
@@ -35,7 +34,6 @@ from slowfast_ext.evaluation.results import (
     results_object,
     write_results,
 )
-from slowfast_ext.models.objects import join_objects
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
 from slowfast_ext.paths import make_folder
 
@@ -225,12 +223,8 @@ def _video_scores(cfg, network, sample, combine):
     num_views = len(sample.pathways[0])
     outputs = []
     for start in range(0, num_views, size):
-        views = range(num_views)[start : start + size]
-        chunk = slice(views.start, views.stop)
-        inputs = loaders.network_input(cfg, [p[chunk] for p in sample.pathways], device)
-        objects = None if sample.objects is None else join_objects(sample.objects[chunk])
-        boxes = None if sample.boxes is None else join_boxes([sample.boxes] * len(views))
-        further = loaders.further_input(objects, boxes, device)
+        chunk = slice(start, min(start + size, num_views))
+        inputs, further = loaders.views_input(cfg, sample, chunk, device)
         outputs.append(network(inputs, **further).double().cpu())
     probabilities = torch.cat(outputs).unflatten(0, (num_views, -1)).numpy()
     if sample.persons is None:
