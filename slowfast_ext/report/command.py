@@ -1,9 +1,6 @@
-"""
-python -m slowfast_ext report: one page, OUTPUT_DIR/report.html, about a run.
+"""python -m slowfast_ext report: one page, OUTPUT_DIR/report.html, about a run."""
 
-KEY VALUE pairs may follow, in place of the run's own settings, as DATA.PATH_TO_DATA_DIR PLACE.
-"""
-
+import argparse
 import importlib.util
 import os
 import sys
@@ -28,7 +25,13 @@ def add_arguments(parser):
         help="test videos that the network is run on, for the learned correlation map; 0: none "
         "(default: 16)",
     )
-    parser.add_argument("options", nargs="*", metavar="KEY VALUE")
+    parser.add_argument(
+        "--opts",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="KEY VALUE",
+        help="in place of the run's own settings, as DATA.PATH_TO_DATA_DIR PLACE",
+    )
 
 
 def run(args):
@@ -43,7 +46,7 @@ def run(args):
     if args.videos < 0:
         raise SlowFastExtError(f"--videos is {args.videos}: it must not be negative")
     path = os.path.join(args.output_dir, "report.html")
-    found = Run(args.output_dir, args.options)
+    found = Run(args.output_dir, args.opts)
     require_writable(path, "OUTPUT_DIR")
     drawn = make_sections(found, args.videos)
     if not any("content" in section for section in drawn.values()):

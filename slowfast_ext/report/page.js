@@ -12,6 +12,8 @@
     return element;
   }
 
+  // A window may be without a size while a page opens.
+  const widthOf = (place) => Math.max(place.clientWidth, 240);
   const short = (value) =>
     value !== 0 && Math.abs(value) < 0.01 ? value.toExponential(1) : String(+value.toFixed(3));
 
@@ -29,7 +31,7 @@
 
   // lines: [[x, y], ...] each; options: x, y: {low, high, label, whole}; dividers: [{x, label}].
   function drawLines(place, title, lines, options) {
-    const width = place.clientWidth, height = options.height, left = 56, right = 12, top = 20, bottom = 40;
+    const width = widthOf(place), height = options.height, left = 56, right = 12, top = 20, bottom = 40;
     const { x, y } = options;
     const atX = (v) => left + ((v - x.low) / (x.high - x.low || 1)) * (width - left - right);
     const atY = (v) => height - bottom - ((v - y.low) / (y.high - y.low || 1)) * (height - top - bottom);
@@ -90,7 +92,7 @@
     const curve = data.precision_recall[Number(select.value)];
     const first = curve.points.length ? [[0, curve.points[0][1]]] : [];
     drawLines(place, `Precision over recall of ${curve.name}`, [[...first, ...curve.points]], {
-      height: Math.min(place.clientWidth, 420),
+      height: Math.min(widthOf(place), 420),
       x: { low: 0, high: 1, label: "recall" }, y: { low: 0, high: 1, label: "precision" },
     });
   }
@@ -98,7 +100,7 @@
   // --- Bars ----------------------------------------------------------------------------
 
   function drawRates(place) {
-    const bars = data.rates, row = 34, width = place.clientWidth, left = width < 400 ? 112 : 170;
+    const bars = data.rates, row = 34, width = widthOf(place), left = width < 400 ? 112 : 170;
     const known = bars.map((bar) => bar.mAP).filter((value) => value !== null);
     const high = Math.max(0.01, ...known) * 1.02;
     const title = "mAP by sampling rate: " + bars.map((bar) => `${bar.name} ${bar.mAP === null ? "none" : bar.mAP.toFixed(3)}`).join(", ");
@@ -139,7 +141,7 @@
     }
 
     draw() {
-      const n = this.names.length, width = Math.min(this.place.clientWidth, 560);
+      const n = this.names.length, width = Math.min(widthOf(this.place), 560);
       const context = this.canvas.getContext("2d");
       context.font = "12px system-ui, sans-serif";
       const widest = Math.max(...this.names.map((name) => context.measureText(name).width));

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import importlib.resources
+import os
 
 from slowfast_ext.evaluation.results import plain
 
@@ -10,10 +11,10 @@ from slowfast_ext.evaluation.results import plain
 _DRAWN = ("curves", "precision_recall", "rates", "correlation")
 
 
-def render(title, sections):
+def render(folder, sections):
     """
     Args:
-        title (str): the run's name.
+        folder (str): the run's OUTPUT_DIR.
         sections (dict): of `make_sections`.
 
     Returns:
@@ -21,15 +22,23 @@ def render(title, sections):
     """
     import jinja2
 
-    folder = importlib.resources.files("slowfast_ext.report")
+    package = importlib.resources.files("slowfast_ext.report")
     template, style, script = (
-        (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
+        (package / name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", "page.js")
     )
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
+    title = os.path.basename(os.path.normpath(folder))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     drawn = {name: sections[name].get("content") for name in _DRAWN}
     return environment.from_string(template).render(
-        title=title, style=style, script=script, digest=digest, data=plain(drawn), **sections
+        title=title,
+        folder=folder,
+        style=style,
+        script=script,
+        digest=digest,
+        data=plain(drawn),
+        **sections,
     )

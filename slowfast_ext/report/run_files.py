@@ -74,14 +74,20 @@ class Run:
             raise SlowFastExtError(f"{path} is not a result of slowfast_ext: test again")
         return results
 
+    @cached_property
+    def _tested(self):
+        """As `results`, empty where there are none: the checkpoint may tell the rest."""
+        try:
+            return self.results
+        except SlowFastExtError:
+            return {}
+
     # --- The network --------------------------------------------------------------------
 
     @cached_property
     def checkpoint_path(self):
         """The checkpoint that was tested, or the last one that there is."""
-        tested = None
-        if pathmgr.isfile(self._path("results.json")):
-            tested = self.results["protocol"].get("checkpoint")
+        tested = self._tested.get("protocol", {}).get("checkpoint")
         if isinstance(tested, str) and pathmgr.isfile(tested):
             return tested
         last = self._last_checkpoint()
@@ -103,8 +109,8 @@ class Run:
     @cached_property
     def settings(self):
         """The run's config as a plain tree."""
-        if pathmgr.isfile(self._path("results.json")):
-            return self.results["config"]
+        if "config" in self._tested:
+            return self._tested["config"]
         try:
             settings = yaml.safe_load(self.checkpoint["cfg"])
         except (KeyError, AttributeError, yaml.YAMLError):
@@ -136,8 +142,8 @@ class Run:
         """The data set of TEST.DATASET, one centre view a video."""
         root = self.cfg.DATA.PATH_TO_DATA_DIR
         advice = (
-            "start the command where the run was started, or name the place behind OUTPUT_DIR, "
-            "as DATA.PATH_TO_DATA_DIR PLACE"
+            "start the command where the run was started, or name the place with --opts "
+            "DATA.PATH_TO_DATA_DIR PLACE"
         )
         # A data set that makes its own videos is not to make them for a report.
         if root and not pathmgr.exists(root):
