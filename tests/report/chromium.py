@@ -31,8 +31,8 @@ class Browser:
     One page of a headless Chromium.
 
     Attributes:
-        complaints (list[str]): errors of the console and of scripts.
-        requests (list[str]): every address that was asked for.
+        complaints (list[str]): errors of the console and of scripts since a page was opened.
+        requests (list[str]): every address that was asked for since.
     """
 
     def __init__(self):
@@ -105,6 +105,7 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=features)
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
+        self.complaints, self.requests = [], []
         self.call("Page.navigate", url=f"file://{path}")
         until = time.monotonic() + 60
         while time.monotonic() < until:

@@ -52,17 +52,17 @@ def test_all_is_drawn_quietly(browser, page, width):
     drawn = """[...document.querySelectorAll('svg, circle, svg rect, canvas')].every(
         (e) => e.getBoundingClientRect().width > 0)"""
     assert browser.run(drawn)
-    # More than one colour on each canvas; each image decoded.
-    colours = """[...document.querySelectorAll('canvas')].map((c) => {
-        const pixels = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-        return new Set(new Uint32Array(pixels.buffer)).size; })"""
-    assert len(browser.run(colours)) == 2 and min(browser.run(colours)) > 2
     assert browser.run("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
     assert browser.run("document.images.length") == 6
     assert browser.run("document.documentElement.scrollWidth") <= width
     assert browser.complaints == []
     assert all(url.startswith(("file://", "data:")) for url in browser.requests)
     assert sum(url.startswith("file://") for url in set(browser.requests)) == 1
+    # More than one colour on each canvas; each image decoded.
+    colours = """[...document.querySelectorAll('canvas')].map((c) => {
+        const pixels = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        return new Set(new Uint32Array(pixels.buffer)).size; })"""
+    assert len(browser.run(colours)) == 2 and min(browser.run(colours)) > 2
 
 
 def test_sorting_by_keyboard(browser, page):
