@@ -73,7 +73,10 @@ def pictures(run, index):
     frames = clip[:, chosen].permute(1, 2, 3, 0).numpy()
     if run.cfg.DATA.REVERSE_INPUT_CHANNEL:
         frames = frames[..., ::-1]
-    strip = np.concatenate(list(frames), axis=1)
+    # A grey line between them.
+    strip = np.concatenate(
+        list(np.pad(frames, ((0, 0), (0, 0), (0, 2), (0, 0)), constant_values=128)), axis=1
+    )
     return [{"source": jpeg(strip), "caption": "first, middle and last frame of the centre view"}]
 
 

@@ -132,7 +132,7 @@
       this.cell = document.createElement("p");
       this.cell.className = "cell";
       this.cell.setAttribute("aria-live", "polite");
-      this.cell.textContent = `lightest 0, strongest ${short(this.high)}`;
+      this.cell.textContent = `colours from 0 to ${short(this.high)}`;
       place.replaceChildren(this.canvas, this.cell);
       this.place = place;
       this.canvas.addEventListener("keydown", (event) => this.move(event));
