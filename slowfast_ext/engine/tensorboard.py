@@ -100,7 +100,7 @@ class TensorBoard:
 
     def add_metrics(self, step, metrics, class_names, by_rate=()):
         """
-        An evaluation after `step` steps.
+        An evaluation after the step of number `step`; a run that goes on behind it keeps it.
 
         Args:
             metrics (MultilabelMetrics | AvaMetrics): of A activities.
