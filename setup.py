@@ -15,6 +15,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["slowfast_ext", "slowfast_ext.*"]),
+    package_data={"slowfast_ext.report": ["page.html", "page.css", "page.js"]},
     # Lower bounds only. The two belong together: torchvision's wheel loads only beside
     # the torch that it was built for, so pip must choose both from one index.
     install_requires=[
@@ -39,6 +40,7 @@ setup(
     extras_require={
         "test": ["pytest>=7.0", "ruff>=0.4"],
         "plots": ["matplotlib>=3.7", "tensorboard>=2.10"],
+        "report": ["jinja2>=3.0"],
         # What GitHub's main of PySlowFast imports beyond the above (see INSTALL.md).
         "main": ["scipy", "psutil", "fairscale"],
     },

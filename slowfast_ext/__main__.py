@@ -47,6 +47,10 @@ COMMANDS = {
         "slowfast_ext.engine.fit_rates",
         "fit each activity's weights over the sampling rates of a test",
     ),
+    ("report",): (
+        "slowfast_ext.report.command",
+        "write one page about a run: curves, precision, correlations, its hardest videos",
+    ),
     ("tables",): (
         "slowfast_ext.tables.command",
         "print the paper's tables beside our results, or count what the heads cost",

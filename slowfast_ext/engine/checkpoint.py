@@ -196,7 +196,7 @@ def _may_differ(stage):
 
 def _different(path, state, cfg, ignored):
     """{key: (the checkpoint's value, this config's)} where they differ and that is not ignored."""
-    theirs, ours = _settings(path, state), _flat(yaml.safe_load(cfg.dump()))
+    theirs, ours = _settings(path, state), flattened(yaml.safe_load(cfg.dump()))
     # A key that only one of them has belongs to the other version of PySlowFast.
     return {
         key: (theirs[key], ours[key])
@@ -218,15 +218,15 @@ def _settings(path, state):
         settings = read_yaml(path, text) if isinstance(text, str) else None
     if not isinstance(settings, dict):
         raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
-    return _flat(settings)
+    return flattened(settings)
 
 
-def _flat(tree, prefix=""):
+def flattened(tree, prefix=""):
     """{"A": {"B": 1}} -> {"A.B": 1}."""
     flat = {}
     for name, value in tree.items():
         if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{name}."))
+            flat.update(flattened(value, f"{prefix}{name}."))
         else:
             flat[f"{prefix}{name}"] = value
     return flat

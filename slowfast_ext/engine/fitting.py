@@ -12,6 +12,7 @@ from slowfast_ext.engine import checkpoint, distributed, loaders
 from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.resuming import resume
+from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
 from slowfast_ext.engine.test import evaluate
 from slowfast_ext.errors import SlowFastExtError
 
@@ -40,6 +41,7 @@ class Fitting:
         self.optimizer = build_optimizer(stage.cfg, self.model)
         self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
         self.loss = loss_function(cfg)
+        self.board = TensorBoard(cfg, stage.name)
         self.best = -1.0
 
     def run(self):
@@ -50,16 +52,20 @@ class Fitting:
         if first >= self.num_epochs:
             logger.info(f"{self.stage.name}: {first} epochs, finished before; nothing to do")
         for epoch in range(first, self.num_epochs):
-            self._run_epoch(epoch)
+            loss, learning_rate = self._run_epoch(epoch)
             is_last = epoch + 1 == self.num_epochs
             is_save = is_last or (epoch + 1) % self.cfg.TRAIN.CHECKPOINT_PERIOD == 0
             is_eval = is_last or (epoch + 1) % self.cfg.TRAIN.EVAL_PERIOD == 0
             if is_save or is_eval:
                 self._update_precise_batch_norm()
-            is_best = is_eval and self._evaluate(epoch)
+            mean_ap = self._evaluate(epoch) if is_eval else None
+            is_best = is_eval and mean_ap > self.best
+            self.best = max(self.best, mean_ap) if is_eval else self.best
+            self.history.add_point(self.stage.name, epoch + 1, loss, learning_rate, mean_ap)
             # The best first: the epoch's own checkpoint already says that this one is there.
             best = checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name)
             self._save(epoch, [best] * is_best + [self._path(epoch)] * is_save)
+        self.board.close()
 
     # --- Checkpoints ------------------------------------------------------------------
 
@@ -90,19 +96,33 @@ class Fitting:
     # --- One epoch ---------------------------------------------------------------------
 
     def _run_epoch(self, epoch):
+        """Returns the mean loss, over all processes, and the last learning rate."""
         stage, length = self.stage, len(self.loader)
         self.loader.start_epoch(stage.first_epoch + epoch)
         seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
         self.model.train()
+        self.board.start_epoch()
+        losses = []
         done = epoch * length
         steps = min(length, stage.num_iterations - done)
         name = f"{stage.name} epoch {epoch + 1}/{self.num_epochs}"
         with Progress(name, steps, self.cfg.LOG_PERIOD) as progress:
-            for step, items in zip(range(steps), self.loader, strict=False):
+            batches = waited_for(self.loader)
+            for step, (items, waited) in zip(range(steps), batches, strict=False):
                 learning_rate = stage.learning_rate(done + step, length)
                 set_learning_rate(self.optimizer, learning_rate)
                 loss = self._step(items, name, step)
                 progress.step(loss=loss, learning_rate=learning_rate)
+                rates = self._rates_by_part(learning_rate)
+                self.board.add_step(done + step, loss, rates, len(items), waited)
+                losses += [loss] * (loss is not None)
+        losses = [value for part in distributed.gather(losses) for value in part]
+        return (sum(losses) / len(losses) if losses else None), learning_rate
+
+    def _rates_by_part(self, learning_rate):
+        """Learning rates of the parts of the network that learn."""
+        rates = {"head": learning_rate * self.cfg.ACTIVITY.LR_MULT}
+        return rates if self.stage.freeze_backbone else {"backbone": learning_rate, **rates}
 
     def _step(self, items, name, step):
         """One optimizer step; returns the loss, None where there was nothing to learn from."""
@@ -158,12 +178,14 @@ class Fitting:
         update_bn_stats(self.model, inputs, batches)
 
     def _evaluate(self, epoch):
-        """Logs the mAP of one centre view a video; returns whether it is the best so far."""
+        """Logs and returns the mAP of one centre view a video."""
         metrics = evaluate(self.cfg, self.network, self.val_set, "val").metrics
         logger.info(f"{self.stage.name} epoch {epoch + 1}: val mAP {metrics.mean:.4f}")
-        is_best = metrics.mean > self.best
-        self.best = max(self.best, metrics.mean)
-        return is_best
+        # Pictures of fixed clips, such as activity maps, belong here: self.board.writer(last)
+        # where self.board.enabled.
+        last = min((epoch + 1) * len(self.loader), self.stage.num_iterations) - 1
+        self.board.add_metrics(last, metrics, self.val_set.class_names)
+        return metrics.mean
 
 
 def _summed(loss, outputs, labels):

@@ -14,10 +14,13 @@ class History:
     Attributes:
         epochs (dict[str, tuple[int, int]]): stage -> epochs behind the network, of how many.
         skipped (dict[str, str]): video id -> reason of the broken videos.
+        curves (dict[str, list]): stage -> of each epoch [number from 1, mean loss, last learning
+            rate of the backbone, val mAP]; None where there is none.
     """
 
     epochs: dict = field(default_factory=dict)
     skipped: dict = field(default_factory=dict)
+    curves: dict = field(default_factory=dict)
 
     def update(self, path, state):
         """
@@ -30,14 +33,22 @@ class History:
             self.skipped.update(state.get("skipped", {}))
             for stage, (done, total) in state.get("epochs", {}).items():
                 self.epochs[stage] = (int(done), int(total))
+            for stage, points in state.get("curves", {}).items():
+                self.curves[stage] = [_point(*point) for point in points]
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise SlowFastExtError(
-                f"{path}: its 'epochs' or 'skipped' is damaged ({error})"
+                f"{path}: its 'epochs', 'skipped' or 'curves' is damaged ({error})"
             ) from error
 
     def state(self):
         """The entries of a checkpoint."""
-        return {"epochs": dict(self.epochs), "skipped": dict(self.skipped)}
+        curves = {stage: list(points) for stage, points in self.curves.items()}
+        return {"epochs": dict(self.epochs), "skipped": dict(self.skipped), "curves": curves}
+
+    def add_point(self, stage, epoch, loss, learning_rate, mean_ap):
+        """Adds an epoch, counted from 1, to the stage's curve; one done again takes its place."""
+        before = [point for point in self.curves.get(stage, []) if point[0] < epoch]
+        self.curves[stage] = [*before, [epoch, loss, learning_rate, mean_ap]]
 
     def __str__(self):
         """As `train epoch 3 of 3, tune epoch 2 of 2`."""
@@ -49,3 +60,9 @@ class History:
         """Logs a warning where a stage of what `path` holds did not come to its end."""
         if any(done < total for done, total in self.epochs.values()):
             logger.warning(f"{path} is not of the last epoch: {self}")
+
+
+def _point(epoch, *values):
+    """An epoch of a curve; raises TypeError or ValueError where that is none."""
+    loss, learning_rate, mean_ap = (None if v is None else float(v) for v in values)
+    return [int(epoch), loss, learning_rate, mean_ap]

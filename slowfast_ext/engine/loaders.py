@@ -244,6 +244,14 @@ def network_input(cfg, pathways, device):
     return [p.to(device, non_blocking=True).float().sub_(mean).div_(std) for p in pathways]
 
 
+def views_input(cfg, sample, chosen, device):
+    """A slice of a test sample's views -> the network's input and what it is given beside it."""
+    inputs = network_input(cfg, [pathway[chosen] for pathway in sample.pathways], device)
+    objects = None if sample.objects is None else join_objects(sample.objects[chosen])
+    boxes = None if sample.boxes is None else join_boxes([sample.boxes] * len(inputs[0]))
+    return inputs, further_input(objects, boxes, device)
+
+
 def further_input(objects, boxes, device):
     """What a network's call is given beside the pathways; Objects and boxes are None or given."""
     given = {}

@@ -7,6 +7,7 @@ import re
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.engine.distributed import launch
+from slowfast_ext.engine.tensorboard import check_tensorboard
 from slowfast_ext.engine.test import test
 from slowfast_ext.engine.train import train
 from slowfast_ext.errors import SlowFastExtError
@@ -51,6 +52,8 @@ def main(arguments=None):
     shards = ["NUM_SHARDS", str(args.num_shards), "SHARD_ID", str(args.shard_id)]
     configs = [load_config(path, args.opts + shards) for path in args.cfg_files]
     _check_outputs(args.cfg_files, configs)
+    for cfg in configs:
+        check_tensorboard(cfg)
     for cfg in configs:
         launch(cfg, args.init_method, run)
 

@@ -15,20 +15,25 @@ from slowfast_ext.engine import (
     loaders,
     volleyball,
 )
+from slowfast_ext.engine.combining import (
+    combination,
+    plain_combination,
+    stacked,
+    unstacked,
+    view_combination,
+)
 from slowfast_ext.engine.history import History
-from slowfast_ext.engine.loaders import join_boxes
 from slowfast_ext.engine.precision import inference
 from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.tensorboard import TensorBoard
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import AvaMetrics
 from slowfast_ext.evaluation.multilabel import MultilabelMetrics
-from slowfast_ext.evaluation.rate_weights import means_by_rate, read_rate_weights, weighted
 from slowfast_ext.evaluation.results import (
     installed_versions,
     results_object,
     write_results,
 )
-from slowfast_ext.models.objects import join_objects
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
 from slowfast_ext.paths import make_folder
 
@@ -69,7 +74,7 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
-    combine = _combination(cfg, dataset.class_names)
+    combine = combination(cfg, task_of(cfg).view_groups(cfg), dataset.class_names)
     path, network, loaded, history = network_to_test(cfg)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
@@ -77,11 +82,15 @@ def test(cfg):
     logger.info(f"test: {loaded}")
     loaders.log_objects("test", dataset)
     history.warn_of_unfinished(path)
-    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test", combine)
-    results = _results(cfg, dataset, evaluation, path, history)
+    network = network.to(distributed.device(cfg))
+    evaluation, by_rate = _evaluate_by_rate(cfg, network, dataset, combine)
+    results = _results(cfg, dataset, evaluation, path, history, by_rate)
     if distributed.is_main_process():
         task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
+        board = TensorBoard(cfg, "test")
+        board.add_metrics(0, evaluation.metrics, dataset.class_names, by_rate)
+        board.close()
         print(task_of(cfg).table(dataset, evaluation.metrics, results))
         if evaluation.skipped:
             print(
@@ -138,9 +147,38 @@ def evaluate(cfg, network, dataset, name, combine=None):
     Returns:
         Evaluation: the same in every process.
     """
-    combine = combine or (lambda views: combine_views(views, view_combination(cfg)))
+    combine = combine or plain_combination(cfg)
     scores, skipped = score_videos(cfg, network, dataset, name, combine)
     return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
+
+
+def _evaluate_by_rate(cfg, network, dataset, combine):
+    """
+    `evaluate` of a test; where it has several groups of views, also of each group by itself.
+
+    Returns:
+        tuple[Evaluation, list[dict]]: the second is results.json's `by_rate`: `rate`, `clips`,
+            `crops`, `mAP`, `weighted_mAP` and `ap`, [A], of each group.
+    """
+    groups = task_of(cfg).view_groups(cfg)
+    if len(groups) == 1:
+        return evaluate(cfg, network, dataset, "test", combine), []
+    scores, skipped = score_videos(cfg, network, dataset, "test", stacked(combine, groups))
+    evaluations = []
+    for place in range(1 + len(groups)):
+        of_place = unstacked(scores, place)
+        metrics = task_of(cfg).measure(cfg, dataset, of_place)
+        evaluations.append(Evaluation(of_place, skipped, metrics))
+    by_rate = [
+        {
+            **dict(zip(("rate", "clips", "crops"), group, strict=True)),
+            "mAP": of_group.metrics.mean,
+            "weighted_mAP": of_group.metrics.weighted,
+            "ap": of_group.metrics.average_precision,
+        }
+        for group, of_group in zip(groups, evaluations[1:], strict=True)
+    ]
+    return evaluations[0], by_rate
 
 
 def score_videos(cfg, network, dataset, name, combine):
@@ -185,12 +223,8 @@ def _video_scores(cfg, network, sample, combine):
     num_views = len(sample.pathways[0])
     outputs = []
     for start in range(0, num_views, size):
-        views = range(num_views)[start : start + size]
-        chunk = slice(views.start, views.stop)
-        inputs = loaders.network_input(cfg, [p[chunk] for p in sample.pathways], device)
-        objects = None if sample.objects is None else join_objects(sample.objects[chunk])
-        boxes = None if sample.boxes is None else join_boxes([sample.boxes] * len(views))
-        further = loaders.further_input(objects, boxes, device)
+        chunk = slice(start, min(start + size, num_views))
+        inputs, further = loaders.views_input(cfg, sample, chunk, device)
         outputs.append(network(inputs, **further).double().cpu())
     probabilities = torch.cat(outputs).unflatten(0, (num_views, -1)).numpy()
     if sample.persons is None:
@@ -198,44 +232,7 @@ def _video_scores(cfg, network, sample, combine):
     return sample.persons.numpy(), combine(probabilities)
 
 
-def _combination(cfg, class_names):
-    """How a test combines views: with TEST.RATE_WEIGHTS, else None, plainly."""
-    if not cfg.TEST.RATE_WEIGHTS:
-        return None
-    groups = task_of(cfg).view_groups(cfg)
-    weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, groups)
-    return lambda views: weighted(means_by_rate(views, groups), weights)
-
-
-def view_combination(cfg):
-    """
-    "mean" (the paper's sum over the number of views), "max" (DATA.ENSEMBLE_METHOD), or
-    "weighted by rate" (TEST.RATE_WEIGHTS).
-    """
-    if cfg.TEST.RATE_WEIGHTS:
-        return "weighted by rate"
-    if cfg.TEST.VIEWS or cfg.DATA.ENSEMBLE_METHOD == "sum":
-        return "mean"
-    return "max"
-
-
-def combine_views(probabilities, method):
-    """
-    One score per activity from those of all views.
-
-    Upstream's meter cannot serve: it starts multi-label sums at -1e10 in float32, where
-    probabilities are lost.
-
-    Args:
-        probabilities (ndarray): float64, views x ... x A.
-
-    Returns:
-        ndarray: float64, ... x A.
-    """
-    return probabilities.max(0) if method == "max" else probabilities.mean(0)
-
-
-def _results(cfg, dataset, evaluation, path, history):
+def _results(cfg, dataset, evaluation, path, history, by_rate):
     task, ids = task_of(cfg), dataset.video_ids
     groups = task.view_groups(cfg)
     own_protocol, own_counts, figures = task.describe(
@@ -267,5 +264,5 @@ def _results(cfg, dataset, evaluation, path, history):
         config=cfg,
         versions=installed_versions(),
         class_ids=task.class_ids(dataset),
-        figures=figures,
+        figures={**figures, "by_rate": by_rate},
     )

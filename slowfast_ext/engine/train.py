@@ -32,8 +32,6 @@ def train(cfg):
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
-    if cfg.TENSORBOARD.ENABLE:
-        logger.warning("TENSORBOARD.ENABLE: this engine writes no TensorBoard files, only its log")
     for split, dataset in sets.items():
         loaders.log_objects(split, dataset)
     network, history = build_network(cfg, mask), History()

@@ -63,7 +63,7 @@ def results_object(
         {"id": class_id, "name": name, "ap": precision, "positives": positives}
         for class_id, name, precision, positives in zip(*columns, strict=True)
     ]
-    return _plain(
+    return plain(
         {
             "task": task,
             "mAP": metrics.mean,
@@ -82,7 +82,7 @@ def results_object(
 
 def write_results(path, results):
     """Writes `results` (of `results_object`) to `path` as strict JSON."""
-    text = json.dumps(_plain(results), indent=2, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(plain(results), indent=2, allow_nan=False, ensure_ascii=False)
     with open_atomically(path) as stream:
         stream.write(text + "\n")
 
@@ -130,14 +130,14 @@ def _pyslowfast_version():
     return _distribution_version("pyslowfast")
 
 
-def _plain(value):
+def plain(value):
     """`value` in the types of strict JSON: configs, tuples and numpy's types turned plain."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | bool | int):

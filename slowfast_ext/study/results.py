@@ -8,7 +8,7 @@ import torch
 
 from slowfast_ext.datasets.synthetic_motion import ACTIVITIES, PERIODS
 from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, draw_labels
-from slowfast_ext.engine.test import combine_views
+from slowfast_ext.engine.combining import combine_views
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.rate_weights import learn_weights, shares_of, weighted
 from slowfast_ext.models.correlation import cooccurrence

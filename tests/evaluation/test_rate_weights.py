@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slowfast_ext.engine.test import combine_views
+from slowfast_ext.engine.combining import combine_views
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.rate_weights import (

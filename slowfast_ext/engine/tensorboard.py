@@ -1,0 +1,151 @@
+"""
+What a run writes for TensorBoard (TENSORBOARD.ENABLE): curves, throughput, bars of the classes.
+
+Below TENSORBOARD.LOG_DIR of OUTPUT_DIR, by default `runs-<TRAIN.DATASET>` as upstream's, each
+stage has a folder of its own, so that TensorBoard shows `train`, `tune` and `test` as runs of the
+same curves.
+"""
+
+import importlib.util
+import math
+import os
+import time
+
+import numpy as np
+
+from slowfast_ext import upstream
+from slowfast_ext.engine import distributed
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import require_writable
+
+
+def log_dir(cfg, stage):
+    """The folder of a stage's event files."""
+    name = upstream.get_key(cfg, "TENSORBOARD.LOG_DIR") or f"runs-{cfg.TRAIN.DATASET}"
+    return os.path.join(cfg.OUTPUT_DIR, name, stage)
+
+
+def check_tensorboard(cfg):
+    """
+    Checks, before anything is built, that what TENSORBOARD.ENABLE asks for can be written.
+
+    Raises:
+        SlowFastExtError: tensorboard is not installed, or the folder cannot be made.
+    """
+    if not cfg.TENSORBOARD.ENABLE:
+        return
+    if importlib.util.find_spec("tensorboard") is None:
+        raise SlowFastExtError(
+            "TENSORBOARD.ENABLE is True and tensorboard is not installed: pip install tensorboard, "
+            "or set TENSORBOARD.ENABLE False"
+        )
+    require_writable(os.path.join(log_dir(cfg, "train"), "events"), "TENSORBOARD.LOG_DIR")
+
+
+class TensorBoard:
+    """
+    The curves of one stage; writes in the main process alone, with TENSORBOARD.ENABLE alone.
+
+    A run that goes on from a checkpoint goes on with its steps, and what was written after that
+    checkpoint is not shown any more.
+    """
+
+    def __init__(self, cfg, stage):
+        self.folder = log_dir(cfg, stage)
+        self.enabled = cfg.TENSORBOARD.ENABLE and distributed.is_main_process()
+        self._writer = None
+        self._last_step_at = None
+
+    def writer(self, step):
+        """torch's SummaryWriter, opened where the first thing, of number `step`, is written."""
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(self.folder, purge_step=step)
+        return self._writer
+
+    def close(self):
+        """Writes what is held back."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def start_epoch(self):
+        """What lies between two epochs (evaluation, checkpoints) is no step's time."""
+        self._last_step_at = time.monotonic()
+
+    def add_step(self, step, loss, learning_rates, num_clips, seconds_waited):
+        """
+        One optimizer step is done.
+
+        Args:
+            step (int): its number in the stage, from 0.
+            loss (float | None): this process's; None where there was nothing to learn from.
+            learning_rates (dict[str, float]): of the parts of the network.
+            num_clips (int): that this process learned from.
+            seconds_waited (float): until the loader gave them.
+        """
+        if not self.enabled:
+            return
+        now = time.monotonic()
+        seconds, self._last_step_at = now - self._last_step_at, now
+        writer = self.writer(step)
+        if loss is not None:
+            writer.add_scalar("loss", loss, step)
+        for part, rate in learning_rates.items():
+            writer.add_scalar(f"learning rate/{part}", rate, step)
+        clips_per_second = num_clips * distributed.world_size() / max(seconds, 1e-9)
+        writer.add_scalar("speed/clips per second", clips_per_second, step)
+        writer.add_scalar("speed/seconds per step", seconds, step)
+        writer.add_scalar("speed/seconds waited for data", seconds_waited, step)
+
+    def add_metrics(self, step, metrics, class_names, by_rate=()):
+        """
+        An evaluation after the step of number `step`; a run that goes on behind it keeps it.
+
+        Args:
+            metrics (MultilabelMetrics | AvaMetrics): of A activities.
+            class_names (list[str]): [A].
+            by_rate (sequence[dict]): `rate` and `mAP` of each sampling rate by itself.
+        """
+        if not self.enabled:
+            return
+        writer = self.writer(step)
+        figures = {"mAP": metrics.mean, "weighted mAP": metrics.weighted}
+        figures |= {f"mAP by rate/rate {of['rate']}": of["mAP"] for of in by_rate}
+        for name, value in figures.items():
+            if math.isfinite(value):
+                writer.add_scalar(name, value, step)
+        writer.add_figure("AP by class", class_bars(metrics.average_precision, class_names), step)
+        writer.flush()
+
+
+def class_bars(average_precision, class_names):
+    """A figure of matplotlib: a bar for each class by falling AP, those without one left out."""
+    from matplotlib.figure import Figure
+
+    order = np.argsort(-average_precision, kind="stable")
+    order = order[np.isfinite(average_precision[order])]
+    figure = Figure(figsize=(7, 1 + 0.2 * max(len(order), 1)), layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(order))
+    bars = axes.barh(places, average_precision[order], color="tab:blue")
+    axes.bar_label(bars, fmt="%.2f", fontsize=7, padding=2)
+    # A name is no formula of matplotlib's.
+    names = [class_names[index].replace("$", r"\$") for index in order]
+    axes.set_yticks(places, names, fontsize=7)
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.set_xlim(0, 1.1)
+    axes.set_xlabel("average precision")
+    return figure
+
+
+def waited_for(iterable):
+    """Yields (item, seconds until it came)."""
+    items = iter(iterable)
+    while True:
+        started = time.monotonic()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        yield item, time.monotonic() - started

@@ -1,0 +1,1 @@
+"""One page about a run: what it learned, where it fails, how it was set."""

@@ -1,0 +1,115 @@
+"""The learned correlation map beside the labels' co-occurrence."""
+
+import numpy as np
+import torch
+
+from slowfast_ext.engine import distributed, loaders
+from slowfast_ext.engine.resuming import MASK
+from slowfast_ext.engine.test import network_to_test
+from slowfast_ext.errors import SlowFastExtError
+
+
+def correlation(run, num_videos):
+    """
+    Both maps, their activities in an order that puts together what occurs together.
+
+    Args:
+        num_videos (int): test videos that the network is run on for the learned map; 0: it is
+            left out.
+
+    Returns:
+        dict: `names` [A], `cooccurrence` (Mask, A x A) and `learned` (the mean of Attn_C, A x A,
+            or None), rows the activity that attends; `num_videos`; `agreement`, the
+            correlation of their entries off the diagonal, or None; `why_not_learned`.
+
+    Raises:
+        SlowFastExtError: the checkpoint has no map.
+    """
+    mask = run.checkpoint["model_state"].get(MASK)
+    if mask is None:
+        raise SlowFastExtError(
+            "the network has no correlation map (ACTIVITY.CORRELATION False, or another head)"
+        )
+    mask = mask.double().numpy()
+    names = [str(of.get("name")) for of in run.results["per_class"]]
+    order = clustered_order(mask)
+    found = {"names": [names[place] for place in order], "num_videos": num_videos}
+    try:
+        learned, why_not = _learned(run, num_videos), None
+        found["agreement"] = agreement(learned, mask)
+        found["learned"] = _rows(learned, order)
+    except SlowFastExtError as error:
+        found |= {"agreement": None, "learned": None}
+        why_not = str(error)
+    return {**found, "cooccurrence": _rows(mask, order), "why_not_learned": why_not}
+
+
+def _rows(matrix, order):
+    return matrix[np.ix_(order, order)].round(4).tolist()
+
+
+def _learned(run, num_videos):
+    """The mean of Attn_C, A x A, over one centre view of some videos spread over the list."""
+    if not num_videos:
+        raise SlowFastExtError("it depends on the video: --videos 16 runs the network on some")
+    cfg = run.cfg.clone()
+    dataset = run.test_set
+    cfg.TEST.CHECKPOINT_FILE_PATH = run.checkpoint_path
+    network = network_to_test(cfg)[1].eval()
+    device = distributed.device(cfg)
+    of_videos = []
+    for index in spread(len(dataset), num_videos):
+        inputs, further = loaders.views_input(cfg, dataset[index], slice(0, 1), device)
+        with torch.inference_mode():
+            _, attention = network.to(device)(inputs, **further, return_attention=True)
+        if len(attention["correlation"]):  # A keyframe may have no persons.
+            of_videos.append(attention["correlation"].double().mean(0).numpy())
+    return np.mean(of_videos, 0) - run.checkpoint["model_state"][MASK].double().numpy()
+
+
+def spread(length, number):
+    """`number` places, or fewer, evenly spread over range(length)."""
+    return sorted({int(place) for place in np.linspace(0, length - 1, min(number, length))})
+
+
+def agreement(first, second):
+    """Pearson's correlation of two matrices' entries off the diagonal; None where it has none."""
+    off = ~np.eye(len(first), dtype=bool)
+    if first[off].size < 2 or not (first[off].std() and second[off].std()):
+        return None
+    return float(np.corrcoef(first[off], second[off])[0, 1])
+
+
+def clustered_order(similarity):
+    """
+    An order of A activities that puts similar ones side by side.
+
+    Clusters are joined by average linkage, the most similar two first, each turned such that
+    the ends that meet are as similar as can be.
+
+    Args:
+        similarity (ndarray): A x A, need not be symmetric.
+
+    Returns:
+        list[int]: of length A.
+    """
+    between = (similarity + similarity.T) / 2
+    linkage = between.astype(float).copy()
+    np.fill_diagonal(linkage, -np.inf)
+    clusters = {place: [place] for place in range(len(linkage))}
+    while len(clusters) > 1:
+        first, second = divmod(int(linkage.argmax()), len(linkage))
+        if second not in clusters or first not in clusters or first == second:
+            first, second = list(clusters)[:2]  # Nothing is similar any more.
+        sizes = len(clusters[first]), len(clusters[second])
+        merged = np.average(linkage[[first, second]], axis=0, weights=sizes)
+        linkage[first], linkage[:, first] = merged, merged
+        linkage[first, first] = linkage[second] = linkage[:, second] = -np.inf
+        clusters[first] = _joined(clusters[first], clusters.pop(second), between)
+    return next(iter(clusters.values()), [])
+
+
+def _joined(left, right, between):
+    turns = [(a, b) for a in (left, left[::-1]) for b in (right, right[::-1])]
+    a, b = max(turns, key=lambda turn: between[turn[0][-1], turn[1][0]])
+    return a + b

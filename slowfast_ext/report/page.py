@@ -1,0 +1,44 @@
+"""The page of a report: a template, its style and its script in one file."""
+
+import base64
+import hashlib
+import importlib.resources
+import os
+
+from slowfast_ext.evaluation.results import plain
+
+# What the script draws; all else stands in the page itself.
+_DRAWN = ("curves", "precision_recall", "rates", "correlation")
+
+
+def render(folder, sections):
+    """
+    Args:
+        folder (str): the run's OUTPUT_DIR.
+        sections (dict): of `make_sections`.
+
+    Returns:
+        str: the page; names in it are escaped, it loads nothing, and no script but its own runs.
+    """
+    import jinja2
+
+    package = importlib.resources.files("slowfast_ext.report")
+    template, style, script = (
+        (package / name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", "page.js")
+    )
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    title = os.path.basename(os.path.normpath(folder))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    drawn = {name: sections[name].get("content") for name in _DRAWN}
+    return environment.from_string(template).render(
+        title=title,
+        folder=folder,
+        style=style,
+        script=script,
+        digest=digest,
+        data=plain(drawn),
+        **sections,
+    )

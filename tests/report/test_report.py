@@ -1,0 +1,173 @@
+"""The command report: what it computes, what it says of what is missing."""
+
+import argparse
+import html
+import json
+import re
+
+import numpy as np
+import pytest
+
+from slowfast_ext.engine.checkpoint import checkpoint_path
+from slowfast_ext.engine.resuming import MASK
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.weights import read_checkpoint
+from slowfast_ext.report import command, sections
+from slowfast_ext.report.correlation import clustered_order, spread
+from slowfast_ext.report.hardest import cross_entropy, hardest_videos
+from slowfast_ext.report.run_files import Run
+from tests.report.conftest import IDS, LABELS, MASK_OF_RUN, NAMES, SCORES
+
+pytest.importorskip("jinja2", reason="needs jinja2")
+
+
+def report(*words):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    command.run(parser.parse_args([str(word) for word in words]))
+
+
+def page_of(folder, *words):
+    report(folder, *words)
+    return (folder / "report.html").read_text()
+
+
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.S).group(1))
+
+
+def test_names_are_escaped(run_folder):
+    page = page_of(run_folder, "--videos", "0")
+    assert "<script>alert" not in page and "<img src=x" not in page
+    assert html.escape(NAMES[0]) in page and html.escape(IDS[0]) in page
+    # The data, the script, nothing that a name opened.
+    assert page.count("<script") == page.count("</script>") == 2
+    assert NAMES[2] in data_of(page)["correlation"]["names"]
+
+
+def test_the_page_loads_nothing(run_folder):
+    page = page_of(run_folder, "--videos", "0")
+    assert "default-src 'none'" in page
+    assert not re.search(r'(src|href)="(?!data:|#)', page) and "@import" not in page
+
+
+def test_precision_and_recall_end_where_the_average_precision_does(run_folder):
+    run = Run(str(run_folder))
+    curves = {curve["name"]: curve for curve in sections.precision_recall(run)}
+    assert NAMES[3] not in curves
+    by_class = {of["name"]: of["ap"] for of in run.results["per_class"]}
+    for place, name in enumerate(NAMES[:3]):
+        points = np.array(curves[name]["points"])
+        # One point a positive: the mean of their precisions is the average precision.
+        assert len(points) == LABELS[:, place].sum()
+        assert points[:, 1].mean() == pytest.approx(by_class[name], abs=1e-4)
+        assert points[-1, 0] == 1
+
+
+def test_classes_by_falling_precision_those_without_last(run_folder):
+    rows = sections.classes(Run(str(run_folder)))
+    values = [row["ap"] for row in rows[:3]]
+    assert values == sorted(values, reverse=True)
+    assert rows[3]["name"] == NAMES[3] and rows[3]["ap"] is None
+    assert all(row["by_rate"] == [row["ap"]] * 2 for row in rows)
+
+
+def test_rates_and_their_sum(run_folder):
+    bars = sections.rates(Run(str(run_folder)))
+    assert [bar["name"] for bar in bars] == ["rate 4", "rate 2", "sum of all"]
+    rates = [{"rate": 4, "clips": 1, "crops": 3}, {"rate": 4, "clips": 2, "crops": 1}]
+    assert sections.rate_name(rates[1], rates) == "rate 4, 2 x 1 views"
+
+
+def test_hardest_videos(run_folder):
+    videos = hardest_videos(Run(str(run_folder)))
+    losses = cross_entropy(SCORES, LABELS > 0)
+    expected = [
+        -np.mean(
+            [np.log(s) if is_there else np.log(1 - s) for s, is_there in zip(*pair, strict=True)]
+        )
+        for pair in zip(SCORES, LABELS, strict=True)
+    ]
+    np.testing.assert_allclose(losses, expected)
+    assert [video["id"] for video in videos] == [IDS[i] for i in np.argsort(-losses)]
+    first = np.argmax(losses)
+    assert {name for name, _ in videos[0]["present"]} == {
+        NAMES[k] for k in np.flatnonzero(LABELS[first])
+    }
+    assert videos[0]["pictures"][0]["source"].startswith("data:image/jpeg;base64,")
+
+
+def test_learned_correlation_is_attention(run_folder):
+    """Rows of Attn_C sum to 1, whatever Mask is."""
+    found = command.correlation(Run(str(run_folder)), 2)
+    order = [NAMES.index(name) for name in found["names"]]
+    np.testing.assert_allclose(np.sum(found["learned"], 1), 1, atol=1e-3)
+    np.testing.assert_allclose(found["cooccurrence"], MASK_OF_RUN[np.ix_(order, order)], atol=1e-4)
+
+
+def test_order_puts_blocks_together():
+    blocks = np.repeat(np.arange(4), 5)
+    rng = np.random.default_rng(0)
+    mixed = rng.permutation(blocks)
+    similarity = 0.8 * (mixed[:, None] == mixed) + 0.1 * rng.random((20, 20))
+    order = clustered_order(similarity)
+    assert sorted(order) == list(range(20))
+    assert (np.diff(mixed[order]) != 0).sum() == 3
+    assert sorted(clustered_order(np.zeros((5, 5)))) == list(range(5))
+    assert clustered_order(np.ones((1, 1))) == [0]
+    assert spread(100, 3) == [0, 49, 99] and spread(2, 16) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "gone, sentence",
+    [
+        ("predictions.csv", "precision_recall is left out: .*predictions.csv is not there"),
+        ("results.json", "classes is left out: .*results.json is not there"),
+        ("checkpoints", "curves is left out: .*holds no checkpoint"),
+    ],
+)
+def test_what_is_missing_is_said(run_folder, capsys, gone, sentence):
+    path = run_folder / gone
+    if gone == "checkpoints":
+        (run_folder / "checkpoints" / "checkpoint_tune_epoch_00002.pyth").unlink()
+        results = json.loads((run_folder / "results.json").read_text())
+        results["protocol"]["checkpoint"] = "/nowhere/x.pyth"
+        (run_folder / "results.json").write_text(json.dumps(results))
+    else:
+        path.unlink()
+    page = page_of(run_folder, "--videos", "0")
+    assert re.search(sentence, capsys.readouterr().err)
+    assert "Not drawn: " in page
+
+
+def test_a_data_set_that_is_gone(run_folder, capsys):
+    page_of(run_folder, "--videos", "0", "--opts", "DATA.PATH_TO_DATA_DIR", run_folder / "none")
+    assert "name the place with --opts DATA.PATH_TO_DATA_DIR" in capsys.readouterr().err
+
+
+def test_damaged_results(run_folder, capsys):
+    (run_folder / "results.json").write_text("{")
+    page_of(run_folder, "--videos", "0")
+    assert "results.json cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
+def test_nothing_of_a_run(tmp_path, make):
+    make(tmp_path / "run")
+    with pytest.raises(SlowFastExtError, match="name a run's OUTPUT_DIR"):
+        report(tmp_path / "run")
+
+
+def test_without_jinja2(run_folder, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SlowFastExtError, match="pip install jinja2"):
+        report(run_folder)
+    assert not (run_folder / "report.html").exists()
+
+
+def test_curves_come_from_the_checkpoint(run_folder):
+    assert sections.curves(Run(str(run_folder))) == [
+        {"name": "train", "points": [[1, 0.9, 0.1, None], [2, 0.7, 0.05, 0.4]]}
+    ]
+    state = read_checkpoint(checkpoint_path(str(run_folder), "tune", 2))
+    np.testing.assert_allclose(state["model_state"][MASK], MASK_OF_RUN, atol=1e-6)
