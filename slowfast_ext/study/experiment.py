@@ -19,7 +19,7 @@ from slowfast_ext.study.maps import load_maps, make_maps, save_maps
 from slowfast_ext.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
 
 # A little shorter than the quickstart's: 3c and 3d of five seeds are to take 25 minutes.
-BACKBONE = ("SOLVER.MAX_EPOCH", "15", "TRAIN.EVAL_PERIOD", "15", "TRAIN.CHECKPOINT_PERIOD", "5")
+BACKBONE = ("SOLVER.MAX_EPOCH", "24", "TRAIN.EVAL_PERIOD", "24", "TRAIN.CHECKPOINT_PERIOD", "8")
 # On cached maps the heads can train longer, and more videos make the measurement finer.
 HEADS = ("SOLVER.MAX_EPOCH", "20", "SYNTHETIC.NUM_TEST", "240")
 # Those that it is trained at: one that was trained on a large set has seen many speeds.
