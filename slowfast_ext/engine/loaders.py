@@ -186,9 +186,13 @@ def training_loader(cfg, dataset):
     return _loader(cfg, dataset, batch_sampler=batches)
 
 
-def evaluation_loader(cfg, dataset):
-    """One video at a time with all its views; process r takes every world-th from the r-th on."""
-    own = range(distributed.rank(), len(dataset), distributed.world_size())
+def evaluation_loader(cfg, dataset, done=()):
+    """
+    One video at a time with all its views, but for those whose indices are in `done`; of the
+    rest process r takes every world-th from the r-th on.
+    """
+    left = [index for index in range(len(dataset)) if index not in done]
+    own = left[distributed.rank() :: distributed.world_size()]
     return _loader(cfg, dataset, batch_sampler=[[index] for index in own])
 
 

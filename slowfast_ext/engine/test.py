@@ -1,5 +1,6 @@
 """Testing: all views of each video, their mean, the metrics, the result files."""
 
+import contextlib
 import logging
 import os
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from slowfast_ext.engine import (
 )
 from slowfast_ext.engine.history import History
 from slowfast_ext.engine.loaders import join_boxes
+from slowfast_ext.engine.partial_scores import PartialScores
 from slowfast_ext.engine.precision import inference
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
@@ -62,6 +64,8 @@ def test(cfg):
     """
     Tests the last checkpoint over the views of TEST.VIEWS; writes results.json and predictions.csv.
 
+    A test that was stopped goes on: videos that it has scored are not scored again.
+
     Returns:
         dict: what results.json holds.
 
@@ -77,11 +81,14 @@ def test(cfg):
     logger.info(f"test: {loaded}")
     loaders.log_objects("test", dataset)
     history.warn_of_unfinished(path)
-    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test", combine)
+    network = network.to(distributed.device(cfg))
+    partial = PartialScores(cfg, network, dataset)
+    evaluation = evaluate(cfg, network, dataset, "test", combine, partial)
     results = _results(cfg, dataset, evaluation, path, history)
     if distributed.is_main_process():
         task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
+        partial.remove()
         print(task_of(cfg).table(dataset, evaluation.metrics, results))
         if evaluation.skipped:
             print(
@@ -128,7 +135,7 @@ def checkpoint_to_test(cfg):
     )
 
 
-def evaluate(cfg, network, dataset, name, combine=None):
+def evaluate(cfg, network, dataset, name, combine=None, partial=None):
     """
     Scores every video of `dataset` in all its views and measures.
 
@@ -139,11 +146,11 @@ def evaluate(cfg, network, dataset, name, combine=None):
         Evaluation: the same in every process.
     """
     combine = combine or (lambda views: combine_views(views, view_combination(cfg)))
-    scores, skipped = score_videos(cfg, network, dataset, name, combine)
+    scores, skipped = score_videos(cfg, network, dataset, name, combine, partial)
     return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
 
 
-def score_videos(cfg, network, dataset, name, combine):
+def score_videos(cfg, network, dataset, name, combine, partial=None):
     """
     Scores every video of `dataset`; the work is shared by all processes.
 
@@ -152,6 +159,7 @@ def score_videos(cfg, network, dataset, name, combine):
         name (str): what the log calls it.
         combine (callable): the float64 probabilities of a video's views, views x ... x A, ->
             its scores.
+        partial (PartialScores | None): what was scored before; is given what is scored now.
 
     Returns:
         tuple[dict, dict]: `scores` and `skipped` of an Evaluation, the same in every process.
@@ -160,16 +168,19 @@ def score_videos(cfg, network, dataset, name, combine):
         SlowFastExtError: no video can be read.
     """
     network.eval()
-    batches = loaders.evaluation_loader(cfg, dataset)
-    scores = {}
+    scores = dict(partial.done) if partial else {}
+    batches = loaders.evaluation_loader(cfg, dataset, scores)
     device = distributed.device(cfg)
     with (
         inference(cfg, network, device),
+        partial or contextlib.nullcontext(),
         Progress(name, len(batches), cfg.LOG_PERIOD) as progress,
     ):
         for items in batches:
             for sample in items:
                 scores[sample.index] = _video_scores(cfg, network, sample, combine)
+                if partial:
+                    partial.add(sample.index, scores[sample.index])
             progress.step()
     scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
     skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
