@@ -1,5 +1,6 @@
 """From a data set to batches: which videos, in which order, in which process."""
 
+import contextlib
 import logging
 import signal
 from dataclasses import dataclass
@@ -206,6 +207,22 @@ def _loader(cfg, dataset, **options):
         **options,
     )
     return Batches(loader, cfg.DATA.SKIP_BROKEN_VIDEOS)
+
+
+@contextlib.contextmanager
+def worker_deaths_named():
+    """Raises ChildProcessError, one sentence, where a loader's process is killed in the body."""
+    try:
+        yield
+    except RuntimeError as error:
+        # torch raises it wherever the main process is at that moment.
+        if "DataLoader worker" not in str(error):
+            raise
+        raise ChildProcessError(
+            f"a process that reads videos has ended ({str(error).splitlines()[0].rstrip('. ')}): "
+            "out of memory? Fewer DATA_LOADER.NUM_WORKERS take less; start the same command again "
+            "to go on"
+        ) from error
 
 
 def _start_worker(_worker):

@@ -32,7 +32,7 @@ from slowfast_ext.evaluation.results import (
 )
 from slowfast_ext.models.objects import join_objects
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
-from slowfast_ext.paths import make_folder
+from slowfast_ext.paths import make_folder, place_of, require_same_place
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ def test(cfg):
     path, network, loaded, history = network_to_test(cfg)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
+    place = place_of(cfg.OUTPUT_DIR)
     upstream.setup_logging(cfg.OUTPUT_DIR)
     logger.info(f"test: {loaded}")
     loaders.log_objects("test", dataset)
@@ -86,6 +87,7 @@ def test(cfg):
     evaluation = evaluate(cfg, network, dataset, "test", combine, partial)
     results = _results(cfg, dataset, evaluation, path, history)
     if distributed.is_main_process():
+        require_same_place(cfg.OUTPUT_DIR, place)
         task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
         partial.remove()
