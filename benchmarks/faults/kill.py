@@ -12,6 +12,7 @@ the uninterrupted run's to the bit and nothing temporary may be left. Synthetic 
 
 import argparse
 import collections
+import contextlib
 import os
 import random
 import re
@@ -110,10 +111,8 @@ class Worker(Main):
         pause(seconds)
         if not job.wait_for(lambda: job.children()):
             return False
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(random.choice(job.children() or [2**22 + 1]), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         if job.wait(60) == 0:
             return False
         text = job.text()

@@ -7,7 +7,6 @@ import torch
 from slowfast_ext.engine import checkpoint, distributed
 from slowfast_ext.errors import SlowFastExtError
 
-
 _ADVICE = "try a smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT, or SOLVER.CLIP_GRAD_L2NORM"
 
 
