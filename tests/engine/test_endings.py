@@ -59,11 +59,11 @@ def test_other_errors_stay_what_they_are(store):
 
 
 def test_a_killed_data_worker_is_a_sentence():
-    with pytest.raises(
-        ChildProcessError, match=r"ended \(DataLoader worker .*Killed\): out of mem"
+    with (
+        pytest.raises(ChildProcessError, match=r"ended \(DataLoader worker .*Killed\): out of mem"),
+        worker_deaths_named(),
     ):
-        with worker_deaths_named():
-            raise RuntimeError("DataLoader worker (pid 5) is killed by signal: Killed. \nmore")
+        raise RuntimeError("DataLoader worker (pid 5) is killed by signal: Killed. \nmore")
     with pytest.raises(RuntimeError, match="^other"), worker_deaths_named():
         raise RuntimeError("other")
 
