@@ -3,8 +3,9 @@ kill -9 at random moments of a job that trains, tunes and tests; then the same c
 
     python -m benchmarks.faults.kill [--kills 30] [--seed 0] [--only NAME]
 
-Four ways: the main process at a random moment; the main process at a random write (before a file
-is on the disk, before and after it takes its name); one data worker; one of two ranks. A job is
+Five ways: the main process at a random moment; the main process at a random write (before a file
+is on the disk, before and after it takes its name); the main process while it tests; one data
+worker; one of two ranks. A job is
 killed and started again until its share of the kills is spent, then runs to its end. After each
 kill every file under its final name must be whole; in the end weights and predictions must equal
 the uninterrupted run's to the bit and nothing temporary may be left. Synthetic videos, CPU.
@@ -100,6 +101,20 @@ class Write(Main):
         return job.wait() == -signal.SIGKILL
 
 
+class Scoring(Main):
+    """The main process while it tests, once a random number of videos is scored."""
+
+    def kill(self, output, seconds):
+        parts, wanted = output / "partial_scores", random.randint(1, 3)
+        before = len(list(parts.glob("*.npz")))
+        (job,) = self.start(output)
+        job.wait_for(lambda: len(list(parts.glob("*.npz"))) >= before + wanted)
+        if not job.is_running():
+            return False
+        job.kill()
+        return job.wait() == -signal.SIGKILL
+
+
 class Worker(Main):
     """One data worker: the job must end by itself, with a sentence and exit code 1."""
 
@@ -183,8 +198,8 @@ def try_way(way, kills):
     return stages
 
 
-WAYS = {"main": Main, "write": Write, "worker": Worker, "rank": Rank}
-SHARES = {"main": 10, "write": 8, "worker": 6, "rank": 6}
+WAYS = {"main": Main, "write": Write, "scoring": Scoring, "worker": Worker, "rank": Rank}
+SHARES = {"main": 8, "write": 7, "scoring": 5, "worker": 5, "rank": 5}
 
 
 def main():
