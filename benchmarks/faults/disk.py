@@ -9,6 +9,7 @@ still be whole. Synthetic videos, CPU.
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -20,13 +21,8 @@ NOBODY = 65534
 
 def fill(mount):
     """Leaves no room."""
-    with open(mount / "filler", "wb") as stream:
-        block = b"0" * 4096
-        try:
-            while True:
-                stream.write(block)
-                stream.flush()
-        except OSError:
+    with contextlib.suppress(OSError), open(mount / "filler", "wb", buffering=0) as stream:
+        while stream.write(b"0" * 4096):
             pass
 
 
