@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -41,6 +42,8 @@ def process_group(cfg, init_method, **place):
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     backend = cfg.DIST_BACKEND if cfg.NUM_GPUS else "gloo"
     store, number, size = next(iter(dist.rendezvous(init_method, **place)))
+    # torch's own for process groups: one process may make data while the others wait.
+    store.set_timeout(timedelta(minutes=30))
     groups = dist.PrefixStore("groups", store)
     dist.init_process_group(backend, store=groups, rank=number, world_size=size)
     try:
