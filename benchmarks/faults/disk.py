@@ -30,8 +30,10 @@ def run(*command):
     subprocess.run(command, check=True)
 
 
-def remount(mount):
-    run("mount", "-o", "remount,ro", str(mount))
+def make_read_only(mount):
+    """Mounts the same file system once more on top: the job's open log forbids a remount."""
+    run("mount", "--bind", str(mount), str(mount))
+    run("mount", "-o", "remount,bind,ro", str(mount))
 
 
 def go_away(mount):
@@ -40,7 +42,7 @@ def go_away(mount):
 
 WAYS = {
     "disk full": (fill, "No space left on device"),
-    "read-only": (remount, "Read-only file system"),
+    "read-only": (make_read_only, "Read-only file system"),
     "unmounted": (go_away, "a mount that went away"),
 }
 
@@ -70,7 +72,7 @@ def try_under_way(name, folder, data):
             raise RuntimeError("the empty mount point was written to")
         return sentence
     finally:
-        for point in (kept, mount):
+        for point in (kept, mount, mount):
             subprocess.run(["umount", "--lazy", str(point)], stderr=subprocess.DEVNULL)
 
 
