@@ -1,7 +1,7 @@
 """
 The same command twice, with other numbers of threads and workers, with the list in another order.
 
-    python -m benchmarks.faults.repeat [--threads 1 2]
+    python -m benchmarks.faults.repeat [--threads 1]
 
 Trains, tunes and tests; weights and predictions are compared to the bit. The list's order is
 changed for a test alone: training draws from it. Synthetic videos, CPU.
@@ -27,7 +27,7 @@ def by_video(output):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--threads", nargs="+", type=int, default=[1])
     args = parser.parse_args()
     folder = new_folder("repeat")
     data = folder / "data"
