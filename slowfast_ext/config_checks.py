@@ -98,8 +98,10 @@ def _check_processes(cfg):
     if not cfg.NUM_GPUS and cfg.TRAIN.MIXED_PRECISION:
         # torch 2.14's bfloat16 3D convolutions on the CPU give gradients that are not finite.
         refuse(cfg, "TRAIN.MIXED_PRECISION", "needs GPUs")
-    if not cfg.NUM_GPUS and cfg.BN.NORM_TYPE == "sync_batchnorm":
-        refuse(cfg, "BN.NORM_TYPE", "needs GPUs: set batchnorm for the CPU")
+    is_synchronised = cfg.BN.NORM_TYPE == "sync_batchnorm"
+    if is_synchronised and not cfg.NUM_GPUS and not upstream.get_key(cfg, "BN.GLOBAL_SYNC"):
+        rule = "needs GPUs, or BN.GLOBAL_SYNC True BN.NUM_SYNC_DEVICES None: set batchnorm"
+        refuse(cfg, "BN.NORM_TYPE", f"{rule} for the CPU")
 
 
 def _check_schedule(cfg):

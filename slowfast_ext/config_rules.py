@@ -130,7 +130,9 @@ def check_values(cfg, defaults):
     """No empty value where there was one, no number that is not finite, no text with NUL."""
     for key in all_keys(defaults):
         value, default = upstream.get_key(cfg, key), upstream.get_key(defaults, key)
-        if value is None and default is not None:
+        # Upstream's way to say all of them, with BN.GLOBAL_SYNC.
+        may_be_empty = key == "BN.NUM_SYNC_DEVICES"
+        if value is None and default is not None and not may_be_empty:
             refuse(cfg, key, f"must not be empty; its default is {default!r}")
         # Some of main's own defaults are infinite.
         is_default = value == default

@@ -1,7 +1,9 @@
 """Opening and writing files through iopath, so that stores registered there work."""
 
 import contextlib
+import errno
 import os
+import re
 import tempfile
 
 from iopath.common.file_io import PathManagerFactory
@@ -96,6 +98,46 @@ def make_folder(path, key):
         ) from error
 
 
+def place_of(folder):
+    """What tells a folder of this machine from another that has taken its name; None of a store."""
+    if not is_local(folder):
+        return None
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def require_same_place(folder, place):
+    """
+    Raises OSError where `folder` is not the one any more whose `place_of` was `place`.
+
+    Where a mount went away its empty mount point would silently take what is written.
+    """
+    if place_of(folder) != place:
+        reason = "is not the folder any more that the run began with (a mount that went away?)"
+        raise OSError(errno.ESTALE, reason, folder)
+
+
+def remove_leftovers(folder):
+    """Removes the partial files in `folder` whose writers were killed on this machine."""
+    if not os.path.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        found = re.fullmatch(r".+\.partial-(\d+)", name)
+        if found and not _is_alive(int(found.group(1))):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # It is another user's.
+    return True
+
+
 @contextlib.contextmanager
 def open_atomically(path, mode="w"):
     """
@@ -127,7 +169,7 @@ def open_atomically(path, mode="w"):
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(partial)
-        if isinstance(error, OSError) and error.filename == partial:
-            # The name that the user knows.
+        if isinstance(error, OSError) and error.filename in (None, partial):
+            # The name that the user knows; a full disk gives none.
             error.filename = path
         raise

@@ -6,7 +6,13 @@ import threading
 import pytest
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, require_writable
+from slowfast_ext.paths import (
+    open_atomically,
+    place_of,
+    remove_leftovers,
+    require_same_place,
+    require_writable,
+)
 
 
 def write(path, text="new"):
@@ -86,3 +92,36 @@ def test_what_cannot_be_written_is_said_before(tmp_path, name, reason):
     with pytest.raises(SlowFastExtError, match=reason):
         require_writable(os.path.join(tmp_path, name), "--out")
     assert names(tmp_path) == ["dangling", "file", "folder"]
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError) as error:
+        write(tmp_path / "file")
+    assert error.value.filename == tmp_path / "file" and names(tmp_path) == []
+
+
+def test_another_folder_of_the_same_name_is_told(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    place = place_of(folder)
+    require_same_place(folder, place)
+    folder.rename(tmp_path / "elsewhere")
+    folder.mkdir()
+    with pytest.raises(OSError, match="a mount that went away") as error:
+        require_same_place(folder, place)
+    assert error.value.filename == folder
+
+
+def test_leftovers_of_the_killed_are_removed_and_no_others(tmp_path):
+    ended = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(ended, 0)
+    kept = {f"a.pyth.partial-{os.getpid()}", "a.pyth", "a.partial-x"}
+    for name in [*kept, f"a.pyth.partial-{ended}"]:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert set(names(tmp_path)) == kept
+    remove_leftovers("s3://bucket/out")

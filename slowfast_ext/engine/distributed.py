@@ -3,11 +3,13 @@
 import contextlib
 import os
 import sys
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 
 from slowfast_ext import upstream
+from slowfast_ext.engine.endings import ended_together
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 
 
@@ -31,16 +33,25 @@ def launch(cfg, init_method, function):
 
 
 @contextlib.contextmanager
-def process_group(cfg, init_method, **group):
-    """Joins the job's process group: NCCL with GPUs, gloo without."""
+def process_group(cfg, init_method, **place):
+    """
+    Joins the job's process group: NCCL with GPUs, gloo without; `place` is `rank` and
+    `world_size`, where the environment does not give them.
+    """
     if cfg.NUM_GPUS:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     backend = cfg.DIST_BACKEND if cfg.NUM_GPUS else "gloo"
-    dist.init_process_group(backend, init_method=init_method, **group)
+    store, number, size = next(iter(dist.rendezvous(init_method, **place)))
+    # torch's own for process groups: one process may make data while the others wait.
+    store.set_timeout(timedelta(minutes=30))
+    groups = dist.PrefixStore("groups", store)
+    dist.init_process_group(backend, store=groups, rank=number, world_size=size)
     try:
-        yield
+        with ended_together(dist.PrefixStore("endings", store), number, size):
+            yield
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def _spawn(cfg, init_method, function):
@@ -50,6 +61,11 @@ def _spawn(cfg, init_method, function):
             upstream.run_in_process_group, nprocs=cfg.NUM_GPUS, args=arguments
         )
     except torch.multiprocessing.ProcessExitedException as error:
+        if error.signal_name:
+            raise ChildProcessError(
+                f"process {error.error_index} of this machine was killed ({error.signal_name}; out "
+                "of memory?): start the same command again to go on"
+            ) from error
         # The process has printed its sentence; its exit code is the job's.
         sys.exit(error.exit_code)
 

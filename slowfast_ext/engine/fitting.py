@@ -9,12 +9,14 @@ from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, distributed, loaders
+from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
 from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.resuming import resume
 from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
 from slowfast_ext.engine.test import evaluate
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import place_of, require_same_place
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Fitting:
         self.loss = loss_function(cfg)
         self.board = TensorBoard(cfg, stage.name)
         self.best = -1.0
+        self.place = place_of(cfg.OUTPUT_DIR)
 
     def run(self):
         """Runs the epochs that are still to do."""
@@ -78,8 +81,10 @@ class Fitting:
         for broken in distributed.gather(self.loader.broken_videos()):
             self.history.skipped.update(broken)
         self.history.epochs[self.stage.name] = (epoch + 1, self.num_epochs)
+        require_finite_weights(self.network, f"{self.stage.name} epoch {epoch + 1}")
         if not distributed.is_main_process():
             return
+        require_same_place(self.cfg.OUTPUT_DIR, self.place)
         state = {
             "epoch": epoch,
             "model_state": self.network.state_dict(),
@@ -141,10 +146,7 @@ class Fitting:
         value = loss.item()
         if not math.isfinite(value):
             ids = self.loader.video_ids(batch.index.tolist())
-            raise SlowFastExtError(
-                f"{name}, iteration {step + 1}: the loss is {value} on {', '.join(ids)}; try a "
-                "smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT"
-            )
+            stop_at_loss(self, f"{name}, iteration {step + 1}", value, batch, ids, outputs)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)

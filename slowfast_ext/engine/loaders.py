@@ -1,5 +1,6 @@
 """From a data set to batches: which videos, in which order, in which process."""
 
+import contextlib
 import logging
 import signal
 from dataclasses import dataclass
@@ -186,9 +187,13 @@ def training_loader(cfg, dataset):
     return _loader(cfg, dataset, batch_sampler=batches)
 
 
-def evaluation_loader(cfg, dataset):
-    """One video at a time with all its views; process r takes every world-th from the r-th on."""
-    own = range(distributed.rank(), len(dataset), distributed.world_size())
+def evaluation_loader(cfg, dataset, done=()):
+    """
+    One video at a time with all its views, but for those whose indices are in `done`; of the
+    rest process r takes every world-th from the r-th on.
+    """
+    left = [index for index in range(len(dataset)) if index not in done]
+    own = left[distributed.rank() :: distributed.world_size()]
     return _loader(cfg, dataset, batch_sampler=[[index] for index in own])
 
 
@@ -202,6 +207,22 @@ def _loader(cfg, dataset, **options):
         **options,
     )
     return Batches(loader, cfg.DATA.SKIP_BROKEN_VIDEOS)
+
+
+@contextlib.contextmanager
+def worker_deaths_named():
+    """Raises ChildProcessError, one sentence, where a loader's process is killed in the body."""
+    try:
+        yield
+    except RuntimeError as error:
+        # torch raises it wherever the main process is at that moment.
+        if "DataLoader worker" not in str(error):
+            raise
+        raise ChildProcessError(
+            f"a process that reads videos has ended ({str(error).splitlines()[0].rstrip('. ')}): "
+            "out of memory? Fewer DATA_LOADER.NUM_WORKERS take less; start the same command again "
+            "to go on"
+        ) from error
 
 
 def _start_worker(_worker):

@@ -1,17 +1,19 @@
 """The command line of run_net.py."""
 
 import argparse
+import logging
 import os
 import re
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
-from slowfast_ext.engine.distributed import launch
+from slowfast_ext.engine.distributed import is_main_process, launch
+from slowfast_ext.engine.loaders import worker_deaths_named
 from slowfast_ext.engine.tensorboard import check_tensorboard
 from slowfast_ext.engine.test import test
 from slowfast_ext.engine.train import train
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, require_writable
+from slowfast_ext.paths import is_local, remove_leftovers, require_writable
 
 _CONFIG_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Za-z0-9_]+)*")
 
@@ -79,7 +81,13 @@ def run(cfg):
     """What one process of one config does."""
     if not (cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE or cfg.TEST.ENABLE):
         raise SlowFastExtError("TRAIN.ENABLE, TUNE.ENABLE and TEST.ENABLE are all False")
-    if cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE:
-        train(cfg)
-    if cfg.TEST.ENABLE:
-        test(cfg)
+    # A full disk is told by the file that matters, not with a traceback for each line of the log.
+    logging.raiseExceptions = False
+    if is_main_process():
+        for folder in ("", "checkpoints", "partial_scores"):
+            remove_leftovers(os.path.join(cfg.OUTPUT_DIR, folder))
+    with worker_deaths_named():
+        if cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE:
+            train(cfg)
+        if cfg.TEST.ENABLE:
+            test(cfg)

@@ -1,5 +1,6 @@
 """Testing: all views of each video, their mean, the metrics, the result files."""
 
+import contextlib
 import logging
 import os
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from slowfast_ext.engine.combining import (
     view_combination,
 )
 from slowfast_ext.engine.history import History
+from slowfast_ext.engine.partial_scores import PartialScores
 from slowfast_ext.engine.precision import inference
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.tensorboard import TensorBoard
@@ -35,7 +37,7 @@ from slowfast_ext.evaluation.results import (
     write_results,
 )
 from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
-from slowfast_ext.paths import make_folder
+from slowfast_ext.paths import make_folder, place_of, require_same_place
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,8 @@ def test(cfg):
     """
     Tests the last checkpoint over the views of TEST.VIEWS; writes results.json and predictions.csv.
 
+    A test that was stopped goes on: videos that it has scored are not scored again.
+
     Returns:
         dict: what results.json holds.
 
@@ -78,16 +82,20 @@ def test(cfg):
     path, network, loaded, history = network_to_test(cfg)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
+    place = place_of(cfg.OUTPUT_DIR)
     upstream.setup_logging(cfg.OUTPUT_DIR)
     logger.info(f"test: {loaded}")
     loaders.log_objects("test", dataset)
     history.warn_of_unfinished(path)
     network = network.to(distributed.device(cfg))
-    evaluation, by_rate = _evaluate_by_rate(cfg, network, dataset, combine)
+    partial = PartialScores(cfg, network, dataset)
+    evaluation, by_rate = _evaluate_by_rate(cfg, network, dataset, combine, partial)
     results = _results(cfg, dataset, evaluation, path, history, by_rate)
     if distributed.is_main_process():
+        require_same_place(cfg.OUTPUT_DIR, place)
         task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
+        partial.remove()
         board = TensorBoard(cfg, "test")
         board.add_metrics(0, evaluation.metrics, dataset.class_names, by_rate)
         board.close()
@@ -137,7 +145,7 @@ def checkpoint_to_test(cfg):
     )
 
 
-def evaluate(cfg, network, dataset, name, combine=None):
+def evaluate(cfg, network, dataset, name, combine=None, partial=None):
     """
     Scores every video of `dataset` in all its views and measures.
 
@@ -148,11 +156,11 @@ def evaluate(cfg, network, dataset, name, combine=None):
         Evaluation: the same in every process.
     """
     combine = combine or plain_combination(cfg)
-    scores, skipped = score_videos(cfg, network, dataset, name, combine)
+    scores, skipped = score_videos(cfg, network, dataset, name, combine, partial)
     return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
 
 
-def _evaluate_by_rate(cfg, network, dataset, combine):
+def _evaluate_by_rate(cfg, network, dataset, combine, partial):
     """
     `evaluate` of a test; where it has several groups of views, also of each group by itself.
 
@@ -162,8 +170,9 @@ def _evaluate_by_rate(cfg, network, dataset, combine):
     """
     groups = task_of(cfg).view_groups(cfg)
     if len(groups) == 1:
-        return evaluate(cfg, network, dataset, "test", combine), []
-    scores, skipped = score_videos(cfg, network, dataset, "test", stacked(combine, groups))
+        return evaluate(cfg, network, dataset, "test", combine, partial), []
+    stack = stacked(combine, groups)
+    scores, skipped = score_videos(cfg, network, dataset, "test", stack, partial)
     evaluations = []
     for place in range(1 + len(groups)):
         of_place = unstacked(scores, place)
@@ -181,7 +190,7 @@ def _evaluate_by_rate(cfg, network, dataset, combine):
     return evaluations[0], by_rate
 
 
-def score_videos(cfg, network, dataset, name, combine):
+def score_videos(cfg, network, dataset, name, combine, partial=None):
     """
     Scores every video of `dataset`; the work is shared by all processes.
 
@@ -190,6 +199,7 @@ def score_videos(cfg, network, dataset, name, combine):
         name (str): what the log calls it.
         combine (callable): the float64 probabilities of a video's views, views x ... x A, ->
             its scores.
+        partial (PartialScores | None): what was scored before; is given what is scored now.
 
     Returns:
         tuple[dict, dict]: `scores` and `skipped` of an Evaluation, the same in every process.
@@ -198,16 +208,19 @@ def score_videos(cfg, network, dataset, name, combine):
         SlowFastExtError: no video can be read.
     """
     network.eval()
-    batches = loaders.evaluation_loader(cfg, dataset)
-    scores = {}
+    scores = dict(partial.done) if partial else {}
+    batches = loaders.evaluation_loader(cfg, dataset, scores)
     device = distributed.device(cfg)
     with (
         inference(cfg, network, device),
+        partial or contextlib.nullcontext(),
         Progress(name, len(batches), cfg.LOG_PERIOD) as progress,
     ):
         for items in batches:
             for sample in items:
                 scores[sample.index] = _video_scores(cfg, network, sample, combine)
+                if partial:
+                    partial.add(sample.index, scores[sample.index])
             progress.step()
     scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
     skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}

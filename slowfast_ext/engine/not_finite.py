@@ -1,0 +1,84 @@
+"""What is left to look at where a loss or a weight is not a finite number."""
+
+import os
+
+import torch
+
+from slowfast_ext.engine import checkpoint, distributed
+from slowfast_ext.errors import SlowFastExtError
+
+_ADVICE = "try a smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT, or SOLVER.CLIP_GRAD_L2NORM"
+
+
+def stop_at_loss(fitting, where, loss, batch, ids, outputs):
+    """
+    Saves the network, the batch and what the network made of it, then ends the run.
+
+    Args:
+        fitting (Fitting): its network has the weights that the loss was computed with.
+        where (str): the epoch and the iteration.
+        loss (float): the loss, not finite.
+        batch (Sample): the clips, uint8, and labels.
+        ids (list[str]): the videos of the batch.
+        outputs: what the network gave.
+
+    Raises:
+        SlowFastExtError: always; names the iteration, the videos, the norms and the file.
+    """
+    norms = parameter_norms(fitting.network)
+    path = os.path.join(fitting.cfg.OUTPUT_DIR, f"not_finite_rank_{distributed.rank()}.pyth")
+    state = {
+        "where": where,
+        "loss": loss,
+        "video_ids": ids,
+        "parameter_norms": norms,
+        "outputs": _detached(outputs),
+        "batch": batch._asdict() | {"objects": None},
+        "model_state": fitting.network.state_dict(),
+        "optimizer_state": fitting.optimizer.state_dict(),
+        "cfg": fitting.cfg.dump(),
+    }
+    checkpoint.save_checkpoint(path, state)
+    raise SlowFastExtError(
+        f"{where}: the loss is {loss} on {', '.join(ids)}; {_text(norms)}; the batch, the outputs "
+        f"and the weights are in {path}; {_ADVICE}"
+    )
+
+
+def require_finite_weights(network, where):
+    """
+    Raises SlowFastExtError where a tensor of the network is not finite, so that no checkpoint
+    holds it; the one before stays.
+    """
+    bad = [name for name, value in network.state_dict().items() if not value.isfinite().all()]
+    if bad:
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise SlowFastExtError(
+            f"{where}: the network's {bad[0]}{more} is not finite any more and no checkpoint is "
+            f"written of it: {_ADVICE}, and start the same command again, which goes on from the "
+            "checkpoint before"
+        )
+
+
+def parameter_norms(network):
+    """{name: L2 norm} of the parameters, the largest first and those not finite before them."""
+    norms = {name: value.detach().norm().item() for name, value in network.named_parameters()}
+    return dict(sorted(norms.items(), key=lambda item: _rank(item[1])))
+
+
+def _rank(norm):
+    """The place of a norm: nan, then inf, then the largest."""
+    return (0, 0.0) if norm != norm else (1, -norm)
+
+
+def _text(norms):
+    total = torch.tensor(list(norms.values())).norm().item()
+    largest = ", ".join(f"{name} {norm:.3g}" for name, norm in list(norms.items())[:3])
+    return f"the parameters' norm is {total:.3g}, the largest are {largest}"
+
+
+def _detached(outputs):
+    """Tensors in tuples and lists, without their graph, on the CPU."""
+    if torch.is_tensor(outputs):
+        return outputs.detach().cpu()
+    return [_detached(output) for output in outputs]

@@ -1,0 +1,159 @@
+"""The scores of a test that is under way, kept so that it goes on where it was stopped."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import pickle
+import re
+import time
+
+import numpy as np
+import yaml
+
+from slowfast_ext.engine import distributed
+from slowfast_ext.evaluation.results import installed_versions
+from slowfast_ext.paths import is_local, open_atomically, pathmgr
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_SAVES = 30.0
+"""What a kill costs of a test, at most."""
+
+# Keys that change how fast a video is scored, and where, but not its scores.
+_SAME_SCORES = ("DATA_LOADER", "LOG_PERIOD", "NUM_SHARDS", "OUTPUT_DIR", "SHARD_ID")
+
+
+class PartialScores:
+    """
+    A test's scores so far, in OUTPUT_DIR/partial_scores.
+
+    Each save is a new file of what was scored since the last; a file's name begins with the
+    test's fingerprint, so that no other test takes it. As a context it saves what it has where
+    an error ends the test.
+
+    Args:
+        cfg (CfgNode): of the test.
+        network (ActivityNetwork): with the weights that are tested.
+        dataset: what is tested.
+
+    Attributes:
+        done (dict): index -> scores, as of an Evaluation, of earlier runs of the same test; the
+            same in every process.
+    """
+
+    def __init__(self, cfg, network, dataset):
+        self.folder = os.path.join(cfg.OUTPUT_DIR, "partial_scores")
+        self.num_videos, self.num_classes = len(dataset), cfg.MODEL.NUM_CLASSES
+        self.fingerprint = fingerprint(cfg, network, dataset)
+        # One process looks, since others may already write.
+        found = self._found() if distributed.is_main_process() else None
+        self.done, self.number = distributed.gather(found)[0]
+        if self.done:
+            logger.info(f"test: {len(self.done)} of {self.num_videos} were scored before")
+        self.new, self.saved_at = {}, time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error is not None:
+            with contextlib.suppress(OSError):
+                self._save()
+
+    def add(self, index, scores):
+        """Takes the scores of one video, and saves where it is time to."""
+        self.new[index] = scores
+        if time.monotonic() - self.saved_at >= SECONDS_BETWEEN_SAVES:
+            self._save()
+
+    def remove(self):
+        """Removes the folder, with what other tests have left there."""
+        for name in self._names():
+            pathmgr.rm(os.path.join(self.folder, name))
+        if is_local(self.folder):
+            with contextlib.suppress(OSError):
+                os.rmdir(self.folder)
+
+    def _save(self):
+        if not self.new:
+            return
+        name = f"{self.fingerprint}_{distributed.rank():04d}_{self.number:06d}.npz"
+        with open_atomically(os.path.join(self.folder, name), "wb") as stream:
+            np.savez(stream, **_to_arrays(self.new))
+        self.number += 1
+        self.new, self.saved_at = {}, time.monotonic()
+
+    def _names(self):
+        return sorted(pathmgr.ls(self.folder)) if pathmgr.isdir(self.folder) else []
+
+    def _found(self):
+        """The scores of earlier runs, and a number that no file of theirs has."""
+        done, names = {}, self._names()
+        pattern = re.compile(rf"{self.fingerprint}_\d+_\d+\.npz")
+        for name in names:
+            if pattern.fullmatch(name):
+                done.update(self._read(os.path.join(self.folder, name)))
+        return done, len(names)
+
+    def _read(self, path):
+        """The scores of one file; none where it is damaged, and they are computed again."""
+        try:
+            with pathmgr.open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                scores = _from_arrays(arrays)
+            for index, value in scores.items():
+                shape = np.shape(value[1] if isinstance(value, tuple) else value)
+                if not 0 <= index < self.num_videos or shape[-1:] != (self.num_classes,):
+                    raise ValueError(f"scores of shape {shape} for video {index}")
+        except Exception as error:  # zipfile, zlib and numpy each have errors of their own.
+            logger.warning(f"{path}: is damaged ({error}); its videos are scored again")
+            return {}
+        return scores
+
+
+def fingerprint(cfg, network, dataset):
+    """
+    16 hexadecimal digits, equal for tests whose scores are equal: of config, weights, lists and
+    boxes, rate weights and versions. The videos are taken to be what they were.
+    """
+    settings = yaml.safe_load(cfg.dump())
+    for key in _SAME_SCORES:
+        del settings[key]
+    # A job that trained before it was killed may be tested alone.
+    settings["TRAIN"]["ENABLE"] = settings["TUNE"]["ENABLE"] = None
+    settings["NUM_GPUS"] = distributed.device(cfg).type
+    digest = hashlib.sha256(json.dumps([settings, installed_versions()]).encode())
+    # What the data set has read: lists, boxes, class names.
+    digest.update(pickle.dumps({k: v for k, v in vars(dataset).items() if k != "cfg"}))
+    if cfg.TEST.RATE_WEIGHTS:
+        with pathmgr.open(cfg.TEST.RATE_WEIGHTS, "rb") as stream:
+            digest.update(stream.read())
+    for name, value in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy())
+    return digest.hexdigest()[:16]
+
+
+def _to_arrays(scores):
+    """Names of arrays -> arrays; of a keyframe its persons and their scores."""
+    arrays = {}
+    for index, value in scores.items():
+        persons, value = value if isinstance(value, tuple) else (None, value)
+        arrays[f"scores_{index}"] = value
+        if persons is not None:
+            arrays[f"persons_{index}"] = persons
+    return arrays
+
+
+def _from_arrays(arrays):
+    """What `_to_arrays` was given."""
+    scores = {}
+    for name in arrays.files:
+        kind, _, index = name.partition("_")
+        if kind == "scores":
+            scores[int(index)] = arrays[name]
+    for index, value in scores.items():
+        if f"persons_{index}" in arrays.files:
+            scores[index] = arrays[f"persons_{index}"], value
+    return scores

@@ -1,0 +1,89 @@
+"""Losses and weights that are not finite, gradients that overflow, labels without positives."""
+
+import csv
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast_ext.engine.main import main
+from slowfast_ext.engine.not_finite import parameter_norms, require_finite_weights
+from slowfast_ext.errors import SlowFastExtError
+from tests.engine.saved import weights
+
+ONE_STAGE = {"TUNE__ENABLE": False, "TEST__ENABLE": False}
+
+
+def test_a_loss_that_is_not_finite_leaves_what_is_needed_to_look(arguments, tmp_path):
+    blows_up = {"SOLVER__OPTIMIZING_METHOD": "sgd", "SOLVER__WARMUP_EPOCHS": 0.0}
+    with pytest.raises(SlowFastExtError) as error:
+        main(arguments(tmp_path, SOLVER__BASE_LR=1e30, **blows_up, **ONE_STAGE))
+    message = str(error.value)
+    found = re.match(r"train epoch 1/3, iteration (\d): the loss is (nan|inf) on (.*?); ", message)
+    assert found and "the parameters' norm is" in message
+    saved = torch.load(tmp_path / "not_finite_rank_0.pyth", weights_only=True)
+    assert saved["video_ids"] == found.group(3).split(", ") and len(saved["video_ids"]) == 2
+    assert saved["where"].endswith(f"iteration {found.group(1)}")
+    assert not math.isfinite(saved["loss"])
+    assert saved["batch"]["pathways"][0].dtype == torch.uint8
+    assert saved["parameter_norms"].keys() < saved["model_state"].keys()
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_weights_that_are_not_finite_are_not_saved():
+    network = torch.nn.Linear(2, 2)
+    require_finite_weights(network, "train epoch 2")
+    with torch.no_grad():
+        network.weight[0, 1] = math.inf
+    with pytest.raises(SlowFastExtError, match=r"^train epoch 2: the network's weight is not fin"):
+        require_finite_weights(network, "train epoch 2")
+
+
+def test_norms_not_finite_come_first():
+    network = torch.nn.ModuleDict({name: torch.nn.Linear(1, 1, bias=False) for name in "abcd"})
+    for module, value in zip(network.values(), (1.0, math.nan, 7.0, math.inf), strict=True):
+        torch.nn.init.constant_(module.weight, value)
+    assert list(parameter_norms(network)) == ["b.weight", "d.weight", "c.weight", "a.weight"]
+
+
+def test_gradients_that_overflow_are_skipped(arguments, tmp_path, monkeypatch):
+    """The scaler of mixed precision, on the CPU, from a scale at which float32 overflows."""
+    scalers, scaler = [], torch.amp.GradScaler
+
+    def overflowing(*_args, **_options):
+        scalers.append(scaler("cpu", init_scale=2.0**127))
+        return scalers[-1]
+
+    monkeypatch.setattr(torch.amp, "GradScaler", overflowing)
+    main(arguments(tmp_path, SOLVER__CLIP_GRAD_L2NORM=1.0, **ONE_STAGE))
+    assert scalers[0].get_scale() < 2.0**127
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+
+
+@pytest.mark.parametrize("of_training", [True, False])
+def test_videos_without_any_activity(arguments, data_dir, tmp_path, of_training):
+    """All-negative batches, a mask of classes that never occur, a test without positives."""
+    (tmp_path / "lists").mkdir()
+    for name in ("train", "test"):
+        with open(Path(data_dir, f"{name}.csv")) as stream:
+            paths = sorted({row["path"] for row in csv.DictReader(stream)})
+        label = "" if of_training or name == "test" else "0"
+        rows = [f"{path},{label if i == 0 else ''}" for i, path in enumerate(paths)]
+        (tmp_path / "lists" / f"{name}.csv").write_text("\n".join(["path,labels", *rows]) + "\n")
+    (tmp_path / "lists" / "classes.txt").write_text(Path(data_dir, "classes.txt").read_text())
+    main(
+        arguments(
+            tmp_path / "out",
+            TRAIN__DATASET="MultiLabelVideos",
+            TEST__DATASET="MultiLabelVideos",
+            DATA__PATH_TO_DATA_DIR=tmp_path / "lists",
+            DATA__PATH_PREFIX=data_dir,
+            SOLVER__MAX_EPOCH=1,
+            TUNE__MAX_ITER=1,
+        )
+    )
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["mAP"] is None and results["counts"]["videos_without_activity"] == 3
