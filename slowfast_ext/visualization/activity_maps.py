@@ -75,7 +75,7 @@ def activity_maps(head, features):
 
 
 def on_one_scale(maps):
-    """Maps from 0 on, B x ..., over the largest value of each clip: all its activities and steps."""
+    """Maps from 0 on, B x ..., over each clip's largest value in all its activities and steps."""
     largest = maps.flatten(1).amax(1).clamp(min=torch.finfo(maps.dtype).tiny)
     return maps / largest.view(-1, *[1] * (maps.dim() - 1))
 
