@@ -25,6 +25,10 @@ class Windows:
     frames: np.ndarray
     spans: np.ndarray
 
+    def at(self, seconds):
+        """The number of the window that stands for a moment; from the end on, the last."""
+        return min(int(np.searchsorted(self.spans[:, 1], seconds, "right")), len(self.spans) - 1)
+
 
 def window_seconds(cfg):
     """How long a window is: DATA.NUM_FRAMES frames at DATA.SAMPLING_RATE, in seconds."""

@@ -150,7 +150,7 @@ class _Video(NamedTuple):
             raise SlowFastExtError(
                 f"--at is {seconds:g}: {self.reader.path} lasts {spans[-1, 1]:.2f} s"
             )
-        return min(int(np.searchsorted(spans[:, 1], seconds, side="right")), len(spans) - 1)
+        return self.windows.at(seconds)
 
 
 def write_grids(cfg, network, video, window, paths):
@@ -179,18 +179,18 @@ def write_videos(cfg, network, video, paths):
     bars = drawing.Bars(video.names, video.scores, windows.spans, thresholds, width)
     total = height + len(bars.panel)
     with contextlib.ExitStack() as stack:
+        # Clips and pictures are read side by side: two readers that both go forward only.
+        clips = stack.enter_context(open_video(video.reader.path))
         writers = {
             kind: stack.enter_context(open_mp4(f"{path}.mp4", video.frames.fps, width, total))
             for kind, path in paths.items()
         }
         current = maps = None
         for number, seconds, image in video.frames.images(height, width):
-            window = min(
-                np.searchsorted(windows.spans[:, 1], seconds, "right"), len(windows.spans) - 1
-            )
+            window = windows.at(seconds)
             if window != current:
                 current = window
-                maps = clip_maps(cfg, network, video.reader, windows.frames[window], video.ids)
+                maps = clip_maps(cfg, network, clips, windows.frames[window], video.ids)
             place = np.abs(windows.frames[window] - number).argmin()
             panel = bars.at(seconds)
             for kind, write in writers.items():
