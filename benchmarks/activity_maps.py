@@ -31,7 +31,7 @@ from slowfast_ext.engine import distributed, loaders
 from slowfast_ext.engine.test import network_to_test
 from slowfast_ext.errors import exit_with_sentence
 from slowfast_ext.paths import pathmgr
-from slowfast_ext.visualization.clip_maps import KINDS, clip_maps
+from slowfast_ext.visualization.clip_maps import KINDS, clip_maps, laid_out
 from slowfast_ext.visualization.grid import columns_of, draw_grid
 
 QUICKSTART = "configs/Synthetic/ACTIVITY_FROZEN.yaml"
@@ -64,10 +64,9 @@ def inside(boxes, size):
     return masks
 
 
-def concentration(maps, masks):
+def concentration(maps, size, masks):
     """A map's energy (T x H' x W') inside the masks over their share of the clip."""
-    size = masks.shape[-1]
-    large = np.stack([cv2.resize(np.ascontiguousarray(heat), (size, size)) for heat in maps])
+    large = np.stack([laid_out(heat, size, *masks.shape[1:]) for heat in maps])
     return large[masks].sum() / max(large.sum(), 1e-12) / masks.mean()
 
 
@@ -83,8 +82,8 @@ class Measured:
         """`present` are ids, `masks` T x S x S each."""
         for activity, mask in zip(present, masks, strict=True):
             for kind, values in maps.kinds.items():
-                self.concentration[kind].append(concentration(values[activity], mask))
-            self.concentration["backbone"].append(concentration(maps.backbone, mask))
+                self.concentration[kind].append(concentration(values[activity], maps.size, mask))
+            self.concentration["backbone"].append(concentration(maps.backbone, maps.size, mask))
         is_present = np.isin(np.arange(len(maps.scores)), present)
         for kind, values in maps.kinds.items():
             peaks = values.max((1, 2, 3))
@@ -133,7 +132,7 @@ def draw(folder, name, reader, frames, maps, present, names):
             for values in [maps.kinds[kind][i][columns]]
         ]
         picture = draw_grid(
-            f"{name}, synthetic: {title}", images, seconds, rows, maps.backbone[columns]
+            f"{name}, synthetic: {title}", images, seconds, rows, maps.backbone[columns], maps.size
         )
         cv2.imwrite(str(folder / f"{name}_{kind}.png"), picture[..., ::-1])
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
 from slowfast_ext.errors import SlowFastExtError
 
@@ -139,14 +138,3 @@ def _of_output(head, features, attention, mixing, classifier):
         of_activity = zip(mixing.unbind(1), rows, strict=True)
         contributions = torch.stack([(m[:, None] @ row)[:, 0] for m, row in of_activity], dim=1)
     return contributions.unflatten(-1, features.shape[2:]), constant
-
-
-def resized(maps, length, height, width):
-    """
-    Maps, ... x T x H x W -> ... x length x height x width, trilinear.
-
-    Positions lie at the middles of their parts of the clip, in time as in space.
-    """
-    flat = maps.reshape(1, -1, *maps.shape[-3:])
-    scaled = F.interpolate(flat, (length, height, width), mode="trilinear", align_corners=False)
-    return scaled.view(*maps.shape[:-3], length, height, width)

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 
 from slowfast_ext.visualization import drawing
+from slowfast_ext.visualization.activity_maps import THRESHOLD
+from slowfast_ext.visualization.clip_maps import laid_out
 
 MOST_COLUMNS = 8
 _CELL, _LABELS, _GAP, _TEXT = 150, 210, 4, 11
@@ -16,7 +18,7 @@ def columns_of(length):
     return np.floor((np.arange(number) + 0.5) * length / number).astype(int)
 
 
-def draw_grid(title, images, seconds, rows, backbone):
+def draw_grid(title, images, seconds, rows, backbone, size):
     """
     The picture: the frames, a row of heat for each activity, the backbone's own map.
 
@@ -28,6 +30,7 @@ def draw_grid(title, images, seconds, rows, backbone):
         seconds (sequence[float]): when each is shown.
         rows (list): (name, score, maps, M x H' x W' in [0, 1]) of each activity.
         backbone (float array): M x H' x W'.
+        size (tuple[int, int]): as of `laid_out`.
 
     Returns:
         uint8 array: H x W x 3, RGB.
@@ -38,22 +41,21 @@ def draw_grid(title, images, seconds, rows, backbone):
     strips = [_strip("video", "", None, images)]
     for number, (name, score, maps) in enumerate(rows):
         color = drawing.color_of(number)
-        cells = [_cell(image, heat, color) for image, heat in zip(images, maps, strict=True)]
+        cells = [_cell(image, heat, size, color) for image, heat in zip(images, maps, strict=True)]
         strips.append(_strip(name, f"score {score:.2f}", color, cells))
-    cells = [_cell(image, heat) for image, heat in zip(images, backbone, strict=True)]
+    cells = [_cell(image, heat, size) for image, heat in zip(images, backbone, strict=True)]
     strips.append(_strip("backbone", "all channels", None, cells))
     return np.concatenate([_header(title, seconds), *strips, _scale(strips[0].shape[1])])
 
 
-def _cell(image, heat, color=None):
-    height, width = image.shape[:2]
-    heat = cv2.resize(np.ascontiguousarray(heat, np.float32), (width, height))
+def _cell(image, heat, size, color=None):
+    heat = laid_out(heat, size, *image.shape[:2])
     cell = drawing.draw_heat(image, heat)
     if color is not None:
-        for box in drawing.regions(heat):
+        for x1, y1, x2, y2 in drawing.regions(heat):
             # A dark rim keeps the box apart from heat of its colour.
-            cv2.rectangle(cell, box[:2], (box[2] - 1, box[3] - 1), (0, 0, 0), 4)
-            cv2.rectangle(cell, box[:2], (box[2] - 1, box[3] - 1), color, 2)
+            cv2.rectangle(cell, (x1 - 2, y1 - 2), (x2 + 1, y2 + 1), (0, 0, 0), 1)
+            cv2.rectangle(cell, (x1, y1), (x2 - 1, y2 - 1), color, 2)
     return cell
 
 
@@ -103,10 +105,10 @@ def _scale(width):
     values = np.linspace(0, 1, length, dtype=np.float32)
     bar = cv2.applyColorMap((255 * values[None]).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
     strip[14:26, left : left + length] = bar
-    mark = left + round(length * drawing.THRESHOLD)
+    mark = left + round(length * THRESHOLD)
     strip[10:30, mark - 1 : mark + 1] = _INK
     drawing.put_text(strip, "0", left - 16, 25, _TEXT - 1, _SOFT)
     drawing.put_text(strip, "1", left + length + 6, 25, _TEXT - 1, _SOFT)
-    note = f"of the clip's largest value; boxes from {drawing.THRESHOLD:g} on"
+    note = f"of the clip's largest value; boxes from {THRESHOLD:g} on"
     drawing.put_text(strip, note, left + length + 24, 25, _TEXT - 1, _SOFT)
     return strip

@@ -24,9 +24,9 @@ from slowfast_ext.paths import make_folder, open_atomically, pathmgr
 from slowfast_ext.predict.command import LeavesWords, seconds_of
 from slowfast_ext.predict.windows import list_windows, window_scores, window_seconds
 from slowfast_ext.visualization import drawing
-from slowfast_ext.visualization.activity_maps import require_activity_head
+from slowfast_ext.visualization.activity_maps import THRESHOLD, require_activity_head
 from slowfast_ext.visualization.class_names import class_names
-from slowfast_ext.visualization.clip_maps import KINDS, clip_maps
+from slowfast_ext.visualization.clip_maps import KINDS, clip_maps, laid_out
 from slowfast_ext.visualization.frames import Frames, picture_size
 from slowfast_ext.visualization.grid import columns_of, draw_grid
 from slowfast_ext.visualization.video_writer import open_mp4
@@ -164,7 +164,7 @@ def write_grids(cfg, network, video, window, paths):
     for kind, path in paths.items():
         rows = zip(video.names, video.scores[window], maps.kinds[kind][:, columns], strict=True)
         title = f"{name}: {KINDS[kind]}"
-        picture = draw_grid(title, images, seconds, list(rows), maps.backbone[columns])
+        picture = draw_grid(title, images, seconds, list(rows), maps.backbone[columns], maps.size)
         _, data = cv2.imencode(".png", picture[..., ::-1])
         with open_atomically(f"{path}.png", "wb") as stream:
             stream.write(data.tobytes())
@@ -175,7 +175,7 @@ def write_videos(cfg, network, video, paths):
     info = video.reader.info
     height, width = picture_size(info.height, info.width)
     windows = video.windows
-    thresholds = np.full(len(video.ids), drawing.THRESHOLD)
+    thresholds = np.full(len(video.ids), THRESHOLD)
     bars = drawing.Bars(video.names, video.scores, windows.spans, thresholds, width)
     total = height + len(bars.panel)
     with contextlib.ExitStack() as stack:
@@ -194,7 +194,10 @@ def write_videos(cfg, network, video, paths):
             place = np.abs(windows.frames[window] - number).argmin()
             panel = bars.at(seconds)
             for kind, write in writers.items():
-                picture = draw_overlay(image, video.names, maps.kinds[kind][:, place])
+                heats = [
+                    laid_out(heat, maps.size, height, width) for heat in maps.kinds[kind][:, place]
+                ]
+                picture = draw_overlay(image, video.names, heats)
                 write(np.concatenate([picture, panel]), seconds)
 
 
@@ -206,10 +209,8 @@ def draw_overlay(image, names, maps):
     Args:
         image (uint8 array): H x W x 3, RGB.
         names (list[str]): of the activities.
-        maps (float array): R x H' x W', in [0, 1].
+        maps (list[float array]): H x W each, in [0, 1].
     """
-    height, width = image.shape[:2]
-    maps = [cv2.resize(heat, (width, height)) for heat in maps]
     for number, heat in enumerate(maps):
         image = drawing.draw_tint(image, heat, drawing.color_of(number))
     for number, (name, heat) in enumerate(zip(names, maps, strict=True)):

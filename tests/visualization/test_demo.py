@@ -128,7 +128,7 @@ class Camera:
     def __init__(self, num_frames, interrupted=False):
         self.left, self.interrupted, self.is_free = num_frames, interrupted, False
 
-    def isOpened(self):  # noqa: N802
+    def isOpened(self):
         return True
 
     def get(self, _key):
