@@ -64,9 +64,9 @@ def inside(boxes, size):
     return masks
 
 
-def concentration(maps, size, masks):
+def concentration(maps, masks):
     """A map's energy (T x H' x W') inside the masks over their share of the clip."""
-    large = np.stack([laid_out(heat, size, *masks.shape[1:]) for heat in maps])
+    large = np.stack([laid_out(heat, *masks.shape[1:]) for heat in maps])
     return large[masks].sum() / max(large.sum(), 1e-12) / masks.mean()
 
 
@@ -82,8 +82,8 @@ class Measured:
         """`present` are ids, `masks` T x S x S each."""
         for activity, mask in zip(present, masks, strict=True):
             for kind, values in maps.kinds.items():
-                self.concentration[kind].append(concentration(values[activity], maps.size, mask))
-            self.concentration["backbone"].append(concentration(maps.backbone, maps.size, mask))
+                self.concentration[kind].append(concentration(values[activity], mask))
+            self.concentration["backbone"].append(concentration(maps.backbone, mask))
         is_present = np.isin(np.arange(len(maps.scores)), present)
         for kind, values in maps.kinds.items():
             peaks = values.max((1, 2, 3))
@@ -132,7 +132,7 @@ def draw(folder, name, reader, frames, maps, present, names):
             for values in [maps.kinds[kind][i][columns]]
         ]
         picture = draw_grid(
-            f"{name}, synthetic: {title}", images, seconds, rows, maps.backbone[columns], maps.size
+            f"{name}, synthetic: {title}", images, seconds, rows, maps.backbone[columns]
         )
         cv2.imwrite(str(folder / f"{name}_{kind}.png"), picture[..., ::-1])
 

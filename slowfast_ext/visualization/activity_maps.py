@@ -50,7 +50,8 @@ def activity_maps(head, features):
     The paper's map of activity a is (Attn_A · Attn_O)_a, how much of a's features comes from
     each position, times the backbone's map. It is relative: attention sums to 1 over the
     positions whether the activity is there or not. The map of evidence is what `evidence`
-    gives for the mean of the outputs' logits, where it speaks for the activity (above 0).
+    gives for the logit from F_A, where it speaks for the activity (above 0): the other output
+    mixes in what is seen of the activities that occur together with it, at their places.
 
     Args:
         head (ActivityHead): in evaluation, with activity features.
@@ -64,11 +65,11 @@ def activity_maps(head, features):
     over_positions = torch.einsum(
         "bak,bkthw->bathw", attention["activities"], attention["observations"]
     )
-    contributions = torch.stack([of_output for of_output, _ in evidence(head, features, attention)])
+    contributions, _ = evidence(head, features, attention)[0]
     return ActivityMaps(
         scores,
         on_one_scale(over_positions * backbone[:, None]),
-        on_one_scale(contributions.mean(0).clamp(min=0)),
+        on_one_scale(contributions.clamp(min=0)),
         on_one_scale(backbone),
     )
 

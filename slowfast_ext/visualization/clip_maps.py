@@ -1,8 +1,8 @@
 """From a window of a video to maps that lie on each of its frames."""
 
-import math
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 
@@ -25,13 +25,11 @@ class ClipMaps(NamedTuple):
         scores (float array): [A], probabilities.
         kinds (dict[str, float array]): of KINDS, A x T x H' x W'.
         backbone (float array): T x H' x W'.
-        size (tuple[int, int]): height and width of the frames that the network was given.
     """
 
     scores: np.ndarray
     kinds: dict
     backbone: np.ndarray
-    size: tuple
 
 
 @torch.no_grad()
@@ -64,39 +62,21 @@ def clip_maps(cfg, network, reader, frames, activities):
         maps.scores[0].cpu().numpy(),
         {kind: of_frames(getattr(maps, kind)[:, activities]) for kind in KINDS},
         of_frames(maps.backbone),
-        tuple(pathways[0].shape[-2:]),
     )
 
 
-def laid_out(heat, size, height, width):
+def laid_out(heat, height, width):
     """
-    A map on a picture.
+    A map on a picture, float32, height x width: positions tile it, linear between their middles.
 
-    A position of a convolutional network is centred on the pixel that is its number times the
-    network's stride, the first on the frame's first pixel, since every layer pads by half its
-    kernel. (As if positions tiled the frame, everything would lie half a stride too far to the
-    right and down.) Between positions the map is linear.
+    By the arithmetic of padding a position's field of view is centred half a stride further up
+    and to the left. But it is nearly as wide as the frame, and in a network trained on the
+    synthetic videos activities were found where tiles lie, not there (docs/PICTURES.md).
 
     Args:
         heat (float array): H' x W'.
-        size (tuple[int, int]): height and width of the frames that the network was given.
-        height (int), width (int): of the picture, which shows the same.
-
-    Returns:
-        float32 array: height x width.
     """
-    down, across = (
-        _interpolation(number, _places(number, given, shown))
-        for number, given, shown in zip(heat.shape, size, (height, width), strict=True)
-    )
-    return (down @ heat @ across.T).astype(np.float32)
-
-
-def _places(number, given, shown):
-    """Where each of a picture's `shown` pixels lies among `number` positions of `given` pixels."""
-    # Strides are powers of two; what does not fill a stride at the end has a position too.
-    stride = 2 ** math.ceil(math.log2(given / number))
-    return ((np.arange(shown) + 0.5) * given / shown - 0.5) / stride
+    return cv2.resize(np.ascontiguousarray(heat, np.float32), (width, height))
 
 
 def _interpolation(number, places):

@@ -18,7 +18,7 @@ def columns_of(length):
     return np.floor((np.arange(number) + 0.5) * length / number).astype(int)
 
 
-def draw_grid(title, images, seconds, rows, backbone, size):
+def draw_grid(title, images, seconds, rows, backbone):
     """
     The picture: the frames, a row of heat for each activity, the backbone's own map.
 
@@ -30,7 +30,6 @@ def draw_grid(title, images, seconds, rows, backbone, size):
         seconds (sequence[float]): when each is shown.
         rows (list): (name, score, maps, M x H' x W' in [0, 1]) of each activity.
         backbone (float array): M x H' x W'.
-        size (tuple[int, int]): as of `laid_out`.
 
     Returns:
         uint8 array: H x W x 3, RGB.
@@ -41,15 +40,15 @@ def draw_grid(title, images, seconds, rows, backbone, size):
     strips = [_strip("video", "", None, images)]
     for number, (name, score, maps) in enumerate(rows):
         color = drawing.color_of(number)
-        cells = [_cell(image, heat, size, color) for image, heat in zip(images, maps, strict=True)]
+        cells = [_cell(image, heat, color) for image, heat in zip(images, maps, strict=True)]
         strips.append(_strip(name, f"score {score:.2f}", color, cells))
-    cells = [_cell(image, heat, size) for image, heat in zip(images, backbone, strict=True)]
+    cells = [_cell(image, heat) for image, heat in zip(images, backbone, strict=True)]
     strips.append(_strip("backbone", "all channels", None, cells))
     return np.concatenate([_header(title, seconds), *strips, _scale(strips[0].shape[1])])
 
 
-def _cell(image, heat, size, color=None):
-    heat = laid_out(heat, size, *image.shape[:2])
+def _cell(image, heat, color=None):
+    heat = laid_out(heat, *image.shape[:2])
     cell = drawing.draw_heat(image, heat)
     if color is not None:
         for x1, y1, x2, y2 in drawing.regions(heat):

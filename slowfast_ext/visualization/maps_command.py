@@ -164,7 +164,7 @@ def write_grids(cfg, network, video, window, paths):
     for kind, path in paths.items():
         rows = zip(video.names, video.scores[window], maps.kinds[kind][:, columns], strict=True)
         title = f"{name}: {KINDS[kind]}"
-        picture = draw_grid(title, images, seconds, list(rows), maps.backbone[columns], maps.size)
+        picture = draw_grid(title, images, seconds, list(rows), maps.backbone[columns])
         _, data = cv2.imencode(".png", picture[..., ::-1])
         with open_atomically(f"{path}.png", "wb") as stream:
             stream.write(data.tobytes())
@@ -194,9 +194,7 @@ def write_videos(cfg, network, video, paths):
             place = np.abs(windows.frames[window] - number).argmin()
             panel = bars.at(seconds)
             for kind, write in writers.items():
-                heats = [
-                    laid_out(heat, maps.size, height, width) for heat in maps.kinds[kind][:, place]
-                ]
+                heats = [laid_out(heat, height, width) for heat in maps.kinds[kind][:, place]]
                 picture = draw_overlay(image, video.names, heats)
                 write(np.concatenate([picture, panel]), seconds)
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,8 +15,8 @@ from slowfast_ext.visualization.activity_maps import (
     evidence,
     on_one_scale,
     require_activity_head,
-    resized,
 )
+from slowfast_ext.visualization.clip_maps import laid_out
 
 NUM_ACTIVITIES, SHAPE = 5, (2, 3, 4)
 
@@ -113,14 +114,13 @@ def test_nothing_stays_nothing():
     assert not on_one_scale(torch.zeros(2, 3, *SHAPE)).any()
 
 
-def test_resized_keeps_places():
-    maps = torch.zeros(1, 2, 2, 5, 5)
-    maps[0, 1, 1, 3, 0] = 1
-    large = resized(maps, 8, 50, 80)
-    assert large.shape == (1, 2, 8, 50, 80)
-    assert not large[0, 0].any()
-    assert large[0, 1, 7, 35, 8] == pytest.approx(1, abs=0.1)
-    assert large[0, 1, 0].max() == 0
+def test_laid_out_keeps_places():
+    heat = np.zeros((5, 5))
+    heat[3, 0] = 1
+    large = laid_out(heat, 50, 80)
+    assert large.shape == (50, 80)
+    # Position (3, 0) is the tile of rows 30..39 and columns 0..15.
+    assert large[34:36, 7:9].min() > 0.9 and large[:20].max() == large[:, 40:].max() == 0
 
 
 @pytest.mark.parametrize("options", [{"HEAD": "PoolHead"}, {"ACTIVITY_FEATURES": False}])
