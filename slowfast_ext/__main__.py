@@ -43,6 +43,10 @@ COMMANDS = {
         "slowfast_ext.predict.command",
         "write when which activity happens in videos of any length",
     ),
+    ("maps",): (
+        "slowfast_ext.visualization.maps_command",
+        "draw where in a video a network sees each activity",
+    ),
     ("fit-rates",): (
         "slowfast_ext.engine.fit_rates",
         "fit each activity's weights over the sampling rates of a test",

@@ -14,6 +14,7 @@ from slowfast_ext.engine.test import test
 from slowfast_ext.engine.train import train
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import is_local, remove_leftovers, require_writable
+from slowfast_ext.visualization.demo import check_demo, demo
 
 _CONFIG_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Za-z0-9_]+)*")
 
@@ -49,7 +50,7 @@ def _is_key(word):
 
 
 def main(arguments=None):
-    """Runs each config in turn: trains, tunes, tests, whatever it enables."""
+    """Runs each config in turn: trains, tunes, tests, shows a demo, whatever it enables."""
     args = parse_arguments(arguments)
     shards = ["NUM_SHARDS", str(args.num_shards), "SHARD_ID", str(args.shard_id)]
     configs = [load_config(path, args.opts + shards) for path in args.cfg_files]
@@ -75,12 +76,16 @@ def _check_outputs(paths, configs):
         if cfg.TEST.ENABLE and cfg.TEST.SAVE_RESULTS_PATH:
             target = os.path.join(cfg.OUTPUT_DIR, cfg.TEST.SAVE_RESULTS_PATH)
             require_writable(target, "TEST.SAVE_RESULTS_PATH")
+        if cfg.DEMO.ENABLE:
+            check_demo(cfg)
 
 
 def run(cfg):
     """What one process of one config does."""
-    if not (cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE or cfg.TEST.ENABLE):
-        raise SlowFastExtError("TRAIN.ENABLE, TUNE.ENABLE and TEST.ENABLE are all False")
+    if not (cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE or cfg.TEST.ENABLE or cfg.DEMO.ENABLE):
+        raise SlowFastExtError(
+            "TRAIN.ENABLE, TUNE.ENABLE, TEST.ENABLE and DEMO.ENABLE are all False"
+        )
     # A full disk is told by the file that matters, not with a traceback for each line of the log.
     logging.raiseExceptions = False
     if is_main_process():
@@ -91,3 +96,5 @@ def run(cfg):
             train(cfg)
         if cfg.TEST.ENABLE:
             test(cfg)
+        if cfg.DEMO.ENABLE and is_main_process():
+            demo(cfg)

@@ -33,7 +33,7 @@ from slowfast_ext.predict.thresholds import (
 from slowfast_ext.predict.windows import list_windows, window_scores, window_seconds
 
 
-class _LeavesWords(argparse.Action):
+class LeavesWords(argparse.Action):
     """Takes an option's value and leaves the videos and KEY VALUE pairs that argparse adds."""
 
     def __call__(self, parser, namespace, values, option_string=None):
@@ -45,7 +45,7 @@ class _LeavesWords(argparse.Action):
 def add_arguments(parser):
     """Adds the command's arguments to an argparse parser."""
     parser.add_argument("videos", nargs="*", metavar="VIDEO", help="file, or folder of frames")
-    one_value = {"nargs": "+", "action": _LeavesWords}
+    one_value = {"nargs": "+", "action": LeavesWords}
     parser.add_argument(
         "--cfg", required=True, metavar="YAML", **one_value, help="the run's config"
     )
@@ -62,7 +62,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--fit-thresholds",
         nargs="*",
-        action=_LeavesWords,
+        action=LeavesWords,
         default=False,
         metavar="KEY VALUE",
         help="first fit OUTPUT_DIR/thresholds.csv to the training list (best F1 of each "
@@ -83,7 +83,8 @@ def run(args):
     _check_arguments(args, videos)
     checkpoint = ["TEST.CHECKPOINT_FILE_PATH", args.checkpoint] if args.checkpoint else []
     cfg = load_config(args.cfg, words.opts + checkpoint)
-    predictor = Predictor(cfg, _seconds(args.every) if args.every else window_seconds(cfg))
+    every = seconds_of(args.every, "--every") if args.every else window_seconds(cfg)
+    predictor = Predictor(cfg, every)
     if args.fit_thresholds:
         predictor.fit_thresholds()
     if videos:
@@ -102,14 +103,16 @@ def _check_arguments(args, videos):
         require_writable(args.out, "--out")
 
 
-def _seconds(text):
+def seconds_of(text, key, or_zero=False):
+    """The seconds that an option's text names; raises SlowFastExtError, which names the option."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     # Shorter ones than any frame would only fill the memory.
-    if not (math.isfinite(value) and value >= 0.001):
-        raise SlowFastExtError(f"--every is {text}: it must be a number of seconds from 0.001 on")
+    if not (math.isfinite(value) and (value >= 0.001 or (or_zero and value == 0))):
+        least = "of at least 0.001, or 0" if or_zero else "from 0.001 on"
+        raise SlowFastExtError(f"{key} is {text}: it must be a number of seconds {least}")
     return value
 
 

@@ -25,6 +25,10 @@ class Windows:
     frames: np.ndarray
     spans: np.ndarray
 
+    def at(self, seconds):
+        """The number of the window that stands for a moment; from the end on, the last."""
+        return min(int(np.searchsorted(self.spans[:, 1], seconds, "right")), len(self.spans) - 1)
+
 
 def window_seconds(cfg):
     """How long a window is: DATA.NUM_FRAMES frames at DATA.SAMPLING_RATE, in seconds."""
@@ -68,7 +72,7 @@ def list_windows(cfg, info, every):
 @torch.no_grad()
 def window_scores(cfg, network, reader, windows, progress=None):
     """
-    Probabilities of every window, from its centre crop.
+    Probabilities of every window, from its centre crop or, with TEST.WHOLE_FRAME, all of it.
 
     No more than TEST.BATCH_SIZE windows and their frames are held at once.
 
@@ -86,7 +90,7 @@ def window_scores(cfg, network, reader, windows, progress=None):
     device = distributed.device(cfg)
     scores = []
     for start in range(0, len(windows.frames), cfg.TEST.BATCH_SIZE):
-        pathways = _read(cfg, reader, windows.frames[start : start + cfg.TEST.BATCH_SIZE])
+        pathways = read_clips(cfg, reader, windows.frames[start : start + cfg.TEST.BATCH_SIZE])
         inputs = loaders.network_input(cfg, pathways, device)
         scores.append(network(inputs).double().cpu().numpy())
         if progress:
@@ -94,13 +98,23 @@ def window_scores(cfg, network, reader, windows, progress=None):
     return np.concatenate(scores)
 
 
-def _read(cfg, reader, frames):
-    """Frame numbers, B x T -> pathways, B x 3 x T x H x W uint8; each frame is read once."""
+def read_clips(cfg, reader, frames):
+    """
+    The clips of windows, their centre crops or, with TEST.WHOLE_FRAME, all of them.
+
+    Args:
+        reader (datasets.decoding.Video): the opened video.
+        frames (int array): B x T, numbers of frames; each is read once.
+
+    Returns:
+        list[Tensor]: a pathway each, B x 3 x T x H x W, uint8.
+    """
     size = cfg.DATA.TEST_CROP_SIZE
     needed, position = np.unique(frames, return_inverse=True)
     images = reader.read(needed, size)
-    top, left = views.test_crop_offset(*images.shape[1:3], size, 0, 1)
-    images = views.Crop(top, left, size, size).cut(images)
+    if not cfg.TEST.WHOLE_FRAME:
+        top, left = views.test_crop_offset(*images.shape[1:3], size, 0, 1)
+        images = views.Crop(top, left, size, size).cut(images)
     clips = []
     for of_clip in position.reshape(frames.shape):
         clip = np.ascontiguousarray(images[of_clip].transpose(3, 0, 1, 2))

@@ -1,0 +1,1 @@
+"""Seeing what a network sees: activity maps, a demo on any video."""

@@ -1,0 +1,166 @@
+"""Upstream's DEMO keys: any video, or a webcam, with its activities over time under the picture."""
+
+import numpy as np
+from tqdm import tqdm
+
+from slowfast_ext import upstream
+from slowfast_ext.config_rules import is_number, refuse
+from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.engine import distributed
+from slowfast_ext.engine.test import network_to_test
+from slowfast_ext.predict.windows import list_windows, read_clips, window_seconds
+from slowfast_ext.visualization import drawing, webcam
+from slowfast_ext.visualization.class_names import class_names
+from slowfast_ext.visualization.demo_scores import ClipScorer
+from slowfast_ext.visualization.frames import Frames, picture_size
+from slowfast_ext.visualization.video_writer import check_mp4, open_mp4
+
+# Rows of bars; names at a person's box.
+_MOST_ROWS, _MOST_NAMES = 6, 5
+
+
+def check_demo(cfg):
+    """
+    Checks the DEMO keys before anything runs.
+
+    Raises:
+        SlowFastExtError: names the key, the value and the rule.
+    """
+    options = cfg.DEMO
+    if not options.OUTPUT_FILE:
+        refuse(cfg, "DEMO.OUTPUT_FILE", "must name the .mp4 file to write: no window is opened")
+    check_mp4(options.OUTPUT_FILE, "DEMO.OUTPUT_FILE")
+    if options.WEBCAM < 0 and not options.INPUT_VIDEO:
+        rule = "must name a video, or DEMO.WEBCAM a camera by its index, 0 for the first"
+        refuse(cfg, "DEMO.INPUT_VIDEO", rule)
+    if options.WEBCAM >= 0 and options.PREDS_BOXES:
+        refuse(cfg, "DEMO.PREDS_BOXES", "must be empty for a camera: its persons are detected")
+    if not 0 <= options.BUFFER_SIZE <= cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE // 2:
+        rule = "must lie between 0 and half of DATA.NUM_FRAMES x DATA.SAMPLING_RATE"
+        refuse(cfg, "DEMO.BUFFER_SIZE", rule)
+    for key in ("COMMON_CLASS_THRES", "UNCOMMON_CLASS_THRES", "DETECTRON2_THRESH"):
+        if not (is_number(options[key]) and 0 <= options[key] <= 1):
+            refuse(cfg, f"DEMO.{key}", "must lie in [0, 1]")
+    if options.FPS <= 0:
+        refuse(cfg, "DEMO.FPS", "must be above 0")
+    if cfg.OBJECTS.NUM_CLASSES:
+        refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for a demo, which has no objects' boxes")
+    if cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group":
+        refuse(cfg, "VOLLEYBALL.TASK", "must not be group for a demo with persons' boxes")
+
+
+def demo(cfg):
+    """
+    Writes DEMO.OUTPUT_FILE: DEMO.INPUT_VIDEO, or what DEMO.WEBCAM sees, and under the picture
+    bars of the activities with the highest scores; for persons (DETECTION.ENABLE) their boxes
+    and activities too.
+
+    A video's output has its frames, its times and no sound. The video is read twice, first to
+    score it; memory does not grow with its length, but for the scores of its windows.
+
+    Raises:
+        SlowFastExtError: no checkpoint, no names of the classes, no boxes, a video that cannot
+            be read or a camera that is not there.
+    """
+    cfg = cfg.clone()
+    # Persons are looked for in all of a frame; folders of frames have upstream's key here.
+    cfg.TEST.WHOLE_FRAME = cfg.TEST.WHOLE_FRAME or cfg.DETECTION.ENABLE
+    cfg.DATA.FRAME_FOLDER_FPS = float(cfg.DEMO.FPS)
+    names = class_names(cfg)
+    look = Look(cfg, names)
+    if cfg.DEMO.WEBCAM >= 0:
+        capture = webcam.open_camera(cfg.DEMO.WEBCAM)
+        score = _scorer(cfg, "")
+        with webcam.released(capture):
+            number = webcam.record(cfg, capture, score, look)
+        print(f"wrote {number} frames to {cfg.DEMO.OUTPUT_FILE}")
+        return
+    with open_video(cfg.DEMO.INPUT_VIDEO) as reader:
+        number = _show_video(cfg, reader, _scorer(cfg, cfg.DEMO.INPUT_VIDEO), look)
+    print(f"wrote {number} frames to {cfg.DEMO.OUTPUT_FILE}")
+
+
+def _scorer(cfg, video):
+    network = network_to_test(cfg)[1].to(distributed.device(cfg)).eval()
+    return ClipScorer(cfg, network, video)
+
+
+class Look:
+    """
+    How scores are shown, from the DEMO keys.
+
+    Args:
+        cfg (CfgNode): of the run.
+        names (list[str]): of all classes.
+
+    Attributes:
+        thresholds (float array): [A]: from there on an activity counts as recognised.
+    """
+
+    def __init__(self, cfg, names):
+        options = cfg.DEMO
+        self.cfg, self.names = cfg, names
+        self.thresholds = np.full(len(names), float(options.COMMON_CLASS_THRES))
+        if options.LABEL_FILE_PATH and options.COMMON_CLASS_NAMES:
+            is_common = np.isin(names, options.COMMON_CLASS_NAMES)
+            self.thresholds[~is_common] = options.UNCOMMON_CLASS_THRES
+        self.top = None
+        if options.VIS_MODE == "top-k":
+            self.top = upstream.get_key(cfg, "TENSORBOARD.MODEL_VIS.TOPK_PREDS")
+
+    def bars(self, scores, spans, width, shown=None, interval=None):
+        """Bars of the activities with the highest scores, or of those `shown`."""
+        shown = top_activities(scores) if shown is None else shown
+        names = [self.names[i] for i in shown]
+        return drawing.Bars(names, scores[:, shown], spans, self.thresholds[shown], width, interval)
+
+    def draw_persons(self, image, scored):
+        """Draws the boxes of persons, in place, with the names of what they do."""
+        height, width = image.shape[:2]
+        for box, scores in zip(scored.boxes, scored.scores, strict=True):
+            lines = [f"{self.names[i]} {scores[i]:.2f}" for i in self._named(scores)]
+            color = drawing.color_of(0) if lines else drawing.FAINT
+            drawing.draw_box(image, box * [width, height, width, height], color, lines)
+
+    def _named(self, scores):
+        order = np.argsort(-scores, kind="stable")
+        if self.top is not None:
+            return order[: self.top]
+        return [i for i in order if scores[i] >= self.thresholds[i]][:_MOST_NAMES]
+
+
+def top_activities(scores):
+    """Ids of the rows of bars: the highest scores of any window, W x A, first."""
+    return np.argsort(-scores.max(0), kind="stable")[:_MOST_ROWS]
+
+
+def every_seconds(cfg):
+    """Seconds from one window to the next: windows share DEMO.BUFFER_SIZE frames."""
+    share = cfg.DEMO.BUFFER_SIZE / (cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE)
+    return window_seconds(cfg) * (1 - share)
+
+
+def _show_video(cfg, reader, score, look):
+    """Scores and writes an opened video; returns its number of frames."""
+    frames = Frames(reader, cfg.DATA.FRAME_FOLDER_FPS)
+    windows = list_windows(cfg, reader.info, every_seconds(cfg))
+    found = []
+    for of_clip in tqdm(windows.frames, "scores", disable=None, leave=False):
+        middle = of_clip[len(of_clip) // 2]
+        pathways = read_clips(cfg, reader, of_clip[None])
+        found.append(
+            score(pathways, lambda middle=middle: reader.read([middle])[0], frames.times[middle])
+        )
+    height, width = picture_size(
+        reader.info.height, reader.info.width, cfg.DEMO.DISPLAY_HEIGHT, cfg.DEMO.DISPLAY_WIDTH
+    )
+    bars = look.bars(np.stack([scored.of_clip() for scored in found]), windows.spans, width)
+    fps = cfg.DEMO.OUTPUT_FPS if cfg.DEMO.OUTPUT_FPS > 0 else frames.fps
+    with open_mp4(cfg.DEMO.OUTPUT_FILE, fps, width, height + len(bars.panel)) as write:
+        images = frames.images(height, width)
+        for _, seconds, image in tqdm(images, "frames", len(frames.times), None, disable=None):
+            scored = found[windows.at(seconds)]
+            if scored.boxes is not None:
+                look.draw_persons(image, scored)
+            write(np.concatenate([image, bars.at(seconds)]), seconds * frames.fps / fps)
+    return len(frames.times)

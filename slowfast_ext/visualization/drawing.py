@@ -1,0 +1,199 @@
+"""Drawing on RGB images with OpenCV: text, heat, boxes of activated regions, bars over time."""
+
+import colorsys
+import unicodedata
+
+import cv2
+import numpy as np
+
+from slowfast_ext.visualization.activity_maps import THRESHOLD
+
+# Told apart by most people who see colours differently (Okabe and Ito), the darkest one made
+# lighter, since they are drawn on video.
+_PALETTE = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 200, 140),
+    (240, 228, 66),
+    (213, 94, 0),
+    (204, 121, 167),
+    (60, 140, 255),
+    (170, 170, 170),
+)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+# Pixels of a capital letter at the font's scale 1.
+_CAPITAL = 22
+BACKGROUND, TRACK, FAINT, BRIGHT = (24, 24, 28), (48, 48, 54), (150, 150, 156), (245, 245, 245)
+
+
+def color_of(number):
+    """RGB of the activity shown as number 0, 1, ...: no two are the same."""
+    if number < len(_PALETTE):
+        return _PALETTE[number]
+    # The golden ratio spreads any number of hues evenly.
+    hue = (number * 0.618034) % 1.0
+    return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.65, 0.95))
+
+
+# --- Text -----------------------------------------------------------------------------
+
+
+def put_text(image, text, x, baseline, height, color, width=None):
+    """
+    Draws text with capitals of `height` pixels; what is wider than `width` ends in "...".
+
+    OpenCV's font has ASCII alone: accents are left out, other signs become "?".
+    """
+    scale, thickness = height / _CAPITAL, max(1, round(height / 9))
+    text = _ascii(text)
+    if width is not None:
+        text = _shortened(text, height, width)
+    cv2.putText(image, text, (int(x), int(baseline)), _FONT, scale, color, thickness, cv2.LINE_AA)
+
+
+def text_width(text, height):
+    """Pixels from left to right of a text with capitals of `height` pixels."""
+    thickness = max(1, round(height / 9))
+    return cv2.getTextSize(_ascii(text), _FONT, height / _CAPITAL, thickness)[0][0]
+
+
+def _shortened(text, height, width):
+    if text_width(text, height) <= width:
+        return text
+    while text and text_width(f"{text}...", height) > width:
+        text = text[:-1]
+    return f"{text.rstrip()}..."
+
+
+def _ascii(text):
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return plain.encode("ascii", "replace").decode()
+
+
+# --- Maps -----------------------------------------------------------------------------
+
+
+def draw_heat(image, heat):
+    """An H x W x 3 image under a map, H x W in [0, 1]: clear where it is 0, red where it is 1."""
+    colors = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+    share = np.minimum(0.75, 1.5 * heat)[..., None]
+    return (image * (1 - share) + colors * share).astype(np.uint8)
+
+
+def draw_tint(image, heat, color):
+    """An H x W x 3 image tinted with a colour as strong as a map, H x W in [0, 1], says."""
+    share = 0.6 * heat[..., None]
+    return (image * (1 - share) + np.array(color) * share).astype(np.uint8)
+
+
+def regions(heat, threshold=THRESHOLD):
+    """
+    Boxes around the activated regions of a map.
+
+    Args:
+        heat (float array): H x W.
+    Returns:
+        list[tuple]: x1, y1, x2, y2 in pixels, x2 and y2 behind the last one.
+    """
+    activated = (heat >= threshold).astype(np.uint8)
+    _, _, found, _ = cv2.connectedComponentsWithStats(activated, connectivity=8)
+    # The first is what is not activated.
+    return [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h, _ in found[1:]]
+
+
+def draw_box(image, box, color, lines=()):
+    """Draws a box (x1, y1, x2, y2), in place, and lines of text on plates inside its top."""
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = (int(round(value)) for value in box)
+    thickness = max(1, round(min(height, width) / 200))
+    cv2.rectangle(image, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), color, thickness)
+    size = max(8, round(height / 45))
+    for number, line in enumerate(lines):
+        top, room = y1 + number * round(1.9 * size), width - x1
+        right = min(width, x1 + text_width(line, size) + size)
+        bottom = min(height, top + round(1.9 * size))
+        if top < height and room > 3 * size:
+            image[max(0, top) : bottom, max(0, x1) : right] = color
+            put_text(image, line, x1 + size // 2, top + round(1.45 * size), size, (0, 0, 0), room)
+
+
+# --- Bars over time -------------------------------------------------------------------
+
+
+class Bars:
+    """
+    A panel of one row per activity: its name, its score over time as bars, its score now.
+
+    Args:
+        names (list[str]): of the activities shown.
+        scores (float array): W x A, their scores in the windows, in [0, 1].
+        spans (float array): W x 2, start and end of the windows in seconds.
+        thresholds (float array): [A]: bars from there on are bright.
+        width (int): pixels.
+        interval (tuple[float, float]): seconds shown; None: from the first to the last window.
+    """
+
+    def __init__(self, names, scores, spans, thresholds, width, interval=None):
+        self.names, self.scores, self.spans, self.thresholds = names, scores, spans, thresholds
+        self.start, self.end = interval or (spans[0, 0], spans[-1, 1])
+        self.text = max(8, min(14, width // 55))
+        self.row = 3 * self.text
+        self.left, self.right = round(0.3 * width), width - 5 * self.text
+        self.panel = np.full((self.height_of(width, len(names)), width, 3), BACKGROUND, np.uint8)
+        for number in range(len(names)):
+            self._draw_row(number)
+
+    @staticmethod
+    def height_of(width, num_names):
+        """Pixels of the panel from top to bottom: even, as H.264 needs it."""
+        text = max(8, min(14, width // 55))
+        return 2 * ((3 * text * num_names + 2 * text + 1) // 2)
+
+    def at(self, seconds):
+        """The panel, H x width x 3, with a mark at a time and the scores of its window."""
+        panel = self.panel.copy()
+        window = min(np.searchsorted(self.spans[:, 1], seconds, side="right"), len(self.spans) - 1)
+        for number, score in enumerate(self.scores[window]):
+            color = BRIGHT if score >= self.thresholds[number] else FAINT
+            baseline = self._bottom(number) - self.text // 2
+            put_text(panel, f"{score:.2f}", self.right + self.text, baseline, self.text, color)
+        x = self._x(seconds)
+        cv2.line(panel, (x, self.text // 2), (x, self._bottom(len(self.names) - 1)), BRIGHT, 1)
+        return panel
+
+    def _bottom(self, number):
+        return self.text + (number + 1) * self.row - self.text // 2
+
+    def _x(self, seconds):
+        share = (seconds - self.start) / max(self.end - self.start, 1e-9)
+        return int(self.left + np.clip(share, 0, 1) * (self.right - 1 - self.left))
+
+    def _draw_row(self, number):
+        bottom, color = self._bottom(number), color_of(number)
+        most = self.row - self.text // 2
+        baseline = bottom - self.text // 2
+        put_text(
+            self.panel,
+            self.names[number],
+            self.text,
+            baseline,
+            self.text,
+            color,
+            self.left - 2 * self.text,
+        )
+        self.panel[bottom - most : bottom, self.left : self.right] = TRACK
+        for x, score in zip(range(self.left, self.right), self._columns(number), strict=True):
+            is_reached = score >= self.thresholds[number]
+            shade = color if is_reached else tuple(round(0.45 * part) for part in color)
+            height = round(most * score)
+            self.panel[bottom - height : bottom, x] = shade
+
+    def _columns(self, number):
+        """The score of each column of pixels: the largest of the windows that it covers."""
+        edges = np.linspace(self.start, self.end, self.right - self.left + 1)
+        first = np.searchsorted(self.spans[:, 1], edges[:-1], side="right")
+        last = np.searchsorted(self.spans[:, 0], edges[1:], side="left")
+        scores = self.scores[:, number]
+        return [
+            float(scores[i:j].max()) if j > i else 0.0 for i, j in zip(first, last, strict=True)
+        ]

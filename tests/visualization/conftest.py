@@ -1,0 +1,3 @@
+"""What the tests of pictures share."""
+
+from tests.predict.conftest import run_folder  # noqa: F401  (a fixture)

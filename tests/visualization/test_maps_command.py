@@ -1,0 +1,65 @@
+"""`python -m slowfast_ext maps`, with a network of random weights."""
+
+import sys
+
+import cv2
+import pytest
+
+from slowfast_ext import __main__ as commands
+from tests.predict.small_run import CONFIG, NAMES, pairs
+from tests.visualization.test_demo import decoded
+
+
+@pytest.fixture
+def maps(run_folder, tmp_path, monkeypatch, capsys):
+    """`maps(words before, options)` -> exit code, standard output, error."""
+
+    def run(*videos, options=()):
+        words = ["maps", *videos, "--cfg", CONFIG, "--out", tmp_path / "shown", *options]
+        words += ["--checkpoint", run_folder / "output" / "checkpoints" / "random.pyth"]
+        words += [*pairs(run_folder), "OUTPUT_DIR", tmp_path / "run"]
+        monkeypatch.setattr(sys, "argv", ["slowfast_ext", *map(str, words)])
+        try:
+            commands.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def test_pictures_and_videos_of_both_kinds(maps, run_folder, tmp_path):
+    code, shown, _ = maps(
+        run_folder / "videos" / "0.mp4", options=["--activities", f"{NAMES[2]};0", "--at", "1.9"]
+    )
+    assert code == 0
+    for kind in ("attention", "evidence"):
+        path = tmp_path / "shown" / f"0_{kind}"
+        assert f"{path}.png and {path}.mp4" in shown
+        assert cv2.imread(f"{path}.png").shape[1] == 210 + 8 * 154
+        images, facts = decoded(f"{path}.mp4")
+        assert len(images) == 60 and facts["fps"] == 30
+        assert (facts["codec"], facts["seconds"]) == ("h264", pytest.approx(2))
+
+
+@pytest.mark.parametrize(
+    "options,sentence",
+    [
+        (["--activities", "rum"], "'rum' is neither the name nor the id of a class; did you"),
+        (["--activities", ";"], "--activities names none"),
+        (["--at", "2.5"], "--at is 2.5"),
+        (["--at", "soon"], "--at is soon"),
+        (["ACTIVITY.HEAD", "PoolHead"], "ACTIVITY.HEAD is PoolHead"),
+    ],
+)
+def test_wrong_arguments_end_with_a_sentence(maps, run_folder, tmp_path, options, sentence):
+    code, _, error = maps(run_folder / "videos" / "0.mp4", options=options)
+    assert code == 2 and sentence in error
+    assert not (tmp_path / "shown").exists() or not list((tmp_path / "shown").iterdir())
+
+
+def test_one_video_at_a_time(maps):
+    code, _, error = maps("a.mp4", "b.mp4")
+    assert code == 2 and "2 videos are given: name one" in error
