@@ -4,7 +4,13 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-README = Path(__file__).parent / "README.md"
+ROOT = Path(__file__).parent
+README = ROOT / "README.md"
+CONFIGS = ["slowfast_ext.configs"] + [
+    f"slowfast_ext.configs.{folder.name}"
+    for folder in sorted((ROOT / "configs").iterdir())
+    if folder.is_dir()
+]
 
 setup(
     name="slowfast-ext",
@@ -14,7 +20,10 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["slowfast_ext", "slowfast_ext.*"]),
+    # configs/ lies beside the package in a clone and within it once installed.
+    packages=[*find_packages(include=["slowfast_ext", "slowfast_ext.*"]), *CONFIGS],
+    package_dir={name: name.removeprefix("slowfast_ext.").replace(".", "/") for name in CONFIGS},
+    package_data={name: ["*.yaml"] for name in CONFIGS},
     # Lower bounds only. The two belong together: torchvision's wheel loads only beside
     # the torch that it was built for, so pip must choose both from one index.
     install_requires=[
@@ -39,6 +48,8 @@ setup(
     extras_require={
         "test": ["pytest>=7.0", "ruff>=0.4"],
         "plots": ["matplotlib>=3.7", "tensorboard>=2.10"],
+        # `export --format onnx`.
+        "onnx": ["onnx>=1.16", "onnxscript>=0.2", "onnxruntime>=1.18"],
         # What GitHub's main of PySlowFast imports beyond the above (see INSTALL.md).
         "main": ["scipy", "psutil", "fairscale"],
     },

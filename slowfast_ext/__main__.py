@@ -47,6 +47,10 @@ COMMANDS = {
         "slowfast_ext.engine.fit_rates",
         "fit each activity's weights over the sampling rates of a test",
     ),
+    ("export",): (
+        "slowfast_ext.export.command",
+        "write a trained network as a torch.export or ONNX file, checked against it",
+    ),
     ("tables",): (
         "slowfast_ext.tables.command",
         "print the paper's tables beside our results, or count what the heads cost",

@@ -169,7 +169,7 @@ def score_videos(cfg, network, dataset, name, combine):
     ):
         for items in batches:
             for sample in items:
-                scores[sample.index] = _video_scores(cfg, network, sample, combine)
+                scores[sample.index] = video_scores(cfg, network, sample, combine)
             progress.step()
     scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
     skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
@@ -178,7 +178,7 @@ def score_videos(cfg, network, dataset, name, combine):
     return scores, skipped
 
 
-def _video_scores(cfg, network, sample, combine):
+def video_scores(cfg, network, sample, combine):
     """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
     size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     device = distributed.device(cfg)
