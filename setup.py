@@ -22,6 +22,7 @@ setup(
     python_requires=">=3.10",
     # configs/ lies beside the package in a clone and within it once installed.
     packages=[*find_packages(include=["slowfast_ext", "slowfast_ext.*"]), *CONFIGS],
+    py_modules=["run_net"],
     package_dir={name: name.removeprefix("slowfast_ext.").replace(".", "/") for name in CONFIGS},
     package_data={name: ["*.yaml"] for name in CONFIGS},
     # Lower bounds only. The two belong together: torchvision's wheel loads only beside

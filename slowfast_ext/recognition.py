@@ -2,19 +2,13 @@
 
 import os
 
-
 from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.datasets.lists import Segment, Video, read_class_names
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine import distributed
 from slowfast_ext.engine.precision import inference
-from slowfast_ext.engine.test import (
-    combine_views,
-    network_to_test,
-    video_scores,
-    view_combination,
-)
+from slowfast_ext.engine.test import combination, network_to_test, video_scores
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -50,17 +44,14 @@ class Recognizer:
     """
 
     def __init__(self, cfg, class_names=None):
-        for key, off in (
-            ("DETECTION.ENABLE", False),
-            ("OBJECTS.NUM_CLASSES", 0),
-            ("TEST.RATE_WEIGHTS", ""),
-        ):
+        for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
             if upstream.get_key(cfg, key) != off:
                 raise SlowFastExtError(
                     f"{key} must be {off!r}: predict is given nothing but a video"
                 )
         self.cfg = cfg
         self.class_names = _class_names(cfg, class_names)
+        self._combine = combination(cfg, self.class_names)
         _, network, _, _ = network_to_test(cfg)
         self.network = network.to(distributed.device(cfg)).eval()
 
@@ -76,11 +67,8 @@ class Recognizer:
             SlowFastExtError: the video cannot be read.
         """
         sample = OneVideo(self.cfg, self.class_names, os.fspath(path))[0]
-        method = view_combination(self.cfg)
         with inference(self.cfg, self.network, distributed.device(self.cfg)):
-            scores = video_scores(
-                self.cfg, self.network, sample, lambda views: combine_views(views, method)
-            )
+            scores = video_scores(self.cfg, self.network, sample, self._combine)
         return dict(zip(self.class_names, scores.tolist(), strict=True))
 
 

@@ -69,7 +69,7 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
-    combine = _combination(cfg, dataset.class_names)
+    combine = combination(cfg, dataset.class_names)
     path, network, loaded, history = network_to_test(cfg)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
@@ -198,10 +198,10 @@ def video_scores(cfg, network, sample, combine):
     return sample.persons.numpy(), combine(probabilities)
 
 
-def _combination(cfg, class_names):
-    """How a test combines views: with TEST.RATE_WEIGHTS, else None, plainly."""
+def combination(cfg, class_names):
+    """How a test combines a video's views, V x ... x A -> ... x A: with TEST.RATE_WEIGHTS or not."""
     if not cfg.TEST.RATE_WEIGHTS:
-        return None
+        return lambda views: combine_views(views, view_combination(cfg))
     groups = task_of(cfg).view_groups(cfg)
     weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, groups)
     return lambda views: weighted(means_by_rate(views, groups), weights)

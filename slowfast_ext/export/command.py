@@ -42,7 +42,9 @@ def run(args):
     difference = export(cfg, args.format, args.out)
     size = os.path.getsize(args.out) / 2**20
     shapes = ", ".join("B x " + " x ".join(map(str, p.shape[1:])) for p in example_pathways(cfg, 1))
-    print(f"wrote {args.out} ({args.format}, {size:.1f} MiB): {shapes} -> B x {cfg.MODEL.NUM_CLASSES}")
+    print(
+        f"wrote {args.out} ({args.format}, {size:.1f} MiB): {shapes} -> B x {cfg.MODEL.NUM_CLASSES}"
+    )
     print(
         f"largest difference from the network on random clips, batches of "
         f"{' and '.join(map(str, CHECKED_BATCHES))}: {difference:.1e}"

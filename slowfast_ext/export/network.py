@@ -33,9 +33,7 @@ def example_pathways(cfg, batch_size):
     random = torch.Generator().manual_seed(batch_size)
     size = cfg.DATA.TEST_CROP_SIZE
     shape = (3, cfg.DATA.NUM_FRAMES, size, size)
-    clips = [
-        pack_pathways(cfg, torch.randn(shape, generator=random)) for _ in range(batch_size)
-    ]
+    clips = [pack_pathways(cfg, torch.randn(shape, generator=random)) for _ in range(batch_size)]
     return tuple(torch.stack(of_pathway) for of_pathway in zip(*clips, strict=True))
 
 
