@@ -32,9 +32,9 @@ setup(
         "torchvision>=0.18",
         "pyslowfast>=1.0",
         # pyslowfast imports these too but does not declare them.
-        "fvcore>=0.1.5",
+        "fvcore>=0.1.5.post20210327",
         # Headless: the same cv2 without a need for libGL.
-        "opencv-python-headless>=4.5",
+        "opencv-python-headless>=4.5.5.62",
         "numpy>=1.24",
         # Declared by pyslowfast without lower bounds.
         "av>=12.1",
@@ -43,7 +43,7 @@ setup(
         "simplejson>=3.17",
         # What is used here, and by GitHub's main of PySlowFast.
         "iopath>=0.1.9",
-        "pandas>=1.5",
+        "pandas>=1.5.1",
         "tqdm>=4.60",
     ],
     extras_require={

@@ -199,7 +199,7 @@ def video_scores(cfg, network, sample, combine):
 
 
 def combination(cfg, class_names):
-    """How a test combines a video's views, V x ... x A -> ... x A: with TEST.RATE_WEIGHTS or not."""
+    """How a test combines the views of a video: weighted by rate with TEST.RATE_WEIGHTS."""
     if not cfg.TEST.RATE_WEIGHTS:
         return lambda views: combine_views(views, view_combination(cfg))
     groups = task_of(cfg).view_groups(cfg)

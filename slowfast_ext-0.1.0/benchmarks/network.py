@@ -1,0 +1,102 @@
+"""
+A training step of SlowFast-R50 with the paper's head, what of it is the head's, and a tuning step.
+
+    python -m benchmarks.network [--repeats 15]
+
+Two clips of 32 x 224 x 224. A tuning step leaves the backbone fixed: no graph below the head.
+The head's gradients must be the same on a fixed backbone as on one that learns.
+"""
+
+import torch
+
+from benchmarks.networks import slowfast_r50
+from benchmarks.timing import (
+    alternate,
+    benchmark_parser,
+    milliseconds,
+    ratio_row,
+    relative_difference,
+    report,
+    require_equal,
+    row,
+    saved_bytes,
+)
+from slowfast_ext.engine.fitting import loss_function
+from slowfast_ext.engine.optimizer import build_optimizer
+
+BATCH = 2
+
+
+class Step:
+    """One optimizer step of a network on two random clips."""
+
+    def __init__(self, cfg, network):
+        self.network, self.optimizer = network, build_optimizer(cfg, network)
+        self.loss_of = loss_function(cfg)
+        size, alpha = cfg.DATA.TRAIN_CROP_SIZE, cfg.SLOWFAST.ALPHA
+        torch.manual_seed(1)
+        clip = torch.randn(BATCH, 3, cfg.DATA.NUM_FRAMES, size, size)
+        self.inputs = [clip[:, :, ::alpha], clip]
+        self.labels = (torch.rand(BATCH, cfg.MODEL.NUM_CLASSES) < 0.05).float()
+
+    def loss(self):
+        return sum(self.loss_of(logits, self.labels) for logits in self.network(self.inputs))
+
+    def __call__(self):
+        self.optimizer.zero_grad()
+        self.loss().backward()
+        self.optimizer.step()
+
+    def head_gradients(self):
+        return torch.autograd.grad(self.loss(), list(self.network.head.parameters()))
+
+    def saved_bytes(self):
+        known = [*self.network.parameters(), *self.network.buffers(), *self.inputs]
+        return saved_bytes(self.loss, *known)
+
+
+def head_alone(training):
+    """The head's forward and backward on the backbone's map."""
+    with torch.no_grad():
+        features = training.network.features(training.inputs)
+    features.requires_grad_()
+
+    def step():
+        sum(logits.sum() for logits in training.network.head(features)).backward()
+
+    return step
+
+
+def equal_gradients(training, tuning):
+    """Ends the benchmark where the head learns otherwise on a fixed backbone; returns a note."""
+    training.network.backbone.eval()
+    found, wanted = tuning.head_gradients(), training.head_gradients()
+    training.network.train()
+    difference = max(map(relative_difference, found, wanted))
+    return require_equal("the head's gradients", difference, 1e-4)
+
+
+def main():
+    parser = benchmark_parser(__doc__)
+    args = parser.parse_args()
+    training, tuning = (Step(*slowfast_r50(MODEL__DROPOUT_RATE=0.0)) for _ in range(2))
+    tuning.network.freeze_backbone()
+    note = equal_gradients(training, tuning)
+    step, whole = "a tuning step of SlowFast-R50", "a training step"
+    memory = tuning.saved_bytes() / training.saved_bytes()
+    sides = {"training": training, "tuning": tuning, "head": head_alone(training)}
+    seconds = alternate(sides, args.repeats)
+    shares = [h / t for h, t in zip(seconds["head"], seconds["training"], strict=True)]
+    head_note = f"head {milliseconds(seconds['head'])}"
+    report(
+        "network",
+        [
+            row("the head's share of a training step", whole, shares, most=0.03, note=head_note),
+            ratio_row(step, whole, seconds, "tuning", "training", note, least=2.5),
+            row(f"{step}: bytes saved for backward", whole, [memory], most=0.5),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+#!/usr/bin/env python3
+"""Train, tune and test from PySlowFast-style YAML; the arguments are those of PySlowFast."""
+
+from slowfast_ext.errors import exit_with_sentence
+
+if __name__ == "__main__":
+    with exit_with_sentence():
+        from slowfast_ext.engine.main import main
+
+        main()

@@ -1,0 +1,280 @@
+"""
+Reading AVA's files: ground truth, detections, person boxes, exclusions and label maps.
+
+The CSV files have no header. A row belongs to a keyframe, named by a video and a whole second
+(`0902` and `902` are the same); corners of boxes are fractions of the frame's width and height.
+"""
+
+import io
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from slowfast_ext.datasets.ava_label_map import classes_of
+from slowfast_ext.datasets.list_rows import (
+    parse_number,
+    parse_rows,
+    read_bytes,
+    read_text,
+    shortened,
+)
+from slowfast_ext.datasets.lists import refuse_bad_rows
+from slowfast_ext.errors import SlowFastExtError
+
+KEYFRAME = ["video", "second"]
+BOX = ["x1", "y1", "x2", "y2"]
+NO_ACTION = -1  # Where a keyframe has no actions, or a person's box none.
+_ROWS = [*KEYFRAME, *BOX, "action"]
+_SCORED = [*_ROWS, "score"]
+
+
+def read_ground_truth(path):
+    """
+    Reads `video,second,x1,y1,x2,y2,action[,person]`, one action of one box a row; a row of
+    `video,second` alone is a keyframe without actions.
+
+    Returns:
+        DataFrame: `video` (category), `second` (int), `x1`, `y1`, `x2`, `y2` (float64) and
+            `action` (int) in the file's rows; a keyframe without actions has NaN corners and
+            the action NO_ACTION. Person ids are not kept.
+    Raises:
+        SlowFastExtError: not readable, no rows, or bad rows, which it names.
+    """
+    return _needing_rows(path, _read(path, _GROUND_TRUTH, _ROWS))
+
+
+def read_detections(path):
+    """
+    Reads `video,second,x1,y1,x2,y2,action,score`, one scored action of one box a row.
+
+    Returns:
+        DataFrame: as of `read_ground_truth`, and `score` (float64). Rows of `video,second`
+            alone, keyframes on which nothing was detected, are left out; the file may be empty.
+    Raises:
+        SlowFastExtError: not readable, or bad rows, which it names.
+    """
+    rows = _read(path, _DETECTIONS, _SCORED)
+    boxes = rows["action"] != NO_ACTION
+    return rows if boxes.all() else rows[boxes].reset_index(drop=True)
+
+
+def read_person_boxes(path):
+    """
+    Reads a person detector's boxes: `video,second,x1,y1,x2,y2,[action],score`, where the
+    action may be an id, empty, or left out with its comma.
+
+    Returns:
+        DataFrame: as of `read_detections`; `action` is NO_ACTION where there is none, `score`
+            is the detector's, in [0, 1]. A box with several actions has as many rows.
+    Raises:
+        SlowFastExtError: not readable, no rows, or bad rows, which it names.
+    """
+    return _needing_rows(path, _read(path, _PERSON_BOXES, _SCORED))
+
+
+def read_exclusions(path):
+    """
+    Reads `video,second`, the keyframes that are left out of an evaluation.
+
+    Returns:
+        DataFrame: `video` (category) and `second` (int); no rows for an empty file.
+    Raises:
+        SlowFastExtError: not readable, or bad rows, which it names.
+    """
+    return _read(path, _EXCLUSIONS, KEYFRAME)
+
+
+def _needing_rows(path, rows):
+    if rows.empty:
+        raise SlowFastExtError(f"{path}: no rows; check that this is the file that is meant")
+    return rows
+
+
+_NUMBERS = ["second", *BOX, "action", "score"]
+_MAX_FIELDS = 8
+# Floats as Python's own, since a last digit moves a box over a threshold; later pandas does so
+# by itself and warns of the argument.
+_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
+_EXACT_FLOATS = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
+
+
+@dataclass(frozen=True)
+class _Form:
+    """
+    What the rows of a file are.
+
+    Args:
+        text (str): the form, for messages.
+        columns (dict[int, list[str]]): number of fields -> names of the columns.
+        ordered (bool): whether x2 < x1 and y2 < y1 are refused, as the official evaluator does
+            in ground truth; it drops such detections.
+        of_persons (bool): whether boxes may have no action, and scores lie in [0, 1].
+    """
+
+    text: str
+    columns: dict
+    ordered: bool = True
+    of_persons: bool = False
+
+
+_GROUND_TRUTH = _Form(
+    "video,second,x1,y1,x2,y2,action[,person]", {2: KEYFRAME, 7: _ROWS, 8: [*_ROWS, "person"]}
+)
+_DETECTIONS = _Form(
+    "video,second,x1,y1,x2,y2,action,score", {2: KEYFRAME, 8: _SCORED}, ordered=False
+)
+_PERSON_BOXES = _Form(
+    "video,second,x1,y1,x2,y2,[action],score",
+    {7: [*KEYFRAME, *BOX, "score"], 8: _SCORED},
+    of_persons=True,
+)
+_EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
+
+
+def _read(path, form, columns):
+    """The named columns of a file; raises SlowFastExtError."""
+    # Once, since a pipe cannot be read twice.
+    data = read_bytes(path)
+    rows = _rows_at_once(data, form)
+    # Files of millions of rows are read at once; only one with something unusual row by row.
+    if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
+        rows = _rows_one_by_one(path, data, form)
+    rows["action"][np.isnan(rows["action"])] = NO_ACTION
+    rows |= {name: rows[name].astype("int64") for name in ("second", "action")}
+    return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
+
+
+def _rows_at_once(data, form):
+    """The file's rows as pandas reads them, or None where they are not of the form."""
+    # One field more than a row may have shows the rows that are too long.
+    places = range(_MAX_FIELDS + 1)
+    types = dict.fromkeys(places, "float64")
+    # A category's type is inferred: 0001 would become the number 1.
+    types[0], types[_MAX_FIELDS] = str, "category"
+    if "person" in form.columns.get(_MAX_FIELDS, []):
+        types[_MAX_FIELDS - 1] = "category"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            fields = pd.read_csv(
+                io.BytesIO(data),
+                header=None,
+                names=list(places),
+                index_col=False,
+                dtype=types,
+                keep_default_na=False,
+                na_values={place: [""] for place in places},
+                **_EXACT_FLOATS,
+            )
+    except (ValueError, pd.errors.ParserWarning):
+        return None
+    fields[0] = fields[0].astype("category")
+    if any(name != name.strip() for name in fields[0].cat.categories):
+        return None
+    lengths = np.zeros(len(fields), int)
+    for place in places:
+        lengths[fields[place].notna()] = place + 1
+    return _named(fields, lengths, form) if set(np.unique(lengths)) <= set(form.columns) else None
+
+
+def _rows_one_by_one(path, data, form):
+    """The file's rows; raises SlowFastExtError that names all bad ones."""
+    lines, table, problems = [], [], {}
+    for line, row in parse_rows(path, data):
+        length = max((place for place, text in enumerate(row, start=1) if text), default=0)
+        names = form.columns.get(length, [])
+        numbers = [_number(text) for text in row[1:length]]
+        wrong = [
+            f'{name} "{text}" is not a number'
+            for name, text, number in zip(names[1:], row[1:length], numbers, strict=bool(names))
+            if name in _NUMBERS and text and math.isnan(number)
+        ]
+        if not names:
+            wrong = [f"{length} fields where {form.text} is expected"]
+        if wrong:
+            problems[line] = "; ".join(wrong)
+            continue
+        lines.append(line)
+        table.append([row[0] or None, *numbers, *[math.nan] * (_MAX_FIELDS - length), length])
+    fields = pd.DataFrame(table, columns=[*range(_MAX_FIELDS), "length"])
+    fields = fields.astype({0: "category"} | dict.fromkeys(range(1, _MAX_FIELDS), "float64"))
+    rows = _named(fields, fields["length"].to_numpy(), form)
+    for wrong, sentence in _checks(rows, form):
+        for index in np.flatnonzero(wrong):
+            problems.setdefault(lines[index], sentence)
+    refuse_bad_rows(path, [f"{path}:{line}: {problems[line]}" for line in sorted(problems)])
+    return rows
+
+
+def _named(fields, lengths, form):
+    """Fields by place -> `video`, all of _NUMBERS (float64, NaN where left out) and `boxed`."""
+    rows = {"video": fields[0], "boxed": lengths > len(KEYFRAME)}
+    rows |= {name: np.full(len(fields), np.nan) for name in _NUMBERS}
+    for length, names in form.columns.items():
+        here = lengths == length
+        for place, name in enumerate(names):
+            if name in _NUMBERS:
+                np.copyto(rows[name], fields[place].to_numpy(), where=here)
+    return rows
+
+
+def _checks(rows, form):
+    """(bool array, sentence) pairs: which rows are wrong, and in what."""
+    second, action, score = (rows[name] for name in ("second", "action", "score"))
+    boxed, x1, y1, x2, y2 = (rows[name] for name in ["boxed", *BOX])
+    yield rows["video"].isna().to_numpy(), "the video's name is empty"
+    yield ~_whole(second, 0), "the second is not a whole number from 0 on"
+    # One by one: finite corners may have a sum that is not.
+    finite = np.isfinite(x1) & np.isfinite(y1) & np.isfinite(x2) & np.isfinite(y2)
+    yield boxed & ~finite, "a corner of the box is not a finite number"
+    if form.ordered:
+        yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
+    wrong = ~_whole(action, 0)
+    if form.of_persons:
+        wrong = ~(np.isnan(action) | _whole(action, NO_ACTION))
+    yield boxed & wrong, "the action is not a class id"
+    if "score" in form.text:
+        yield boxed & ~np.isfinite(score), "the score is not a finite number"
+    if form.of_persons:
+        yield boxed & ((score < 0) | (score > 1)), "the score is not within 0 and 1"
+
+
+def _whole(numbers, least):
+    """True where a number is whole, at least `least` and not absurdly large."""
+    return (numbers == np.floor(numbers)) & (numbers >= least) & (numbers < 2**31)
+
+
+def _number(text):
+    """The number that a text holds, NaN where it holds none."""
+    number = parse_number(text)
+    return math.nan if number is None else number
+
+
+def read_label_map(path):
+    """
+    Reads the classes that are evaluated: AVA's `.pbtxt`, of `item { name id }` or `label { name
+    label_id }`, or a text list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`) on
+    every line or names alone, whose ids count from 1.
+
+    Returns:
+        dict[int, str]: id -> name, by rising id.
+    Raises:
+        SlowFastExtError: not readable, no classes, or bad lines, which it names.
+    """
+    problems, found = [], {}
+    for line, class_id, name, wrong in classes_of(read_text(path)):
+        if wrong:
+            problems.append(f"{path}:{line}: {shortened(wrong)}")
+        elif class_id is None or not name:
+            problems.append(f"{path}:{line}: {'no id' if name else 'no name'} of a class")
+        elif class_id in found:
+            problems.append(f"{path}:{line}: the class id {class_id} stands there twice")
+        else:
+            found[class_id] = name
+    refuse_bad_rows(path, problems)
+    if not found:
+        raise SlowFastExtError(f"{path}: no classes; it must be AVA's .pbtxt or one class a line")
+    return dict(sorted(found.items()))

@@ -1,0 +1,132 @@
+"""Where AVA's frames lie: PySlowFast's frame lists, and the frames around a keyframe."""
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import pathmgr
+
+FPS = 30
+# The movies' frames begin at this second; keyframes leave two seconds at either end.
+FIRST_SECOND = 900
+KEYFRAME_SECONDS = range(902, 1799)
+_COLUMNS = ["original_vido_id", "video_id", "frame_id", "path", "labels"]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """
+    A movie's frames: FOLDER/PREFIX000001.jpg, numbered without gaps.
+
+    Args:
+        folder (str): relative to AVA.FRAME_DIR.
+        start (str), digits (int), end (str): a name is start, a number of so many digits, end.
+        first (int): the first frame's number.
+        length (int): how many there are.
+    """
+
+    folder: str
+    start: str
+    digits: int
+    end: str
+    first: int
+    length: int
+
+    def name(self, index):
+        """The name of a frame's file by its place from 0."""
+        return f"{self.start}{self.first + index:0{self.digits}d}{self.end}"
+
+    def file(self, index):
+        """The frame's path below AVA.FRAME_DIR."""
+        return f"{self.folder}/{self.name(index)}"
+
+
+def keyframe_clip(second, num_frames, rate, length):
+    """
+    The frames of the clip around a keyframe, as upstream samples them.
+
+    Args:
+        second (int): of the movie.
+        num_frames (int): frames of the clip.
+        rate (int): sampling rate, in frames.
+        length (int): frames of the movie from FIRST_SECOND on.
+    Returns:
+        int64 array [num_frames]: within [0, length - 1], never decreasing.
+    """
+    start = (second - FIRST_SECOND) * FPS - num_frames * rate // 2
+    return np.clip(start + rate * np.arange(num_frames), 0, length - 1)
+
+
+def read_frame_lists(paths):
+    """
+    Reads lists `original_vido_id video_id frame_id path labels`, one line a frame.
+
+    Returns:
+        dict[str, Frames]: by the movie's name, in the order in which they first appear.
+    Raises:
+        SlowFastExtError: a list is not readable or not of this form, or a movie's frames are
+            not numbered without gaps in one folder; it names the first bad line of each.
+    """
+    found = {}
+    for path in paths:
+        found.update(_read_frame_list(path))
+    return found
+
+
+# A run opens the lists, which are of millions of lines, for each of its splits.
+@lru_cache(maxsize=4)
+def _read_frame_list(path):
+    first, lengths, problems = {}, {}, {}
+    for line, fields in _lines(path):
+        movie, file = fields[0], fields[3]
+        if movie not in first:
+            first[movie], lengths[movie] = _first_frame(file), 0
+        frame = first[movie]
+        if frame is None or file != frame.file(lengths[movie]):
+            problems.setdefault(
+                movie,
+                f"{path}:{line}: {file}: the frames of {movie} must lie in one folder, with names "
+                "that count up by 1",
+            )
+        lengths[movie] += 1
+    if problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, list(problems.values())))
+    return {movie: replace(frame, length=lengths[movie]) for movie, frame in first.items()}
+
+
+def _lines(path):
+    """Yields (line number, the five fields) of the lines after the header."""
+    try:
+        with pathmgr.open(path, "r", encoding="utf-8-sig") as stream:
+            header = stream.readline().split()
+            line = 1
+            for line, text in enumerate(stream, start=2):
+                fields = text.split()
+                if len(fields) != len(_COLUMNS):
+                    raise SlowFastExtError(
+                        f"{path}:{line}: {len(fields)} fields where {' '.join(_COLUMNS)} are meant"
+                    )
+                yield line, fields
+    except OSError as error:
+        raise SlowFastExtError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise SlowFastExtError(f"{path}: not a list of frames in UTF-8") from error
+    if header != _COLUMNS or line == 1:
+        raise SlowFastExtError(
+            f"{path}: its first line must be '{' '.join(_COLUMNS)}', and a line for each frame "
+            "follow, separated by blanks"
+        )
+
+
+def _first_frame(file):
+    """The Frames that begin with this file, of no length yet, or None where it has no number."""
+    folder, _, name = file.rpartition("/")
+    parts = re.fullmatch(r"(.*?)([0-9]+)(\.\w+)", name)
+    if not folder or not parts:
+        return None
+    start, number, end = parts.groups()
+    return Frames(folder, start, len(number), end, int(number), 0)

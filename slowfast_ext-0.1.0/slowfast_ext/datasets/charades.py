@@ -1,0 +1,236 @@
+"""Charades, from the lists of `prepare charades` or from PySlowFast's own frame lists."""
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+
+from slowfast_ext.datasets.list_rows import shortened
+from slowfast_ext.datasets.lists import (
+    Segment,
+    Video,
+    read_list,
+    refuse_bad_rows,
+)
+from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import is_local, pathmgr
+from slowfast_ext.upstream import register_dataset
+
+# PySlowFast's frame lists begin with this word, spelt so.
+FRAME_LIST_START = b"original_vido_id"
+
+
+@dataclass(frozen=True)
+class CharadesVideo(Video):
+    """
+    A Video with its official id.
+
+    Args:
+        id (str): as the official files name it.
+        num_frames (int or None): how many frames a frame list names; None in other lists.
+    """
+
+    id: str
+    num_frames: int | None = None
+
+    def labels_between(self, times):
+        """
+        As upstream has it: the labels of all frames from a clip's first to its last, the
+        ones that are not sampled included.
+        """
+        touched = [
+            segment
+            for segment in self.segments
+            if segment.start is None or (segment.start <= times[-1] and segment.end >= times[0])
+        ]
+        return Video(self.path, tuple(touched)).labels
+
+
+@register_dataset
+class Charades(MultiLabelVideos):
+    """
+    DATA.PATH_TO_DATA_DIR holds what `python -m slowfast_ext prepare charades` wrote
+    (`classes.txt`, `train.csv`, `test.csv`), or PySlowFast's frame lists: `train.csv` and
+    `val.csv`, which also serves for the test, with DATA.PATH_PREFIX the folder of the
+    frames' folders and, if the classes shall have names, a `classes.txt` beside them.
+
+    A training clip's labels are, as upstream has it, those of the frames from its first to
+    its last (DATA.TRAIN_LABELS clip), or its whole video's (video). A video's labels in
+    evaluation are those of all its frames. Frames come DATA.FRAME_FOLDER_FPS a second, which
+    gives labels their times; sampling rates count stored frames, as upstream has it. Over video
+    files DATA.TARGET_FPS 24 gives them the meaning that they have over frames of 24 a second.
+
+    Clips are RGB. Stock Charades files set DATA.REVERSE_INPUT_CHANNEL because upstream's
+    own loader reads BGR; with the key or without it, the network gets RGB here.
+
+    Args, raises: those of MultiLabelVideos.
+    """
+
+    def _list_path(self, split):
+        path = super()._list_path(split)
+        if split == "test" and not pathmgr.exists(path):
+            val = os.path.join(self.root, "val.csv")
+            return val if pathmgr.exists(val) else path
+        return path
+
+    def _read_class_names(self, list_path):
+        # Beside frame lists there need be no names.
+        has_names = pathmgr.exists(os.path.join(self.root, "classes.txt"))
+        if is_frame_list(list_path) and not has_names:
+            return [f"c{index:03d}" for index in range(self.cfg.MODEL.NUM_CLASSES)]
+        return super()._read_class_names(list_path)
+
+    def _read_videos(self, path, check_files=True):
+        if is_frame_list(path):
+            fps = self.cfg.DATA.FRAME_FOLDER_FPS
+            return read_frame_list(path, len(self.class_names), self._prefix, fps, check_files)
+        videos = read_list(path, self.class_names, self._prefix, check_files)
+        return [CharadesVideo(v.path, v.segments, _official_id(v.path)) for v in videos]
+
+    def _video_id(self, video):
+        return video.id
+
+    def _open(self, index):
+        """A frame list's labels belong to frames by their number: it must count them all."""
+        video, reader = self.videos[index], super()._open(index)
+        if video.num_frames not in (None, reader.info.length):
+            reader.close()
+            raise SlowFastExtError(
+                f"{video.path}: the folder holds {reader.info.length} frames, the list names "
+                f"{video.num_frames} of {video.id}: extract the frames at the list's rate, "
+                "or use a list that names all frames of the folder"
+            )
+        return reader
+
+    def _pathways(self, images):
+        # Where the key is set, what comes next reverses BGR to RGB.
+        is_reversed = self.cfg.DATA.REVERSE_INPUT_CHANNEL
+        return super()._pathways(images[..., ::-1] if is_reversed else images)
+
+
+def _official_id(path):
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+# --- PySlowFast's frame lists ----------------------------------------------------------
+
+
+def is_frame_list(path):
+    """True where `path` is a file that begins as PySlowFast's frame lists do."""
+    with contextlib.suppress(OSError), pathmgr.open(path, "rb") as stream:
+        return stream.readline(100).startswith(FRAME_LIST_START)
+    return False
+
+
+def read_frame_list(path, num_classes, root, fps, check_files=True):
+    """
+    Reads a list `original_vido_id video_id frame_id path labels`, one line a frame.
+
+    Args:
+        path (str): the list, its fields separated by blanks; labels are class ids, quoted and
+            separated by commas.
+        num_classes (int): class ids are below it.
+        root (str): folder that relative paths refer to.
+        fps (float): frames a second.
+        check_files (bool): refuse videos whose folder of frames is missing.
+    Returns:
+        list[CharadesVideo]: in the order in which their ids first appear; neighbouring frames
+            of equal labels are one segment, from the first one's time to the last one's.
+    Raises:
+        SlowFastExtError: not readable, no rows, or any bad rows, all of which it counts.
+    """
+    parser, bad_rows = _FrameListParser(num_classes), []
+    for line, text in _lines(path):
+        problem = parser.add(line, text)
+        if problem:
+            bad_rows.append(f"{path}:{line}: {problem}")
+    videos = []
+    for video_id, listed in parser.videos.items():
+        folder = os.path.join(root, listed.folder)
+        folder = os.path.normpath(folder) if is_local(folder) else folder
+        if check_files and not pathmgr.isdir(folder):
+            bad_rows.append(
+                f"{path}:{listed.line}: no such folder {folder}; DATA.PATH_PREFIX must name the "
+                "folder that the list's paths start at"
+            )
+        videos.append(CharadesVideo(folder, listed.segments(fps), video_id, listed.num_frames))
+    refuse_bad_rows(path, bad_rows)
+    if not videos:
+        raise SlowFastExtError(f"{path}: no rows after the header; add one a frame")
+    return videos
+
+
+def _lines(path):
+    """Yields (line number, text) after the header: such a list can have millions of lines."""
+    line = 1
+    try:
+        with pathmgr.open(path, "r", encoding="utf-8") as stream:
+            next(stream, None)
+            for line, text in enumerate(stream, start=2):
+                if not text.isspace():
+                    yield line, text
+    except UnicodeDecodeError as error:
+        raise SlowFastExtError(f"{path}: not UTF-8 text, after line {line}") from error
+
+
+@dataclass
+class _ListedVideo:
+    """What a frame list says of one video so far."""
+
+    folder: str
+    line: int
+    last_name: str = ""
+    num_frames: int = 0
+    runs: list = field(default_factory=list)
+
+    def add(self, name, labels):
+        """One more frame; `runs` are [labels, first frame, last frame]."""
+        if self.runs and self.runs[-1][0] == labels:
+            self.runs[-1][2] = self.num_frames
+        else:
+            self.runs.append([labels, self.num_frames, self.num_frames])
+        self.last_name = name
+        self.num_frames += 1
+
+    def segments(self, fps):
+        return tuple(
+            Segment(labels, first / fps, last / fps) for labels, first, last in self.runs if labels
+        )
+
+
+class _FrameListParser:
+    """Collects the lines of a frame list by video."""
+
+    def __init__(self, num_classes):
+        self.num_classes = num_classes
+        self.videos = {}
+        self._labels_of = {}
+
+    def add(self, line, text):
+        """Adds one line; returns what is wrong with it, or None."""
+        fields = text.split()
+        if len(fields) != 5:
+            return f"{len(fields)} fields where the header has 5"
+        video_id, _, _, path, labels = fields
+        if labels not in self._labels_of:
+            self._labels_of[labels] = self._parse_labels(labels)
+        if self._labels_of[labels] is None:
+            return f"the labels {shortened(labels)} are not class ids in 0..{self.num_classes - 1}"
+        folder, _, name = path.rpartition("/")
+        video = self.videos.setdefault(video_id, _ListedVideo(folder, line))
+        if folder != video.folder:
+            return f"{shortened(path)} lies in another folder than {video_id}'s first frame"
+        # Numbers may be padded or not.
+        if (len(name), name) <= (len(video.last_name), video.last_name):
+            return f"{name} must come before {video.last_name}: frames stand in their order"
+        video.add(name, self._labels_of[labels])
+        return None
+
+    def _parse_labels(self, text):
+        """Distinct sorted class ids, or None where the text is something else."""
+        words = [word for word in text.replace('"', "").split(",") if word]
+        # Python itself refuses to turn thousands of digits into a number.
+        if not all(word.isdecimal() and len(word) < 10 for word in words):
+            return None
+        class_ids = sorted(set(map(int, words)))
+        return tuple(class_ids) if all(i < self.num_classes for i in class_ids) else None

@@ -1,0 +1,108 @@
+"""Clips around keyframes of folders of frames, and the persons' boxes in them."""
+
+import numpy as np
+import torch
+
+from slowfast_ext.datasets import multi_label_videos, views
+from slowfast_ext.datasets.decoding import FrameFolder, Video
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.upstream import pack_pathways
+
+
+def view_groups(cfg):
+    """
+    (rate, clips, crops) of a test: one clip around the keyframe for each rate of TEST.VIEWS or,
+    where it is empty, at DATA.SAMPLING_RATE.
+    """
+    if not cfg.TEST.VIEWS:
+        return [(cfg.DATA.SAMPLING_RATE, 1, 1)]
+    groups = multi_label_videos.view_groups(cfg)
+    if any((clips, crops) != (1, 1) for _, clips, crops in groups):
+        raise SlowFastExtError(
+            f"TEST.VIEWS is {groups}: on AVA and Volleyball each must be (rate, 1, 1), one clip "
+            "around the keyframe"
+        )
+    return groups
+
+
+class KeyframeClips(torch.utils.data.Dataset):
+    """
+    One item is one keyframe. What a data set adds: `_clip_frames(index, rate)`, numbers of
+    frames; `_files(index, numbers)`, their folder and names; `_training_crop(random, scaled,
+    stored)` and `_test_crop(height, width)`; `_sample(index, pathways, crop, scaled, stored)`.
+    `scaled` and `stored` are the height and width of the frames as read and in their files.
+
+    Args:
+        cfg (CfgNode): with the keys of `slowfast_ext.config`.
+        split (str): "train", "tune" (rates drawn from TUNE.RATES), "val" or "test".
+    """
+
+    @staticmethod
+    def prepare(cfg):
+        """Makes what is missing of the data: nothing here."""
+
+    def __init__(self, cfg, split):
+        self.cfg = cfg
+        self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
+        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
+        self.views = [rate for rate, _, _ in groups]
+
+    def __getitem__(self, key):
+        """
+        Args:
+            key (tuple[int, int] | int): (epoch, index) gives a training clip, an index one
+                clip for each rate.
+
+        Returns:
+            Sample: without the persons whose boxes lie outside the crop.
+        """
+        return self._training_clip(*key) if isinstance(key, tuple) else self._views(key)
+
+    def _training_clip(self, epoch, index):
+        data = self.cfg.DATA
+        # The order of the draws is part of a seed's meaning.
+        random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
+        rate = self.rates[random.integers(len(self.rates))]
+        short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
+        images, stored = self._read(index, self._clip_frames(index, rate), short_side)
+        scaled = images.shape[1:3]
+        place = self._training_crop(random, scaled, stored)
+        crop = views.Crop(*place, flipped=bool(data.RANDOM_FLIP and random.random() < 0.5))
+        return self._sample(index, self._pathways(crop.cut(images)), crop, scaled, stored)
+
+    def _views(self, index):
+        """One clip for each rate; each frame is read once."""
+        clips = [self._clip_frames(index, rate) for rate in self.views]
+        needed, position = np.unique(np.concatenate(clips), return_inverse=True)
+        images, stored = self._read(index, needed, self.cfg.DATA.TEST_CROP_SIZE)
+        scaled = images.shape[1:3]
+        crop = self._test_crop(*scaled)
+        position = position.reshape(len(clips), -1)
+        pathways = [self._pathways(crop.cut(images[of_clip])) for of_clip in position]
+        stacked = [torch.stack(clips) for clips in zip(*pathways, strict=True)]
+        return self._sample(index, stacked, crop, scaled, stored)
+
+    def _read(self, index, numbers, short_side):
+        """Frames by number, T x H x W x 3, and the stored frames' height and width."""
+        # A frame may stand in a clip more than once, at either end of what there is.
+        distinct, places = np.unique(numbers, return_inverse=True)
+        path, names = self._files(index, distinct)
+        with Video(path, FrameFolder(path, names)) as video:
+            return video.read(places, short_side), (video.info.height, video.info.width)
+
+    def _pathways(self, images):
+        """T x H x W x 3 -> pathways, [3 x T' x H x W]."""
+        clip = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2)))
+        return pack_pathways(self.cfg, clip)
+
+    @staticmethod
+    def _persons(boxes, crop, scaled):
+        """
+        Boxes of all persons, M x 4, fractions of the frame's size -> of the P persons who have
+        a part in the crop float32, P x 4, in its pixels; int64, [P], which they are.
+        """
+        boxes, inside = crop.boxes(boxes, *scaled)
+        size = np.array([crop.width, crop.height] * 2)
+        # As upstream has it, a box ends at the last pixel.
+        boxes = np.minimum(boxes[inside] * size, size - 1)
+        return torch.from_numpy(boxes).float(), torch.from_numpy(np.flatnonzero(inside))

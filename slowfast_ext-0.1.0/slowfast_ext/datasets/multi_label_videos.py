@@ -1,0 +1,249 @@
+"""Any folder of videos, or of folders of frames, with lists of what happens in them when."""
+
+import os
+
+import numpy as np
+import torch
+
+from slowfast_ext.datasets import views
+from slowfast_ext.datasets.cut_views import CutViews
+from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.lists import label_matrix, read_class_names, read_list
+from slowfast_ext.datasets.objects import VideoObjects, check_any_listed, read_objects
+from slowfast_ext.datasets.sample import Sample
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import pathmgr
+from slowfast_ext.upstream import pack_pathways, register_dataset
+
+
+def view_groups(cfg):
+    """
+    (rate, clips, crops) of a test: TEST.VIEWS or, where it is empty, upstream's keys; with
+    TEST.WHOLE_FRAME one "crop", the frame.
+    """
+    test = cfg.TEST
+    groups = test.VIEWS or [
+        (cfg.DATA.SAMPLING_RATE, test.NUM_ENSEMBLE_VIEWS, test.NUM_SPATIAL_CROPS)
+    ]
+    if test.WHOLE_FRAME:
+        return [(rate, clips, 1) for rate, clips, _ in groups]
+    return groups
+
+
+@register_dataset
+class MultiLabelVideos(torch.utils.data.Dataset):
+    """
+    DATA.PATH_TO_DATA_DIR holds `classes.txt` (one activity a line) and the lists
+    `train.csv`, `val.csv` (optional: the test list serves) and `test.csv`
+    (`path,labels[,start,end]`, see `slowfast_ext.datasets.lists`). Relative paths start at
+    DATA.PATH_PREFIX or, where that is empty, at the folder of the lists.
+
+    All views of a video take its distinct frames in uint8, at most DATA.NUM_FRAMES for each clip
+    of TEST.VIEWS (84 MB at the paper's 10 clips of 32 frames, 340 x 256), whatever its length;
+    beside them some 40 bytes for each frame of the file. A loader's worker has two such videos
+    ready.
+
+    Args:
+        cfg (CfgNode): with the keys of `slowfast_ext.config`.
+        split (str): "train" (clips at DATA.SAMPLING_RATE), "tune" (the training videos,
+            each clip at a rate drawn from TUNE.RATES), "val" (one centre view) or "test"
+            (all views of a video).
+
+    Raises:
+        SlowFastExtError: all bad rows of the list at once, with file:line.
+    """
+
+    @staticmethod
+    def prepare(cfg):
+        """Makes what is missing of the data, in one process before any opens it: nothing here."""
+
+    def __init__(self, cfg, split):
+        self.cfg = cfg
+        self.root = cfg.DATA.PATH_TO_DATA_DIR
+        list_path = self._list_path(split)
+        self.class_names = self._read_class_names(list_path)
+        self.videos = self._read_videos(list_path)
+        self.objects = self._read_objects(list_path)
+        self.labels = label_matrix(self.videos, len(self.class_names))
+        self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
+        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
+        self.views = views.list_views(groups)
+        self.whole_frame = cfg.TEST.WHOLE_FRAME and split != "val"
+
+    def _list_path(self, split):
+        name = "train" if split == "tune" else split
+        path = os.path.join(self.root, f"{name}.csv")
+        if split == "val" and not pathmgr.exists(path):
+            path = os.path.join(self.root, "test.csv")
+        return path
+
+    def _read_class_names(self, list_path):
+        path = os.path.join(self.root, "classes.txt")
+        return self._read_names(path, "MODEL.NUM_CLASSES", self.cfg.MODEL.NUM_CLASSES)
+
+    @staticmethod
+    def _read_names(path, key, number):
+        names = read_class_names(path)
+        if len(names) != number:
+            raise SlowFastExtError(f"{path} names {len(names)} classes but {key} is {number}")
+        return names
+
+    def _read_videos(self, path, check_files=True):
+        return read_list(path, self.class_names, self._prefix, check_files)
+
+    def _read_objects(self, list_path):
+        """{video id: VideoObjects}, or None where OBJECTS.NUM_CLASSES is 0."""
+        options = self.cfg.OBJECTS
+        if not options.NUM_CLASSES:
+            return None
+        path = os.path.join(self.root, "object_classes.txt")
+        names = self._read_names(path, "OBJECTS.NUM_CLASSES", options.NUM_CLASSES)
+        path = os.path.join(self.root, "objects.csv")
+        objects = read_objects(path, names, options.MIN_SCORE)
+        check_any_listed(path, objects, list_path, self.video_ids)
+        return objects
+
+    @property
+    def num_videos_with_objects(self):
+        """How many videos of the list have boxes; None where no objects are used."""
+        return self.objects and len(self.objects.keys() & set(self.video_ids))
+
+    def read_labels(self, path):
+        """The label matrix, [V, A], of another list of this form; its videos may be absent."""
+        return label_matrix(self._read_videos(path, check_files=False), len(self.class_names))
+
+    def __len__(self):
+        return len(self.videos)
+
+    @property
+    def video_ids(self):
+        """One id a video, in the list's order."""
+        return [self._video_id(video) for video in self.videos]
+
+    def _video_id(self, video):
+        """The path as the list names it."""
+        return video.path.removeprefix(os.path.join(os.path.normpath(self._prefix), ""))
+
+    def __getitem__(self, key):
+        """
+        Args:
+            key (tuple[int, int] | int): (epoch, index) gives a training clip, an index all
+                views of that video.
+
+        Returns:
+            Sample: with pathways [3 x T x H x W] and labels [A] for a clip; for a video with
+                pathways [CutViews] and a list of objects, those of each view.
+        """
+        if isinstance(key, tuple):
+            return self._training_clip(*key)
+        return self._all_views(key)
+
+    # --- Training ----------------------------------------------------------------------
+
+    def _training_clip(self, epoch, index):
+        data, video = self.cfg.DATA, self.videos[index]
+        # The order of the draws is part of a seed's meaning.
+        random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
+        rate = self.rates[random.integers(len(self.rates))]
+        short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
+        with self._open(index) as reader:
+            frames = self._clip_frames(reader.info, rate, random.random())
+            images = reader.read(frames, short_side)
+            times = self._times(reader.info)[frames]
+        crop = self._random_crop(random, *images.shape[1:3])
+        labels = np.zeros(len(self.class_names), np.float32)
+        whole_video = data.TRAIN_LABELS == "video"
+        labels[list(video.labels if whole_video else video.labels_between(times))] = 1
+        return Sample(
+            self._pathways(crop.cut(images)),
+            torch.from_numpy(labels),
+            index,
+            self._objects_in(index, frames, images, crop),
+        )
+
+    def _random_crop(self, random, height, width):
+        size = self.cfg.DATA.TRAIN_CROP_SIZE
+        top, left = views.random_crop_offset(random, height, width, size)
+        flipped = self.cfg.DATA.RANDOM_FLIP and random.random() < 0.5
+        return views.Crop(top, left, size, size, flipped)
+
+    # --- Testing -----------------------------------------------------------------------
+
+    def _all_views(self, index):
+        """Reads and scales each frame that any view needs once; views are cut when asked for."""
+        with self._open(index) as reader:
+            frames = [self._clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
+            needed, position = np.unique(np.concatenate(frames), return_inverse=True)
+            images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
+        position = position.reshape(len(self.views), -1)
+        crops = [self._test_crop(view, *images.shape[1:3]) for view in self.views]
+        return Sample(
+            self._views_of(images, position, crops),
+            torch.from_numpy(self.labels[index]),
+            index,
+            self._objects_in_views(index, frames, images, crops),
+        )
+
+    def _views_of(self, images, position, crops):
+        """CutViews of each pathway, from the places of each view's frames in `images`, V x T."""
+        planes = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2))).flatten(0, 1)
+        # Which plane goes where is found by giving the planes' numbers the pixels' way.
+        numbers = np.arange(len(planes)).reshape(3, -1).T[:, None, None]  # frames x 1 x 1 x 3
+        pathways = zip(*(self._pathways(numbers[of_view]) for of_view in position), strict=True)
+        stacked = [torch.stack(of_pathway).flatten(2) for of_pathway in pathways]
+        return [CutViews(planes, of_pathway, crops) for of_pathway in stacked]
+
+    def _objects_in_views(self, index, frames, images, crops):
+        if self.objects is None:
+            return None
+        pairs = zip(frames, crops, strict=True)
+        return [self._objects_in(index, of_clip, images, crop) for of_clip, crop in pairs]
+
+    def _test_crop(self, view, height, width):
+        if self.whole_frame:
+            return views.Crop(0, 0, height, width)
+        size = self.cfg.DATA.TEST_CROP_SIZE
+        top, left = views.test_crop_offset(height, width, size, view.crop, view.num_crops)
+        return views.Crop(top, left, size, size)
+
+    # --- Both --------------------------------------------------------------------------
+
+    def _open(self, index):
+        """Opens a video of the list, to be closed by the caller."""
+        reader = open_video(self.videos[index].path)
+        try:
+            self._objects_of(index).check_within(reader)
+        except SlowFastExtError:
+            reader.close()
+            raise
+        return reader
+
+    def _objects_of(self, index):
+        if self.objects is None:
+            return VideoObjects.none()
+        return self.objects.get(self._video_id(self.videos[index]), VideoObjects.none())
+
+    def _clip_frames(self, info, rate, fraction):
+        step = views.frame_step(rate, info.fps, self.cfg.DATA.TARGET_FPS)
+        return views.clip_frames(info.length, self.cfg.DATA.NUM_FRAMES, step, fraction)
+
+    def _objects_in(self, index, frames, images, crop):
+        """The video's objects in a crop of a clip of these frames; None where none are used."""
+        if self.objects is None:
+            return None
+        return self._objects_of(index).in_clip(frames, crop, *images.shape[1:3])
+
+    def _times(self, info):
+        """Seconds of every frame from the first."""
+        if info.times is not None:
+            return info.times
+        return np.arange(info.length) / self.cfg.DATA.FRAME_FOLDER_FPS
+
+    def _pathways(self, images):
+        """T x H x W x 3 -> pathways, [3 x T' x H x W]."""
+        clip = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2)))
+        return pack_pathways(self.cfg, clip)
+
+    @property
+    def _prefix(self):
+        return self.cfg.DATA.PATH_PREFIX or self.root

@@ -1,0 +1,109 @@
+"""Volleyball: a group activity and players' boxes and actions around a target frame."""
+
+import os
+
+import numpy as np
+import torch
+
+from slowfast_ext.datasets import views
+from slowfast_ext.datasets.keyframe_clips import KeyframeClips
+from slowfast_ext.datasets.sample import Sample
+from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, mirrored, read_moments
+from slowfast_ext.paths import pathmgr
+from slowfast_ext.upstream import register_dataset
+
+
+@register_dataset
+class Volleyball(KeyframeClips):
+    """
+    The lists that `python -m slowfast_ext prepare volleyball` writes to DATA.PATH_TO_DATA_DIR.
+    One item is one moment; its clip lies around the target frame.
+
+    VOLLEYBALL.TASK says what is learnt: "persons", each player's action from its box; "clip",
+    which actions there are at all; "group", the group activity, from the scene (s) or, with
+    DETECTION.ENABLE, from the scene and the players' boxes and actions (bb).
+
+    A training clip is a random part of the frame that keeps its shape, and its short side is
+    DATA.TRAIN_CROP_SIZE: a square one would show half of the players. Turned round from left
+    to right (DATA.RANDOM_FLIP), it shows the other side's group activity. A test clip is the
+    whole frame, its short side DATA.TEST_CROP_SIZE.
+
+    Args:
+        cfg (CfgNode): with the keys of `slowfast_ext.config`.
+        split (str): "train" and "tune", "val" (val.csv or, where there is none, test.csv), or
+            "test" (one clip for each rate of TEST.VIEWS).
+
+    Raises:
+        SlowFastExtError: a list that cannot be read, or its bad rows.
+    """
+
+    def __init__(self, cfg, split):
+        super().__init__(cfg, split)
+        self.task = cfg.VOLLEYBALL.TASK
+        path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "{}.csv")
+        name = "train" if split == "tune" else split
+        if split == "val" and not pathmgr.exists(path.format(name)):
+            name = "test"
+        self.listed = read_moments(path.format(name))
+        self.class_names = list(GROUPS if self.task == "group" else ACTIONS)
+
+    @property
+    def labels(self):
+        """float32, [moments x A], of TASK persons [all players x A]; co-occurrence's source."""
+        return np.concatenate([self._labels(moment) for *_, moment in self.listed])
+
+    def _labels(self, moment, is_mirrored=False):
+        """float32, 1 x A or, of TASK persons, P x A: what a clip of this moment is to show."""
+        if self.task == "group":
+            return _one_hot([mirrored(moment.group) if is_mirrored else moment.group], GROUPS)
+        actions = _one_hot(moment.actions, ACTIONS)
+        return actions if self.task == "persons" else actions.max(0, keepdims=True)
+
+    def read_labels(self, path):
+        """`labels` of another list of this form."""
+        return np.concatenate([self._labels(moment) for *_, moment in read_moments(path)])
+
+    @property
+    def video_ids(self):
+        """VIDEO/TARGET of each moment."""
+        return [f"{listed.video}/{listed.moment.target}" for listed in self.listed]
+
+    def __len__(self):
+        return len(self.listed)
+
+    def _training_crop(self, random, scaled, stored):
+        # Frames of one shape give parts of one size, whatever they are scaled to.
+        height, width = views.scaled_size(*stored, self.cfg.DATA.TRAIN_CROP_SIZE)
+        top = int(random.integers(scaled[0] - height, endpoint=True))
+        left = int(random.integers(scaled[1] - width, endpoint=True))
+        return top, left, height, width
+
+    def _test_crop(self, height, width):
+        return views.Crop(0, 0, height, width)
+
+    def _clip_frames(self, index, rate):
+        """The numbers of a clip's frames, [T], the target in their middle."""
+        listed, num_frames = self.listed[index], self.cfg.DATA.NUM_FRAMES
+        start = listed.moment.target - num_frames * rate // 2
+        return np.clip(start + rate * np.arange(num_frames), listed.first, listed.last)
+
+    def _files(self, index, numbers):
+        return self.listed[index].path, [f"{number}.jpg" for number in numbers]
+
+    def _sample(self, index, pathways, crop, scaled, stored):
+        """With boxes where DETECTION.ENABLE is set; for TASK group with person_labels then."""
+        moment = self.listed[index].moment
+        labels = torch.from_numpy(self._labels(moment, crop.flipped))
+        if not self.cfg.DETECTION.ENABLE:
+            return Sample(pathways, labels[0], index)
+        fractions = moment.boxes / [stored[1], stored[0], stored[1], stored[0]]
+        boxes, persons = self._persons(fractions, crop, scaled)
+        if self.task == "persons":
+            return Sample(pathways, labels[persons], index, None, boxes, persons)
+        actions = torch.from_numpy(_one_hot(moment.actions, ACTIONS))[persons]
+        return Sample(pathways, labels, index, None, boxes, persons, actions)
+
+
+def _one_hot(places, names):
+    """[n] places among names -> float32, n x len(names)."""
+    return np.eye(len(names), dtype=np.float32)[places]

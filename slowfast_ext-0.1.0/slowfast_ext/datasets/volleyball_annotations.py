@@ -1,0 +1,244 @@
+"""
+Volleyball's own annotations, and the lists of moments that `prepare volleyball` makes of them.
+
+A moment is a target frame with a group activity and a box and an action for each player.
+"""
+
+import csv
+import difflib
+import re
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from slowfast_ext.datasets.list_rows import (
+    check_columns,
+    parse_number,
+    read_rows,
+    read_text,
+    shortened,
+)
+from slowfast_ext.datasets.lists import refuse_bad_rows
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import open_atomically
+
+SIDES = ("l", "r")
+GROUPS = tuple(f"{side}_{what}" for side in SIDES for what in ("set", "spike", "pass", "winpoint"))
+ACTIONS = (
+    *("waiting", "setting", "digging", "falling", "spiking"),
+    *("blocking", "jumping", "moving", "standing"),
+)
+# The frames on either side of the target that a moment's folder holds.
+REACH = 20
+COLUMNS = ("path", "labels", "group", "video", "target", "first", "last", "persons")
+_PERSON = "X Y W H action"
+
+
+class Moment(NamedTuple):
+    """
+    What is annotated of one target frame.
+
+    Attributes:
+        target (int): its number, and the name of its folder.
+        group (int): place in GROUPS.
+        boxes (float64 array): P x 4: x1, y1, x2, y2 in pixels of the stored frame.
+        actions (int64 array): [P], places in ACTIONS.
+    """
+
+    target: int
+    group: int
+    boxes: np.ndarray
+    actions: np.ndarray
+
+
+class ListedMoment(NamedTuple):
+    """A Moment, its video's number and its frames: `path`/NUMBER.jpg, `first` to `last`."""
+
+    path: str
+    video: int
+    first: int
+    last: int
+    moment: Moment
+
+
+def mirrored(group):
+    """The group activity that a frame shows once it is turned round from left to right."""
+    side, what = GROUPS[group].split("_")
+    return GROUPS.index(f"{SIDES[1 - SIDES.index(side)]}_{what}")
+
+
+# --- The data set's own files -----------------------------------------------------------
+
+
+def read_annotations(path):
+    """
+    Reads `videos/V/annotations.txt`: `FRAME.jpg GROUP`, then `X Y W H action` for each player.
+
+    Returns:
+        tuple[list[Moment], Counter, list[str]]: the moments; how many group labels are
+            spelled otherwise than in GROUPS, by spelling; and the problems of lines that are
+            no moments, each with file:line.
+    Raises:
+        SlowFastExtError: the file cannot be read.
+    """
+    moments, spellings, problems, lines = [], Counter(), [], {}
+    for line, text in enumerate(read_text(path).split("\n"), start=1):
+        fields = text.split()
+        if not fields:
+            continue
+        wrong = []
+        moment = _moment(fields, wrong)
+        if moment.target in lines:
+            wrong.append(f"frame {moment.target} stands in line {lines[moment.target]} already")
+        if wrong:
+            problems.append(f"{path}:{line}: {'; '.join(wrong)}")
+            continue
+        lines[moment.target] = line
+        moments.append(moment)
+        if fields[1] not in GROUPS:
+            spellings[fields[1]] += 1
+    return moments, spellings, problems
+
+
+def _moment(fields, wrong):
+    """The Moment of a line's fields; tells `wrong` what is wrong with them."""
+    name = re.fullmatch(r"([0-9]+)\.jpg", fields[0])
+    if not name:
+        wrong.append(f'"{shortened(fields[0])}" is not the name of a frame, NUMBER.jpg')
+    group = fields[1].lower().replace("-", "_") if len(fields) > 1 else ""
+    index = _place(group, GROUPS, "group activity", wrong)
+    boxes, actions = parse_persons(fields[2:], wrong)
+    return Moment(int(name[1]) if name else None, index, boxes, actions)
+
+
+def parse_persons(fields, wrong):
+    """
+    Players' boxes and actions.
+
+    Args:
+        fields (list[str]): five for each player, X Y W H action, in pixels.
+        wrong (list[str]): is told what is wrong with them.
+    Returns:
+        (float64 array, int64 array): P x 4, x1, y1, x2, y2; [P], places in ACTIONS.
+    """
+    if not fields or len(fields) % 5:
+        wrong.append(f"{len(fields)} fields of players where each has five, {_PERSON}")
+        return None, None
+    boxes, actions = [], []
+    for number, start in enumerate(range(0, len(fields), 5), start=1):
+        *box, action = fields[start : start + 5]
+        x, y, width, height = (_finite(text) for text in box)
+        # nan is in no order.
+        if not (np.isfinite(x + y) and width > 0 and height > 0):
+            wrong.append(f'the box "{" ".join(box)}" of player {number} is not X Y W H in pixels')
+            continue
+        boxes.append([x, y, x + width, y + height])
+        actions.append(_place(action.lower(), ACTIONS, "action", wrong))
+    return np.array(boxes, np.float64).reshape(-1, 4), np.array(actions)
+
+
+def _finite(text):
+    """The finite number that a text holds, else nan."""
+    number = parse_number(text)
+    return number if number is not None and np.isfinite(number) else np.nan
+
+
+def _place(name, names, what, wrong):
+    if name in names:
+        return names.index(name)
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f', did you mean "{nearest[0]}"?' if nearest else f"; they are {', '.join(names)}"
+    wrong.append(f'unknown {what} "{shortened(name)}"{hint}')
+    return -1
+
+
+def read_tracklets(path):
+    """
+    Reads a moment's tracklets: `player xmin ymin xmax ymax frame lost grouping generated action`.
+
+    Returns:
+        tuple[int, list[str]]: the boxes; the problems of bad lines, each with file:line.
+    Raises:
+        SlowFastExtError: the file cannot be read.
+    """
+    count, problems = 0, []
+    for line, text in enumerate(read_text(path).split("\n"), start=1):
+        fields = text.split()
+        if not fields:
+            continue
+        wrong = []
+        if len(fields) != 10 or None in map(parse_number, fields[:9]):
+            wrong.append("not nine numbers and an action")
+        else:
+            _place(fields[9].strip('"').lower(), ACTIONS, "action", wrong)
+        problems += [f"{path}:{line}: {problem}" for problem in wrong]
+        count += not wrong
+    return count, problems
+
+
+# --- Lists ------------------------------------------------------------------------------
+
+
+def write_moments(path, listed):
+    """
+    Writes a list of ListedMoments that the data set Volleyball reads, and MultiLabelVideos too:
+    its `labels` are the players' distinct actions.
+    """
+    with open_atomically(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for folder, video, first, last, moment in listed:
+            names = [ACTIONS[action] for action in moment.actions]
+            persons = " ".join(map(_person, moment.boxes.tolist(), names))
+            labels = ";".join(sorted(set(names), key=ACTIONS.index))
+            group = GROUPS[moment.group]
+            frames = (moment.target, first, last)
+            writer.writerow([folder, labels, group, video, *frames, persons])
+
+
+def _person(box, name):
+    """A player in the form of the data set's own files."""
+    x1, y1, x2, y2 = box
+    return f"{x1:g} {y1:g} {x2 - x1:g} {y2 - y1:g} {name}"
+
+
+def read_moments(path):
+    """
+    Reads a list that `write_moments` wrote.
+
+    Returns:
+        list[ListedMoment]
+    Raises:
+        SlowFastExtError: not readable, a wrong header, no rows, or bad rows, all of which it names.
+    """
+    rows = read_rows(path)
+    form = ",".join(COLUMNS)
+    if len(rows) < 2:
+        raise SlowFastExtError(f"{path}: no moments; write it with `prepare volleyball`")
+    check_columns(path, rows[0][0], rows[0][1], COLUMNS, form)
+    listed, bad_rows = [], []
+    for line, row in rows[1:]:
+        wrong = []
+        moment = _listed(rows[0][1], row, wrong)
+        listed.append(moment)
+        bad_rows += [f"{path}:{line}: {'; '.join(wrong)}"] if wrong else []
+    refuse_bad_rows(path, bad_rows)
+    return listed
+
+
+def _listed(header, row, wrong):
+    if len(row) != len(header):
+        wrong.append(f"{len(row)} fields where the header has {len(header)}")
+        return None
+    fields = dict(zip(header, row, strict=True))
+    numbers = [fields[name] for name in ("video", "target", "first", "last")]
+    if not all(re.fullmatch("[0-9]{1,9}", text) for text in numbers):
+        wrong.append("video, target, first and last are not whole numbers")
+        return None
+    video, target, first, last = map(int, numbers)
+    if not first <= target <= last:
+        wrong.append(f"frame {target} is not one of {first} to {last}")
+    group = _place(fields["group"], GROUPS, "group activity", wrong)
+    boxes, actions = parse_persons(fields["persons"].split(), wrong)
+    return ListedMoment(fields["path"], video, first, last, Moment(target, group, boxes, actions))

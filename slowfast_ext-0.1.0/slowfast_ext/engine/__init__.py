@@ -1,0 +1,1 @@
+"""Training, tuning, testing; launching, loading, checkpoints."""

@@ -1,0 +1,234 @@
+"""Checkpoints: written whole or not at all, read without executing anything in them."""
+
+import io
+import itertools
+import os
+import re
+
+import torch
+import yaml
+
+from slowfast_ext.engine import distributed
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import is_local, open_atomically, pathmgr
+
+# Keys that may differ between the run that wrote a checkpoint and the one that goes on from
+# it: they change where and how fast it computes and what it reports, not what it learns.
+_MAY_DIFFER = (
+    "ACTIVITY.TABLE_ROW",
+    "AVA.EXCLUSION_FILE",
+    "AVA.FULL_TEST_ON_VAL",
+    "AVA.GROUNDTRUTH_FILE",
+    "AVA.TEST_CROP",
+    "AVA.TEST_LISTS",
+    "AVA.TEST_PREDICT_BOX_LISTS",
+    "BENCHMARK",
+    "DATA.SKIP_BROKEN_VIDEOS",
+    "DATA_LOADER",
+    "DEMO",
+    "DIST_BACKEND",
+    "LOG_MODEL_INFO",
+    "LOG_PERIOD",
+    "NUM_GPUS",
+    "OUTPUT_DIR",
+    "SHARD_ID",
+    "TENSORBOARD",
+    "TEST",
+    "TRAIN.AUTO_RESUME",
+    "TRAIN.CHECKPOINT_PERIOD",
+    "TRAIN.ENABLE",
+    "TRAIN.EVAL_PERIOD",
+)
+
+# What a test may change of a training besides: how a video's views are cut and combined.
+_OF_TESTS = ("DATA.ENSEMBLE_METHOD", "DATA.TEST_CROP_SIZE")
+
+# What makes the network and its inputs what they are. A checkpoint that a test names itself
+# may come from any training of them.
+_OF_THE_NETWORK = (
+    "ACTIVITY",
+    "AVA.BGR",
+    "DATA.INPUT_CHANNEL_NUM",
+    "DATA.MEAN",
+    "DATA.REVERSE_INPUT_CHANNEL",
+    "DATA.STD",
+    "DETECTION",
+    "MODEL",
+    "NONLOCAL",
+    "OBJECTS",
+    "RESNET",
+    "SLOWFAST",
+    "X3D",
+)
+
+# Of those, what matters in training alone, or to nothing but names.
+_OF_TRAINING = (
+    "ACTIVITY.COOCCURRENCE_FILE",
+    "ACTIVITY.FREEZE_BACKBONE",
+    "ACTIVITY.LR_MULT",
+    "ACTIVITY.TABLE_ROW",
+    "MODEL.ACT_CHECKPOINT",
+    "MODEL.DROPCONNECT_RATE",
+    "MODEL.DROPOUT_RATE",
+    "MODEL.FC_INIT_STD",
+    "MODEL.FROZEN_BN",
+    "MODEL.LOSS_FUNC",
+    "MODEL.MULTI_PATHWAY_ARCH",
+    "MODEL.SINGLE_PATHWAY_ARCH",
+    "RESNET.INPLACE_RELU",
+    "RESNET.ZERO_INIT_FINAL_BN",
+    "RESNET.ZERO_INIT_FINAL_CONV",
+)
+
+
+_CHECKPOINT = re.compile(r"checkpoint_.*\.pyth")
+
+
+def checkpoint_path(output_dir, stage, epoch):
+    """Where the stage's state after `epoch` (counted from 1) lies; upstream's name for training."""
+    prefix = "" if stage == "train" else f"{stage}_"
+    return os.path.join(output_dir, "checkpoints", f"checkpoint_{prefix}epoch_{epoch:05d}.pyth")
+
+
+def best_checkpoint_path(output_dir, stage):
+    """Where the state of the stage's best evaluation lies."""
+    prefix = "" if stage == "train" else f"{stage}_"
+    return os.path.join(output_dir, "checkpoints", f"checkpoint_{prefix}best.pyth")
+
+
+def set_aside(output_dir):
+    """Renames what an earlier run left, so that nothing goes on from it or tests it by mistake."""
+    folder = os.path.join(output_dir, "checkpoints")
+    if not distributed.is_main_process() or not pathmgr.isdir(folder):
+        return
+    names = pathmgr.ls(folder)
+    # What was set aside before stays: each time has its own number.
+    numbers = (f"earlier_{number}_" for number in itertools.count(1))
+    prefix = next(p for p in numbers if not any(name.startswith(p) for name in names))
+    for name in filter(_CHECKPOINT.fullmatch, names):
+        pathmgr.mv(os.path.join(folder, name), os.path.join(folder, prefix + name))
+
+
+def is_set_aside(output_dir, path):
+    """True where set_aside would rename `path`."""
+    folder, name = os.path.split(os.path.realpath(path) if is_local(path) else path)
+    own = os.path.join(output_dir, "checkpoints")
+    own = os.path.realpath(own) if is_local(own) else own
+    return folder == own and bool(_CHECKPOINT.fullmatch(name))
+
+
+def last_checkpoint(output_dir, stage):
+    """The path of the stage's newest checkpoint, None where there is none."""
+    folder = os.path.join(output_dir, "checkpoints")
+    prefix = "" if stage == "train" else f"{stage}_"
+    pattern = re.compile(rf"checkpoint_{prefix}epoch_\d+\.pyth")
+    names = pathmgr.ls(folder) if pathmgr.isdir(folder) else []
+    names = sorted(name for name in names if pattern.fullmatch(name))
+    return os.path.join(folder, names[-1]) if names else None
+
+
+def save_checkpoint(path, state):
+    """Writes a dict of tensors, numbers and text such that it appears whole or not at all."""
+    # Serialised in memory first: the zip writer turns a full disk into an error of its own.
+    content = io.BytesIO()
+    torch.save(state, content)
+    with open_atomically(path, "wb") as stream:
+        stream.write(content.getbuffer())
+
+
+def save_again(saved, path, state):
+    """Gives what stands in `saved` a second name, or writes it again where that cannot be."""
+    partial = f"{path}.partial-{os.getpid()}"
+    try:
+        os.link(saved, partial)
+        os.replace(partial, path)
+    except OSError:  # A store, or a file system without links.
+        save_checkpoint(path, state)
+
+
+def check_same_config(path, state, cfg, stage):
+    """
+    Refuses to go on from a checkpoint that was trained with other settings.
+
+    Raises:
+        SlowFastExtError: names the keys that differ.
+    """
+    advice = "choose another OUTPUT_DIR"
+    if cfg.TRAIN.ENABLE:
+        advice += ", or start anew there with TRAIN.AUTO_RESUME False"
+    elif stage == "train":
+        advice += f" with TRAIN.CHECKPOINT_FILE_PATH {path}"
+    _refuse_different(path, _different(path, state, cfg, _may_differ(stage)), advice)
+
+
+def check_tested_config(path, state, cfg, stage):
+    """As check_same_config, for a test of what OUTPUT_DIR holds."""
+    different = _different(path, state, cfg, _may_differ(stage) + _OF_TESTS)
+    advice = f"set them as they were, or test it by name with TEST.CHECKPOINT_FILE_PATH {path}"
+    _refuse_different(path, different, advice)
+
+
+def check_same_network(path, state, cfg):
+    """
+    Refuses to test a checkpoint whose network, or what it was fed, this config does not make.
+
+    Files of other projects have no settings of ours, and pass.
+
+    Raises:
+        SlowFastExtError: names the keys that differ.
+    """
+    if not isinstance(state.get("cfg"), str) or "ACTIVITY:" not in state["cfg"].splitlines():
+        return
+    different = {
+        key: values
+        for key, values in _different(path, state, cfg, _OF_TRAINING).items()
+        if _is_below(key, _OF_THE_NETWORK)
+    }
+    _refuse_different(path, different, "set them as they were")
+
+
+def _may_differ(stage):
+    return _MAY_DIFFER + (("TUNE",) if stage == "train" else ())
+
+
+def _different(path, state, cfg, ignored):
+    """{key: (the checkpoint's value, this config's)} where they differ and that is not ignored."""
+    theirs, ours = _settings(path, state), _flat(yaml.safe_load(cfg.dump()))
+    # A key that only one of them has belongs to the other version of PySlowFast.
+    return {
+        key: (theirs[key], ours[key])
+        for key in sorted(theirs.keys() & ours.keys())
+        if theirs[key] != ours[key] and not _is_below(key, ignored)
+    }
+
+
+def _refuse_different(path, different, advice):
+    if different:
+        pairs = [f"{key} {theirs!r} (now {ours!r})" for key, (theirs, ours) in different.items()]
+        raise SlowFastExtError(f"{path} was trained with {', '.join(pairs)}: {advice}")
+
+
+def _settings(path, state):
+    """The flat settings that a checkpoint was trained with."""
+    try:
+        settings = yaml.safe_load(state["cfg"])
+    except (KeyError, AttributeError, yaml.YAMLError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
+    return _flat(settings)
+
+
+def _flat(tree, prefix=""):
+    """{"A": {"B": 1}} -> {"A.B": 1}."""
+    flat = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _is_below(key, prefixes):
+    return any(key == prefix or key.startswith(prefix + ".") for prefix in prefixes)

@@ -1,0 +1,199 @@
+"""One stage of learning: its loop, its checkpoints, going on from them."""
+
+import logging
+import math
+
+import numpy as np
+import torch
+from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
+
+from slowfast_ext import upstream
+from slowfast_ext.engine import checkpoint, distributed, loaders
+from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.resuming import resume
+from slowfast_ext.engine.test import evaluate
+from slowfast_ext.errors import SlowFastExtError
+
+logger = logging.getLogger(__name__)
+
+
+class Fitting:
+    """
+    One stage of learning, resumable at the ends of its epochs.
+
+    Every random draw follows from (seed, epoch, index) or from a seed set at the start of
+    an epoch, so a run that was killed and started again ends with the same weights, bit by
+    bit on the CPU.
+
+    Args:
+        history (History): of the stages so far; is updated.
+    """
+
+    def __init__(self, cfg, stage, network, loader, val_set, history):
+        self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
+        self.val_set, self.history = val_set, history
+        self.num_epochs = math.ceil(stage.num_iterations / len(loader))
+        if stage.freeze_backbone:
+            network.freeze_backbone()
+        self.model = distributed.wrap_network(cfg, network)
+        self.optimizer = build_optimizer(stage.cfg, self.model)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
+        self.loss = loss_function(cfg)
+        self.best = -1.0
+
+    def run(self):
+        """Runs the epochs that are still to do."""
+        first = resume(self)
+        if self.stage.name == "train" and not self.cfg.TRAIN.AUTO_RESUME:
+            checkpoint.set_aside(self.cfg.OUTPUT_DIR)
+        if first >= self.num_epochs:
+            logger.info(f"{self.stage.name}: {first} epochs, finished before; nothing to do")
+        for epoch in range(first, self.num_epochs):
+            self._run_epoch(epoch)
+            is_last = epoch + 1 == self.num_epochs
+            is_save = is_last or (epoch + 1) % self.cfg.TRAIN.CHECKPOINT_PERIOD == 0
+            is_eval = is_last or (epoch + 1) % self.cfg.TRAIN.EVAL_PERIOD == 0
+            if is_save or is_eval:
+                self._update_precise_batch_norm()
+            is_best = is_eval and self._evaluate(epoch)
+            # The best first: the epoch's own checkpoint already says that this one is there.
+            best = checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name)
+            self._save(epoch, [best] * is_best + [self._path(epoch)] * is_save)
+
+    # --- Checkpoints ------------------------------------------------------------------
+
+    def _path(self, epoch):
+        return checkpoint.checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name, epoch + 1)
+
+    def _save(self, epoch, paths):
+        if not paths:
+            return
+        for broken in distributed.gather(self.loader.broken_videos()):
+            self.history.skipped.update(broken)
+        self.history.epochs[self.stage.name] = (epoch + 1, self.num_epochs)
+        if not distributed.is_main_process():
+            return
+        state = {
+            "epoch": epoch,
+            "model_state": self.network.state_dict(),
+            "optimizer_state": self.optimizer.state_dict(),
+            "scaler_state": self.scaler.state_dict(),
+            "best_mAP": self.best,
+            **self.history.state(),
+            "cfg": self.cfg.dump(),
+        }
+        checkpoint.save_checkpoint(paths[0], state)
+        for path in paths[1:]:
+            checkpoint.save_again(paths[0], path, state)
+
+    # --- One epoch ---------------------------------------------------------------------
+
+    def _run_epoch(self, epoch):
+        stage, length = self.stage, len(self.loader)
+        self.loader.start_epoch(stage.first_epoch + epoch)
+        seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
+        self.model.train()
+        done = epoch * length
+        steps = min(length, stage.num_iterations - done)
+        name = f"{stage.name} epoch {epoch + 1}/{self.num_epochs}"
+        with Progress(name, steps, self.cfg.LOG_PERIOD) as progress:
+            for step, items in zip(range(steps), self.loader, strict=False):
+                learning_rate = stage.learning_rate(done + step, length)
+                set_learning_rate(self.optimizer, learning_rate)
+                loss = self._step(items, name, step)
+                progress.step(loss=loss, learning_rate=learning_rate)
+
+    def _step(self, items, name, step):
+        """One optimizer step; returns the loss, None where there was nothing to learn from."""
+        if not items:
+            # Every video of the batch was broken and may be skipped.
+            if distributed.world_size() > 1:
+                raise SlowFastExtError(f"{name}, iteration {step + 1}: all videos are broken")
+            return None
+        batch = loaders.collate(items)
+        device = distributed.device(self.cfg)
+        inputs = loaders.network_input(self.cfg, batch.pathways, device)
+        further = loaders.further_input(batch.objects, batch.boxes, device)
+        with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
+            outputs = self.model(inputs, **further)
+            loss = self._loss_of(batch, outputs)
+        value = loss.item()
+        if not math.isfinite(value):
+            ids = self.loader.video_ids(batch.index.tolist())
+            raise SlowFastExtError(
+                f"{name}, iteration {step + 1}: the loss is {value} on {', '.join(ids)}; try a "
+                "smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT"
+            )
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        clip_gradients(self.cfg, self.network)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return value
+
+    def _loss_of(self, batch, outputs):
+        """The task's loss, summed over the outputs; for groups with persons both, weighted."""
+        if batch.person_labels is None:
+            loss_of = _summed if batch.boxes is None else _by_persons
+            return loss_of(self.loss, outputs, batch.labels)
+        groups, persons = outputs
+        of_persons = _by_persons(self.loss, persons, batch.person_labels)
+        of_groups = _summed(self.loss, groups, batch.labels)
+        return of_groups + self.cfg.VOLLEYBALL.PERSONS_WEIGHT * of_persons
+
+    # --- After an epoch ----------------------------------------------------------------
+
+    def _update_precise_batch_norm(self):
+        """BN.USE_PRECISE_STATS: statistics over many batches at fixed weights, as upstream's."""
+        if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
+            return
+        batches = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
+        device = distributed.device(self.cfg)
+        inputs = (
+            loaders.network_input(self.cfg, loaders.collate(items).pathways, device)
+            for items in self.loader.endless()
+        )
+        update_bn_stats(self.model, inputs, batches)
+
+    def _evaluate(self, epoch):
+        """Logs the mAP of one centre view a video; returns whether it is the best so far."""
+        metrics = evaluate(self.cfg, self.network, self.val_set, "val").metrics
+        logger.info(f"{self.stage.name} epoch {epoch + 1}: val mAP {metrics.mean:.4f}")
+        is_best = metrics.mean > self.best
+        self.best = max(self.best, metrics.mean)
+        return is_best
+
+
+def _summed(loss, outputs, labels):
+    """The loss summed over the outputs."""
+    labels = labels.to(outputs[0].device)
+    return sum(loss(logits.float(), labels) for logits in outputs)
+
+
+def _by_persons(loss, outputs, labels):
+    """
+    `_summed`, over a process's persons, such that the mean over processes is that over persons.
+
+    A process may have none; its loss is 0 then, and every parameter's gradient too.
+    """
+    value = _summed(loss, outputs, labels) if len(labels) else sum(o.sum() for o in outputs)
+    return value * distributed.weight_of(len(labels))
+
+
+def loss_function(cfg):
+    """
+    MODEL.LOSS_FUNC on logits.
+
+    Upstream's `bce` takes probabilities; our heads give logits in training, from which the
+    same loss is computed more exactly.
+    """
+    name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
+    return upstream.get_loss_func(name)(reduction="mean")
+
+
+def seed_epoch(seed, epoch):
+    """Seeds torch (dropout) for an epoch, differently in each process."""
+    sequence = np.random.SeedSequence([seed, epoch, distributed.rank()])
+    torch.manual_seed(int(sequence.generate_state(1)[0]))

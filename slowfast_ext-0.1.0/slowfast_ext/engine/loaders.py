@@ -1,0 +1,254 @@
+"""From a data set to batches: which videos, in which order, in which process."""
+
+import logging
+import signal
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from torch.utils.data._utils.collate import default_collate
+
+from slowfast_ext.config import nearest
+from slowfast_ext.datasets.sample import Sample
+from slowfast_ext.engine import distributed
+from slowfast_ext.errors import SlowFastExtError, interrupt_held
+from slowfast_ext.models.objects import Objects, join_objects
+from slowfast_ext.upstream import DATASET_REGISTRY
+
+logger = logging.getLogger(__name__)
+
+
+def build_dataset(cfg, split):
+    """
+    The data set of TRAIN.DATASET ("train", "tune", "val") or TEST.DATASET ("test").
+
+    Raises:
+        SlowFastExtError: the name is not registered, or its class is not one that gives
+            all views of a test video as one item.
+    """
+    key = "TEST.DATASET" if split == "test" else "TRAIN.DATASET"
+    name = cfg.TEST.DATASET if split == "test" else cfg.TRAIN.DATASET
+    known = {registered: cls for registered, cls in DATASET_REGISTRY if hasattr(cls, "prepare")}
+    dataset = known.get(name.capitalize())
+    if dataset is None:
+        ours = [cls.__name__ for cls in known.values()]
+        raise SlowFastExtError(
+            f"{key} is '{name}': this engine reads {', '.join(ours)}{nearest(name, ours)}"
+        )
+    distributed.main_process_first(lambda: dataset.prepare(cfg))
+    return dataset(cfg, split)
+
+
+class TrainingBatches:
+    """
+    This process's share of the batches of an epoch: lists of (epoch, index).
+
+    The order comes from (seed, epoch) alone; process r takes every world-th sample of a
+    batch from the r-th on. So the batches of an epoch are the same for any number of
+    processes. The samples that do not fill the last batch are left out, as upstream does.
+    """
+
+    def __init__(self, num_videos, batch_size, seed):
+        self.num_videos, self.batch_size, self.seed = num_videos, batch_size, seed
+        self.epoch = 0
+
+    def __len__(self):
+        return self.num_videos // (self.batch_size * distributed.world_size())
+
+    def __iter__(self):
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_videos)
+        total = self.batch_size * distributed.world_size()
+        for batch in range(len(self)):
+            of_batch = order[batch * total : (batch + 1) * total]
+            own = of_batch[distributed.rank() :: distributed.world_size()]
+            yield [(self.epoch, int(index)) for index in own]
+
+
+@dataclass(frozen=True)
+class BrokenVideo:
+    """A sample that could not be read, and why."""
+
+    index: int
+    reason: str
+
+
+class ReportingBrokenVideos(torch.utils.data.Dataset):
+    """
+    A data set whose items are what `dataset` gives, or a BrokenVideo.
+
+    An error raised in a loader's process would reach the main one as a traceback.
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, key):
+        try:
+            return self.dataset[key]
+        except SlowFastExtError as error:
+            return BrokenVideo(key[1] if isinstance(key, tuple) else key, str(error))
+
+
+class Batches:
+    """
+    A loader's batches without the broken videos.
+
+    Args:
+        loader (DataLoader): of lists of items, BrokenVideo among them.
+        skip (bool): DATA.SKIP_BROKEN_VIDEOS; otherwise the first broken video ends the run.
+
+    Attributes:
+        broken (dict[int, str]): index -> reason of the videos skipped so far.
+    """
+
+    def __init__(self, loader, skip):
+        self.loader, self.skip, self.broken = loader, skip, {}
+
+    def __len__(self):
+        return len(self.loader)
+
+    def start_epoch(self, epoch):
+        """Which epoch's order and draws the next pass over training batches takes."""
+        self.loader.batch_sampler.epoch = epoch
+
+    def video_ids(self, indices):
+        """The ids of videos by their indices, for messages."""
+        ids = self.loader.dataset.dataset.video_ids
+        return [ids[index] for index in indices]
+
+    def broken_videos(self):
+        """{video id: reason} of the videos skipped so far in this process."""
+        ids = self.video_ids(self.broken)
+        return dict(zip(ids, self.broken.values(), strict=True))
+
+    def endless(self):
+        """
+        Yields lists of items, none empty, over and over.
+
+        Raises:
+            SlowFastExtError: no video can be read.
+        """
+        while True:
+            found = False
+            for items in self:
+                if items:
+                    found = True
+                    yield items
+            if not found:
+                raise SlowFastExtError("no video of the list could be read")
+
+    def __iter__(self):
+        """Yields lists of items, possibly empty."""
+        with interrupt_held():
+            batches = iter(self.loader)
+        for items in batches:
+            for item in items:
+                if isinstance(item, BrokenVideo):
+                    self._note(item)
+            yield [item for item in items if not isinstance(item, BrokenVideo)]
+
+    def _note(self, item):
+        if not self.skip:
+            raise SlowFastExtError(
+                f"{item.reason}; DATA.SKIP_BROKEN_VIDEOS True goes on without such videos"
+            )
+        if item.index not in self.broken:
+            logger.warning(f"skipped: {item.reason}")
+        self.broken[item.index] = item.reason
+
+
+def log_objects(split, dataset):
+    """Says how many of its videos have boxes, where the data set uses objects."""
+    found = getattr(dataset, "num_videos_with_objects", None)
+    if found is not None:
+        logger.info(f"{split}: {found} of {len(dataset)} videos have boxes in objects.csv")
+
+
+def training_loader(cfg, dataset):
+    """
+    Batches of training clips of this process.
+
+    Raises:
+        SlowFastExtError: there are fewer videos than one batch.
+    """
+    batch_size = distributed.batch_size_per_process(cfg, "TRAIN.BATCH_SIZE")
+    batches = TrainingBatches(len(dataset), batch_size, cfg.RNG_SEED)
+    if not len(batches):
+        raise SlowFastExtError(
+            f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE} but there are only {len(dataset)} "
+            "training videos: make it smaller"
+        )
+    return _loader(cfg, dataset, batch_sampler=batches)
+
+
+def evaluation_loader(cfg, dataset):
+    """One video at a time with all its views; process r takes every world-th from the r-th on."""
+    own = range(distributed.rank(), len(dataset), distributed.world_size())
+    return _loader(cfg, dataset, batch_sampler=[[index] for index in own])
+
+
+def _loader(cfg, dataset, **options):
+    loader = DataLoader(
+        ReportingBrokenVideos(dataset),
+        num_workers=cfg.DATA_LOADER.NUM_WORKERS,
+        pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0,
+        collate_fn=list,
+        worker_init_fn=_start_worker,
+        **options,
+    )
+    return Batches(loader, cfg.DATA.SKIP_BROKEN_VIDEOS)
+
+
+def _start_worker(_worker):
+    """One core a worker, and Ctrl-C left to the main process, which ends the workers."""
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def collate(samples):
+    """
+    Samples of clips -> one Sample: pathways B x 3 x T x H x W, labels B x A, index [B].
+
+    For detection labels are those of all persons, P x A, and boxes P x 5, the clip's place
+    in the batch first.
+    """
+    pathways, labels, indices, objects, boxes, persons, actions = zip(*samples, strict=True)
+    pathways, indices = default_collate(pathways), default_collate(indices)
+    if boxes[0] is not None:
+        actions = None if actions[0] is None else torch.cat(actions)
+        of_persons = (join_boxes(boxes), torch.cat(persons), actions)
+        return Sample(pathways, torch.cat(labels), indices, None, *of_persons)
+    joined = None if objects[0] is None else join_objects(objects)
+    return Sample(pathways, torch.stack(labels), indices, joined)
+
+
+def join_boxes(of_clips):
+    """Boxes of clips, P x 4 each -> those of their batch, P x 5, the clip's place first."""
+    places = [torch.full((len(boxes), 1), float(place)) for place, boxes in enumerate(of_clips)]
+    return torch.cat([torch.cat(places), torch.cat(of_clips)], dim=1)
+
+
+def network_input(cfg, pathways, device):
+    """Pathways, uint8 -> float on the device, normalised by DATA.MEAN and DATA.STD."""
+    shape = (1, -1, 1, 1, 1)
+    mean, std = (
+        255 * torch.tensor(numbers, device=device).view(shape)
+        for numbers in (cfg.DATA.MEAN, cfg.DATA.STD)
+    )
+    # In place: what a clip takes as float is most of what a worker's batch takes.
+    return [p.to(device, non_blocking=True).float().sub_(mean).div_(std) for p in pathways]
+
+
+def further_input(objects, boxes, device):
+    """What a network's call is given beside the pathways; Objects and boxes are None or given."""
+    given = {}
+    if objects is not None:
+        given["objects"] = Objects(*(tensor.to(device) for tensor in objects))
+    if boxes is not None:
+        given["boxes"] = boxes.to(device)
+    return given

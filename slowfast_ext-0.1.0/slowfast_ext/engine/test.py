@@ -1,0 +1,271 @@
+"""Testing: all views of each video, their mean, the metrics, the result files."""
+
+import logging
+import os
+from dataclasses import dataclass
+
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.engine import (
+    checkpoint,
+    classification,
+    detection,
+    distributed,
+    loaders,
+    volleyball,
+)
+from slowfast_ext.engine.history import History
+from slowfast_ext.engine.loaders import join_boxes
+from slowfast_ext.engine.precision import inference
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.ava import AvaMetrics
+from slowfast_ext.evaluation.multilabel import MultilabelMetrics
+from slowfast_ext.evaluation.rate_weights import means_by_rate, read_rate_weights, weighted
+from slowfast_ext.evaluation.results import (
+    installed_versions,
+    results_object,
+    write_results,
+)
+from slowfast_ext.models.objects import join_objects
+from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
+from slowfast_ext.paths import make_folder
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """
+    What a network says of a data set.
+
+    Attributes:
+        scores: index -> the scores of a video, or of a keyframe's persons, that could be read.
+        skipped: index -> reason of those that could not.
+        metrics: of `scores`; what was skipped counts as not recognised.
+    """
+
+    scores: dict
+    skipped: dict
+    metrics: MultilabelMetrics | AvaMetrics
+
+
+def task_of(cfg):
+    """The module that knows what this config's test measures and writes."""
+    if cfg.TEST.DATASET.lower() == "volleyball":
+        return volleyball
+    return detection if cfg.DETECTION.ENABLE else classification
+
+
+def test(cfg):
+    """
+    Tests the last checkpoint over the views of TEST.VIEWS; writes results.json and predictions.csv.
+
+    Returns:
+        dict: what results.json holds.
+
+    Raises:
+        SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
+    """
+    dataset = loaders.build_dataset(cfg, "test")
+    combine = combination(cfg, dataset.class_names)
+    path, network, loaded, history = network_to_test(cfg)
+    # What does not fit was refused before anything is written.
+    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
+    upstream.setup_logging(cfg.OUTPUT_DIR)
+    logger.info(f"test: {loaded}")
+    loaders.log_objects("test", dataset)
+    history.warn_of_unfinished(path)
+    evaluation = evaluate(cfg, network.to(distributed.device(cfg)), dataset, "test", combine)
+    results = _results(cfg, dataset, evaluation, path, history)
+    if distributed.is_main_process():
+        task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
+        write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
+        print(task_of(cfg).table(dataset, evaluation.metrics, results))
+        if evaluation.skipped:
+            print(
+                f"{len(evaluation.skipped)} of {len(dataset)} could not be read and count as not "
+                "recognised; results.json names them"
+            )
+    return results
+
+
+def network_to_test(cfg):
+    """The checkpoint's path, its network, what was loaded (a sentence) and its History."""
+    path, checkpoint_type = checkpoint_to_test(cfg)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    state = read_weights(path, checkpoint_type)
+    checkpoint.check_same_network(path, state, cfg)
+    loaded = load_weights(network, path, state["model_state"], complete=True)
+    history = History()
+    history.update(path, state)
+    return path, network, loaded, history
+
+
+def checkpoint_to_test(cfg):
+    """
+    TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
+
+    Returns:
+        tuple[str, str]: the path and its type, as TEST.CHECKPOINT_TYPE.
+
+    Raises:
+        SlowFastExtError: there is none, or the one in OUTPUT_DIR is of another config.
+    """
+    if cfg.TEST.CHECKPOINT_FILE_PATH:
+        return cfg.TEST.CHECKPOINT_FILE_PATH, cfg.TEST.CHECKPOINT_TYPE
+    stage = "tune" if cfg.TUNE.ENABLE else "train"
+    path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
+    if path:
+        checkpoint.check_tested_config(path, read_checkpoint(path), cfg, stage)
+        return path, "pytorch"
+    if cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        return cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_TYPE
+    raise SlowFastExtError(
+        f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
+        "TEST.CHECKPOINT_FILE_PATH is empty"
+    )
+
+
+def evaluate(cfg, network, dataset, name, combine=None):
+    """
+    Scores every video of `dataset` in all its views and measures.
+
+    Args:
+        as `score_videos`; `combine` is the plain combination of views where it is None.
+
+    Returns:
+        Evaluation: the same in every process.
+    """
+    combine = combine or (lambda views: combine_views(views, view_combination(cfg)))
+    scores, skipped = score_videos(cfg, network, dataset, name, combine)
+    return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
+
+
+def score_videos(cfg, network, dataset, name, combine):
+    """
+    Scores every video of `dataset`; the work is shared by all processes.
+
+    Args:
+        network (ActivityNetwork): on its device, not wrapped.
+        name (str): what the log calls it.
+        combine (callable): the float64 probabilities of a video's views, views x ... x A, ->
+            its scores.
+
+    Returns:
+        tuple[dict, dict]: `scores` and `skipped` of an Evaluation, the same in every process.
+
+    Raises:
+        SlowFastExtError: no video can be read.
+    """
+    network.eval()
+    batches = loaders.evaluation_loader(cfg, dataset)
+    scores = {}
+    device = distributed.device(cfg)
+    with (
+        inference(cfg, network, device),
+        Progress(name, len(batches), cfg.LOG_PERIOD) as progress,
+    ):
+        for items in batches:
+            for sample in items:
+                scores[sample.index] = video_scores(cfg, network, sample, combine)
+            progress.step()
+    scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
+    skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
+    if not scores:
+        raise SlowFastExtError("no video of the list could be read")
+    return scores, skipped
+
+
+def video_scores(cfg, network, sample, combine):
+    """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
+    size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    device = distributed.device(cfg)
+    num_views = len(sample.pathways[0])
+    outputs = []
+    for start in range(0, num_views, size):
+        views = range(num_views)[start : start + size]
+        chunk = slice(views.start, views.stop)
+        inputs = loaders.network_input(cfg, [p[chunk] for p in sample.pathways], device)
+        objects = None if sample.objects is None else join_objects(sample.objects[chunk])
+        boxes = None if sample.boxes is None else join_boxes([sample.boxes] * len(views))
+        further = loaders.further_input(objects, boxes, device)
+        outputs.append(network(inputs, **further).double().cpu())
+    probabilities = torch.cat(outputs).unflatten(0, (num_views, -1)).numpy()
+    if sample.persons is None:
+        return combine(probabilities.squeeze(1))
+    return sample.persons.numpy(), combine(probabilities)
+
+
+def combination(cfg, class_names):
+    """How a test combines the views of a video: weighted by rate with TEST.RATE_WEIGHTS."""
+    if not cfg.TEST.RATE_WEIGHTS:
+        return lambda views: combine_views(views, view_combination(cfg))
+    groups = task_of(cfg).view_groups(cfg)
+    weights = read_rate_weights(cfg.TEST.RATE_WEIGHTS, class_names, groups)
+    return lambda views: weighted(means_by_rate(views, groups), weights)
+
+
+def view_combination(cfg):
+    """
+    "mean" (the paper's sum over the number of views), "max" (DATA.ENSEMBLE_METHOD), or
+    "weighted by rate" (TEST.RATE_WEIGHTS).
+    """
+    if cfg.TEST.RATE_WEIGHTS:
+        return "weighted by rate"
+    if cfg.TEST.VIEWS or cfg.DATA.ENSEMBLE_METHOD == "sum":
+        return "mean"
+    return "max"
+
+
+def combine_views(probabilities, method):
+    """
+    One score per activity from those of all views.
+
+    Upstream's meter cannot serve: it starts multi-label sums at -1e10 in float32, where
+    probabilities are lost.
+
+    Args:
+        probabilities (ndarray): float64, views x ... x A.
+
+    Returns:
+        ndarray: float64, ... x A.
+    """
+    return probabilities.max(0) if method == "max" else probabilities.mean(0)
+
+
+def _results(cfg, dataset, evaluation, path, history):
+    task, ids = task_of(cfg), dataset.video_ids
+    groups = task.view_groups(cfg)
+    own_protocol, own_counts, figures = task.describe(
+        cfg, dataset, evaluation.scores, evaluation.metrics
+    )
+    protocol = {
+        "dataset": cfg.TEST.DATASET,
+        "checkpoint": path,
+        "training": str(history) or None,
+        "views": [list(group) for group in groups],
+        "num_views": sum(clips * crops for _, clips, crops in groups),
+        "whole_frame": cfg.TEST.WHOLE_FRAME,
+        "precision": cfg.TEST.PRECISION,
+        "combination": view_combination(cfg),
+        **own_protocol,
+    }
+    counts = {
+        **own_counts,
+        "skipped": {ids[index]: reason for index, reason in sorted(evaluation.skipped.items())},
+        "skipped_in_training": history.skipped,
+    }
+    return results_object(
+        task=task.TASK,
+        metrics=evaluation.metrics,
+        class_names=dataset.class_names,
+        protocol=protocol,
+        counts=counts,
+        row=cfg.ACTIVITY.TABLE_ROW,
+        config=cfg,
+        versions=installed_versions(),
+        class_ids=task.class_ids(dataset),
+        figures=figures,
+    )

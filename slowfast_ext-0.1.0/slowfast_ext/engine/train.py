@@ -1,0 +1,84 @@
+"""Training, then tuning."""
+
+import logging
+
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.fitting import Fitting
+from slowfast_ext.engine.history import History
+from slowfast_ext.engine.resuming import MASK
+from slowfast_ext.engine.stages import training_stage, tuning_stage
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.correlation import cooccurrence
+from slowfast_ext.paths import make_folder, pathmgr
+
+logger = logging.getLogger(__name__)
+
+
+def train(cfg):
+    """
+    Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds.
+
+    Raises:
+        SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
+    """
+    # All lists and paths are checked before anything is written or trained.
+    check_named_checkpoints(cfg)
+    splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
+    sets = {split: loaders.build_dataset(cfg, split) for split in splits}
+    mask = counted_mask(cfg, sets["train"])
+    train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
+    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
+    upstream.setup_logging(cfg.OUTPUT_DIR)
+    if cfg.TENSORBOARD.ENABLE:
+        logger.warning("TENSORBOARD.ENABLE: this engine writes no TensorBoard files, only its log")
+    for split, dataset in sets.items():
+        loaders.log_objects(split, dataset)
+    network, history = build_network(cfg, mask), History()
+    if cfg.TRAIN.ENABLE:
+        stage = training_stage(cfg, len(train_loader))
+        Fitting(cfg, stage, network, train_loader, sets["val"], history).run()
+    if cfg.TUNE.ENABLE:
+        stage = tuning_stage(cfg, len(tune_loader))
+        Fitting(cfg, stage, network, tune_loader, sets["val"], history).run()
+
+
+def check_named_checkpoints(cfg):
+    """
+    The checkpoints that keys name are there, and stay there.
+
+    Raises:
+        SlowFastExtError: names the key.
+    """
+    keys = ["TRAIN.CHECKPOINT_FILE_PATH"] + ["TEST.CHECKPOINT_FILE_PATH"] * cfg.TEST.ENABLE
+    for key in keys:
+        path = upstream.get_key(cfg, key)
+        if path and not pathmgr.isfile(path):
+            raise SlowFastExtError(f"{key}: {path}: there is no such checkpoint")
+        starts_anew = cfg.TRAIN.ENABLE and not cfg.TRAIN.AUTO_RESUME
+        if path and starts_anew and checkpoint.is_set_aside(cfg.OUTPUT_DIR, path):
+            raise SlowFastExtError(
+                f"{key}: {path} is one of those that TRAIN.AUTO_RESUME False renames: choose "
+                "another OUTPUT_DIR, or rename it yourself"
+            )
+
+
+def build_network(cfg, mask):
+    """The network at its start, drawn from RNG_SEED, with the labels' mask where it has one."""
+    torch.manual_seed(cfg.RNG_SEED)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    if MASK in network.state_dict():
+        network.state_dict()[MASK].copy_(mask)
+    if cfg.LOG_MODEL_INFO:
+        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
+    return network
+
+
+def counted_mask(cfg, train_set):
+    """Mask (eq. 6), A x A: from the training labels, or from ACTIVITY.COOCCURRENCE_FILE."""
+    labels = train_set.labels
+    if cfg.ACTIVITY.COOCCURRENCE_FILE:
+        labels = train_set.read_labels(cfg.ACTIVITY.COOCCURRENCE_FILE)
+    return cooccurrence(torch.as_tensor(labels))

@@ -1,0 +1,99 @@
+"""What makes AVA's mAP of custom data 0 or needlessly low, in sentences."""
+
+import numpy as np
+
+from slowfast_ext.datasets.ava_annotations import BOX, NO_ACTION
+
+# Fractions of a frame are at most 1; a detector may go past the edge, but not so far.
+LARGEST_FRACTION = 2.0
+MAX_IDS_SHOWN = 10
+
+
+def ava_hints(ground_truth, detections, label_map, metrics):
+    """
+    Names what in the files keeps detections from counting.
+
+    Args:
+        ground_truth (DataFrame), detections (DataFrame): of `read_ground_truth` and
+            `read_detections`.
+        label_map (dict[int, str]): of `read_label_map`.
+        metrics (AvaMetrics): of these.
+
+    Returns:
+        list[str]: a sentence each; empty where nothing was found.
+    """
+    boxes = ground_truth[ground_truth["action"] != NO_ACTION]
+    hints = []
+    for what, rows in (("ground truth", boxes), ("detections", detections)):
+        hints += [*_unknown_classes(what, rows, label_map), *_pixels(what, rows)]
+    if detections.empty:
+        why = "were all person boxes scored below AVA.DETECTION_SCORE_THRESH?"
+        return [*hints, f"the file of detections has none: {why}"]
+    hints += _keyframes(ground_truth, detections, metrics.counts["keyframes"])
+    return [*hints, *_scores(detections), *_overlaps(metrics)]
+
+
+def _unknown_classes(what, rows, label_map):
+    unknown = rows["action"][~rows["action"].isin(list(label_map))]
+    if unknown.empty:
+        return
+    ids = np.unique(unknown)
+    shown = ", ".join(map(str, ids[:MAX_IDS_SHOWN])) + (", ..." if len(ids) > MAX_IDS_SHOWN else "")
+    yield (
+        f"{what}: {len(unknown)} of {len(rows)} rows are not evaluated, since the label map does "
+        f"not have their class ids ({shown})" + ("; AVA's ids count from 1" if 0 in ids else "")
+    )
+
+
+def _pixels(what, rows):
+    corners = np.abs(rows[BOX].to_numpy()).max(axis=1, initial=0)
+    wrong = int((corners > LARGEST_FRACTION).sum())
+    if wrong:
+        yield (
+            f"{what}: {wrong} of {len(rows)} boxes have corners up to {corners.max():g}, as if in "
+            "pixels: corners must be fractions, so divide by the frame's width and height"
+        )
+
+
+def _keyframes(ground_truth, detections, counts):
+    meeting = counts["evaluated"] - counts["without_detections"]
+    if meeting == 0:
+        difference = _difference(ground_truth, detections)
+        yield f"no keyframe of the ground truth has detections that are used{difference}"
+    elif counts["without_detections"] > meeting:
+        yield (
+            f"{counts['without_detections']} of {counts['evaluated']} keyframes have no used "
+            "detections: persons whose boxes are scored below AVA.DETECTION_SCORE_THRESH are not "
+            "detected"
+        )
+
+
+def _difference(ground_truth, detections):
+    """How the two files' names of keyframes differ, if they do, as the end of a sentence."""
+    videos, seconds = [], []
+    for rows in (ground_truth, detections):
+        videos.append(rows["video"].unique().tolist())
+        seconds.append(f"{rows['second'].min()} to {rows['second'].max()}")
+    if not set(videos[0]) & set(videos[1]):
+        return f": their videos differ ({videos[0][0]!r} there, {videos[1][0]!r} here)"
+    if seconds[0] != seconds[1]:
+        return f": seconds go from {seconds[0]} there and from {seconds[1]} here"
+    return ""
+
+
+def _scores(detections):
+    lowest, highest = detections["score"].min(), detections["score"].max()
+    if lowest == highest and len(detections) > 1:
+        yield f"detections: all scores are {lowest:g}, so that their order is arbitrary"
+
+
+def _overlaps(metrics):
+    counts = metrics.counts["detections"]
+    empty = counts["dropped"]["box_empty"]
+    if empty > counts["used"]:
+        yield (
+            f"detections: {empty} boxes are empty (x2 <= x1 or y2 <= y1): a box is x1,y1,x2,y2, "
+            "not x,y,width,height"
+        )
+    if metrics.mean == 0 and counts["used"]:
+        yield "no detection overlaps ground truth of its keyframe and class by an IoU of 0.5"

@@ -1,0 +1,119 @@
+"""
+Average precision of multi-label scores, as Charades' own script computes it.
+
+`Charades_v1_classify.m` differs from what scikit-learn gives in two ways: ties keep the
+order in which the videos are given (they are not grouped), and a video without any
+activity is moved behind all others instead of being scored as a negative.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast_ext.errors import SlowFastExtError
+
+
+@dataclass(frozen=True, eq=False)
+class MultilabelMetrics:
+    """
+    How well A activities were recognised; fractions, not percent.
+
+    Attributes:
+        average_precision (ndarray): [A] float64, nan where an activity has no positives.
+        positives (ndarray): [A] int64, videos that have the activity.
+        mean (float): mAP over the activities that have positives, nan where none has.
+        weighted (float): average precision weighted by positives, nan where none has any.
+        num_unlabelled (int): videos without any activity.
+    """
+
+    average_precision: np.ndarray
+    positives: np.ndarray
+    mean: float
+    weighted: float
+    num_unlabelled: int
+
+
+def average_precision(scores, positives):
+    """
+    Average precision of one activity, without interpolation.
+
+    Args:
+        scores (ndarray): [V], higher is more likely; ties keep the given order.
+        positives (ndarray): [V] bool.
+
+    Returns:
+        float: in [0, 1], nan where there are no positives.
+
+    Raises:
+        SlowFastExtError: a score is NaN, or the lengths differ.
+    """
+    scores, labels = _checked(np.reshape(scores, (-1, 1)), np.reshape(positives, (-1, 1)))
+    return float(_average_precisions(scores, labels)[0])
+
+
+def multilabel_metrics(scores, labels):
+    """
+    Average precision per activity, its mean and its weighted mean over all videos.
+
+    Args:
+        scores (ndarray): [V, A], a video that was not scored as a row of -inf.
+        labels (ndarray): [V, A] bool.
+
+    Returns:
+        MultilabelMetrics
+
+    Raises:
+        SlowFastExtError: a score is NaN, or the shapes differ.
+    """
+    scores, labels = _checked(scores, labels)
+    unlabelled = ~labels.any(axis=1)
+    # The rows stay, at -inf, rather than being dropped: they then tie with labelled
+    # videos that were not scored, and the official script counts those ties.
+    scores = np.where(unlabelled[:, None], -np.inf, scores)
+    per_class = _average_precisions(scores, labels)
+    positives = labels.sum(axis=0)
+    scored = positives > 0
+    return MultilabelMetrics(
+        average_precision=per_class,
+        positives=positives,
+        mean=float(per_class[scored].mean()) if scored.any() else float("nan"),
+        weighted=_weighted_mean(per_class[scored], positives[scored]),
+        num_unlabelled=int(unlabelled.sum()),
+    )
+
+
+def _checked(scores, labels):
+    """The scores as float64 and the labels as bool, both [V, A]; raises SlowFastExtError."""
+    scores = np.asarray(scores, dtype=np.float64)
+    labels = np.asarray(labels, dtype=bool)
+    if scores.ndim != 2 or scores.shape != labels.shape:
+        raise SlowFastExtError(
+            f"scores of shape {list(scores.shape)} do not fit labels of shape "
+            f"{list(labels.shape)}: both must be videos x activities"
+        )
+    missing = np.isnan(scores)
+    if missing.any():
+        row, column = np.argwhere(missing)[0]
+        raise SlowFastExtError(
+            f"{int(missing.sum())} of {scores.size} scores are NaN, the first in row {row} "
+            f"(from 0), activity {column}: such scores cannot be ranked; if they come from "
+            "training, it has diverged (lower SOLVER.BASE_LR)"
+        )
+    return scores, labels
+
+
+def _average_precisions(scores, labels):
+    """[A] average precisions of [V, A] scores and labels; nan where there are no positives."""
+    # One activity per row keeps each sort within contiguous memory.
+    order = np.argsort(np.ascontiguousarray(-scores.T), axis=1, kind="stable")
+    ranked = np.take_along_axis(np.ascontiguousarray(labels.T), order, axis=1)
+    precision = np.cumsum(ranked, axis=1) / np.arange(1, len(scores) + 1)
+    positives = ranked.sum(axis=1)
+    total = np.where(ranked, precision, 0.0).sum(axis=1)
+    return np.divide(total, positives, out=np.full(len(total), np.nan), where=positives > 0)
+
+
+def _weighted_mean(values, weights):
+    """Mean of `values` [n] by integer `weights` [n]; nan where the weights sum to 0."""
+    total = weights.sum()
+    return float((values * weights).sum() / total) if total > 0 else float("nan")

@@ -1,0 +1,154 @@
+"""
+Sampling rates weighted per activity.
+
+The paper sums the predictions of all views, whatever their rate, and leaves open how to "select
+features from appropriate speeds for different activities". Here each activity has weights over
+the rates, learned from predictions of training videos, that take the place of the plain mean.
+"""
+
+import csv
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from slowfast_ext.datasets.list_rows import read_rows
+from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import open_atomically
+
+# Pull towards the plain mean, in nats of the loss per nat of divergence.
+STRENGTH = 0.02
+
+
+def shares_of(groups):
+    """(rate, clips, crops) of a test -> [R], each group's share of all views."""
+    counts = np.array([clips * crops for _, clips, crops in groups], np.float64)
+    return counts / counts.sum()
+
+
+def means_by_rate(probabilities, groups):
+    """
+    Args:
+        probabilities (ndarray): views x ... x A, in the order of `groups`.
+        groups (sequence): R of (rate, clips, crops).
+
+    Returns:
+        ndarray: R x ... x A, the mean over each group's views.
+    """
+    ends = np.cumsum([clips * crops for _, clips, crops in groups])
+    return np.stack([part.mean(0) for part in np.split(probabilities, ends[:-1])])
+
+
+def weighted(by_rate, weights):
+    """R x ... x A and A x R -> ... x A."""
+    return np.einsum("r...a,ar->...a", by_rate, weights)
+
+
+def learn_weights(predictions, labels, shares, strength=STRENGTH):
+    """
+    Per-activity weights over the rates: a softmax, fitted with binary cross-entropy.
+
+    Minimises over the weights w_a of each activity the mean over the videos of the loss of
+    sum_r w_ar · p_ra, plus `strength` times the divergence KL(w_a || shares).
+
+    Args:
+        predictions (ndarray): R x V x A, probabilities of training videos at each rate.
+        labels (ndarray): V x A.
+        shares (ndarray): [R], the plain mean's weights, above 0; where the fit starts.
+
+    Returns:
+        ndarray: A x R, rows sum to 1.
+    """
+    start = torch.as_tensor(shares, dtype=torch.float64).log()
+    scores = start.repeat(labels.shape[1], 1).requires_grad_()
+    fit([scores], lambda: scores.log_softmax(-1), predictions, labels, shares, strength)
+    return scores.detach().softmax(-1).numpy()
+
+
+def fit(parameters, log_weights, predictions, labels, shares, strength):
+    """
+    Minimises `learn_weights`' objective over parameters that weights are computed from.
+
+    Args:
+        parameters (list[Tensor]): float64; change in place.
+        log_weights (callable): gives the weights' logarithms, A x R or V x A x R.
+        predictions, labels, shares, strength: as `learn_weights`.
+    """
+    predictions = torch.as_tensor(np.moveaxis(predictions, 0, -1), dtype=torch.float64)
+    labels = torch.as_tensor(labels, dtype=torch.float64)
+    start = torch.as_tensor(shares, dtype=torch.float64).log()
+    optimizer = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimizer.zero_grad()
+        logs = log_weights()
+        combined = (predictions * logs.exp()).sum(-1).clamp(0, 1)
+        divergence = (logs.exp() * (logs - start)).sum(-1)
+        of_activities = F.binary_cross_entropy(combined, labels, reduction="none")
+        total = (of_activities + strength * divergence).mean(0).sum()
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+
+
+# --------------------------------------------------------------------------------------
+# The file of TEST.RATE_WEIGHTS
+# --------------------------------------------------------------------------------------
+
+
+def _header(groups):
+    return ["activity", *(f"rate {rate}" for rate, _, _ in groups)]
+
+
+def write_rate_weights(path, class_names, groups, weights):
+    """Writes a row for each activity: its name and its weight, A x R, for each of the rates."""
+    with open_atomically(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(_header(groups))
+        for name, of_activity in zip(class_names, weights, strict=True):
+            writer.writerow([name, *(f"{weight:.6f}" for weight in of_activity)])
+
+
+def read_rate_weights(path, class_names, groups):
+    """
+    Returns:
+        ndarray: A x R; rows sum to 1.
+
+    Raises:
+        SlowFastExtError: bad rows, all of them; other activities than `class_names`, or other
+            rates than those of `groups`.
+    """
+    rows, header = read_rows(path), _header(groups)
+    if not rows or rows[0][1] != header:
+        raise SlowFastExtError(
+            f"{path}: its first line must be {','.join(header)}, as TEST.VIEWS has the rates; "
+            "fit it again for other views"
+        )
+    found, problems = {}, []
+    for line, (name, *words) in rows[1:]:
+        weights = _weights(words)
+        if name not in class_names or name in found:
+            why = "has a row already" if name in found else "is not an activity of the data set"
+            problems.append(f'{path}:{line}: "{name}" {why}')
+        elif weights is None or len(weights) != len(groups):
+            rule = f"must have {len(groups)} weights, none below 0, that sum to 1"
+            problems.append(f"{path}:{line}: {rule}")
+        else:
+            found[name] = weights
+    problems += [f'{path}: no row for "{name}"' for name in class_names if name not in found]
+    if problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    return np.stack([found[name] for name in class_names])
+
+
+def _weights(words):
+    try:
+        weights = np.array([float(word) for word in words])
+    except ValueError:
+        return None
+    # Six digits each were written. A comparison with nan is False.
+    if not ((weights >= 0).all() and abs(weights.sum() - 1) < 1e-4):
+        return None
+    return weights / weights.sum()

@@ -1,0 +1,208 @@
+"""What an evaluation leaves: `results.json` and a table to read."""
+
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from datetime import datetime, timezone
+
+import numpy as np
+
+import slowfast_ext
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import open_atomically
+
+NO_POSITIVES = "no positives: no AP"
+
+# --------------------------------------------------------------------------------------
+# results.json
+# --------------------------------------------------------------------------------------
+
+
+def results_object(
+    task,
+    metrics,
+    class_names,
+    protocol,
+    counts,
+    row,
+    config,
+    versions,
+    class_ids=None,
+    figures=(),
+):
+    """
+    What `results.json` holds: fractions, not percent, and nothing strict JSON lacks.
+
+    Args:
+        task (str): what was evaluated.
+        metrics (MultilabelMetrics): of A activities.
+        class_names (list[str]): A names.
+        protocol (str or dict): how the scores were made and judged.
+        counts (dict): of videos, views, ...
+        row (str): ACTIVITY.TABLE_ROW.
+        config (CfgNode or dict): the whole configuration.
+        versions (dict): `installed_versions()`.
+        class_ids (list[int]): A ids; None: their places from 0.
+        figures (dict): what was measured beside the average precision, by name.
+
+    Returns:
+        dict: of dict, list, str, int, float, bool and None only; NaN is None. Its `date` is
+            the time of this call: UTC, ISO 8601, to the second.
+
+    Raises:
+        SlowFastExtError: the number of names differs from that of the activities.
+    """
+    _check_names(metrics, class_names)
+    ids = range(len(class_names)) if class_ids is None else class_ids
+    columns = (ids, class_names, metrics.average_precision, metrics.positives)
+    per_class = [
+        {"id": class_id, "name": name, "ap": precision, "positives": positives}
+        for class_id, name, precision, positives in zip(*columns, strict=True)
+    ]
+    return _plain(
+        {
+            "task": task,
+            "mAP": metrics.mean,
+            "weighted_mAP": metrics.weighted,
+            **dict(figures),
+            "per_class": per_class,
+            "counts": counts,
+            "protocol": protocol,
+            "row": row,
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "config": config,
+            "versions": versions,
+        }
+    )
+
+
+def write_results(path, results):
+    """Writes `results` (of `results_object`) to `path` as strict JSON."""
+    text = json.dumps(_plain(results), indent=2, allow_nan=False, ensure_ascii=False)
+    with open_atomically(path) as stream:
+        stream.write(text + "\n")
+
+
+def installed_versions():
+    """
+    The versions a result depends on.
+
+    Returns:
+        dict: of `python`, `torch`, `numpy`, `slowfast_ext` and `pyslowfast`; the last is
+            `main` over GitHub's. None for what is not installed.
+    """
+    return {
+        "python": platform.python_version(),
+        "torch": _distribution_version("torch"),
+        "numpy": _distribution_version("numpy"),
+        # A checkout may run without being installed.
+        "slowfast_ext": _distribution_version("slowfast-ext")
+        or getattr(slowfast_ext, "__version__", None),
+        "pyslowfast": _pyslowfast_version(),
+    }
+
+
+def _distribution_version(name):
+    """The version of an installed distribution, None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _pyslowfast_version():
+    """`main`, the version of PyPI's package, or None where there is no PySlowFast."""
+    try:
+        spec = importlib.util.find_spec("slowfast")
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    # A clone of main on PYTHONPATH has no version of its own and may hide an installed
+    # 1.0, so the files decide: 1.0 has models/model_builder.py in this one's place.
+    folders = spec.submodule_search_locations or []
+    if any(os.path.isfile(os.path.join(folder, "models", "build.py")) for folder in folders):
+        return "main"
+    return _distribution_version("pyslowfast")
+
+
+def _plain(value):
+    """`value` in the types of strict JSON: configs, tuples and numpy's types turned plain."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    return str(value)
+
+
+# --------------------------------------------------------------------------------------
+# The table for people
+# --------------------------------------------------------------------------------------
+
+
+def per_class_table(metrics, class_names):
+    """
+    An aligned text table: classes by falling AP, those without positives last, the means.
+
+    Args:
+        metrics (MultilabelMetrics): of A activities.
+        class_names (list[str]): A.
+
+    Returns:
+        str: lines without a final newline; fractions with four decimals.
+
+    Raises:
+        SlowFastExtError: the number of names differs from that of the activities.
+    """
+    _check_names(metrics, class_names)
+    precisions = metrics.average_precision
+    # nan sorts last, and a stable sort keeps equal classes in the order of their ids.
+    order = np.argsort(-precisions, kind="stable")
+    rows = [
+        (class_names[i], _fraction(precisions[i], NO_POSITIVES), str(metrics.positives[i]))
+        for i in order
+    ]
+    scored = int((metrics.positives > 0).sum())
+    means = [
+        ("mAP", _fraction(metrics.mean, "none"), ""),
+        ("weighted mAP", _fraction(metrics.weighted, "none"), ""),
+    ]
+    lines = _aligned([("class", "AP", "positives"), *rows, *means])
+    if scored < len(class_names):
+        lines.append(
+            f"mAP is over the {scored} of {len(class_names)} classes that have positives; "
+            "Charades_v1_classify.m would give NaN"
+        )
+    return "\n".join(lines)
+
+
+def _check_names(metrics, class_names):
+    """Raises SlowFastExtError where there is not one name per activity."""
+    if len(class_names) != len(metrics.positives):
+        raise SlowFastExtError(
+            f"{len(class_names)} class names for scores of {len(metrics.positives)} activities"
+        )
+
+
+def _fraction(value, otherwise):
+    """`value` with four decimals, `otherwise` where it is nan."""
+    return otherwise if math.isnan(value) else f"{value:.4f}"
+
+
+def _aligned(rows):
+    """Rows of three texts as lines: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return [
+        f"{name:<{widths[0]}}  {middle:>{widths[1]}}  {last:>{widths[2]}}".rstrip()
+        for name, middle, last in rows
+    ]

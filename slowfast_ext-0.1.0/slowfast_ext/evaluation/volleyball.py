@@ -1,0 +1,149 @@
+"""
+What is measured on Volleyball: persons' actions, actions per clip, group activities.
+
+Accuracy per person is what work on this data set compares, and what the paper's Table 6 gives for
+persons. Accuracy per clip is of the multi-label decision which actions occur at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast_ext.evaluation.multilabel import MultilabelMetrics, multilabel_metrics
+
+
+@dataclass(frozen=True, eq=False)
+class VolleyballMetrics(MultilabelMetrics):
+    """
+    Fractions, not percent. Average precision is over clips, also where persons are scored.
+
+    Attributes:
+        accuracy (float): of persons, of groups, or `clip_accuracy` where clips alone are scored.
+        clip_accuracy (float | None): right decisions of all moments x actions; None for groups.
+        confusion (ndarray | None): [A, A] int64, rows are the truth; None for clips.
+        num_unscored (int): persons or moments without scores; they count as wrong.
+    """
+
+    accuracy: float
+    clip_accuracy: float | None = None
+    confusion: np.ndarray | None = None
+    num_unscored: int = 0
+
+    @property
+    def class_accuracy(self):
+        """[A] float64: what part of each class is recognised; nan where there is none."""
+        # What is not scored is in no column, and counts in no row.
+        totals = self.confusion.sum(1)
+        right = self.confusion.diagonal()
+        return np.divide(right, totals, out=np.full(len(totals), np.nan), where=totals > 0)
+
+    @property
+    def mean_class_accuracy(self):
+        """The mean of `class_accuracy` over the classes that occur."""
+        return float(np.nanmean(self.class_accuracy))
+
+
+def group_metrics(truth, scores):
+    """
+    Args:
+        truth (int array): [V].
+        scores (ndarray): [V, A]; a moment that was not scored as a row of -inf.
+
+    Returns:
+        VolleyballMetrics
+    """
+    labels = np.eye(scores.shape[1], dtype=bool)[truth]
+    return VolleyballMetrics(
+        **vars(multilabel_metrics(scores, labels)), **_single_label(truth, scores)
+    )
+
+
+def person_metrics(truth, clips, scores):
+    """
+    Args:
+        truth (int array): [P], the actions of the persons of all clips.
+        clips (int array): [P], whose clips' places in 0..V-1 they are.
+        scores (ndarray): [P, A]; a person who was not scored as a row of -inf.
+
+    Returns:
+        VolleyballMetrics: a clip's score for an action is the largest of its persons', and the
+            action is decided to occur where it is some person's first.
+    """
+    shape = clips.max() + 1, scores.shape[1]
+    labels, decided = np.zeros(shape, bool), np.zeros(shape, bool)
+    labels[clips, truth] = True
+    of_clips = np.full(shape, -np.inf)
+    np.maximum.at(of_clips, clips, scores)
+    scored = _is_scored(scores)
+    decided[clips[scored], scores[scored].argmax(1)] = True
+    return VolleyballMetrics(
+        **vars(multilabel_metrics(of_clips, labels)),
+        **_single_label(truth, scores),
+        clip_accuracy=float((decided == labels).mean()),
+    )
+
+
+def clip_metrics(labels, scores):
+    """
+    Args:
+        labels (ndarray): [V, A] bool.
+        scores (ndarray): [V, A] probabilities; a moment that was not scored as a row of -inf.
+
+    Returns:
+        VolleyballMetrics: an action is decided to occur from a probability of 0.5 on.
+    """
+    scored = _is_scored(scores)
+    accuracy = float(((scores >= 0.5) == labels)[scored].sum() / labels.size)
+    return VolleyballMetrics(
+        **vars(multilabel_metrics(scores, labels)),
+        accuracy=accuracy,
+        clip_accuracy=accuracy,
+        num_unscored=int((~scored).sum()),
+    )
+
+
+def _is_scored(scores):
+    return np.isfinite(scores).all(1)
+
+
+def _single_label(truth, scores):
+    """accuracy, confusion and num_unscored of the best-scored classes."""
+    num_classes, scored = scores.shape[1], _is_scored(scores)
+    cells = truth[scored] * num_classes + scores[scored].argmax(1)
+    confusion = np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+    return {
+        "accuracy": float(confusion.trace() / len(truth)),
+        "confusion": confusion,
+        "num_unscored": int((~scored).sum()),
+    }
+
+
+def volleyball_table(metrics, class_names):
+    """
+    The result for people: each class's accuracy and the confusion table, or each class's AP.
+
+    Args:
+        metrics (VolleyballMetrics): of A classes.
+        class_names (list[str]): A.
+
+    Returns:
+        str: lines without a final newline.
+    """
+    width = max(map(len, class_names))
+    if metrics.confusion is None:
+        lines = [
+            f"{name:<{width}}  AP {value:.4f}"
+            for name, value in zip(class_names, metrics.average_precision, strict=True)
+        ]
+    else:
+        # Columns as rows: their names would not fit.
+        number = max(5, len(str(metrics.confusion.max())) + 1)
+        heads = "".join(f"{name[: number - 1]:>{number}}" for name in class_names)
+        lines = [f"{'truth':<{width}}  accuracy{heads}"]
+        rows = zip(class_names, metrics.class_accuracy, metrics.confusion, strict=True)
+        lines += [
+            f"{name:<{width}}  {accuracy:8.4f}" + "".join(f"{count:>{number}}" for count in row)
+            for name, accuracy, row in rows
+        ]
+        lines.append(f"mean per class {metrics.mean_class_accuracy:.4f}")
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""The paper's head: observations -> activity-specific features -> correlation -> two outputs."""
+
+import torch.nn as nn
+
+from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatures
+from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.correlation import ActivityCorrelation
+from slowfast_ext.models.objects import ColumnsOf
+from slowfast_ext.models.observations import Observations
+from slowfast_ext.models.outputs import ActivityClassifier, probabilities
+
+
+@HEAD_REGISTRY.register()
+class ActivityHead(nn.Module):
+    """
+    Activity-specific features and activity correlations (sec. 3, figure 2).
+
+    ACTIVITY.FORM chooses between the form that trains well (`default`) and the equations
+    as they stand (`as_printed`). Table 3c's rows switch ACTIVITY.ACTIVITY_FEATURES and
+    ACTIVITY.CORRELATION off.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__()
+        options, num_activities = cfg.ACTIVITY, cfg.MODEL.NUM_CLASSES
+        as_printed = options.FORM == "as_printed"
+        self.activation = cfg.MODEL.HEAD_ACT
+        self.embedding_shape = (num_activities, options.DIM)
+        self.columns = ColumnsOf(cfg, dim_in)
+        # What Table 3c's rows switch off is None.
+        self.observations = self.activity_features = self.pooled_features = None
+        self.correlation = self.correlated_classifier = None
+        if options.ACTIVITY_FEATURES:
+            self.observations = Observations(
+                dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS, as_printed
+            )
+            self.activity_features = ActivityFeatures(num_activities, options.DIM, as_printed)
+        else:
+            self.pooled_features = PooledFeatures(dim_in, num_activities, options.DIM)
+        classifier = (
+            num_activities,
+            options.DIM,
+            cfg.MODEL.DROPOUT_RATE,
+            options.CLASSIFIER == "per_activity",
+        )
+        self.classifier = ActivityClassifier(*classifier)
+        if options.CORRELATION:
+            self.correlation = ActivityCorrelation(num_activities, options.DIM)
+            self.correlated_classifier = ActivityClassifier(*classifier)
+
+    def forward(self, features, objects=None, return_attention=False):
+        """
+        Args:
+            features (Tensor): F, B x C x T x H x W.
+            objects (Objects): what the clips show, where OBJECTS.NUM_CLASSES is set.
+            return_attention (bool): also give the attention maps.
+
+        Returns:
+            In training a tuple of logits, B x A each: from F_A and, with correlation, from
+            F_AC. In evaluation their mean probability, B x A. With `return_attention` a
+            pair of that and a dict: `observations` (Attn_O, B x K x T x H x W), `objects`
+            (Attn_O's further columns, B x K x M'), `activities` (Attn_A, B x A x K),
+            `correlation` (Corr, B x A x A); a part that is switched off has no entry.
+        """
+        attention = {}
+        activity_features = self.embed(features, objects, attention)
+        logits = self.classify(activity_features, attention if return_attention else None)
+        output = logits if self.training else probabilities(logits, self.activation)
+        return (output, attention) if return_attention else output
+
+    def embed(self, features, objects=None, attention=None):
+        """F, B x C x T x H x W, and Objects -> F_A, B x A x C'; `attention` gets the maps."""
+        attention = {} if attention is None else attention
+        columns = self.columns(features, objects)
+        if self.observations is None:
+            return self.pooled_features(columns)
+        observations, over_columns = self.observations(columns)
+        activity_features, over_observations = self.activity_features(observations)
+        over_positions, over_objects = over_columns.tensor_split([columns.num_positions], -1)
+        attention["observations"] = over_positions.unflatten(-1, features.shape[2:])
+        if objects is not None:
+            attention["objects"] = over_objects
+        attention["activities"] = over_observations
+        return activity_features
+
+    def classify(self, activity_features, attention=None):
+        """F_A, B x A x C' -> a tuple of logits, B x A each; `attention` gets Corr."""
+        logits = (self.classifier(activity_features),)
+        if self.correlation is not None:
+            wanted = attention is not None
+            correlated, correlation = self.correlation(activity_features, need_weights=wanted)
+            logits += (self.correlated_classifier(correlated),)
+            if wanted:
+                attention["correlation"] = correlation
+        return logits

@@ -1,0 +1,83 @@
+"""The heads that the paper compares with."""
+
+import torch.nn as nn
+
+from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.objects import ColumnsOf
+from slowfast_ext.models.observations import SpaceTimeAttention
+from slowfast_ext.models.outputs import probabilities
+
+
+@HEAD_REGISTRY.register()
+class PoolHead(nn.Module):
+    """
+    Upstream's head: average over space-time, dropout, one linear layer (the baseline).
+
+    Equal to upstream's ResNetBasicHead on a map of the training size. On a larger one
+    upstream averages the probabilities of windows; this head averages the features.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__()
+        self.activation = cfg.MODEL.HEAD_ACT
+        self.columns = ColumnsOf(cfg, dim_in)
+        self.dropout = nn.Dropout(cfg.MODEL.DROPOUT_RATE)
+        self.embedding_shape = (dim_in,)
+        self.projection = nn.Linear(dim_in, cfg.MODEL.NUM_CLASSES)
+        nn.init.normal_(self.projection.weight, std=cfg.MODEL.FC_INIT_STD)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(self, features, objects=None):
+        """
+        F, B x C x T x H x W, and Objects, pooled with the rest -> logits (B x A,) in
+        training, probabilities B x A else.
+        """
+        logits = self.classify(self.embed(features, objects))
+        return logits if self.training else probabilities(logits, self.activation)
+
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects -> B x C."""
+        return self.columns(features, objects).mean()
+
+    def classify(self, embedding):
+        """B x C -> logits (B x A,)."""
+        return (self.projection(self.dropout(embedding)),)
+
+
+@HEAD_REGISTRY.register()
+class RoIPoolHead(PoolHead):
+    """
+    Upstream's head for detection (ResNetRoIHead): a person's map averaged over time, then its
+    largest value over space, dropout, one linear layer.
+    """
+
+    def embed(self, features, objects=None):
+        """Persons' F, P x C x T x H x W -> P x C."""
+        return features.mean(2).amax((2, 3))
+
+
+@HEAD_REGISTRY.register()
+class TwoStageTransformerHead(PoolHead):
+    """
+    Table 3e's two-stage transformer, in our reading of it.
+
+    A stage is F <- N · F * Attn(F): one observation's attention over the positions (eq. 12
+    as printed, ACTIVITY.DIM wide in ACTIVITY.GROUPS groups), broadcast over the channels;
+    N keeps the scale. Two stages, then the pooling head.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.stages = nn.ModuleList(
+            SpaceTimeAttention(dim_in, 1, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS, as_printed=True)
+            for _ in range(2)
+        )
+
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects, further positions -> B x C."""
+        columns = self.columns(features, objects)
+        for attention in self.stages:
+            scale = columns.num_held()
+            values = scale * columns.values * attention(columns)
+            columns = columns._replace(values=values)
+        return columns.mean()

@@ -1,0 +1,67 @@
+"""Activity correlations: learned attention plus label co-occurrence (sec. 3.4)."""
+
+import torch
+import torch.nn as nn
+
+from slowfast_ext.models.recomputation import recomputed
+
+# Rows of Corr that are formed at a time.
+BLOCK = 512
+
+
+def cooccurrence(labels):
+    """
+    Mask(j, k) = N_jk / N_j: how often activity k occurs where j does (eq. 6).
+
+    Args:
+        labels (Tensor): V x A, nonzero where a training video has the activity.
+
+    Returns:
+        Tensor: A x A, float32; a row is 0 where its activity never occurs.
+    """
+    present = (labels != 0).double()
+    together = present.T @ present
+    return (together / together.diagonal().clamp(min=1)[:, None]).float()
+
+
+class ActivityCorrelation(nn.Module):
+    """
+    F_AC = Corr · F_A with Corr = Attn_C + Mask (eq. 6-8).
+
+    Attn_C is the softmax, over the activity attended to, of the dot product of two linear
+    maps of F_A. Mask is counted from the training labels before training and is part of
+    the checkpoint.
+    """
+
+    def __init__(self, num_activities, dim):
+        super().__init__()
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.register_buffer("mask", torch.zeros(num_activities, num_activities))
+
+    def forward(self, activity_features, need_weights=False):
+        """
+        F_A, B x A x C' -> (F_AC, B x A x C'; Corr, B x A x A, or None where it is not needed).
+
+        Corr is formed by blocks of its rows and not kept: beside Mask, memory is linear in A.
+        """
+        query, key = self.query(activity_features), self.key(activity_features)
+        blocks = zip(query.split(BLOCK, dim=1), self.mask.split(BLOCK), strict=True)
+        correlated = [
+            recomputed(self._correlated, rows, key, mask, activity_features)
+            for rows, mask in blocks
+        ]
+        correlation = self._correlation(query, key, self.mask) if need_weights else None
+        return torch.cat(correlated, dim=1), correlation
+
+    def join(self, attention, mask):
+        """Rows of Corr from those of Attn_C, B x R x A, and of Mask, R x A."""
+        return attention + mask
+
+    def _correlation(self, query, key, mask):
+        """Rows of Corr: B x R x C', B x A x C' and R x A -> B x R x A."""
+        attention = (query @ key.transpose(1, 2)).softmax(-1)
+        return self.join(attention, mask.to(attention.dtype))
+
+    def _correlated(self, query, key, mask, activity_features):
+        return self._correlation(query, key, mask) @ activity_features

@@ -1,0 +1,95 @@
+"""A group's activity from the scene and the persons in it (sec. 6, bb)."""
+
+import torch
+import torch.nn as nn
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.build import build_head
+from slowfast_ext.models.outputs import probabilities
+
+# What takes the scene where ACTIVITY.HEAD is for persons alone.
+_OF_SCENE = {"RoIPoolHead": "PoolHead"}
+
+
+class GroupHead(nn.Module):
+    """
+    Two heads of the kind ACTIVITY.HEAD: one on the persons' regions of F for their actions, one
+    on F for the group's activity. Before the latter classifies, it gets the persons' features
+    added: their largest values over the persons of the left and those of the right side, both
+    through a linear layer, which starts at zero. So both losses train the persons' head.
+
+    That teams are told apart by side, and how features are joined, is ours.
+
+    Args:
+        cfg (CfgNode): MODEL.NUM_CLASSES are the groups' activities, VOLLEYBALL.NUM_ACTIONS the
+            persons'.
+        dim_in (int): C.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__()
+        self.activation = cfg.MODEL.HEAD_ACT
+        of_persons, of_scene = cfg.clone(), cfg.clone()
+        of_persons.MODEL.NUM_CLASSES = cfg.VOLLEYBALL.NUM_ACTIONS
+        of_scene.ACTIVITY.HEAD = _OF_SCENE.get(cfg.ACTIVITY.HEAD, cfg.ACTIVITY.HEAD)
+        self.persons, self.scene = build_head(of_persons, dim_in), build_head(of_scene, dim_in)
+        if not hasattr(self.scene, "embed"):
+            raise SlowFastExtError(
+                f"ACTIVITY.HEAD is {cfg.ACTIVITY.HEAD}: it has no features to join the persons' "
+                "with: choose ActivityHead or RoIPoolHead"
+            )
+        num_features, num_joined = (
+            torch.Size(head.embedding_shape).numel() for head in (self.persons, self.scene)
+        )
+        self.joining = nn.Linear(2 * num_features, num_joined)
+        nn.init.zeros_(self.joining.weight)
+        nn.init.zeros_(self.joining.bias)
+        for head in (self.persons, self.scene):
+            _set_mask(head)
+
+    def forward(self, features, regions, boxes):
+        """
+        Args:
+            features (Tensor): F, B x C x T x H x W.
+            regions (Tensor): the persons', P x C x T x 7 x 7.
+            boxes (Tensor): P x 5: the clip's place in the batch; x1, y1, x2, y2.
+
+        Returns:
+            In training two tuples of logits: of the groups, B x A each, and of the persons,
+            P x A' each. In evaluation the groups' probabilities, B x A.
+        """
+        of_persons, of_scene = self.persons.embed(regions), self.scene.embed(features)
+        pooled = pool_by_side(of_persons.flatten(1), boxes, len(features))
+        joined = of_scene + self.joining(pooled).view_as(of_scene)
+        groups = self.scene.classify(joined)
+        if self.training:
+            return groups, self.persons.classify(of_persons)
+        return probabilities(groups, self.activation)
+
+
+def pool_by_side(features, boxes, num_clips):
+    """
+    The largest values over the persons on either side of their clip's mean place.
+
+    Args:
+        features (Tensor): P x D.
+        boxes (Tensor): P x 5: the clip's place in the batch; x1, y1, x2, y2.
+        num_clips (int): B.
+
+    Returns:
+        Tensor: B x 2D, the left side's first; 0 where there is nobody.
+    """
+    clips, middles = boxes[:, 0].long(), (boxes[:, 1] + boxes[:, 3]) / 2
+    counted = torch.stack([middles, torch.ones_like(middles)])
+    totals = counted.new_zeros(2, num_clips).index_add(1, clips, counted)
+    is_right = middles > (totals[0] / totals[1].clamp(min=1))[clips]
+    sides = (2 * clips + is_right)[:, None].expand_as(features)
+    pooled = features.new_zeros(2 * num_clips, features.shape[1])
+    return pooled.scatter_reduce(0, sides, features, "amax", include_self=False).view(num_clips, -1)
+
+
+def _set_mask(head):
+    """Mask (eq. 6): of one activity each it is the identity, whatever the training labels."""
+    correlation = getattr(head, "correlation", None)
+    if correlation is not None:
+        nn.init.eye_(correlation.mask)

@@ -1,0 +1,87 @@
+"""The meta-architecture: an upstream backbone, its last feature map, a head of ours."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from slowfast_ext import upstream
+from slowfast_ext.models.backbones import build_backbone, feature_channels
+from slowfast_ext.models.build import build_head
+from slowfast_ext.models.group_head import GroupHead
+from slowfast_ext.models.regions import PersonRegions
+
+
+def join_pathways(maps):
+    """
+    One map from those of all pathways (sec. 3.1).
+
+    The fast pathway is pooled in time to the slow one's length and concatenated on the
+    channels: [B x 2048 x T x H x W, B x 256 x aT x H x W] -> B x 2304 x T x H x W.
+    """
+    slow, *others = maps
+    pooled = [F.adaptive_avg_pool3d(other, slow.shape[2:]) for other in others]
+    return torch.cat([slow, *pooled], dim=1)
+
+
+@upstream.register_model
+class ActivityNetwork(nn.Module):
+    """
+    MODEL.MODEL_NAME ActivityNetwork: MODEL.ARCH's backbone under ACTIVITY.HEAD.
+
+    Args:
+        cfg (CfgNode): with the keys of `slowfast_ext.config`.
+    """
+
+    def __init__(self, cfg):
+        super().__init__()
+        self.backbone = build_backbone(cfg)
+        if cfg.DETECTION.ENABLE:
+            self.regions = PersonRegions(cfg)
+        # Volleyball's groups are seen in the persons' regions and in the whole map.
+        self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
+        of_kind = GroupHead if self.joins_persons else build_head
+        self.head = of_kind(cfg, feature_channels(cfg))
+        self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
+        self.frozen_backbone = False
+
+    def freeze_backbone(self):
+        """Fixes the backbone (sec. 3.6): no graph below the head, batch-norm untouched."""
+        self.frozen_backbone = True
+        self.backbone.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode=True):
+        """As nn.Module's; what is frozen stays in evaluation."""
+        super().train(mode)
+        if self.frozen_backbone:
+            self.backbone.eval()
+        if self.frozen_batch_norm:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def features(self, inputs):
+        """Pathways [B x 3 x T x H x W] -> F, B x C x T' x H' x W'."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_backbone):
+            # The backbone writes into the list that it is given.
+            return join_pathways(self.backbone(list(inputs)))
+
+    def forward(self, inputs, boxes=None, **head_options):
+        """
+        Args:
+            inputs (list[Tensor]): one B x 3 x T x H x W tensor per pathway.
+            boxes (Tensor): with DETECTION.ENABLE, P x 5: the clip's place in the batch; x1, y1,
+                x2, y2 in its pixels. The persons take the clips' place then.
+            head_options: handed to the head, e.g. `return_attention`.
+
+        Returns:
+            In training a tuple of logits, B x A (P x A) each; in evaluation probabilities. For
+            groups with persons what GroupHead gives.
+        """
+        features = self.features(inputs)
+        if self.joins_persons:
+            return self.head(features, self.regions(features, boxes), boxes)
+        if boxes is not None:
+            features = self.regions(features, boxes)
+        return self.head(features, **head_options)

@@ -1,0 +1,115 @@
+"""Objects and persons of a clip as further columns of F (Table 2)."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn as nn
+from torchvision.ops import roi_align
+
+
+class Objects(NamedTuple):
+    """
+    The M boxes of a batch of clips.
+
+    Attributes:
+        boxes: float32, M x 4: x1, y1, x2, y2 as fractions of the crop's width and height.
+        times: float32, [M]: from 0, the clip's first frame, to 1, its last.
+        classes: int64, [M].
+        clips: int64, [M], never decreasing: which clip of the batch.
+    """
+
+    boxes: torch.Tensor
+    times: torch.Tensor
+    classes: torch.Tensor
+    clips: torch.Tensor
+
+
+def join_objects(of_clips):
+    """The Objects of several clips -> those of their batch."""
+    boxes, times, classes, _ = (torch.cat(parts) for parts in zip(*of_clips, strict=True))
+    counts = torch.tensor([len(objects.boxes) for objects in of_clips])
+    return Objects(boxes, times, classes, torch.arange(len(of_clips)).repeat_interleave(counts))
+
+
+class ObjectColumns(nn.Module):
+    """
+    Every object's column: its region of F at its time, RoI-aligned to one cell, plus a
+    learned embedding of its class, which starts at zero.
+    """
+
+    def __init__(self, num_classes, dim):
+        super().__init__()
+        self.embedding = nn.Embedding(num_classes, dim)
+        nn.init.zeros_(self.embedding.weight)
+
+    def forward(self, features, objects):
+        """
+        F, B x C x T x H x W, and Objects -> columns, B x C x M', M' being the most objects
+        of one clip; padding, B x M', True where a clip has fewer.
+        """
+        batch, dim, length, height, width = features.shape
+        steps = (objects.times * length).long().clamp(max=length - 1)
+        frames = features.transpose(1, 2).flatten(0, 1)  # B·T x C x H x W
+        size = torch.tensor([width, height, width, height], device=features.device)
+        frame_of = (objects.clips * length + steps)[:, None]
+        regions = torch.cat([frame_of, objects.boxes * size], dim=1).to(features.dtype)
+        found = roi_align(frames, regions, output_size=1, aligned=True).flatten(1)
+        found = found + self.embedding(objects.classes)
+
+        counts = objects.clips.bincount(minlength=batch)
+        places = torch.arange(len(found), device=counts.device)
+        places = places - (counts.cumsum(0) - counts)[objects.clips]
+        most = int(counts.max())
+        columns = found.new_zeros(batch, most, dim).index_put((objects.clips, places), found)
+        padding = torch.arange(most, device=counts.device) >= counts[:, None]
+        return columns.transpose(1, 2), padding
+
+
+class Columns(NamedTuple):
+    """
+    What a head attends to.
+
+    Attributes:
+        values: B x C x (N + M'), the N = T·H·W positions of F, then the objects.
+        num_positions: N.
+        padding: B x (N + M'), True where there is nothing; None without objects.
+    """
+
+    values: torch.Tensor
+    num_positions: int
+    padding: torch.Tensor | None
+
+    def mean(self):
+        """B x C: the mean of all columns that hold something."""
+        if self.padding is None:
+            return self.values.mean(-1)
+        held = (~self.padding).to(self.values.dtype)
+        return (self.values @ held[..., None]).squeeze(-1) / held.sum(-1, keepdim=True)
+
+    def num_held(self):
+        """How many columns hold something: an int or, with padding, B x 1 x 1."""
+        if self.padding is None:
+            return self.values.shape[-1]
+        return (~self.padding).sum(-1)[:, None, None]
+
+
+class ColumnsOf(nn.Module):
+    """F and, where OBJECTS.NUM_CLASSES is set, the clips' objects -> Columns."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__()
+        if cfg.OBJECTS.NUM_CLASSES:
+            self.objects = ObjectColumns(cfg.OBJECTS.NUM_CLASSES, dim_in)
+
+    def forward(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects or None -> Columns."""
+        positions = features.flatten(2)
+        if objects is None:
+            return Columns(positions, positions.shape[-1], None)
+        further, padding = self.objects(features, objects)
+        nowhere = padding.new_zeros(len(padding), positions.shape[-1])
+        return Columns(
+            torch.cat([positions, further], dim=-1),
+            positions.shape[-1],
+            torch.cat([nowhere, padding], dim=-1),
+        )

@@ -1,0 +1,124 @@
+"""What is checked of the network that a config asks for, by building it without memory."""
+
+import contextlib
+import io
+import traceback
+
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.config_rules import refuse
+from slowfast_ext.engine.optimizer import build_optimizer
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
+from slowfast_ext.models.backbones import backbone_name, feature_channels
+
+# Of upstream's architectures those that give no map for a head of ours.
+_TRANSFORMERS = ("maskmvit", "mvit")
+
+# What upstream's own ResNets can be, by its table.
+_DEPTHS = (18, 50, 101) if upstream.IS_MAIN else (50, 101)
+
+
+def check_network(cfg):
+    """
+    Checks the keys of the network, then builds it.
+
+    Raises:
+        SlowFastExtError: one sentence naming the key, the value and the rule.
+    """
+    _check_keys_of_network(cfg)
+    _check_buildable(cfg)
+
+
+def _check_keys_of_network(cfg):
+    if cfg.MODEL.MODEL_NAME != "ActivityNetwork":
+        refuse(cfg, "MODEL.MODEL_NAME", "must be ActivityNetwork for this engine")
+    known = cfg.MODEL.SINGLE_PATHWAY_ARCH + cfg.MODEL.MULTI_PATHWAY_ARCH
+    known = [name for name in known if name not in _TRANSFORMERS]
+    if cfg.MODEL.ARCH not in known:
+        refuse(cfg, "MODEL.ARCH", f"must be one of {', '.join(known)}")
+    if cfg.ACTIVITY.HEAD not in HEAD_REGISTRY:
+        heads = [name for name, _ in HEAD_REGISTRY]
+        refuse(cfg, "ACTIVITY.HEAD", f"must be one of {', '.join(heads)}")
+    if not 0 <= cfg.MODEL.DROPOUT_RATE < 1:
+        refuse(cfg, "MODEL.DROPOUT_RATE", "must lie in [0, 1)")
+    wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
+    if wanted != cfg.MODEL.HEAD_ACT:
+        refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")
+    if cfg.ACTIVITY.HEAD == "RoIPoolHead" and not cfg.DETECTION.ENABLE:
+        refuse(cfg, "ACTIVITY.HEAD", "needs DETECTION.ENABLE True: PoolHead is the one for clips")
+    if cfg.DETECTION.ENABLE and cfg.OBJECTS.NUM_CLASSES:
+        refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 with DETECTION.ENABLE")
+    if cfg.DETECTION.ENABLE and cfg.TEST.SAVE_RESULTS_PATH:
+        refuse(cfg, "TEST.SAVE_RESULTS_PATH", "must be empty with DETECTION.ENABLE")
+    if cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.ENABLE and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
+        refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
+    _check_backbone(cfg)
+    channels, groups = feature_channels(cfg), cfg.ACTIVITY.GROUPS
+    if channels % groups:
+        refuse(cfg, "ACTIVITY.GROUPS", f"must divide the backbone's {channels} channels")
+    if cfg.ACTIVITY.DIM % groups:
+        refuse(cfg, "ACTIVITY.DIM", f"must be a multiple of ACTIVITY.GROUPS, {groups}")
+
+
+def _check_backbone(cfg):
+    """What upstream's constructors assert without a word to people."""
+    name = backbone_name(cfg)
+    # Says which backbones there are, where this one is none of them.
+    upstream.model_class(name)
+    if name in ("SlowFast", "ResNet", "X3D") and cfg.RESNET.DEPTH not in _DEPTHS:
+        refuse(cfg, "RESNET.DEPTH", f"must be one of {', '.join(map(str, _DEPTHS))} for {name}")
+    pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+    if list(cfg.DATA.INPUT_CHANNEL_NUM) != [3] * pathways:
+        rule = f"must be {[3] * pathways} for MODEL.ARCH {cfg.MODEL.ARCH}: R, G and B"
+        refuse(cfg, "DATA.INPUT_CHANNEL_NUM", f"{rule} for each pathway")
+    alpha = cfg.SLOWFAST.ALPHA
+    if pathways == 2 and cfg.DATA.NUM_FRAMES % alpha:
+        refuse(cfg, "DATA.NUM_FRAMES", f"must be a multiple of SLOWFAST.ALPHA, {alpha}")
+
+
+def _check_buildable(cfg):
+    """Sends a clip without content through the network, on torch's device without memory."""
+    try:
+        with torch.device("meta"), torch.no_grad():
+            network = ActivityNetwork(cfg).eval()
+            size = cfg.DATA.TRAIN_CROP_SIZE
+            clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
+            boxes = {"boxes": torch.zeros(1, 5)} if cfg.DETECTION.ENABLE else {}
+            network([pathway[None] for pathway in upstream.pack_pathways(cfg, clip)], **boxes)
+    except SlowFastExtError:
+        raise
+    except Exception as error:  # Upstream's constructors assert, or fail anyhow.
+        raise SlowFastExtError(
+            "the network cannot be built from the keys of MODEL, RESNET, SLOWFAST, NONLOCAL, "
+            f"DATA.NUM_FRAMES and DATA.TRAIN_CROP_SIZE: {reason(error)}"
+        ) from error
+    _check_optimizer(cfg, network)
+
+
+def _check_optimizer(cfg, network):
+    """Builds the optimizer as well: torch knows best which numbers it takes."""
+    solver = cfg.SOLVER
+    is_refused = solver.MOMENTUM == 0 or solver.DAMPENING != 0
+    if solver.OPTIMIZING_METHOD == "sgd" and solver.NESTEROV and is_refused:
+        rule = "needs SOLVER.MOMENTUM above 0 and SOLVER.DAMPENING 0: set it to False"
+        refuse(cfg, "SOLVER.NESTEROV", rule)
+    alone = cfg.clone()
+    # With more, main takes the network for a wrapped one.
+    alone.NUM_GPUS = 0
+    try:
+        # main counts the parameters aloud.
+        with contextlib.redirect_stdout(io.StringIO()):
+            build_optimizer(alone, network)
+    except (ValueError, TypeError, IndexError) as error:
+        raise SlowFastExtError(
+            f"SOLVER.OPTIMIZING_METHOD is {solver.OPTIMIZING_METHOD!r}: torch does not take the "
+            f"numbers of SOLVER for it: {error}"
+        ) from error
+
+
+def reason(error):
+    """What an error says or, where a bare assertion says nothing, its line."""
+    return str(error) or traceback.extract_tb(error.__traceback__)[-1].line

@@ -1,0 +1,120 @@
+"""Opening and writing files through iopath, so that stores registered there work."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from iopath.common.file_io import PathManagerFactory
+
+from slowfast_ext.errors import SlowFastExtError
+
+# The instance that PySlowFast's main uses: a handler (s3://, ...) that a user registers
+# there serves lists, videos, weights and results alike.
+pathmgr = PathManagerFactory.get(key="pyslowfast")
+
+# The project's configs: beside the package in a clone, within it once installed.
+_PACKAGE = Path(__file__).parent
+_CLONES = _PACKAGE.parent / "configs"
+CONFIGS = _CLONES if (_CLONES / "Synthetic").is_dir() else _PACKAGE / "configs"
+
+
+def is_local(path):
+    """True where `path` is a file of this machine rather than of a registered store."""
+    return "://" not in str(path)
+
+
+def has_store(path):
+    """False where `path` names a store (s3://...) that no registered handler serves."""
+    return is_local(path) or any(str(path).startswith(p) for p in pathmgr._path_handlers)
+
+
+def require_writable(path, key):
+    """
+    Checks, leaving nothing behind, that the file `path` can be written; its folders need not
+    exist.
+
+    Raises:
+        SlowFastExtError: it cannot; names `key`, which gives the path.
+    """
+    if not is_local(path):
+        return
+    if os.path.isdir(path):
+        raise SlowFastExtError(f"{key}: {path} is a folder, and must be a file")
+    target = _target(path)
+    if _is_special(target):
+        if not os.access(target, os.W_OK):
+            raise SlowFastExtError(f"{key}: {path} permits no writing")
+        return
+    folder = os.path.dirname(os.path.abspath(target))
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        what = "a link to nothing" if os.path.islink(folder) else "a file"
+        raise SlowFastExtError(f"{key}: {path} cannot be written: {folder} is {what}")
+    try:
+        # Permissions do not tell of file systems that let nobody write.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise SlowFastExtError(
+            f"{key}: {path} cannot be written: {folder} takes no file ({reason})"
+        ) from error
+
+
+def _target(path):
+    """The file that a link leads to, so that the file is replaced and not the link."""
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
+def _is_special(path):
+    """True for a pipe or a device, such as /dev/stdout, which nothing may replace."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def make_folder(path, key):
+    """Makes the folder `path`, which `key` names, where it is missing."""
+    try:
+        pathmgr.mkdirs(path)
+    except OSError as error:
+        raise SlowFastExtError(
+            f"{key} is {path!r}: the folder cannot be made: {error.strerror or error}"
+        ) from error
+
+
+@contextlib.contextmanager
+def open_atomically(path, mode="w"):
+    """
+    Opens `path` for writing such that it appears whole or not at all.
+
+    The text or bytes go into a file beside it that takes the name at the end. A store
+    shows a file only once it is closed, so there it is written directly, and so are pipes
+    and devices.
+    """
+    newline = None if "b" in mode else ""
+    encoding = None if "b" in mode else "utf-8"
+    if not is_local(path):
+        with pathmgr.open(path, mode) as stream:
+            yield stream
+        return
+    target = _target(path)
+    if _is_special(target):
+        with open(target, mode, newline=newline, encoding=encoding) as stream:
+            yield stream
+        return
+    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
+    partial = f"{target}.partial-{os.getpid()}"
+    try:
+        with open(partial, mode, newline=newline, encoding=encoding) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+        if isinstance(error, OSError) and error.filename == partial:
+            # The name that the user knows.
+            error.filename = path
+        raise

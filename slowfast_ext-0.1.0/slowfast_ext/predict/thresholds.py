@@ -1,0 +1,102 @@
+"""A threshold per activity: fitted to the training set, kept in OUTPUT_DIR/thresholds.csv."""
+
+import csv
+import math
+import os
+
+import numpy as np
+
+from slowfast_ext.datasets.list_rows import read_rows
+from slowfast_ext.datasets.lists import summary_of_bad_rows
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import open_atomically, pathmgr
+
+# Where none is fitted: of a probability.
+DEFAULT = 0.5
+_HEADER = ["activity", "threshold", "f1"]
+
+
+def best_threshold(scores, labels):
+    """
+    The threshold of the highest F1; it lies midway between two neighbouring scores.
+
+    Args:
+        scores (float array): [W].
+        labels (bool array): [W].
+
+    Returns:
+        (float, float): the threshold and its F1; DEFAULT and nan where there are no positives.
+    """
+    if not labels.any():
+        return DEFAULT, math.nan
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    hits = np.cumsum(labels[order])
+    f1 = 2 * hits / (np.arange(1, len(scores) + 1) + labels.sum())
+    # Equal scores fall on one side of any threshold.
+    next_lower = np.append(ordered[1:], 0.0)
+    possible = np.flatnonzero(np.append(ordered[:-1] > ordered[1:], True))
+    best = possible[np.argmax(f1[possible])]
+    return float((ordered[best] + next_lower[best]) / 2), float(f1[best])
+
+
+def fit_thresholds(scores, labels):
+    """Scores and labels, W x A -> thresholds and F1, [A] each."""
+    fitted = [best_threshold(*column) for column in zip(scores.T, labels.T, strict=True)]
+    thresholds, f1 = zip(*fitted, strict=True)
+    return np.array(thresholds), np.array(f1)
+
+
+def thresholds_path(cfg):
+    """Where a run's thresholds lie."""
+    return os.path.join(cfg.OUTPUT_DIR, "thresholds.csv")
+
+
+def write_thresholds(path, class_names, thresholds, f1):
+    """Writes a row per activity; F1 is empty where it had no positives."""
+    with open_atomically(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(_HEADER)
+        for name, threshold, value in zip(class_names, thresholds, f1, strict=True):
+            writer.writerow([name, f"{threshold:.6f}", "" if math.isnan(value) else f"{value:.4f}"])
+
+
+def read_thresholds(path, class_names):
+    """
+    The thresholds of the activities, DEFAULT for all where there is no such file.
+
+    Returns:
+        float array: [A].
+
+    Raises:
+        SlowFastExtError: bad rows, all of them, or other activities than `class_names`.
+    """
+    if not pathmgr.exists(path):
+        return np.full(len(class_names), DEFAULT)
+    rows = read_rows(path)
+    if not rows or rows[0][1][:2] != _HEADER[:2]:
+        raise SlowFastExtError(f"{path}: its first line must be {','.join(_HEADER)}")
+    found, problems = {}, []
+    for line, row in rows[1:]:
+        value = _number(row[1]) if len(row) > 1 else None
+        if row[0] not in class_names:
+            problems.append(f'{path}:{line}: "{row[0]}" is not in classes.txt')
+        elif value is None:
+            problems.append(f"{path}:{line}: the threshold must be a number")
+        else:
+            found[row[0]] = value
+    problems += [f'{path}: no row for "{name}"' for name in class_names if name not in found]
+    if problems:
+        raise SlowFastExtError(
+            f"{summary_of_bad_rows(path, problems)}\nor fit the thresholds again, by "
+            "predict --fit-thresholds"
+        )
+    return np.array([found[name] for name in class_names])
+
+
+def _number(text):
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

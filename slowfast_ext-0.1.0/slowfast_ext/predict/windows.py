@@ -1,0 +1,107 @@
+"""Scoring a window every few seconds of a video, of any length, with little memory."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from slowfast_ext.datasets import views
+from slowfast_ext.engine import distributed, loaders
+from slowfast_ext.upstream import pack_pathways
+
+
+@dataclass(frozen=True)
+class Windows:
+    """
+    The windows of one video.
+
+    Attributes:
+        frames (int64 array): W x T, each window's frame numbers.
+        spans (float array): W x 2, start and end in seconds of what each window stands for: they
+            follow each other without a gap from the video's start to its end.
+    """
+
+    frames: np.ndarray
+    spans: np.ndarray
+
+
+def window_seconds(cfg):
+    """How long a window is: DATA.NUM_FRAMES frames at DATA.SAMPLING_RATE, in seconds."""
+    fps = cfg.DATA.TARGET_FPS or cfg.DATA.FRAME_FOLDER_FPS
+    return cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE / fps
+
+
+def list_windows(cfg, info, every):
+    """
+    Windows around the middles of stretches of `every` seconds.
+
+    At either end of the video a window is moved inwards until it lies in it; a video shorter
+    than a window repeats its frames, as in a test.
+
+    Args:
+        info (VideoInfo): of the video.
+        every (float): seconds, above 0.
+
+    Returns:
+        Windows: at least one.
+    """
+    fps = info.fps or cfg.DATA.FRAME_FOLDER_FPS
+    times = np.arange(info.length) / fps if info.times is None else info.times
+    length = float(times[-1]) + 1 / fps
+    # A remainder under a thousandth is rounding, not a stretch of its own.
+    starts = np.arange(max(1, math.ceil(length / every - 1e-3))) * every
+    spans = np.stack([starts, np.append(starts[1:], length)], axis=1)
+    step = views.frame_step(cfg.DATA.SAMPLING_RATE, info.fps, cfg.DATA.TARGET_FPS)
+    middles = np.searchsorted(times, spans.mean(axis=1), side="right") - 1
+    room = info.length - ((cfg.DATA.NUM_FRAMES - 1) * step + 1)
+    first = middles - (cfg.DATA.NUM_FRAMES - 1) * step / 2
+    fractions = np.clip(first / room, 0, 1) if room > 0 else np.zeros(len(middles))
+    frames = [
+        views.clip_frames(info.length, cfg.DATA.NUM_FRAMES, step, fraction)
+        for fraction in fractions
+    ]
+    return Windows(np.stack(frames), spans)
+
+
+@torch.no_grad()
+def window_scores(cfg, network, reader, windows, progress=None):
+    """
+    Probabilities of every window, from its centre crop.
+
+    No more than TEST.BATCH_SIZE windows and their frames are held at once.
+
+    Args:
+        network (ActivityNetwork): on its device, in evaluation.
+        reader (datasets.decoding.Video): the opened video.
+        progress (callable or None): is called after each batch.
+
+    Returns:
+        float array: W x A.
+
+    Raises:
+        SlowFastExtError: a frame cannot be decoded.
+    """
+    device = distributed.device(cfg)
+    scores = []
+    for start in range(0, len(windows.frames), cfg.TEST.BATCH_SIZE):
+        pathways = _read(cfg, reader, windows.frames[start : start + cfg.TEST.BATCH_SIZE])
+        inputs = loaders.network_input(cfg, pathways, device)
+        scores.append(network(inputs).double().cpu().numpy())
+        if progress:
+            progress()
+    return np.concatenate(scores)
+
+
+def _read(cfg, reader, frames):
+    """Frame numbers, B x T -> pathways, B x 3 x T x H x W uint8; each frame is read once."""
+    size = cfg.DATA.TEST_CROP_SIZE
+    needed, position = np.unique(frames, return_inverse=True)
+    images = reader.read(needed, size)
+    top, left = views.test_crop_offset(*images.shape[1:3], size, 0, 1)
+    images = views.Crop(top, left, size, size).cut(images)
+    clips = []
+    for of_clip in position.reshape(frames.shape):
+        clip = np.ascontiguousarray(images[of_clip].transpose(3, 0, 1, 2))
+        clips.append(pack_pathways(cfg, torch.from_numpy(clip)))
+    return [torch.stack(clips_of_pathway) for clips_of_pathway in zip(*clips, strict=True)]

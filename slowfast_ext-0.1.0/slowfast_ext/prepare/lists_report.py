@@ -1,0 +1,96 @@
+"""What `prepare lists` tells of the lists it has written."""
+
+import os
+import shlex
+from collections import Counter
+
+import numpy as np
+
+from slowfast_ext.prepare.label_pairs import strongest_pairs
+
+CONFIG = "configs/Synthetic/ACTIVITY_SLOWFAST.yaml"
+_NUM_PAIRS = 5
+
+
+def report_of(file, names, splits, out):
+    """
+    What the lists hold, as plain values.
+
+    Args:
+        file (LabelFile): what was read.
+        names (list[str]): of the classes.
+        splits (dict[str, list[OwnVideo]])
+        out (str): where the lists are.
+    """
+    counts = {}
+    for split, videos in splits.items():
+        counts[split] = Counter(label for video in videos for label in video.labels)
+    everything = [video for videos in splits.values() for video in videos]
+    labels_of = [video.labels for video in everything]
+    labels = np.array([[name in labels for name in names] for labels in labels_of])
+    together, apart = strongest_pairs(labels, names, _NUM_PAIRS)
+    return {
+        "form": file.form,
+        "columns_not_used": file.unused,
+        "classes": len(names),
+        "videos": {split: len(videos) for split, videos in splits.items()},
+        "videos_without_a_row": len(file.media) - len(everything),
+        "folders_of_frames": sum(video.path in file.media.num_frames for video in everything),
+        "labels": {
+            name: {split: counted[name] for split, counted in counts.items()} for name in names
+        },
+        "co_occurring": together,
+        "excluding": apart,
+        "out": out,
+        "command": _command(out, len(names), len(splits["train"])),
+    }
+
+
+def _command(out, num_classes, num_train):
+    """Trains on the lists and tests; small sets get smaller batches and more epochs."""
+    batch_size = min(16, num_train)
+    epochs = max(14, round(350 * batch_size / num_train))
+    options = {
+        "TRAIN.DATASET": "MultiLabelVideos",
+        "TEST.DATASET": "MultiLabelVideos",
+        "DATA.PATH_TO_DATA_DIR": out,
+        "MODEL.NUM_CLASSES": num_classes,
+        "TRAIN.BATCH_SIZE": batch_size,
+        "SOLVER.MAX_EPOCH": epochs,
+        "TRAIN.EVAL_PERIOD": max(1, epochs // 2),
+        "TRAIN.CHECKPOINT_PERIOD": max(1, epochs // 2),
+        "OUTPUT_DIR": os.path.join("output", os.path.basename(os.path.abspath(out))),
+    }
+    words = [str(word) for pair in options.items() for word in pair]
+    return shlex.join(["python", "run_net.py", "--cfg", CONFIG, *words])
+
+
+def text_of(report):
+    """The report for people."""
+    splits = report["videos"]
+    lines = [f"labels read as: {report['form']}"]
+    if report["columns_not_used"]:
+        lines.append(f"columns not used: {', '.join(report['columns_not_used'])}")
+    if report["folders_of_frames"]:
+        lines.append(
+            f"{report['folders_of_frames']} folders of frames: DATA.FRAME_FOLDER_FPS (24) turns "
+            "their frame numbers into seconds; times are not checked"
+        )
+    lines.append(", ".join(f"{number} videos in {split}" for split, number in splits.items()))
+    if report["videos_without_a_row"]:
+        lines.append(f"videos that the labels do not name: {report['videos_without_a_row']}")
+    width = max(len(name) for name in ["label", *report["labels"]])
+    lines.append("  ".join([f"{'label':{width}}", *(f"{split:>6}" for split in splits)]))
+    for name, counts in report["labels"].items():
+        gone = [split for split, count in counts.items() if not count]
+        note = f"  none in {' and '.join(gone)}" if gone else ""
+        lines.append("  ".join([f"{name:{width}}", *(f"{n:6}" for n in counts.values())]) + note)
+    for key, title in (("co_occurring", "occur together"), ("excluding", "exclude each other")):
+        lines.append(f"{title}:" + ("" if report[key] else " none"))
+        lines += [
+            f"  {' + '.join(pair['labels'])}: in {pair['videos']} videos, {pair['expected']:g} by "
+            f"chance (correlation {pair['correlation']:+.2f})"
+            for pair in report[key]
+        ]
+    lines += [f"wrote classes.txt and lists to {report['out']}; train and test on them:"]
+    return "\n".join([*lines, report["command"]])

@@ -1,0 +1,107 @@
+"""The videos and the folders of frames below a folder, found by the names that people give them."""
+
+import difflib
+import os
+
+from slowfast_ext.datasets.decoding import IMAGE_ENDINGS
+from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import is_local, pathmgr
+
+VIDEO_ENDINGS = (
+    *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v"),
+    *(".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp"),
+)
+
+
+class OwnMedia:
+    """
+    What lies below a folder.
+
+    Args:
+        folder (str): with video files and folders of frames, at any depth.
+
+    Attributes:
+        num_frames (dict[str, int]): a folder of frames, relative to `folder` -> its images.
+
+    Raises:
+        SlowFastExtError: there is no such folder, or nothing of either kind is in it.
+    """
+
+    def __init__(self, folder):
+        if not pathmgr.isdir(folder):
+            raise SlowFastExtError(f"{folder}: no such folder; check the path")
+        # Absolute, so that the lists can lie anywhere.
+        self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
+        self.num_frames, self._by_name, self._paths = {}, {}, set()
+        self._seen, self._num_hints = set(), 0
+        self._add_folder("")
+        if not self._paths:
+            raise SlowFastExtError(
+                f"{folder}: holds no video ({', '.join(VIDEO_ENDINGS)}) and no folder of frames "
+                f"({', '.join(IMAGE_ENDINGS)})"
+            )
+
+    def __len__(self):
+        return len(self._paths)
+
+    def path(self, relative):
+        """The whole path of a video."""
+        return f"{self.folder}/{relative}"
+
+    def find(self, name):
+        """
+        Args:
+            name (str): a path relative to the folder or absolute, with or without the ending,
+                or the last part of one.
+        Returns:
+            (str or None, str or None): the path relative to the folder; what is wrong.
+        """
+        found = self._candidates(name)
+        if len(found) == 1:
+            return found[0], None
+        if found:
+            return None, f'"{name}" may be {" or ".join(found[:3])}: write the path'
+        return None, f'no video "{name}" in {self.folder}{self._hint(name)}'
+
+    def has(self, name):
+        """True where `name` is the name of one video or of several."""
+        return bool(self._candidates(name))
+
+    def _candidates(self, name):
+        name = name.removeprefix(f"{self.folder}/")
+        name = os.path.normpath(name) if is_local(name) and name else name
+        return [name] if name in self._paths else self._by_name.get(name, [])
+
+    def _hint(self, name):
+        """The nearest name; not for more problems than are shown, since the search is slow."""
+        self._num_hints += 1
+        if self._num_hints > MAX_PROBLEMS_SHOWN:
+            return ""
+        known = difflib.get_close_matches(name, [*self._paths, *self._by_name], n=1)
+        return f", did you mean {known[0]}?" if known else ""
+
+    def _add_folder(self, relative):
+        path = f"{self.folder}/{relative}".rstrip("/")
+        # A link may lead back to a folder above.
+        real = os.path.realpath(path) if is_local(path) else path
+        if real in self._seen:
+            return
+        self._seen.add(real)
+        names = [name for name in pathmgr.ls(path) if not name.startswith(".")]
+        images = [name for name in names if name.lower().endswith(IMAGE_ENDINGS)]
+        if images and relative:
+            self.num_frames[relative] = len(images)
+            self._add(relative, relative)
+        for name in sorted(set(names) - set(images)):
+            below = f"{relative}/{name}" if relative else name
+            stem, ending = os.path.splitext(below)
+            if ending.lower() in VIDEO_ENDINGS and not pathmgr.isdir(f"{path}/{name}"):
+                self._add(below, stem)
+            elif pathmgr.isdir(f"{path}/{name}"):
+                self._add_folder(below)
+
+    def _add(self, relative, stem):
+        self._paths.add(relative)
+        for name in {stem, os.path.basename(stem), os.path.basename(relative)} - {relative}:
+            self._by_name.setdefault(name, []).append(relative)

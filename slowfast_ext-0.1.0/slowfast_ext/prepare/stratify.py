@@ -1,0 +1,69 @@
+"""Splitting multi-label examples in two such that both sides show all labels."""
+
+import numpy as np
+
+# Random orders that are tried until no label is missing from a side.
+MAX_TRIES = 50
+
+
+def stratified_split(labels, share, seed):
+    """
+    Iterative stratification (Sechidis, Tsoumakas, Vlahavas, ECML PKDD 2011, Algorithm 1).
+
+    A label of at least two examples is wanted at least once on either side; where one random
+    order of ties does not give that, others are tried and the best of them is taken.
+
+    Args:
+        labels (bool array): [N, A], N at least 2.
+        share (float): of the examples that go to the smaller side, within (0, 1).
+        seed (int): of the order in which ties are broken.
+
+    Returns:
+        bool array: [N], True for the side that gets `share`.
+    """
+    random = np.random.default_rng(seed)
+    splittable = labels.sum(axis=0) >= 2
+    best, fewest = None, None
+    for _ in range(MAX_TRIES):
+        side = _one_split(labels, share, random)
+        missing = sum(_num_missing(labels[side == value], splittable) for value in (False, True))
+        if best is None or missing < fewest:
+            best, fewest = side, missing
+        if not fewest:
+            break
+    return best
+
+
+def _num_missing(labels, wanted):
+    return int((wanted & ~labels.any(axis=0)).sum())
+
+
+def _one_split(labels, share, random):
+    """Deals out the rarest label's examples first, each to the side that lacks it most."""
+    number = len(labels)
+    wanted = _wanted(np.array(number), share)
+    wanted_of = _wanted(labels.sum(axis=0), share)
+    left = np.ones(number, bool)
+    side = np.zeros(number, bool)
+    while left.any():
+        counts = labels[left].sum(axis=0)
+        candidates = np.flatnonzero(left)
+        label = None
+        if counts.any():
+            rarest = np.flatnonzero(counts == counts[counts > 0].min())
+            label = random.choice(rarest)
+            candidates = candidates[labels[candidates, label]]
+        for example in random.permutation(candidates):
+            needs = [(wanted_of[s, label] if label is not None else 0, wanted[s]) for s in (0, 1)]
+            chosen = random.integers(2) if needs[0] == needs[1] else int(needs[1] > needs[0])
+            side[example], left[example] = chosen, False
+            wanted[chosen] -= 1
+            wanted_of[chosen, labels[example]] -= 1
+    return side
+
+
+def _wanted(counts, share):
+    """How many of `counts` either side should get: [2, ...], at least 1 each where it can be."""
+    second = counts * share
+    second = np.where(counts >= 2, np.clip(second, 1, np.maximum(counts - 1, 1)), second)
+    return np.stack([counts - second, second]).astype(float)

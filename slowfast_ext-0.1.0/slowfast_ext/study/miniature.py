@@ -1,0 +1,107 @@
+"""`python -m slowfast_ext tables --miniature`: the paper's tables in small, on synthetic video."""
+
+import json
+import os
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.results import installed_versions
+from slowfast_ext.paths import require_writable
+from slowfast_ext.study.cache import Cache
+from slowfast_ext.study.experiment import BACKBONE_RATES, PARTS, Experiment
+from slowfast_ext.study.plots import SPEEDS_FILE, require_matplotlib, write_plots
+from slowfast_ext.study.report import control_text, study_text
+from slowfast_ext.study.results import correlation_summary, difference, summarise
+from slowfast_ext.study.rows import CONTROLS, TITLES, rows_of, rows_of_control
+from slowfast_ext.study.workers import Task, run_tasks
+
+FOLDER = "build/miniature"
+
+
+def run(
+    tables, seeds, without=None, backbone_rates=BACKBONE_RATES, fresh=False, as_json=False, plots=""
+):
+    """
+    Computes what the cache does not have, and prints tables or one JSON object.
+
+    Args:
+        tables (list[str]): of TITLES; where `without` is given, the control decides instead.
+        seeds (list[int]): at least 0, each once.
+        without (str | None): a key of CONTROLS: the generator's property to switch off.
+        backbone_rates (sequence[int]): sampling rates that the backbone is trained at.
+        fresh (bool): compute everything but the videos anew.
+        as_json (bool): print JSON alone.
+        plots (str): a folder that gets pictures of 3c, 3d and Corr; empty: none are drawn.
+
+    Raises:
+        SlowFastExtError: a seed is negative or stands twice, a rate is below 1, a folder cannot
+            be written, or matplotlib, which draws, is not installed.
+    """
+    if plots:
+        require_matplotlib()
+        require_writable(os.path.join(plots, SPEEDS_FILE), "--plots")
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise SlowFastExtError(
+            f"--seeds {' '.join(map(str, seeds))}: must be different numbers from 0 up"
+        )
+    if min(backbone_rates) < 1:
+        raise SlowFastExtError("--backbone-rates: must be whole numbers from 1 up")
+
+    for part in PARTS:
+        require_writable(os.path.join(FOLDER, part, "file"), "--miniature")
+    cache = Cache(FOLDER, fresh)
+
+    def tasks_of(rows, switched_off=None):
+        experiments = (Experiment(cache, seed, switched_off, backbone_rates) for seed in seeds)
+        return [Task(experiment, tuple(rows)) for experiment in experiments]
+
+    if without:
+        result, as_text = run_control(tasks_of, without), control_text
+    else:
+        result, as_text = run_study(tasks_of, tables), study_text
+    result |= {"seeds": seeds, "backbone_rates": list(backbone_rates)}
+    result["versions"] = installed_versions()
+    if plots:
+        write_plots(result, plots)
+    print(json.dumps(result, indent=2, allow_nan=False) if as_json else as_text(result))
+
+
+def run_study(tasks_of, tables):
+    """
+    The rows of `tables`, their differences and, with the complete head, what Corr learned.
+
+    Args:
+        tasks_of (callable): rows -> their Tasks, one a seed.
+    """
+    rows = rows_of(tables)
+    outcomes = run_tasks(tasks_of(rows))
+    lines, differences = summarise(rows, _by_row(rows, outcomes))
+    result = {"titles": {table: TITLES[table] for table in tables}, "rows": lines}
+    result["differences"] = differences
+    parts = [of_seed for _, of_seed in outcomes if of_seed is not None]
+    if parts:
+        result["correlation"], result["matrices"] = correlation_summary(parts)
+    return result
+
+
+def run_control(tasks_of, without):
+    """The differences that must vanish without a property, with it and without it."""
+    rows = rows_of_control(without)
+    by_name = {(row.table, row.name): row for row in rows}
+    tasks = tasks_of(rows)
+    outcomes = run_tasks([*tasks, *tasks_of(rows, without)])
+    parts = {"with_property": outcomes[: len(tasks)], "without_property": outcomes[len(tasks) :]}
+    return {
+        "without": without,
+        **{
+            name: [
+                difference(by_name[table, row], by_name[table, other], _by_row(rows, of_part))
+                for table, row, other in CONTROLS[without][1]
+            ]
+            for name, of_part in parts.items()
+        },
+    }
+
+
+def _by_row(rows, outcomes):
+    """{row: [its Score with each seed]} of what `run_tasks` gave."""
+    return {row: [scores[i] for scores, _ in outcomes] for i, row in enumerate(rows)}

@@ -1,0 +1,91 @@
+"""Seeds side by side: one process a core, one thread each."""
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+from typing import NamedTuple
+
+import torch
+
+from slowfast_ext.study.experiment import Experiment
+from slowfast_ext.study.results import correlation_parts, score
+from slowfast_ext.study.rows import COMPLETE
+
+
+class Task(NamedTuple):
+    """The rows to score in a seed's experiment."""
+
+    experiment: Experiment
+    rows: tuple
+
+    @property
+    def needs_maps(self):
+        """True where maps have to be made for the rows."""
+        on_maps = any(not row.from_nothing for row in self.rows)
+        return on_maps and not self.experiment.has_maps
+
+
+def run_tasks(tasks):
+    """
+    Runs tasks, as many at once as torch would take threads (OMP_NUM_THREADS, or the cores).
+
+    Returns:
+        list: per task its rows' Scores and, where the complete head is among their heads,
+            Corr's parts (else None).
+    """
+    # The engine prints its log to stdout, which is the result's.
+    with contextlib.redirect_stdout(sys.stderr):
+        for task in tasks:
+            if task.needs_maps:
+                task.experiment.make_videos()
+        by_seed = {}
+        for task in tasks:
+            by_seed.setdefault(task.experiment.seed, []).append(task)
+        processes = min(len(tasks), torch.get_num_threads())
+        if processes == 1:
+            _start()
+            for of_seed in by_seed.values():
+                _make_backbone(of_seed)
+            return [_score(task) for task in tasks]
+        # Spawned: a fork would copy the threads' locks. Leaving the block ends the processes.
+        with multiprocessing.get_context("spawn").Pool(processes, _start_worker) as pool:
+            return _run_in(pool, tasks, by_seed)
+
+
+def _run_in(pool, tasks, by_seed):
+    """All backbones first; a seed's heads follow as soon as its backbone is there."""
+    backbones = [pool.apply_async(_make_backbone, [of_seed]) for of_seed in by_seed.values()]
+    scores = {}
+    for backbone, of_seed in zip(backbones, by_seed.values(), strict=True):
+        backbone.get()
+        scores |= {task.experiment.name: pool.apply_async(_score, [task]) for task in of_seed}
+    return [scores[task.experiment.name].get() for task in tasks]
+
+
+def _start():
+    torch.set_num_threads(1)
+
+
+def _start_worker():
+    """Ctrl-C ends the parent, which ends this process; and stdout is the result's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout = sys.stderr
+    _start()
+
+
+def _make_backbone(of_seed):
+    """Trains the backbone that tasks of one seed share, where one of them needs it."""
+    needing = [task.experiment for task in of_seed if task.needs_maps]
+    if needing:
+        needing[0].make_backbone()
+        print(f"{needing[0].name}: backbone ready", file=sys.stderr, flush=True)
+
+
+def _score(task):
+    experiment = task.experiment
+    scores = [score(row, experiment) for row in task.rows]
+    is_complete = any(row.recipe == COMPLETE and not row.from_nothing for row in task.rows)
+    parts = correlation_parts(experiment) if is_complete else None
+    print(f"{experiment.name}: done", file=sys.stderr, flush=True)
+    return scores, parts

@@ -1,0 +1,331 @@
+"""
+The one module that knows which PySlowFast is installed.
+
+Two are in use and both install as the module `slowfast`: `pyslowfast` 1.0 from PyPI and
+GitHub's main. Everything else of this package imports upstream's parts from here, where
+each mend stands with its reason. Nothing is patched that is not broken.
+"""
+
+import contextlib
+import importlib.util
+import inspect
+import logging
+import os
+import sys
+import types
+import warnings
+
+import torch.distributed as dist
+import torch.nn as nn
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import is_local, pathmgr
+
+INSTALL_COMMAND = "pip install pyslowfast"
+
+
+@contextlib.contextmanager
+def _roi_align_stand_in():
+    """
+    Lets upstream's heads be imported where detectron2 is not installed.
+
+    Both versions import `detectron2.layers.ROIAlign`, and detectron2 is on no index.
+    torchvision's RoIAlign is the same operator with the same arguments. The stand-in is
+    taken away again, so that nobody else mistakes it for detectron2.
+    """
+    if importlib.util.find_spec("detectron2") is not None:
+        yield
+        return
+    from torchvision.ops import RoIAlign
+
+    package, layers = types.ModuleType("detectron2"), types.ModuleType("detectron2.layers")
+    package.layers, layers.ROIAlign = layers, RoIAlign
+    stand_ins = {"detectron2": package, "detectron2.layers": layers}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            sys.modules.pop(name, None)
+
+
+try:
+    import slowfast  # noqa: F401
+except ImportError as error:
+    raise SlowFastExtError(f"PySlowFast is not installed: {INSTALL_COMMAND}") from error
+
+try:
+    with _roi_align_stand_in(), warnings.catch_warnings():
+        # fvcore and pytorchvideo script functions on import, which today's torch deprecates.
+        warnings.filterwarnings("ignore", ".*torch.jit.script.*")
+        # main imports torchvision's old video transforms.
+        warnings.filterwarnings("ignore", ".*_video' module is deprecated.*")
+        import slowfast.models.video_model_builder as _video_models
+        import slowfast.utils.logging as _logging
+        from slowfast.config import defaults as _defaults
+        from slowfast.datasets.build import DATASET_REGISTRY
+        from slowfast.datasets.utils import pack_pathway_output as _pack_pathway_output
+        from slowfast.models.head_helper import ResNetRoIHead, ROIAlign
+        from slowfast.models.losses import get_loss_func as _get_loss_func
+        from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
+        from slowfast.utils import multiprocessing as _multiprocessing
+        from slowfast.utils.c2_model_loading import get_name_convert_func
+        from slowfast.utils.checkpoint import inflate_weight
+
+        try:
+            from slowfast.models.build import MODEL_REGISTRY as _MODEL_REGISTRY
+        except ImportError:
+            from slowfast.models.model_builder import _MODEL_TYPES
+
+            _MODEL_REGISTRY = None
+except ImportError as error:
+    raise SlowFastExtError(
+        f"PySlowFast is installed but cannot be imported ({error}): install what it needs with "
+        "pip install '.[main]', see INSTALL.md"
+    ) from error
+
+# How X3D rounds its widths; 1.0 has no X3D.
+round_width = getattr(_video_models, "round_width", None)
+
+IS_MAIN = _MODEL_REGISTRY is not None
+"""True over GitHub's main, False over `pyslowfast` 1.0."""
+
+__all__ = [
+    "DATASET_REGISTRY",
+    "IS_MAIN",
+    "ROIAlign",
+    "ResNetRoIHead",
+    "base_config",
+    "construct_optimizer",
+    "detectron2_parts",
+    "get_epoch_lr",
+    "get_loss_func",
+    "get_name_convert_func",
+    "has_detectron2",
+    "inflate_weight",
+    "model_class",
+    "pack_pathways",
+    "register_dataset",
+    "register_model",
+    "round_width",
+    "run_in_process_group",
+    "setup_logging",
+    "unhonoured_keys",
+]
+
+
+# --------------------------------------------------------------------------------------
+# Config
+# --------------------------------------------------------------------------------------
+
+# Keys of main that stock files set, with main's defaults; 1.0 does not know them.
+_KEYS_OF_MAIN = {
+    "AUG.ENABLE": False,
+    "BN.NORM_TYPE": "batchnorm",
+    "BN.NUM_SPLITS": 1,
+    "BN.NUM_SYNC_DEVICES": 1,
+    "DATA.DECODING_BACKEND": "torchvision",
+    "DATA.ENSEMBLE_METHOD": "sum",
+    "DATA.INV_UNIFORM_SAMPLE": False,
+    "DATA.MULTI_LABEL": False,
+    "DATA.RANDOM_FLIP": True,
+    "DATA.REVERSE_INPUT_CHANNEL": False,
+    "DATA.TARGET_FPS": 30,
+    "DEMO.ENABLE": False,
+    "LOG_MODEL_INFO": True,
+    "MIXUP.ENABLE": False,
+    "MODEL.DETACH_FINAL_FC": False,
+    "MODEL.FROZEN_BN": False,
+    "MODEL.HEAD_ACT": "softmax",
+    "MODEL.MODEL_NAME": "SlowFast",
+    "MULTIGRID.LONG_CYCLE": False,
+    "MULTIGRID.SHORT_CYCLE": False,
+    "SOLVER.BASE_LR_SCALE_NUM_SHARDS": False,
+    "SOLVER.BETAS": (0.9, 0.999),
+    "SOLVER.CLIP_GRAD_L2NORM": None,
+    "SOLVER.CLIP_GRAD_VAL": None,
+    "SOLVER.COSINE_AFTER_WARMUP": False,
+    "SOLVER.COSINE_END_LR": 0.0,
+    "SOLVER.LARS_ON": False,
+    "SOLVER.LAYER_DECAY": 1.0,
+    # 1.0 has a whole number here and would refuse the stock files' 34.0.
+    "SOLVER.WARMUP_EPOCHS": 0.0,
+    "SOLVER.ZERO_WD_1D_PARAM": False,
+    "TASK": "",
+    "TENSORBOARD.ENABLE": False,
+    "TEST.SAVE_RESULTS_PATH": "",
+    "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN": (),
+    "TRAIN.CHECKPOINT_EPOCH_RESET": False,
+    "TRAIN.MIXED_PRECISION": False,
+}
+
+# Of those, what lives in upstream's network, optimizer and schedule: 1.0 has no code for it.
+_NEEDS_MAIN = (
+    "BN.NORM_TYPE",
+    "SOLVER.BETAS",
+    "SOLVER.COSINE_AFTER_WARMUP",
+    "SOLVER.COSINE_END_LR",
+    "SOLVER.ZERO_WD_1D_PARAM",
+)
+
+
+def base_config():
+    """
+    Upstream's defaults, unfrozen; over 1.0 with main's keys that stock files set.
+
+    `fvcore`'s CfgNode. Upstream's own assertions are left to `slowfast_ext.config`,
+    which says them in sentences.
+    """
+    cfg = _defaults.get_cfg()
+    if not IS_MAIN:
+        for key, default in _KEYS_OF_MAIN.items():
+            *parents, name = key.split(".")
+            node = cfg
+            for parent in parents:
+                if parent not in node:
+                    node[parent] = type(cfg)()
+                node = node[parent]
+            node[name] = default
+    return cfg
+
+
+def unhonoured_keys(cfg):
+    """The keys set away from their default that only GitHub's main can honour: a list."""
+    if IS_MAIN:
+        return []
+    return [key for key in _NEEDS_MAIN if get_key(cfg, key) != _KEYS_OF_MAIN[key]]
+
+
+def get_key(cfg, key):
+    """The value of a dotted key, None where this upstream does not have it."""
+    for name in key.split("."):
+        if name not in cfg:
+            return None
+        cfg = cfg[name]
+    return cfg
+
+
+# --------------------------------------------------------------------------------------
+# Models
+# --------------------------------------------------------------------------------------
+
+
+def register_model(model):
+    """Class decorator: makes `model` known under its class name as MODEL.MODEL_NAME."""
+    if IS_MAIN:
+        return _MODEL_REGISTRY.register()(model)
+    # 1.0 has no registry, only a dict.
+    _MODEL_TYPES[model.__name__] = model
+    return model
+
+
+def model_class(name):
+    """
+    The registered model class `name`.
+
+    Raises:
+        SlowFastExtError: no model has that name.
+    """
+    if IS_MAIN:
+        known = dict(iter(_MODEL_REGISTRY))
+    else:
+        # 1.0's dict goes by MODEL.ARCH; main's names for the same classes serve here too.
+        known = {"SlowFast": _video_models.SlowFastModel, "ResNet": _video_models.ResNetModel}
+        known.update(_MODEL_TYPES)
+    if name not in known:
+        hint = "" if IS_MAIN else " (GitHub's main of PySlowFast has more, see INSTALL.md)"
+        raise SlowFastExtError(
+            f"no model is named '{name}': this PySlowFast has {', '.join(sorted(known))}{hint}"
+        )
+    return known[name]
+
+
+# --------------------------------------------------------------------------------------
+# Data
+# --------------------------------------------------------------------------------------
+
+
+def register_dataset(dataset):
+    """
+    Class decorator: makes `dataset` known as TRAIN.DATASET and TEST.DATASET.
+
+    Upstream looks a data set up under `name.capitalize()`, which lower-cases the rest:
+    a class MultiLabelVideos would never be found under its own name. A data set of
+    upstream's that has the name gives way.
+    """
+    name = dataset.__name__.capitalize()
+    # Stock files of main name its own data sets (TRAIN.DATASET: charades). Those give one view
+    # at a time, which this package's engine cannot test with; ours read the same files.
+    known = DATASET_REGISTRY._obj_map
+    if name in known and known[name].__module__.startswith("slowfast."):
+        del known[name]
+    DATASET_REGISTRY._do_register(name, dataset)
+    return dataset
+
+
+def pack_pathways(cfg, clip):
+    """
+    Splits one clip into the pathways of MODEL.ARCH.
+
+    Args:
+        clip (Tensor): C x T x H x W, RGB.
+
+    Returns:
+        list[Tensor]: [C x T x H x W] or, for two pathways, [slow, fast].
+    """
+    if not IS_MAIN and cfg.DATA.REVERSE_INPUT_CHANNEL:
+        # main reverses the channels in here; 1.0 does not know the key.
+        clip = clip[[2, 1, 0]]
+    return _pack_pathway_output(cfg, clip)
+
+
+# --------------------------------------------------------------------------------------
+# Engine
+# --------------------------------------------------------------------------------------
+
+
+def get_loss_func(name):
+    """Upstream's loss class of that name; 1.0 lacks `bce_logit`."""
+    if name == "bce_logit":
+        return nn.BCEWithLogitsLoss
+    return _get_loss_func(name)
+
+
+def setup_logging(output_dir):
+    """Upstream's logging to the terminal and to OUTPUT_DIR/stdout.log, master process only."""
+    pathmgr.mkdirs(output_dir)
+    if "output_dir" in inspect.signature(_logging.setup_logging).parameters:
+        _logging.setup_logging(output_dir)
+        return
+    # 1.0 logs to the terminal alone.
+    _logging.setup_logging()
+    is_main_process = not dist.is_initialized() or dist.get_rank() == 0
+    if is_main_process and is_local(output_dir):
+        logging.root.addHandler(logging.FileHandler(os.path.join(output_dir, "stdout.log")))
+
+
+def run_in_process_group(local_rank, num_processes, function, init_method, cfg):
+    """Upstream's entry of one spawned GPU process: joins the group, then runs `function(cfg)`."""
+    _multiprocessing.run(
+        local_rank,
+        num_processes,
+        function,
+        init_method,
+        cfg.SHARD_ID,
+        cfg.NUM_SHARDS,
+        cfg.DIST_BACKEND,
+        cfg,
+    )
+
+
+def has_detectron2():
+    """True where detectron2 is installed, an extra that most machines lack."""
+    return importlib.util.find_spec("detectron2") is not None
+
+
+def detectron2_parts():
+    """detectron2's `get_config` of its model zoo, and its `DefaultPredictor`."""
+    from detectron2.engine import DefaultPredictor
+    from detectron2.model_zoo import get_config
+
+    return get_config, DefaultPredictor

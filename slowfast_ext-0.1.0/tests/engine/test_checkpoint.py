@@ -1,0 +1,175 @@
+"""Checkpoints: whole or not at all, read without executing anything, of the same config."""
+
+import os
+import pickle
+
+import pytest
+import torch
+
+from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.engine import checkpoint
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.weights import read_checkpoint, read_weights
+from slowfast_ext.upstream import base_config
+
+
+@pytest.fixture
+def cfg():
+    return add_slowfast_ext_config(base_config())
+
+
+class RunsCode:
+    """Unpickling this makes the file `ran`."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder / "ran"),)
+
+
+def test_round_trip_and_last(tmp_path):
+    for epoch in (1, 2, 10):
+        path = checkpoint.checkpoint_path(tmp_path, "train", epoch)
+        checkpoint.save_checkpoint(path, {"model_state": {"w": torch.tensor(epoch)}})
+    checkpoint.save_checkpoint(
+        checkpoint.checkpoint_path(tmp_path, "tune", 3), {"model_state": {}, "epoch": 3}
+    )
+    last = checkpoint.last_checkpoint(str(tmp_path), "train")
+    assert read_checkpoint(last)["model_state"]["w"] == 10
+    assert read_checkpoint(checkpoint.last_checkpoint(str(tmp_path), "tune"))["epoch"] == 3
+    assert checkpoint.last_checkpoint(str(tmp_path / "nowhere"), "train") is None
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_second_name_is_the_same_checkpoint(tmp_path, monkeypatch, links):
+    def no_links(source, target):
+        raise OSError(95, "Operation not supported")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    first, second = (checkpoint.checkpoint_path(tmp_path, "train", epoch) for epoch in (1, 2))
+    state = {"model_state": {"w": torch.ones(1)}}
+    checkpoint.save_checkpoint(first, state)
+    checkpoint.save_again(first, second, state)
+    checkpoint.save_checkpoint(first, {"model_state": {"w": torch.zeros(1)}})
+    assert read_checkpoint(second)["model_state"]["w"] == 1
+    assert len(os.listdir(tmp_path / "checkpoints")) == 2
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = checkpoint.checkpoint_path(tmp_path, "train", 1)
+    checkpoint.save_checkpoint(path, {"model_state": {"w": torch.ones(1)}})
+
+    def disk_full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save_checkpoint(path, {"model_state": {"w": torch.zeros(1)}})
+    assert read_checkpoint(path)["model_state"]["w"] == 1
+    assert os.listdir(tmp_path / "checkpoints") == ["checkpoint_epoch_00001.pyth"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
+def test_a_damaged_file_is_named(tmp_path, content):
+    path = tmp_path / "x.pyth"
+    path.write_bytes(content)
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth"):
+        read_checkpoint(str(path))
+
+
+@pytest.mark.parametrize("checkpoint_type", ["pytorch", "caffe2"])
+def test_nothing_in_a_file_is_executed(tmp_path, checkpoint_type):
+    path = tmp_path / "x"
+    if checkpoint_type == "pytorch":
+        torch.save({"model_state": RunsCode(tmp_path)}, path)
+    else:
+        path.write_bytes(pickle.dumps({"blobs": RunsCode(tmp_path)}))
+    with pytest.raises(SlowFastExtError):
+        read_weights(str(path), checkpoint_type)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("state", [{"model_state": [1]}, {"model_state": {"w": 1}}, {}, 3])
+def test_a_file_without_tensors_is_named(tmp_path, state):
+    torch.save(state, tmp_path / "x.pyth")
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth: not a PySlowFast checkpoint"):
+        read_checkpoint(str(tmp_path / "x.pyth"))
+
+
+@pytest.mark.parametrize("text", ["- a", None, "", "a: ["])
+def test_a_checkpoint_without_settings_is_named(cfg, text):
+    with pytest.raises(SlowFastExtError, match=r"x\.pyth: does not say with which settings"):
+        checkpoint.check_same_config("x.pyth", {"cfg": text}, cfg, "train")
+
+
+def test_other_settings_are_named(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.SOLVER.BASE_LR = 0.25
+    with pytest.raises(SlowFastExtError, match=r"SOLVER.BASE_LR 0.1 \(now 0.25\)"):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+
+
+def test_settings_that_do_not_change_what_is_learnt_may_differ(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.OUTPUT_DIR, cfg.NUM_GPUS, cfg.TEST.VIEWS = "elsewhere", 0, [[2, 1, 1]]
+    cfg.DATA_LOADER.NUM_WORKERS = 0
+    cfg.TUNE.MAX_ITER = 7
+    checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=r"TUNE.MAX_ITER"):
+        checkpoint.check_same_config("x.pyth", state, cfg, "tune")
+
+
+def test_going_on_advises_what_helps(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.SOLVER.BASE_LR = 0.25
+    with pytest.raises(SlowFastExtError, match="start anew there with TRAIN.AUTO_RESUME False"):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    cfg.TRAIN.ENABLE = False
+    with pytest.raises(SlowFastExtError, match=r"OUTPUT_DIR with TRAIN.CHECKPOINT_FILE_PATH x\."):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=r"by name with TEST.CHECKPOINT_FILE_PATH x\.pyth"):
+        checkpoint.check_tested_config("x.pyth", state, cfg, "train")
+
+
+@pytest.mark.parametrize(
+    "section,name,value", [("DATA", "ENSEMBLE_METHOD", "max"), ("DATA", "TEST_CROP_SIZE", 64)]
+)
+def test_a_test_may_cut_and_combine_views_otherwise(cfg, section, name, value):
+    state = {"cfg": cfg.dump()}
+    cfg[section][name] = value
+    checkpoint.check_tested_config("x.pyth", state, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=name):
+        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+
+
+def test_broken_videos_may_be_skipped_from_now_on(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.DATA.SKIP_BROKEN_VIDEOS = True
+    checkpoint.check_same_config("x.pyth", state, cfg, "train")
+
+
+@pytest.mark.parametrize(
+    "section,name,value",
+    [
+        ("ACTIVITY", "FORM", "as_printed"),
+        ("DATA", "MEAN", [0.5, 0.5, 0.5]),
+        ("SLOWFAST", "ALPHA", 4),
+        ("OBJECTS", "MIN_SCORE", 0.5),
+    ],
+)
+def test_a_named_checkpoint_of_another_network_is_not_tested(cfg, section, name, value):
+    state = {"cfg": cfg.dump()}
+    cfg[section][name] = value
+    with pytest.raises(SlowFastExtError, match=rf"x\.pyth was trained with {section}\.{name}"):
+        checkpoint.check_same_network("x.pyth", state, cfg)
+
+
+def test_a_named_checkpoint_may_come_from_another_training(cfg):
+    state = {"cfg": cfg.dump()}
+    cfg.SOLVER.BASE_LR, cfg.MODEL.DROPOUT_RATE, cfg.DATA.SAMPLING_RATE = 7.0, 0.1, 3
+    checkpoint.check_same_network("x.pyth", state, cfg)
+    # An upstream file's settings are of another head, which its own weights tell.
+    checkpoint.check_same_network("x.pyth", {"cfg": base_config().dump()}, cfg)
+    checkpoint.check_same_network("x.pyth", {}, cfg)

@@ -1,0 +1,204 @@
+"""AVA's configs, from training to the detections file, on a stand-in tree."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from slowfast_ext.__main__ import build_parser
+from slowfast_ext.config import load_config
+from slowfast_ext.datasets import Ava
+from slowfast_ext.engine import detection
+from slowfast_ext.engine.main import main
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.tables.paper import ROWS
+from tests.ava_tree import PERSONS, options, write_tree
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "AVA"
+ROW_CONFIGS = [path for path in sorted(CONFIGS.glob("*.yaml")) if path.stem != "BASE"]
+LABEL_MAP = "ava_action_list_v2.2_for_activitynet_2019.pbtxt"
+
+SMALL = {
+    "RESNET.DEPTH": "50",
+    "DATA.NUM_FRAMES": "8",
+    "DATA.TRAIN_JITTER_SCALES": "[32, 40]",
+    "DATA.TRAIN_CROP_SIZE": "32",
+    "DATA.TEST_CROP_SIZE": "32",
+    "DATA_LOADER.NUM_WORKERS": "0",
+    "SOLVER.MAX_EPOCH": "1",
+    "SOLVER.BASE_LR": "0.001",
+    "SOLVER.WARMUP_EPOCHS": "0.0",
+    "TRAIN.BATCH_SIZE": "2",
+    "TRAIN.CHECKPOINT_FILE_PATH": "",
+    "TRAIN.ENABLE": "True",
+    "TEST.CHECKPOINT_FILE_PATH": "",
+    "TUNE.MAX_ITER": "1",
+    "NUM_GPUS": "0",
+}
+NARROW = {"RESNET.WIDTH_PER_GROUP": "8", "ACTIVITY.GROUPS": "8", "ACTIVITY.DIM": "16"}
+SLOWFAST = {"NONLOCAL.LOCATION": "[[[], []], [[], []], [[4], []], [[], []]]", **NARROW}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("ava")
+    write_tree(root)
+    for path in list((root / "annotations").iterdir()):
+        older = path.name.replace("v2.2", "v2.1").replace("2019", "2018")
+        (path.parent / older).write_bytes(path.read_bytes())
+    return root
+
+
+def arguments(path, tree, output_dir, **changes):
+    pairs = {**options(tree), **SMALL, "OUTPUT_DIR": str(output_dir)}
+    pairs.update(SLOWFAST if path.stem.startswith("SLOWFAST") else {})
+    pairs.update({key.replace("__", "."): str(value) for key, value in changes.items()})
+    return ["--cfg", str(path), *(word for pair in pairs.items() for word in pair)]
+
+
+def rows_of(path):
+    names = ["video", "second", "x1", "y1", "x2", "y2", "action", "score"]
+    return pd.read_csv(path, names=names)
+
+
+@pytest.mark.parametrize("path", ROW_CONFIGS, ids=lambda path: path.stem)
+def test_a_config_trains_and_tests_at_reduced_size(path, tree, tmp_path):
+    main(arguments(path, tree, tmp_path))
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["task"] == "action_detection"
+    assert results["counts"]["boxes"] == len(PERSONS)
+    rows = rows_of(tmp_path / "predictions.csv")
+    assert len(rows) == len(PERSONS) * 3 and rows["score"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("path", ROW_CONFIGS, ids=lambda path: path.stem)
+def test_a_config_names_a_row_of_the_paper(path):
+    cfg = load_config(str(path), ["NUM_GPUS", "0"])
+    assert cfg.ACTIVITY.TABLE_ROW in {row.id for row in ROWS}
+    assert f"ava_val_{cfg.ACTIVITY.TABLE_ROW[-4:]}.csv" == cfg.AVA.GROUNDTRUTH_FILE
+
+
+def test_every_row_of_table_5_has_a_config():
+    rows = {load_config(str(path), ["NUM_GPUS", "0"]).ACTIVITY.TABLE_ROW for path in ROW_CONFIGS}
+    assert rows == {row.id for row in ROWS if row.table == "5"}
+
+
+def test_the_detections_are_read_back_with_the_same_result(tree, tmp_path, capsys):
+    main(arguments(CONFIGS / "SLOWFAST_101_ACTIVITY.yaml", tree, tmp_path))
+    results = json.loads((tmp_path / "results.json").read_text())
+    capsys.readouterr()
+    annotations = tree / "annotations"
+    files = {
+        "--ground-truth": annotations / "ava_val_v2.2.csv",
+        "--detections": tmp_path / "predictions.csv",
+        "--labelmap": annotations / LABEL_MAP,
+    }
+
+    def command(words):
+        args = build_parser().parse_args(words)
+        args.run(args)
+
+    words = ["evaluate", "ava", *(str(word) for pair in files.items() for word in pair), "--json"]
+    command(words)
+    again = json.loads(capsys.readouterr().out)
+    assert again["mAP"] == results["mAP"] is not None
+    assert again["per_class"] == results["per_class"]
+    command([*words, "--protocol", "pyslowfast"])
+    by_pyslowfast = json.loads(capsys.readouterr().out)["mAP"]
+    assert by_pyslowfast == results["protocol"]["mAP_by_pyslowfast"]
+
+
+def test_scores_are_the_mean_over_the_rates(tree, tmp_path):
+    path = CONFIGS / "SLOWFAST_101_ACTIVITY.yaml"
+    main(arguments(path, tree, tmp_path))
+    checkpoint = tmp_path / "checkpoints" / "checkpoint_tune_epoch_00001.pyth"
+    found = []
+    for name, views in (("2", "[[2,1,1]]"), ("8", "[[8,1,1]]"), ("both", "[[2,1,1],[8,1,1]]")):
+        changes = {"TEST__VIEWS": views, "TEST__CHECKPOINT_FILE_PATH": checkpoint}
+        changes |= {"TRAIN__ENABLE": False, "TUNE__ENABLE": False}
+        main(arguments(path, tree, tmp_path / name, **changes))
+        found.append(rows_of(tmp_path / name / "predictions.csv")["score"].to_numpy())
+    np.testing.assert_allclose(found[2], (found[0] + found[1]) / 2, rtol=1e-6)
+    assert np.abs(found[0] - found[1]).max() > 1e-6
+
+
+def test_boxes_outside_a_centre_crop_are_counted(tree, tmp_path):
+    path = CONFIGS / "SLOWFAST_101.yaml"
+    annotations = tmp_path / "annotations"
+    annotations.mkdir()
+    for source in (tree / "annotations").iterdir():
+        (annotations / source.name).write_bytes(source.read_bytes())
+    with open(annotations / "ava_val_predicted_boxes.csv", "a") as stream:
+        stream.write("three,0902,0.0,0.0,0.05,0.5,,0.99\n")
+    changes = {"AVA__ANNOTATION_DIR": annotations, "AVA__TEST_CROP": "centre"}
+    main(arguments(path, tree, tmp_path / "out", **changes))
+    counts = json.loads((tmp_path / "out" / "results.json").read_text())["counts"]
+    assert (counts["boxes"], counts["boxes_outside_the_crop"]) == (len(PERSONS) + 1, 1)
+
+
+def test_two_processes_with_unequal_persons_equal_one(tree, tmp_path, run_net):
+    """Batch-norm frozen, no dropout; a clip of one process may have no person, the other three."""
+    changes = {
+        "MODEL__FROZEN_BN": True,
+        "MODEL__DROPOUT_RATE": 0.0,
+        "SOLVER__BASE_LR": 0.002,
+        "SOLVER__MAX_EPOCH": 2,
+        "DATA__TRAIN_JITTER_SCALES": "[64, 64]",
+        "DATA__TRAIN_CROP_SIZE": 24,
+        "TUNE__ENABLE": False,
+        "TEST__VIEWS": "[]",
+    }
+    path = CONFIGS / "SLOWFAST_101_ACTIVITY.yaml"
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29613"]
+    for name, start in (("one", []), ("two", launcher)):
+        done = run_net(arguments(path, tree, tmp_path / name, **changes), start)
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (
+        torch.load(tmp_path / name / "checkpoints" / "checkpoint_epoch_00002.pyth")["model_state"]
+        for name in ("one", "two")
+    )
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], atol=1e-5, rtol=0)
+    scores = [rows_of(tmp_path / name / "predictions.csv")["score"] for name in ("one", "two")]
+    np.testing.assert_allclose(scores[1], scores[0], atol=1e-4, rtol=0)
+
+
+def stand_in(tree, **changes):
+    """A config, its data set and a test's scores, without a network."""
+    _, path, *words = arguments(CONFIGS / "SLOWFAST_101.yaml", tree, tree / "none", **changes)
+    cfg = load_config(path, words)
+    dataset = Ava(cfg, "test")
+    counts = [len(keyframe.boxes) for keyframe in dataset.keyframes]
+    return cfg, dataset, {i: (np.arange(n), np.full((n, 3), 0.5)) for i, n in enumerate(counts)}
+
+
+def test_an_action_0_of_the_ground_truth_is_refused(tree):
+    (tree / "annotations" / "zero.csv").write_text("three,0902,.1,.1,.5,.9,0\n")
+    cfg, dataset, scores = stand_in(tree, AVA__GROUNDTRUTH_FILE="zero.csv")
+    with pytest.raises(SlowFastExtError, match="three,0902 has the action 0"):
+        detection.measure(cfg, dataset, scores)
+
+
+def test_the_exclusions_are_reported_and_an_absent_file_is_warned_of(tree, caplog):
+    cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="none.csv")
+    metrics = detection.measure(cfg, dataset, scores)
+    protocol, *_ = detection.describe(cfg, dataset, scores, metrics)
+    path = str(tree / "annotations" / "none.csv")
+    assert protocol["exclusion_file"] is None
+    assert [path in record.getMessage() for record in caplog.records] == [True]
+    (tree / "annotations" / "some.csv").write_text("three,0902\n")
+    cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="some.csv")
+    metrics = detection.measure(cfg, dataset, scores)
+    protocol, *_ = detection.describe(cfg, dataset, scores, metrics)
+    assert protocol["exclusion_file"] == str(tree / "annotations" / "some.csv")
+
+
+def test_scores_that_are_not_finite_name_the_first_keyframe(tree):
+    cfg, dataset, scores = stand_in(tree)
+    for index in (2, 1):
+        scores[index][1][0, 1] = np.nan
+    with pytest.raises(SlowFastExtError, match="scores on three,0903 are not finite"):
+        detection.measure(cfg, dataset, scores)

@@ -1,0 +1,139 @@
+"""The factorised head against the paper's plain equations in float64."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast_ext.models import ActivityHead
+
+_spec = importlib.util.spec_from_file_location(
+    "reference", Path(__file__).with_name("reference.py")
+)
+reference = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(reference)
+
+
+def make_head(cfg, dim_in=128, dtype=torch.float64):
+    torch.manual_seed(0)
+    head = ActivityHead(cfg, dim_in).to(dtype)
+    if head.correlation is not None:
+        mask = torch.rand(head.correlation.mask.shape, dtype=dtype)
+        head.correlation.mask.copy_(mask)
+    return head
+
+
+@pytest.mark.parametrize("form", ["default", "as_printed"])
+@pytest.mark.parametrize("groups", [1, 8, 32, 64])
+@pytest.mark.parametrize("batch,shape", [(1, (1, 3, 5)), (2, (2, 3, 4))])
+def test_values_and_gradients_equal_the_plain_equations(head_config, form, groups, batch, shape):
+    head = make_head(head_config(FORM=form, GROUPS=groups))
+    features = torch.randn(batch, 128, *shape, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, batch, 5, dtype=torch.float64)
+
+    logits, maps = head(features, return_attention=True)
+    sum((w * out).sum() for w, out in zip(weights, logits, strict=True)).backward()
+    gradients = [features.grad] + [p.grad for p in head.parameters()]
+    features.grad, grads = None, gradients
+    head.zero_grad()
+
+    total = 0
+    for b in range(batch):
+        positions = features[b].flatten(1)
+        expected, expected_maps = reference.logits_of_clip(head, positions, form == "as_printed")
+        for output, wanted in zip(logits, expected, strict=True):
+            torch.testing.assert_close(output[b], wanted, atol=1e-10, rtol=0)
+        for name, wanted in expected_maps.items():
+            got = maps[name][b].reshape(wanted.shape)
+            torch.testing.assert_close(got, wanted, atol=1e-10, rtol=0)
+        total = total + sum((w[b] * out).sum() for w, out in zip(weights, expected, strict=True))
+    total.backward()
+    wanted = [features.grad] + [p.grad for p in head.parameters()]
+    for got, want in zip(grads, wanted, strict=True):
+        torch.testing.assert_close(got, want, atol=1e-8, rtol=0)
+
+
+def test_evaluation_gives_the_mean_of_the_two_probabilities(head_config):
+    head = make_head(head_config())
+    features = torch.randn(2, 128, 2, 3, 3, dtype=torch.float64)
+    first, second = head(features)
+    expected = (first.sigmoid() + second.sigmoid()) / 2
+    torch.testing.assert_close(head.eval()(features), expected.float())
+
+
+def test_attention_costs_nothing_when_not_asked_for(head_config):
+    head = make_head(head_config()).eval()
+    features = torch.randn(1, 128, 2, 3, 3, dtype=torch.float64)
+    output, maps = head(features, return_attention=True)
+    torch.testing.assert_close(head(features), output)
+    assert maps["observations"].shape == (1, 3, 2, 3, 3)
+    torch.testing.assert_close(maps["observations"].sum((2, 3, 4)), torch.ones(1, 3).double())
+
+
+@pytest.mark.parametrize("form", ["default", "as_printed"])
+def test_bfloat16_autocast_is_near_float32(head_config, form):
+    head = make_head(head_config(FORM=form), dtype=torch.float32).eval()
+    features = torch.randn(2, 128, 2, 7, 7)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = head(features)
+    torch.testing.assert_close(half, head(features), atol=2e-2, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "switches,outputs,parts",
+    [
+        ({"CORRELATION": False}, 1, {"observations", "activities"}),
+        ({"ACTIVITY_FEATURES": False}, 2, {"correlation"}),
+        ({"ACTIVITY_FEATURES": False, "CORRELATION": False}, 1, set()),
+    ],
+)
+def test_each_component_can_be_switched_off(head_config, switches, outputs, parts):
+    head = make_head(head_config(**switches))
+    logits, maps = head(torch.randn(2, 128, 1, 2, 2).double(), return_attention=True)
+    assert [output.shape for output in logits] == [(2, 5)] * outputs
+    assert set(maps) == parts
+    assert all(p.requires_grad for p in head.parameters())
+
+
+def test_no_activity_specific_pools_the_map(head_config):
+    """Table 3c's row depends on the mean over positions alone."""
+    head = make_head(head_config(ACTIVITY_FEATURES=False))
+    features = torch.randn(1, 128, 2, 3, 3).double()
+    pooled = features.mean((2, 3, 4), keepdim=True)
+    for got, want in zip(head(features), head(pooled), strict=True):
+        torch.testing.assert_close(got, want)
+
+
+def test_per_activity_classifier_has_a_row_for_each(head_config):
+    head = make_head(head_config(CLASSIFIER="per_activity"))
+    assert head.classifier.weight.shape == (5, 64)
+    assert head(torch.randn(1, 128, 1, 2, 2).double())[0].shape == (1, 5)
+
+
+def test_parameters_at_the_papers_size(head_config):
+    """3·K·C·C'/n + A·C' before correlation, normalisation and classifier (tables 3a, 3b, 4)."""
+    cfg = head_config(NUM_OBSERVATIONS=64, DIM=128, GROUPS=32)
+    cfg.MODEL.NUM_CLASSES = 157
+    head = ActivityHead(cfg, 2304)
+    counted = [
+        head.observations.alpha,
+        head.observations.attention,
+        head.activity_features,
+    ]
+    assert sum(p.numel() for m in counted for p in m.parameters()) == 1_789_568
+
+
+@pytest.mark.parametrize(
+    "groups,observations,millions",
+    [(1, 64, 50.4), (8, 64, 6.3), (32, 64, 1.6), (64, 64, 0.8), (32, 16, 0.4), (32, 128, 3.2)],
+)
+def test_parameters_of_tables_3a_and_3b(head_config, groups, observations, millions):
+    cfg = head_config(
+        NUM_OBSERVATIONS=observations, DIM=128, GROUPS=groups, CORRELATION=False, FORM="as_printed"
+    )
+    cfg.MODEL.NUM_CLASSES = 157
+    with torch.device("meta"):
+        head = ActivityHead(cfg, 2048)
+    count = sum(p.numel() for p in head.parameters())
+    assert round(count / 1e6, 1) == millions

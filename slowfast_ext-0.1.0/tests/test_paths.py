@@ -1,0 +1,88 @@
+"""Files appear whole or not at all, and what cannot be written is known before."""
+
+import os
+import threading
+
+import pytest
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import open_atomically, require_writable
+
+
+def write(path, text="new"):
+    with open_atomically(path) as stream:
+        stream.write(text)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "sub" / "file"
+    write(path, "old")
+    with pytest.raises(ZeroDivisionError), open_atomically(path) as stream:
+        stream.write("new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old" and names(path.parent) == ["file"]
+    write(path)
+    assert path.read_text() == "new" and names(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_a_link(tmp_path, exists):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "file"
+    if exists:
+        target.write_text("old")
+    (tmp_path / "link").symlink_to("elsewhere/file")
+    (tmp_path / "link to link").symlink_to("link")
+    require_writable(tmp_path / "link to link", "--out")
+    write(tmp_path / "link to link")
+    assert target.read_text() == "new" and names(tmp_path / "elsewhere") == ["file"]
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "link to link").is_symlink()
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    require_writable(pipe, "--out")
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    write(pipe)
+    reader.join(timeout=10)
+    assert read == ["new"] and pipe.is_fifo() and names(tmp_path) == ["pipe"]
+
+
+def test_a_failure_names_the_path_that_was_given(tmp_path):
+    path = tmp_path / ("x" * 250)  # No room for the ending of the partial file.
+    with pytest.raises(OSError) as error:
+        write(path)
+    assert error.value.filename == path and not names(tmp_path)
+
+
+def test_what_can_be_written_is_not_touched(tmp_path):
+    (tmp_path / "old").write_text("old")
+    for name in ("old", "new", "a/b/c"):
+        require_writable(tmp_path / name, "--out")
+    require_writable("s3://bucket/x", "--out")
+    assert names(tmp_path) == ["old"] and (tmp_path / "old").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "name,reason",
+    [
+        ("folder", "--out: .*/folder is a folder, and must be a file"),
+        ("file/x", "--out: .*/file/x cannot be written: .*/file is a file"),
+        ("file/x/y", "cannot be written: .*/file is a file"),
+        ("dangling/x", "cannot be written: .*/dangling is a link to nothing"),
+        ("/proc/x/y", "--out: /proc/x/y cannot be written: /proc takes no file"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before(tmp_path, name, reason):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "dangling").symlink_to("nowhere/x")
+    with pytest.raises(SlowFastExtError, match=reason):
+        require_writable(os.path.join(tmp_path, name), "--out")
+    assert names(tmp_path) == ["dangling", "file", "folder"]
