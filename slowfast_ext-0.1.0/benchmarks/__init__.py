@@ -1,1 +1,0 @@
-"""Measurements; `python -m benchmarks` runs those of speed."""

@@ -1,1 +1,0 @@
-"""Training, tuning, testing; launching, loading, checkpoints."""
