@@ -15,11 +15,18 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.export import command, formats
 from tests.predict.small_run import CONFIG, pairs
 
+ONE_PATHWAY = [
+    *("MODEL.ARCH", "i3d", "DATA.INPUT_CHANNEL_NUM", "[3]"),
+    *("RESNET.SPATIAL_STRIDES", "[[1], [2], [2], [1]]"),
+    *("RESNET.SPATIAL_DILATIONS", "[[1], [1], [1], [1]]"),
+    *("RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3], [4], [6], [3]]"),
+    *("NONLOCAL.LOCATION", "[[[]], [[]], [[]], [[]]]"),
+]
 VARIANTS = {
     "default": [],
     "as printed": ["ACTIVITY.FORM", "as_printed"],
     "pool": ["ACTIVITY.HEAD", "PoolHead"],
-    "one pathway": ["MODEL.ARCH", "slow"],
+    "one pathway": ONE_PATHWAY,
 }
 
 
@@ -119,7 +126,7 @@ def test_the_command_line(run_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["slowfast_ext", *words])
     commands.main()
     assert out.exists()
-    assert "B x 3 x 32 x 32 x 32 -> B x 3" in capsys.readouterr().out
+    assert "B x 3 x 2 x 32 x 32, B x 3 x 8 x 32 x 32 -> B x 3" in capsys.readouterr().out
 
 
 def test_importing_the_package_stays_cheap():
