@@ -21,6 +21,8 @@ ONE_PATHWAY = [
     *("RESNET.SPATIAL_DILATIONS", "[[1], [1], [1], [1]]"),
     *("RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3], [4], [6], [3]]"),
     *("NONLOCAL.LOCATION", "[[[]], [[]], [[]], [[]]]"),
+    *("NONLOCAL.GROUP", "[[1], [1], [1], [1]]"),
+    *("NONLOCAL.POOL", "[[[1, 2, 2]], [[1, 2, 2]], [[1, 2, 2]], [[1, 2, 2]]]"),
 ]
 VARIANTS = {
     "default": [],
