@@ -4,7 +4,13 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-README = Path(__file__).parent / "README.md"
+ROOT = Path(__file__).parent
+README = ROOT / "README.md"
+CONFIGS = ["slowfast_ext.configs"] + [
+    f"slowfast_ext.configs.{folder.name}"
+    for folder in sorted((ROOT / "configs").iterdir())
+    if folder.is_dir()
+]
 
 setup(
     name="slowfast-ext",
@@ -14,8 +20,14 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["slowfast_ext", "slowfast_ext.*"]),
-    package_data={"slowfast_ext.report": ["page.html", "page.css", "page.js"]},
+    # configs/ lies beside the package in a clone and within it once installed.
+    packages=[*find_packages(include=["slowfast_ext", "slowfast_ext.*"]), *CONFIGS],
+    py_modules=["run_net"],
+    package_dir={name: name.removeprefix("slowfast_ext.").replace(".", "/") for name in CONFIGS},
+    package_data={
+        "slowfast_ext.report": ["page.html", "page.css", "page.js"],
+        **{name: ["*.yaml"] for name in CONFIGS},
+    },
     # Lower bounds only. The two belong together: torchvision's wheel loads only beside
     # the torch that it was built for, so pip must choose both from one index.
     install_requires=[
@@ -23,9 +35,9 @@ setup(
         "torchvision>=0.18",
         "pyslowfast>=1.0",
         # pyslowfast imports these too but does not declare them.
-        "fvcore>=0.1.5",
+        "fvcore>=0.1.5.post20210327",
         # Headless: the same cv2 without a need for libGL.
-        "opencv-python-headless>=4.5",
+        "opencv-python-headless>=4.5.5.62",
         "numpy>=1.24",
         # Declared by pyslowfast without lower bounds.
         "av>=12.1",
@@ -34,13 +46,15 @@ setup(
         "simplejson>=3.17",
         # What is used here, and by GitHub's main of PySlowFast.
         "iopath>=0.1.9",
-        "pandas>=1.5",
+        "pandas>=1.5.1",
         "tqdm>=4.60",
     ],
     extras_require={
         "test": ["pytest>=7.0", "ruff>=0.4"],
         "plots": ["matplotlib>=3.7", "tensorboard>=2.10"],
         "report": ["jinja2>=3.0"],
+        # `export --format onnx`.
+        "onnx": ["onnx>=1.16", "onnxscript>=0.2", "onnxruntime>=1.18"],
         # What GitHub's main of PySlowFast imports beyond the above (see INSTALL.md).
         "main": ["scipy", "psutil", "fairscale"],
     },

@@ -55,6 +55,10 @@ COMMANDS = {
         "slowfast_ext.report.command",
         "write one page about a run: curves, precision, correlations, its hardest videos",
     ),
+    ("export",): (
+        "slowfast_ext.export.command",
+        "write a trained network as a torch.export or ONNX file, checked against it",
+    ),
     ("tables",): (
         "slowfast_ext.tables.command",
         "print the paper's tables beside our results, or count what the heads cost",

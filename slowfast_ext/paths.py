@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import tempfile
+from pathlib import Path
 
 from iopath.common.file_io import PathManagerFactory
 
@@ -13,6 +14,11 @@ from slowfast_ext.errors import SlowFastExtError
 # The instance that PySlowFast's main uses: a handler (s3://, ...) that a user registers
 # there serves lists, videos, weights and results alike.
 pathmgr = PathManagerFactory.get(key="pyslowfast")
+
+# The project's configs: beside the package in a clone, within it once installed.
+_PACKAGE = Path(__file__).parent
+_CLONES = _PACKAGE.parent / "configs"
+CONFIGS = _CLONES if (_CLONES / "Synthetic").is_dir() else _PACKAGE / "configs"
 
 
 def is_local(path):

@@ -2,16 +2,14 @@
 
 import json
 import time
-from pathlib import Path
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine import main as engine
 from slowfast_ext.engine.distributed import launch
-from slowfast_ext.paths import pathmgr
+from slowfast_ext.paths import CONFIGS, pathmgr
 
-CONFIGS = Path(__file__).parents[1] / "configs" / "Synthetic"
 INIT_METHOD = "tcp://localhost:9999"
 
 
@@ -61,7 +59,7 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
 
 def _config(name, output_dir, data_dir, options):
     folders = ["OUTPUT_DIR", output_dir, "DATA.PATH_TO_DATA_DIR", data_dir]
-    return load_config(str(CONFIGS / f"{name}.yaml"), [*options, *folders])
+    return load_config(str(CONFIGS / "Synthetic" / f"{name}.yaml"), [*options, *folders])
 
 
 def read_results(cfg):

@@ -218,7 +218,7 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
     ):
         for items in batches:
             for sample in items:
-                scores[sample.index] = _video_scores(cfg, network, sample, combine)
+                scores[sample.index] = video_scores(cfg, network, sample, combine)
                 if partial:
                     partial.add(sample.index, scores[sample.index])
             progress.step()
@@ -229,7 +229,7 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
     return scores, skipped
 
 
-def _video_scores(cfg, network, sample, combine):
+def video_scores(cfg, network, sample, combine):
     """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
     size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     device = distributed.device(cfg)

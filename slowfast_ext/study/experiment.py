@@ -10,7 +10,7 @@ from slowfast_ext.config import load_config
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.test import test
 from slowfast_ext.engine.train import train
-from slowfast_ext.quickstart import CONFIGS
+from slowfast_ext.paths import CONFIGS
 from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
 from slowfast_ext.study.backbone import train_backbone
 from slowfast_ext.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_version, key_of
@@ -70,7 +70,7 @@ class Experiment:
         # A set of the same settings that another generator wrote is not the same set.
         folder = self.cache.path(f"{videos}.{code_version(GENERATOR_CODE)[:8]}")
         return load_config(
-            str(CONFIGS / f"{name}.yaml"),
+            str(CONFIGS / "Synthetic" / f"{name}.yaml"),
             [*COMMON, *VIDEOS, *options, *seeds, "DATA.PATH_TO_DATA_DIR", folder],
         )
 

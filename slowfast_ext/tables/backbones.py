@@ -1,12 +1,8 @@
 """The backbones of Table 4, as the configs of Table 1 have them."""
 
-from pathlib import Path
-
 from slowfast_ext.config import load_config
-from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paths import CONFIGS
 
-# Beside the package in a clone; an installed package has none.
-CONFIGS = Path(__file__).parents[2] / "configs" / "Charades"
 NUM_CLASSES = 400
 
 # Row of Table 4 -> (config, keys set otherwise, what to know when comparing).
@@ -40,17 +36,9 @@ def backbone_config(name):
 
     Returns:
         tuple[CfgNode, str]: and what to know when comparing it with the paper's row.
-
-    Raises:
-        SlowFastExtError: there are no configs, since the package is installed without its clone.
     """
     config, changes, note = BACKBONES[name]
-    path = CONFIGS / f"{config}.yaml"
-    if not path.exists():
-        raise SlowFastExtError(
-            f"{path}: no such file; Table 4's backbones are those of the clone's configs/: run the "
-            "command there, or with --only 3a,3b"
-        )
+    path = CONFIGS / "Charades" / f"{config}.yaml"
     # Whatever GPUs there are: nothing is run on them.
     changes = {
         "NUM_GPUS": 0,

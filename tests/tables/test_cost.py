@@ -6,7 +6,6 @@ from fvcore.nn import FlopCountAnalysis
 
 from slowfast_ext import upstream
 from slowfast_ext.config import add_slowfast_ext_config
-from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork, build_head
 from slowfast_ext.tables import backbones
 from slowfast_ext.tables.backbones import backbone_config
@@ -122,14 +121,13 @@ class TestBackbones:
         assert row["gmacs"] > rows["4", "CSN-152 ir"]["gmacs"]
 
     def test_they_are_those_of_the_configs(self, tmp_path, monkeypatch):
-        shallow = backbones.CONFIGS.joinpath("SLOWFAST_101.yaml").read_text().replace("101", "50")
-        (tmp_path / "SLOWFAST_101.yaml").write_text(shallow)
-        base = (backbones.CONFIGS / "BASE.yaml").read_text()
-        (tmp_path / "BASE.yaml").write_text(base)
+        charades = backbones.CONFIGS / "Charades"
+        shallow = (charades / "SLOWFAST_101.yaml").read_text().replace("101", "50")
+        (tmp_path / "Charades").mkdir()
+        (tmp_path / "Charades" / "SLOWFAST_101.yaml").write_text(shallow)
+        (tmp_path / "Charades" / "BASE.yaml").write_text((charades / "BASE.yaml").read_text())
         monkeypatch.setattr(backbones, "CONFIGS", tmp_path)
         assert backbone_config("SlowFast-101")[0].RESNET.DEPTH == 50
-        with pytest.raises(SlowFastExtError, match=r"CSN_152.yaml: no such file.*--only 3a,3b"):
-            backbone_config("CSN-152")
 
     def test_each_says_what_to_know(self, rows):
         notes = [row["note"] for (table, name), row in rows.items() if name.endswith("-101")]

@@ -1,0 +1,100 @@
+"""The formats of an exported network: how each is written to bytes and loaded from them."""
+
+import contextlib
+import importlib.util
+import io
+import logging
+import warnings
+
+import torch
+
+from slowfast_ext.errors import SlowFastExtError
+
+# What the ONNX format needs beyond torch; setup.py's extra "onnx".
+ONNX_MODULES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def torch_export():
+    """(write, load) of torch.export's format; `torch.export.load` reads it."""
+    return _write_torch, _load_torch
+
+
+def _dynamic_batch(pathways):
+    batch = torch.export.Dim("batch", min=1)
+    return (tuple({0: batch} for _ in pathways),)
+
+
+def _write_torch(network, pathways):
+    """ClipNetwork and example pathways -> the file's content."""
+    program = torch.export.export(network, pathways, dynamic_shapes=_dynamic_batch(pathways))
+    content = io.BytesIO()
+    torch.export.save(program, content)
+    return content.getvalue()
+
+
+def _load_torch(content):
+    return torch.export.load(io.BytesIO(content)).module()
+
+
+def onnx():
+    """
+    (write, load) of ONNX; the inputs are named `slow`, `fast` or `clip`, the output
+    `probabilities`.
+
+    Raises:
+        SlowFastExtError: onnx, onnxscript or onnxruntime is missing.
+    """
+    missing = [name for name in ONNX_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SlowFastExtError(
+            f"--format onnx needs {', '.join(missing)}: pip install {' '.join(ONNX_MODULES)}"
+        )
+    return _write_onnx, _load_onnx
+
+
+def _write_onnx(network, pathways):
+    """ClipNetwork and example pathways -> the file's content."""
+    names = ["clip"] if len(pathways) == 1 else ["slow", "fast"]
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            network,
+            pathways,
+            dynamo=True,
+            dynamic_shapes=_dynamic_batch(pathways),
+            input_names=names,
+            output_names=["probabilities"],
+            verbose=False,
+        )
+    # Serialised whole, weights within: one file is what the user asked for.
+    return program.model_proto.SerializeToString()
+
+
+@contextlib.contextmanager
+def _quiet_exporter():
+    """Without the exporter's remarks on its own workings."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+
+
+def _load_onnx(content):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+
+    def exported(*pathways):
+        arrays = [pathway.numpy() for pathway in pathways]
+        return torch.from_numpy(session.run(None, dict(zip(names, arrays, strict=True)))[0])
+
+    return exported
+
+
+# --format -> the function that gives the format's write and load.
+FORMATS = {"torch.export": torch_export, "onnx": onnx}

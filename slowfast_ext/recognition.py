@@ -1,0 +1,105 @@
+"""A trained network for use from Python: `slowfast_ext.load(cfg, checkpoint).predict(path)`."""
+
+import os
+
+from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers the data sets)
+from slowfast_ext.config import load_config
+from slowfast_ext.datasets.lists import Segment, Video, read_class_names
+from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
+from slowfast_ext.engine import distributed
+from slowfast_ext.engine.combining import combination
+from slowfast_ext.engine.precision import inference
+from slowfast_ext.engine.test import network_to_test, task_of, video_scores
+from slowfast_ext.errors import SlowFastExtError
+
+
+def load(cfg, checkpoint=None, class_names=None, options=()):
+    """
+    A trained network.
+
+    Args:
+        cfg (str): the run's YAML file.
+        checkpoint (str | None): None: the one that a test would take.
+        class_names (sequence[str] | None): None: DATA.PATH_TO_DATA_DIR/classes.txt.
+        options (sequence[str]): KEY, VALUE, ... as run_net.py takes them.
+
+    Returns:
+        Recognizer
+
+    Raises:
+        SlowFastExtError: a wrong config, no checkpoint or one of another network, names that
+            are missing or not as many as the classes, or a network that needs more than a video.
+    """
+    named = ["TEST.CHECKPOINT_FILE_PATH", str(checkpoint)] if checkpoint else []
+    return Recognizer(load_config(str(cfg), [*map(str, options), *named]), class_names)
+
+
+class Recognizer:
+    """
+    Says what happens in a video, as a test does: all views of TEST.VIEWS, combined.
+
+    Attributes:
+        cfg (CfgNode): of the run.
+        class_names (list[str]): A.
+        network (ActivityNetwork): on its device, in evaluation.
+    """
+
+    def __init__(self, cfg, class_names=None):
+        for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
+            if upstream.get_key(cfg, key) != off:
+                raise SlowFastExtError(
+                    f"{key} must be {off!r}: predict is given nothing but a video"
+                )
+        self.cfg = cfg
+        self.class_names = _class_names(cfg, class_names)
+        self._combine = combination(cfg, task_of(cfg).view_groups(cfg), self.class_names)
+        _, network, _, _ = network_to_test(cfg)
+        self.network = network.to(distributed.device(cfg)).eval()
+
+    def predict(self, path):
+        """
+        Args:
+            path (str): a video file or a folder of frames.
+
+        Returns:
+            dict[str, float]: the probability of each class, by its name.
+
+        Raises:
+            SlowFastExtError: the video cannot be read.
+        """
+        sample = OneVideo(self.cfg, self.class_names, os.fspath(path))[0]
+        with inference(self.cfg, self.network, distributed.device(self.cfg)):
+            scores = video_scores(self.cfg, self.network, sample, self._combine)
+        return dict(zip(self.class_names, scores.tolist(), strict=True))
+
+
+class OneVideo(MultiLabelVideos):
+    """The test of a list that holds one video, of which nothing is known."""
+
+    def __init__(self, cfg, class_names, path):
+        self._names, self._path = class_names, path
+        super().__init__(cfg, "test")
+
+    def _read_class_names(self, list_path):
+        return self._names
+
+    def _read_videos(self, path, check_files=True):
+        return [Video(self._path, (Segment(()),))]
+
+
+def _class_names(cfg, given):
+    source, names = "class_names", given
+    if given is None:
+        source = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
+        try:
+            names = read_class_names(source)
+        except SlowFastExtError as error:
+            raise SlowFastExtError(f"{error}; or give class_names") from error
+    names = [str(name) for name in names]
+    if len(set(names)) != len(names):
+        raise SlowFastExtError(f"{source}: a class is named twice")
+    if len(names) != cfg.MODEL.NUM_CLASSES:
+        raise SlowFastExtError(
+            f"{source} names {len(names)} classes but MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
+        )
+    return names
