@@ -58,7 +58,7 @@ def _write_onnx(network, pathways):
     with _quiet_exporter():
         exported = torch.export.export(
             network, pathways, dynamic_shapes=_dynamic_batch(pathways)
-        ).run_decompositions({torch.ops.aten._adaptive_avg_pool3d.default: _plain_pool})
+        ).run_decompositions({torch.ops.aten.adaptive_avg_pool3d.default: _plain_pool})
         program = torch.onnx.export(
             exported,
             dynamo=True,
