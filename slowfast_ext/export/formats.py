@@ -56,17 +56,30 @@ def _write_onnx(network, pathways):
     """ClipNetwork and example pathways -> the file's content."""
     names = ["clip"] if len(pathways) == 1 else ["slow", "fast"]
     with _quiet_exporter():
+        exported = torch.export.export(
+            network, pathways, dynamic_shapes=_dynamic_batch(pathways)
+        ).run_decompositions({torch.ops.aten.adaptive_avg_pool3d.default: _plain_pool})
         program = torch.onnx.export(
-            network,
-            pathways,
+            exported,
             dynamo=True,
-            dynamic_shapes=_dynamic_batch(pathways),
             input_names=names,
             output_names=["probabilities"],
             verbose=False,
         )
     # Serialised whole, weights within: one file is what the user asked for.
     return program.model_proto.SerializeToString()
+
+
+def _plain_pool(features, size):
+    """ONNX has no adaptive pooling; where the sizes divide it is pooling with a fixed kernel."""
+    lengths = features.shape[-3:]
+    if any(length % wanted for length, wanted in zip(lengths, size, strict=True)):
+        raise SlowFastExtError(
+            f"--format onnx: the fast pathway's map, {tuple(lengths)}, does not divide by the slow "
+            f"one's, {tuple(size)}: let SLOWFAST.ALPHA divide DATA.NUM_FRAMES, or take torch.export"
+        )
+    kernel = [length // wanted for length, wanted in zip(lengths, size, strict=True)]
+    return torch.nn.functional.avg_pool3d(features, kernel)
 
 
 @contextlib.contextmanager
