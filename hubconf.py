@@ -9,6 +9,7 @@ dependencies = [
     "iopath",
     "cv2",
     "numpy",
+    "PIL",
     "av",
     "yaml",
     "pandas",

@@ -47,6 +47,8 @@ setup(
         # What is used here, and by GitHub's main of PySlowFast.
         "iopath>=0.1.9",
         "pandas>=1.5.1",
+        # Pillow: what an image declares, before OpenCV makes room for it.
+        "pillow>=9.5",
         "tqdm>=4.60",
     ],
     extras_require={

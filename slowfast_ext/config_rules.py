@@ -126,6 +126,13 @@ def refuse(cfg, key, rule):
     raise SlowFastExtError(f"{key} is {upstream.get_key(cfg, key)!r}: it {rule}")
 
 
+def require_clips_alone(cfg, why):
+    """Raises SlowFastExtError, which says `why`, where a network takes persons or objects too."""
+    for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
+        if upstream.get_key(cfg, key) != off:
+            refuse(cfg, key, f"must be {off}: {why}")
+
+
 def all_keys(cfg, prefix=""):
     """Every dotted key of the config, sections included."""
     for name, value in cfg.items():

@@ -2,8 +2,9 @@
 
 import os
 
-from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers the data sets)
+from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
+from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.lists import Segment, Video, read_class_names
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine import distributed
@@ -45,11 +46,7 @@ class Recognizer:
     """
 
     def __init__(self, cfg, class_names=None):
-        for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
-            if upstream.get_key(cfg, key) != off:
-                raise SlowFastExtError(
-                    f"{key} must be {off!r}: predict is given nothing but a video"
-                )
+        require_clips_alone(cfg, "predict is given nothing but a video")
         self.cfg = cfg
         self.class_names = _class_names(cfg, class_names)
         self._combine = combination(cfg, task_of(cfg).view_groups(cfg), self.class_names)

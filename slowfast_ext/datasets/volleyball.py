@@ -7,11 +7,9 @@ import torch
 
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips
-from slowfast_ext.datasets.list_rows import outside_sentence
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, mirrored, read_moments
-from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import leads_outside, pathmgr
+from slowfast_ext.paths import pathmgr
 from slowfast_ext.upstream import register_dataset
 
 
@@ -46,15 +44,8 @@ class Volleyball(KeyframeClips):
         name = "train" if split == "tune" else split
         if split == "val" and not pathmgr.exists(path.format(name)):
             name = "test"
-        self.listed = read_moments(path.format(name))
         folder = cfg.DATA.PATH_PREFIX or cfg.DATA.PATH_TO_DATA_DIR
-        for listed in self.listed:
-            # Relative paths start at the current folder.
-            within = folder if os.path.isabs(listed.path) else os.curdir
-            if leads_outside(within, listed.path, cfg.DATA.PATHS_OUTSIDE):
-                raise SlowFastExtError(
-                    f"{path.format(name)}: {outside_sentence(listed.path, within)}"
-                )
+        self.listed = read_moments(path.format(name), folder, cfg.DATA.PATHS_OUTSIDE)
         self.class_names = list(GROUPS if self.task == "group" else ACTIONS)
 
     @property

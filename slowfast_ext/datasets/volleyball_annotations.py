@@ -6,6 +6,7 @@ A moment is a target frame with a group activity and a box and an action for eac
 
 import csv
 import difflib
+import os
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 
 from slowfast_ext.datasets.list_rows import (
     check_columns,
+    outside_sentence,
     parse_number,
     read_rows,
     read_text,
@@ -21,7 +23,7 @@ from slowfast_ext.datasets.list_rows import (
 )
 from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically
+from slowfast_ext.paths import leads_outside, open_atomically
 
 SIDES = ("l", "r")
 GROUPS = tuple(f"{side}_{what}" for side in SIDES for what in ("set", "spike", "pass", "winpoint"))
@@ -204,10 +206,15 @@ def _person(box, name):
     return f"{x1:g} {y1:g} {x2 - x1:g} {y2 - y1:g} {name}"
 
 
-def read_moments(path):
+def read_moments(path, folder="", outside="any"):
     """
     Reads a list that `write_moments` wrote.
 
+    Args:
+        path (str): the list.
+        folder (str): what absolute paths must not lead out of where `outside` forbids it;
+            relative paths start at the current folder, and must not lead out of that.
+        outside (str): DATA.PATHS_OUTSIDE.
     Returns:
         list[ListedMoment]
     Raises:
@@ -222,6 +229,10 @@ def read_moments(path):
     for line, row in rows[1:]:
         wrong = []
         moment = _listed(rows[0][1], row, wrong)
+        if moment is not None:
+            within = folder if os.path.isabs(moment.path) else os.curdir
+            if leads_outside(within, moment.path, outside):
+                wrong.append(outside_sentence(moment.path, within))
         listed.append(moment)
         bad_rows += [f"{path}:{line}: {'; '.join(wrong)}"] if wrong else []
     refuse_bad_rows(path, bad_rows)

@@ -8,8 +8,8 @@ gives the probabilities, B x A. KEY VALUE pairs may follow, as run_net.py takes 
 import argparse
 import os
 
-from slowfast_ext import upstream
 from slowfast_ext.config import load_config
+from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.engine.test import network_to_test
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.export.formats import FORMATS
@@ -67,7 +67,7 @@ def export(cfg, form, out):
             installed, or the file's probabilities are not the network's.
     """
     write, load = FORMATS[form]()
-    refuse_further_inputs(cfg)
+    require_clips_alone(cfg, "only networks of clips alone are exported")
     _, network, _, _ = network_to_test(cfg)
     network = clip_network(network)
     content = write(network, example_pathways(cfg, 2))
@@ -83,13 +83,3 @@ def export(cfg, form, out):
     with open_atomically(out, "wb") as stream:
         stream.write(content)
     return difference
-
-
-def refuse_further_inputs(cfg):
-    """Raises SlowFastExtError where the network is given persons or objects beside the clips."""
-    for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
-        if upstream.get_key(cfg, key) != off:
-            raise SlowFastExtError(
-                f"{key} must be {off}: a network of persons or objects takes a changing number of "
-                "boxes beside the clips; only networks of clips alone are exported"
-            )

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers the data sets)
 from slowfast_ext.config import load_config
+from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import read_class_names
 from slowfast_ext.engine import distributed, loaders
@@ -130,9 +131,7 @@ class Predictor:
     """
 
     def __init__(self, cfg, every):
-        for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
-            if upstream.get_key(cfg, key) != off:
-                raise SlowFastExtError(f"{key} must be {off}: predict is given nothing but videos")
+        require_clips_alone(cfg, "predict is given nothing but videos")
         self.cfg, self.every = cfg, every
         path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
         self.class_names = read_class_names(path)

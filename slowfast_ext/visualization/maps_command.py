@@ -14,7 +14,7 @@ import numpy as np
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config, nearest
-from slowfast_ext.config_rules import refuse
+from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.engine import distributed
 from slowfast_ext.engine.main import parse_arguments
@@ -95,10 +95,7 @@ def run(args):
 
 
 def _check_config(cfg):
-    for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
-        section, name = key.split(".")
-        if cfg[section][name] != off:
-            refuse(cfg, key, f"must be {off}: maps are of a video's frames and nothing else")
+    require_clips_alone(cfg, "maps are of a video's frames and nothing else")
     require_activity_head(cfg)
 
 

@@ -167,3 +167,9 @@ def test_real_moments(real_data, tmp_path):
     torch.testing.assert_close(sample.boxes[0], torch.tensor([430, 575, 512, 745]) / 4)
     spiking = sample.person_labels[:, ACTIONS.index("spiking")]
     assert spiking.nonzero().tolist() == [[8]]
+
+
+def test_a_moment_outside_the_folder_is_named_by_its_line(lists):
+    with pytest.raises(SlowFastExtError, match=r"test\.csv:2: .* leads out of .*PATHS_OUTSIDE"):
+        make(lists, "clip", DATA__PATHS_OUTSIDE="none")
+    assert make(lists, "clip", DATA__PATHS_OUTSIDE="none", DATA__PATH_PREFIX=str(lists.parent))

@@ -110,7 +110,7 @@ def test_what_differs_gets_no_file(config, tmp_path, monkeypatch, wrong):
 def test_persons_are_refused_by_name(config):
     cfg, _ = config()
     cfg.DETECTION.ENABLE = True
-    with pytest.raises(SlowFastExtError, match="DETECTION.ENABLE must be False"):
+    with pytest.raises(SlowFastExtError, match="DETECTION.ENABLE is True: it must be False"):
         command.export(cfg, "torch.export", "x.pt2")
 
 

@@ -204,7 +204,7 @@ def test_thresholds_are_not_fitted_to_a_data_set_without_videos(predict, tmp_pat
     "after,message",
     [
         (["MODEL.NUM_CLASSES", "4"], "names 3 classes but MODEL.NUM_CLASSES is 4"),
-        (["OBJECTS.NUM_CLASSES", "4"], "OBJECTS.NUM_CLASSES must be 0"),
+        (["OBJECTS.NUM_CLASSES", "4"], "OBJECTS.NUM_CLASSES is 4: it must be 0"),
         (["RESNET.WIDTH_PER_GROUP", "16"], "weights of another network"),
         (["DATA.TEST_CROP_SIZE", "64"], None),
     ],
