@@ -29,13 +29,13 @@ def of_the_test(finished_run, arguments):
 @pytest.fixture
 def scored(monkeypatch):
     """The indices of the videos that the network has scored, in their order; each is saved."""
-    indices, video_scores = [], test._video_scores
+    indices, video_scores = [], test.video_scores
 
     def counted(cfg, network, sample, combine):
         indices.append(sample.index)
         return video_scores(cfg, network, sample, combine)
 
-    monkeypatch.setattr(test, "_video_scores", counted)
+    monkeypatch.setattr(test, "video_scores", counted)
     monkeypatch.setattr(partial_scores, "SECONDS_BETWEEN_SAVES", 0.0)
     return indices
 
