@@ -82,6 +82,9 @@ def test_goes_on_where_it_was_stopped(finished_run, of_the_test, tmp_path, score
     stop(of_the_test(tmp_path), stop_at)
     assert scored == [0, 1] and len(parts(tmp_path)) == 2
     assert not (tmp_path / "results.json").exists()
+    # As of a job of two processes.
+    first, second = parts(tmp_path)
+    second.rename(first.with_name(first.name.replace("_0000_", "_0001_")))
     # What changes no score may differ.
     main(of_the_test(tmp_path, DATA_LOADER__NUM_WORKERS=1, LOG_PERIOD=7))
     assert scored == [0, 1, 2]
