@@ -128,7 +128,8 @@ def remove_leftovers(folder):
     if not os.path.isdir(folder):
         return
     for name in os.listdir(folder):
-        found = re.fullmatch(r".+\.partial-(\d+)", name)
+        # Linux's process ids have 7 digits at most; larger numbers are none of this project's.
+        found = re.fullmatch(r".+\.partial-([1-9]\d{0,6})", name)
         if found and not _is_alive(int(found.group(1))):
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(folder, name))

@@ -1,5 +1,6 @@
 """A small job in forked processes, which start at once: what the other scripts here break."""
 
+import faulthandler
 import json
 import os
 import random
@@ -79,6 +80,7 @@ class Job:
             with open(self.said, "ab") as stream:
                 os.dup2(stream.fileno(), 1)
                 os.dup2(stream.fileno(), 2)
+            faulthandler.register(signal.SIGUSR1)
             torch.set_num_threads(threads)
             # Every video's scores are saved at once.
             partial_scores.SECONDS_BETWEEN_SAVES = 0.0
@@ -103,12 +105,25 @@ class Job:
         return self.code is None
 
     def wait(self, seconds=300.0):
-        """Its exit code; below 0 the signal that killed it."""
+        """
+        Its exit code; below 0 the signal that killed it.
+
+        Raises:
+            TimeoutError: says where it was, what it said last, and its processor time, which
+                tells a hang from a busy machine.
+        """
         deadline = time.monotonic() + seconds
         while self.is_running():
             if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGUSR1)
+                time.sleep(1)
+                ticks = sum(map(int, Path(f"/proc/{self.pid}/stat").read_text().split()[13:15]))
                 self.kill()
-                raise TimeoutError(f"still running after {seconds:.0f} s: {self.text()[-500:]}")
+                used = ticks / os.sysconf("SC_CLK_TCK")
+                raise TimeoutError(
+                    f"still running after {seconds:.0f} s, {used:.0f} s of them on a processor: "
+                    f"{self.text()[-3000:]}"
+                )
             time.sleep(0.01)
         return self.code
 

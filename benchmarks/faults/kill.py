@@ -3,12 +3,13 @@ kill -9 at random moments of a job that trains, tunes and tests; then the same c
 
     python -m benchmarks.faults.kill [--kills 30] [--seed 0] [--only NAME]
 
-Five ways: the main process at a random moment; the main process at a random write (before a file
+Six ways: the main process at a random moment; the main process at a random write (before a file
 is on the disk, before and after it takes its name); the main process while it tests; one data
-worker; one of two ranks. A job is
-killed and started again until its share of the kills is spent, then runs to its end. After each
-kill every file under its final name must be whole; in the end weights and predictions must equal
-the uninterrupted run's to the bit and nothing temporary may be left. Synthetic videos, CPU.
+worker; one of two ranks; one of two ranks while they test. A job is killed and started again until
+its share of the kills is spent, then runs to its end. After each kill every file under its final
+name must be whole; a test must go on from the scores that were saved; in the end weights and
+predictions must equal the uninterrupted run's to the bit and nothing temporary may be left.
+Synthetic videos, CPU.
 """
 
 import argparse
@@ -75,10 +76,13 @@ class Main:
 
     def run(self, output):
         """To the end; returns the seconds it took."""
-        begun = time.monotonic()
-        for job in self.start(output):
+        begun, saved = time.monotonic(), saved_scores(output)
+        jobs = self.start(output)
+        for job in jobs:
             if job.wait():
                 raise RuntimeError(f"exit code {job.code}: {job.text()[-2000:]}")
+        if saved and "were scored before" not in jobs[0].text():
+            raise RuntimeError(f"{saved} files of scores are not taken")
         return time.monotonic() - begun
 
     def kill(self, output, seconds):
@@ -105,11 +109,9 @@ class Scoring(Main):
     """The main process while it tests, once a random number of videos is scored."""
 
     def kill(self, output, seconds):
-        parts, wanted = output / "partial_scores", random.randint(1, 3)
-        before = len(list(parts.glob("*.npz")))
+        wanted = saved_scores(output) + random.randint(1, 3)
         (job,) = self.start(output)
-        job.wait_for(lambda: len(list(parts.glob("*.npz"))) >= before + wanted)
-        if not job.is_running():
+        if not job.wait_for(lambda: saved_scores(output) >= wanted):
             return False
         job.kill()
         return job.wait() == -signal.SIGKILL
@@ -154,10 +156,13 @@ class Rank(Main):
             for rank in range(2)
         ]
 
+    def wait_for_moment(self, job, output, seconds):
+        job.wait_for(lambda: "epoch" in job.text())
+        pause(seconds)
+
     def kill(self, output, seconds):
         jobs = self.start(output)
-        jobs[0].wait_for(lambda: "epoch" in jobs[0].text())
-        pause(seconds)
+        self.wait_for_moment(jobs[0], output, seconds)
         victim = random.randrange(2)
         if not all(job.is_running() for job in jobs):
             [job.wait() for job in jobs]
@@ -171,6 +176,19 @@ class Rank(Main):
         if left.code != 1 or not re.search(rf"error: rank {victim}\b.* has ended", text):
             raise RuntimeError(f"exit code {left.code}: {text[-2000:]}")
         return True
+
+
+class RankScoring(Rank):
+    """One of two ranks once a random number of videos is scored."""
+
+    def wait_for_moment(self, job, output, seconds):
+        wanted = saved_scores(output) + random.randint(1, 3)
+        job.wait_for(lambda: saved_scores(output) >= wanted)
+
+
+def saved_scores(output):
+    """How many files of a test's scores there are."""
+    return len(list((output / "partial_scores").glob("*.npz")))
 
 
 def stage_of(output):
@@ -198,8 +216,15 @@ def try_way(way, kills):
     return stages
 
 
-WAYS = {"main": Main, "write": Write, "scoring": Scoring, "worker": Worker, "rank": Rank}
-SHARES = {"main": 8, "write": 7, "scoring": 5, "worker": 5, "rank": 5}
+WAYS = {
+    "main": Main,
+    "write": Write,
+    "scoring": Scoring,
+    "worker": Worker,
+    "rank": Rank,
+    "rank-scoring": RankScoring,
+}
+SHARES = {"main": 8, "write": 6, "scoring": 4, "worker": 4, "rank": 4, "rank-scoring": 4}
 
 
 def main():

@@ -38,10 +38,13 @@ def stop_at_loss(fitting, where, loss, batch, ids, outputs):
         "optimizer_state": fitting.optimizer.state_dict(),
         "cfg": fitting.cfg.dump(),
     }
-    checkpoint.save_checkpoint(path, state)
+    try:
+        checkpoint.save_checkpoint(path, state)
+        saved = f"the batch, the outputs and the weights are in {path}"
+    except OSError as error:
+        saved = f"{path} cannot be written ({error.strerror or error})"
     raise SlowFastExtError(
-        f"{where}: the loss is {loss} on {', '.join(ids)}; {_text(norms)}; the batch, the outputs "
-        f"and the weights are in {path}; {_ADVICE}"
+        f"{where}: the loss is {loss} on {', '.join(ids)}; {_text(norms)}; {saved}; {_ADVICE}"
     )
 
 

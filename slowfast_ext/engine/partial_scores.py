@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import yaml
@@ -22,7 +23,15 @@ SECONDS_BETWEEN_SAVES = 30.0
 """What a kill costs of a test, at most."""
 
 # Keys that change how fast a video is scored, and where, but not its scores.
-_SAME_SCORES = ("DATA_LOADER", "LOG_PERIOD", "NUM_SHARDS", "OUTPUT_DIR", "SHARD_ID")
+_SAME_SCORES = (
+    "DATA_LOADER",
+    "DEMO",
+    "LOG_PERIOD",
+    "NUM_SHARDS",
+    "OUTPUT_DIR",
+    "SHARD_ID",
+    "TENSORBOARD",
+)
 
 
 class PartialScores:
@@ -30,8 +39,8 @@ class PartialScores:
     A test's scores so far, in OUTPUT_DIR/partial_scores.
 
     Each save is a new file of what was scored since the last; a file's name begins with the
-    test's fingerprint, so that no other test takes it. As a context it saves what it has where
-    an error ends the test.
+    test's fingerprint, so that no other test takes it. As a context it saves what it has at its
+    end, however that comes: measuring, or another process, may still fail.
 
     Args:
         cfg (CfgNode): of the test.
@@ -47,9 +56,9 @@ class PartialScores:
         self.folder = os.path.join(cfg.OUTPUT_DIR, "partial_scores")
         self.num_videos, self.num_classes = len(dataset), cfg.MODEL.NUM_CLASSES
         self.fingerprint = fingerprint(cfg, network, dataset)
-        # One process looks, since others may already write.
-        found = self._found() if distributed.is_main_process() else None
-        self.done, self.number = distributed.gather(found)[0]
+        # One process looks, since others may already write; all write under its fingerprint.
+        found = (self.fingerprint, *self._found()) if distributed.is_main_process() else None
+        self.fingerprint, self.done, self.number = distributed.gather(found)[0]
         if self.done:
             logger.info(f"test: {len(self.done)} of {self.num_videos} were scored before")
         self.new, self.saved_at = {}, time.monotonic()
@@ -58,9 +67,8 @@ class PartialScores:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if error is not None:
-            with contextlib.suppress(OSError):
-                self._save()
+        with contextlib.suppress(OSError):
+            self._save()
 
     def add(self, index, scores):
         """Takes the scores of one video, and saves where it is time to."""
@@ -122,10 +130,12 @@ def fingerprint(cfg, network, dataset):
         del settings[key]
     # A job that trained before it was killed may be tested alone.
     settings["TRAIN"]["ENABLE"] = settings["TUNE"]["ENABLE"] = None
+    # The weights count, not where they stand.
+    for stage in ("TRAIN", "TEST"):
+        settings[stage]["CHECKPOINT_FILE_PATH"] = settings[stage]["CHECKPOINT_TYPE"] = None
     settings["NUM_GPUS"] = distributed.device(cfg).type
     digest = hashlib.sha256(json.dumps([settings, installed_versions()]).encode())
-    # What the data set has read: lists, boxes, class names.
-    digest.update(pickle.dumps({k: v for k, v in vars(dataset).items() if k != "cfg"}))
+    _add_content(digest, dataset)
     if cfg.TEST.RATE_WEIGHTS:
         with pathmgr.open(cfg.TEST.RATE_WEIGHTS, "rb") as stream:
             digest.update(stream.read())
@@ -133,6 +143,24 @@ def fingerprint(cfg, network, dataset):
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy())
     return digest.hexdigest()[:16]
+
+
+def _add_content(digest, dataset):
+    """Adds what the data set has read (lists, boxes, class names) to the digest, bit by bit."""
+    pickler = _SetsInOrder(SimpleNamespace(write=digest.update))
+    try:
+        pickler.dump({name: value for name, value in vars(dataset).items() if name != "cfg"})
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        # As of a registered data set that holds an open file or a lambda.
+        logger.warning(f"test: once stopped it begins anew; its data set: {error}")
+        digest.update(os.urandom(16))
+
+
+class _SetsInOrder(pickle.Pickler):
+    """A set's own order is another in each process."""
+
+    def persistent_id(self, value):
+        return sorted(map(repr, value)) if isinstance(value, set | frozenset) else None
 
 
 def _to_arrays(scores):

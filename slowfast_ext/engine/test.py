@@ -173,21 +173,28 @@ def _evaluate_by_rate(cfg, network, dataset, combine, partial):
         return evaluate(cfg, network, dataset, "test", combine, partial), []
     stack = stacked(combine, groups)
     scores, skipped = score_videos(cfg, network, dataset, "test", stack, partial)
-    evaluations = []
-    for place in range(1 + len(groups)):
+
+    def measured(place):
         of_place = unstacked(scores, place)
-        metrics = task_of(cfg).measure(cfg, dataset, of_place)
-        evaluations.append(Evaluation(of_place, skipped, metrics))
+        return Evaluation(of_place, skipped, task_of(cfg).measure(cfg, dataset, of_place))
+
+    # One after the other: AVA's hold a row for each person and class.
     by_rate = [
         {
             **dict(zip(("rate", "clips", "crops"), group, strict=True)),
-            "mAP": of_group.metrics.mean,
-            "weighted_mAP": of_group.metrics.weighted,
-            "ap": of_group.metrics.average_precision,
+            **_means_and_ap(measured(place).metrics),
         }
-        for group, of_group in zip(groups, evaluations[1:], strict=True)
+        for place, group in enumerate(groups, 1)
     ]
-    return evaluations[0], by_rate
+    return measured(0), by_rate
+
+
+def _means_and_ap(metrics):
+    return {
+        "mAP": metrics.mean,
+        "weighted_mAP": metrics.weighted,
+        "ap": metrics.average_precision,
+    }
 
 
 def score_videos(cfg, network, dataset, name, combine, partial=None):

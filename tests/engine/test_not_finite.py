@@ -1,14 +1,17 @@
 """Losses and weights that are not finite, gradients that overflow, labels without positives."""
 
 import csv
+import errno
 import json
 import math
+import os
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.main import main
 from slowfast_ext.engine.not_finite import parameter_norms, require_finite_weights
 from slowfast_ext.errors import SlowFastExtError
@@ -17,10 +20,26 @@ from tests.engine.saved import weights
 ONE_STAGE = {"TUNE__ENABLE": False, "TEST__ENABLE": False}
 
 
+BLOWS_UP = {
+    "SOLVER__BASE_LR": 1e30,
+    "SOLVER__OPTIMIZING_METHOD": "sgd",
+    "SOLVER__WARMUP_EPOCHS": 0.0,
+}
+
+
+def test_a_loss_that_is_not_finite_is_told_on_a_full_disk_too(arguments, tmp_path, monkeypatch):
+    def full(path, state):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    monkeypatch.setattr(checkpoint, "save_checkpoint", full)
+    message = r"the loss is (nan|inf) on .*not_finite_rank_0.pyth cannot be written \(No space left"
+    with pytest.raises(SlowFastExtError, match=message):
+        main(arguments(tmp_path, **BLOWS_UP, **ONE_STAGE))
+
+
 def test_a_loss_that_is_not_finite_leaves_what_is_needed_to_look(arguments, tmp_path):
-    blows_up = {"SOLVER__OPTIMIZING_METHOD": "sgd", "SOLVER__WARMUP_EPOCHS": 0.0}
     with pytest.raises(SlowFastExtError) as error:
-        main(arguments(tmp_path, SOLVER__BASE_LR=1e30, **blows_up, **ONE_STAGE))
+        main(arguments(tmp_path, **BLOWS_UP, **ONE_STAGE))
     message = str(error.value)
     found = re.match(r"train epoch 1/3, iteration (\d): the loss is (nan|inf) on (.*?); ", message)
     assert found and "the parameters' norm is" in message

@@ -1,13 +1,23 @@
 """A test that was stopped goes on: nothing is scored twice, nothing is taken from another test."""
 
+import shutil
+
 import numpy as np
 import pytest
+import torch
 
+from slowfast_ext.config import load_config
 from slowfast_ext.engine import partial_scores, test
 from slowfast_ext.engine.main import main
-from slowfast_ext.engine.partial_scores import PartialScores, _from_arrays, _to_arrays
+from slowfast_ext.engine.partial_scores import (
+    PartialScores,
+    _from_arrays,
+    _to_arrays,
+    fingerprint,
+)
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically
+from tests.engine.conftest import ROOT
 
 
 @pytest.fixture
@@ -29,13 +39,13 @@ def of_the_test(finished_run, arguments):
 @pytest.fixture
 def scored(monkeypatch):
     """The indices of the videos that the network has scored, in their order; each is saved."""
-    indices, video_scores = [], test._video_scores
+    indices, video_scores = [], test.video_scores
 
     def counted(cfg, network, sample, combine):
         indices.append(sample.index)
         return video_scores(cfg, network, sample, combine)
 
-    monkeypatch.setattr(test, "_video_scores", counted)
+    monkeypatch.setattr(test, "video_scores", counted)
     monkeypatch.setattr(partial_scores, "SECONDS_BETWEEN_SAVES", 0.0)
     return indices
 
@@ -72,6 +82,9 @@ def test_goes_on_where_it_was_stopped(finished_run, of_the_test, tmp_path, score
     stop(of_the_test(tmp_path), stop_at)
     assert scored == [0, 1] and len(parts(tmp_path)) == 2
     assert not (tmp_path / "results.json").exists()
+    # As of a job of two processes.
+    first, second = parts(tmp_path)
+    second.rename(first.with_name(first.name.replace("_0000_", "_0001_")))
     # What changes no score may differ.
     main(of_the_test(tmp_path, DATA_LOADER__NUM_WORKERS=1, LOG_PERIOD=7))
     assert scored == [0, 1, 2]
@@ -135,6 +148,58 @@ def test_a_broken_video_does_not_cost_what_was_scored(of_the_test, tmp_path, sco
         main(of_the_test(tmp_path))
     main(of_the_test(tmp_path))
     assert scored == [0, 1, 2]
+
+
+def test_an_error_behind_the_scoring_does_not_cost_what_was_scored(
+    of_the_test, tmp_path, scored, monkeypatch
+):
+    def fail(*_args):
+        raise OSError("no space")
+
+    monkeypatch.setattr(partial_scores, "SECONDS_BETWEEN_SAVES", 1e9)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
+        patch.setattr(test.classification, "measure", fail)
+        main(of_the_test(tmp_path))
+    main(of_the_test(tmp_path))
+    assert scored == [0, 1, 2]
+
+
+def test_weights_count_and_not_where_they_stand(
+    of_the_test, finished_run, tmp_path, scored, stop_at
+):
+    stop(of_the_test(tmp_path), stop_at)
+    moved = tmp_path / "moved.pyth"
+    shutil.copy(finished_run / "checkpoints" / "checkpoint_tune_epoch_00002.pyth", moved)
+    words = of_the_test(tmp_path)
+    words[words.index("TEST.CHECKPOINT_FILE_PATH") + 1] = str(moved)
+    main(words)
+    assert scored == [0, 1, 2]
+
+
+class Listed:
+    """What a fingerprint sees of a data set."""
+
+    def __init__(self, **content):
+        vars(self).update(content)
+
+
+def test_a_fingerprint_is_of_the_content(caplog):
+    cfg = load_config(str(ROOT / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"))
+    network = torch.nn.Linear(1, 1)
+
+    def of(**content):
+        return fingerprint(cfg, network, Listed(**content))
+
+    one, other = {0, 8}, {8, 0}
+    assert list(one) != list(other)
+    assert of(ids={"a": one}) == of(ids={"a": other}) != of(ids={"a": {0, 16}})
+    assert of(boxes=np.zeros(2)) != of(boxes=np.ones(2))
+    assert "its data set" not in caplog.text
+    # What cannot be told is never the same.
+    with open(__file__) as stream:
+        for unknown in (lambda: 0, stream):
+            assert of(attribute=unknown) != of(attribute=unknown)
+    assert "its data set" in caplog.text
 
 
 def test_scores_of_persons_are_kept_bit_by_bit(tmp_path):

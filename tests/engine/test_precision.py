@@ -1,4 +1,4 @@
-"""TEST.PRECISION and TEST.WHOLE_FRAME, over a finished run; TEST.COMPILE."""
+"""TEST.PRECISION, TEST.WHOLE_FRAME and TEST.VIEWS, over a finished run; TEST.COMPILE."""
 
 import functools
 import json
@@ -64,6 +64,14 @@ def test_the_whole_frame_takes_the_place_of_the_crops(arguments, finished_run, t
         arguments, finished_run, tmp_path / "centre", TEST__VIEWS="[[4, 1, 1], [2, 1, 1]]"
     )
     np.testing.assert_allclose(whole, centre, atol=1e-6)
+
+
+def test_each_group_of_views_is_measured_by_itself_too(arguments, finished_run, tmp_path):
+    together = json.loads((finished_run / "results.json").read_text())["by_rate"]
+    assert [(of["rate"], of["clips"], of["crops"]) for of in together] == [(4, 1, 2), (2, 1, 1)]
+    alone, _ = run_test(arguments, finished_run, tmp_path, TEST__VIEWS="[[2, 1, 1]]")
+    assert together[1]["ap"] == [row["ap"] for row in alone["per_class"]]
+    assert together[1]["mAP"] == alone["mAP"] and alone["by_rate"] == []
 
 
 def test_an_unknown_precision_is_refused():
