@@ -109,7 +109,7 @@ def side_by_side(images):
 def _enlarged(image):
     """Heat and boxes are drawn on HEIGHT pixels: a box on a small frame would be blocks."""
     scale = HEIGHT / image.shape[0]
-    return cv2.resize(np.ascontiguousarray(image), None, fx=scale, fy=scale)
+    return cv2.resize(image, None, fx=scale, fy=scale)
 
 
 def jpeg(image):

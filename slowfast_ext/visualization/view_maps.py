@@ -13,7 +13,7 @@ def view_frames(cfg, sample):
     """uint8 RGB, T x H x W x 3: the frames of a test sample's first view, of its fast pathway."""
     clip = max((pathway[:1][0] for pathway in sample.pathways), key=lambda clip: clip.shape[1])
     frames = clip.permute(1, 2, 3, 0).numpy()
-    return frames[..., ::-1] if cfg.DATA.REVERSE_INPUT_CHANNEL else frames
+    return np.ascontiguousarray(frames[..., ::-1] if cfg.DATA.REVERSE_INPUT_CHANNEL else frames)
 
 
 def view_maps(cfg, network, sample, num_frames):
