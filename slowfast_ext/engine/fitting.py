@@ -183,9 +183,8 @@ class Fitting:
         """Logs and returns the mAP of one centre view a video."""
         metrics = evaluate(self.cfg, self.network, self.val_set, "val").metrics
         logger.info(f"{self.stage.name} epoch {epoch + 1}: val mAP {metrics.mean:.4f}")
-        # Pictures of fixed clips, such as activity maps, belong here: self.board.writer(last)
-        # where self.board.enabled.
         last = min((epoch + 1) * len(self.loader), self.stage.num_iterations) - 1
+        self.board.add_maps(last, self.network, self.val_set)
         self.board.add_metrics(last, metrics, self.val_set.class_names)
         return metrics.mean
 

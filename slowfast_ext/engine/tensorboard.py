@@ -1,11 +1,13 @@
 """
-What a run writes for TensorBoard (TENSORBOARD.ENABLE): curves, throughput, bars of the classes.
+What a run writes for TensorBoard (TENSORBOARD.ENABLE): curves, throughput, bars of the classes,
+activity maps.
 
 Below TENSORBOARD.LOG_DIR of OUTPUT_DIR, by default `runs-<TRAIN.DATASET>` as upstream's, each
 stage has a folder of its own, so that TensorBoard shows `train`, `tune` and `test` as runs of the
 same curves.
 """
 
+import contextlib
 import importlib.util
 import math
 import os
@@ -17,6 +19,8 @@ from slowfast_ext import upstream
 from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import require_writable
+from slowfast_ext.visualization.activity_maps import has_maps
+from slowfast_ext.visualization.view_maps import draw_view
 
 
 def log_dir(cfg, stage):
@@ -51,7 +55,7 @@ class TensorBoard:
     """
 
     def __init__(self, cfg, stage):
-        self.folder = log_dir(cfg, stage)
+        self.cfg, self.folder = cfg, log_dir(cfg, stage)
         self.enabled = cfg.TENSORBOARD.ENABLE and distributed.is_main_process()
         self._writer = None
         self._last_step_at = None
@@ -117,6 +121,26 @@ class TensorBoard:
                 writer.add_scalar(name, value, step)
         writer.add_figure("AP by class", class_bars(metrics.average_precision, class_names), step)
         writer.flush()
+
+    def add_maps(self, step, network, dataset):
+        """
+        The evidence in two videos, always the same, where the head has maps.
+
+        Args:
+            network (ActivityNetwork): on its device, in evaluation.
+            dataset: of one view a video.
+        """
+        if not (self.enabled and has_maps(self.cfg)):
+            return
+        for index in sorted({0, len(dataset) // 2}):
+            # A video that cannot be read has ended the run by now, or the run goes on without it.
+            with contextlib.suppress(SlowFastExtError):
+                video = dataset.video_ids[index]
+                picture = draw_view(
+                    self.cfg, network, dataset[index], dataset.class_names, str(video)
+                )
+                tag = f"evidence/{video}"
+                self.writer(step).add_image(tag, picture, step, dataformats="HWC")
 
 
 def class_bars(average_precision, class_names):

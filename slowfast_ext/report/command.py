@@ -22,8 +22,8 @@ def add_arguments(parser):
         type=int,
         default=16,
         metavar="N",
-        help="test videos that the network is run on, for the learned correlation map; 0: none "
-        "(default: 16)",
+        help="test videos that the network is run on, for the learned correlation map; 0: it is "
+        "run on none, and activity maps are left out too (default: 16)",
     )
     parser.add_argument(
         "--opts",
@@ -68,7 +68,7 @@ def make_sections(found, num_videos):
         "precision_recall": sections.precision_recall,
         "rates": sections.rates,
         "correlation": lambda run: correlation(run, num_videos),
-        "hardest": hardest_videos,
+        "hardest": lambda run: hardest_videos(run, with_maps=num_videos > 0),
         "settings": sections.settings,
         "versions": sections.versions,
     }

@@ -5,7 +5,6 @@ import torch
 
 from slowfast_ext.engine import distributed, loaders
 from slowfast_ext.engine.resuming import MASK
-from slowfast_ext.engine.test import network_to_test
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -52,16 +51,13 @@ def _learned(run, num_videos):
     """The mean of Attn_C, A x A, over one centre view of some videos spread over the list."""
     if not num_videos:
         raise SlowFastExtError("it depends on the video: --videos 16 runs the network on some")
-    cfg = run.cfg.clone()
-    dataset = run.test_set
-    cfg.TEST.CHECKPOINT_FILE_PATH = run.checkpoint_path
-    network = network_to_test(cfg)[1].eval()
-    device = distributed.device(cfg)
+    dataset, network = run.test_set, run.network
+    device = distributed.device(run.cfg)
     of_videos = []
     for index in spread(len(dataset), num_videos):
-        inputs, further = loaders.views_input(cfg, dataset[index], slice(0, 1), device)
+        inputs, further = loaders.views_input(run.cfg, dataset[index], slice(0, 1), device)
         with torch.inference_mode():
-            _, attention = network.to(device)(inputs, **further, return_attention=True)
+            _, attention = network(inputs, **further, return_attention=True)
         if len(attention["correlation"]):  # A keyframe may have no persons.
             of_videos.append(attention["correlation"].double().mean(0).numpy())
     return np.mean(of_videos, 0) - run.checkpoint["model_state"][MASK].double().numpy()

@@ -6,20 +6,27 @@ import cv2
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.visualization.activity_maps import has_maps
+from slowfast_ext.visualization.drawing import color_of
+from slowfast_ext.visualization.grid import draw_cell
+from slowfast_ext.visualization.view_maps import shown_activities, view_frames, view_maps
 
 MOST_VIDEOS = 12
 HEIGHT = 120
 """Pixels of a thumbnail's height."""
 
 
-def hardest_videos(run):
+def hardest_videos(run, with_maps):
     """
     The videos of the largest binary cross-entropy between scores and labels.
+
+    Args:
+        with_maps (bool): the network is run, for the activity maps that it may have.
 
     Returns:
         list[dict]: hardest first: `id`, `loss` (mean over the activities, in nats), `present`
             and `wrong` ([name, score]: its activities, and the three highest others) and
-            `pictures` ([{source, caption}], or why there is none in `why_no_picture`).
+            `pictures` ([{source, caption}], and why one is missing in `why_no_picture`).
 
     Raises:
         SlowFastExtError: no scores or no labels.
@@ -39,7 +46,7 @@ def hardest_videos(run):
                 "loss": float(losses[index]),
                 "present": [[name, score] for name, score, present in named if present],
                 "wrong": [[name, score] for name, score, present in named if not present][:3],
-                **_pictures_or_why(run, index),
+                **_pictures_or_why(run, index, with_maps),
             }
         )
     return videos
@@ -52,32 +59,57 @@ def cross_entropy(scores, labels):
     return np.where(np.isfinite(scores).all(1), losses, -np.inf)
 
 
-def _pictures_or_why(run, index):
+def _pictures_or_why(run, index, with_maps):
+    found = []
     try:
-        return {"pictures": pictures(run, index), "why_no_picture": None}
+        sample = run.test_set[index]
+        frames = view_frames(run.cfg, sample)
+        chosen = np.linspace(0, len(frames) - 1, 3).round().astype(int)
+        caption = "first, middle and last frame of the centre view"
+        found.append({"source": jpeg(side_by_side(frames[chosen])), "caption": caption})
+        if with_maps and has_maps(run.cfg):
+            found += map_pictures(run, sample, frames, chosen)
     except SlowFastExtError as error:
-        return {"pictures": [], "why_no_picture": str(error)}
+        return {"pictures": found, "why_no_picture": str(error)}
+    return {"pictures": found, "why_no_picture": None}
 
 
-def pictures(run, index):
+def map_pictures(run, sample, frames, chosen):
     """
-    The pictures of one test video, in the order in which the page shows them; a picture more,
-    such as its activity maps, is one more {source, caption} here.
+    The evidence for what happens in a video's view and for the highest of the others.
+
+    Args:
+        sample (Sample): of the test set.
+        frames (uint8 array): T x H x W x 3, the view's.
+        chosen (int array): those that are shown.
 
     Returns:
         list[dict]: `source`, a data URI, and `caption`.
     """
-    sample = run.test_set[index]
-    clip = max((p[:1][0] for p in sample.pathways), key=lambda pathway: pathway.shape[1])
-    chosen = np.linspace(0, clip.shape[1] - 1, 3).round().astype(int)
-    frames = clip[:, chosen].permute(1, 2, 3, 0).numpy()
-    if run.cfg.DATA.REVERSE_INPUT_CHANNEL:
-        frames = frames[..., ::-1]
-    # A grey line between them.
-    strip = np.concatenate(
-        list(np.pad(frames, ((0, 0), (0, 0), (0, 2), (0, 0)), constant_values=128)), axis=1
-    )
-    return [{"source": jpeg(strip), "caption": "first, middle and last frame of the centre view"}]
+    maps = view_maps(run.cfg, run.network, sample, len(frames))
+    labels, large = sample.labels.flatten().numpy(), [_enlarged(frames[i]) for i in chosen]
+    pictures = []
+    for number, activity in enumerate(shown_activities(labels, maps.scores)):
+        heats = maps.kinds["evidence"][activity][chosen]
+        color = color_of(number)
+        cells = [draw_cell(image, heat, color) for image, heat in zip(large, heats, strict=True)]
+        kind = "happens" if labels[activity] else "does not happen"
+        name = run.test_set.class_names[activity]
+        caption = f"evidence for {name} ({kind}): {maps.scores[activity]:.2f} in this view"
+        pictures.append({"source": jpeg(side_by_side(cells)), "caption": caption})
+    return pictures
+
+
+def side_by_side(images):
+    """RGB images of one size in a row, a grey line after each."""
+    line = ((0, 0), (0, 2), (0, 0))
+    return np.concatenate([np.pad(of, line, constant_values=128) for of in images], axis=1)
+
+
+def _enlarged(image):
+    """Heat and boxes are drawn on HEIGHT pixels: a box on a small frame would be blocks."""
+    scale = HEIGHT / image.shape[0]
+    return cv2.resize(image, None, fx=scale, fy=scale)
 
 
 def jpeg(image):

@@ -32,9 +32,19 @@ class ActivityMaps(NamedTuple):
     backbone: torch.Tensor
 
 
+def has_maps(cfg):
+    """Whether a network attends to positions of clips, and to nothing else."""
+    of_clips = not (cfg.DETECTION.ENABLE or cfg.OBJECTS.NUM_CLASSES)
+    return of_clips and _attends(cfg)
+
+
+def _attends(cfg):
+    return cfg.ACTIVITY.HEAD == "ActivityHead" and cfg.ACTIVITY.ACTIVITY_FEATURES
+
+
 def require_activity_head(cfg):
     """Raises SlowFastExtError where the config's head attends to no positions."""
-    if cfg.ACTIVITY.HEAD != "ActivityHead" or not cfg.ACTIVITY.ACTIVITY_FEATURES:
+    if not _attends(cfg):
         raise SlowFastExtError(
             f"ACTIVITY.HEAD is {cfg.ACTIVITY.HEAD} with ACTIVITY.ACTIVITY_FEATURES "
             f"{cfg.ACTIVITY.ACTIVITY_FEATURES}: activity maps are those of an ActivityHead with "
@@ -50,8 +60,7 @@ def activity_maps(head, features):
     The paper's map of activity a is (Attn_A · Attn_O)_a, how much of a's features comes from
     each position, times the backbone's map. It is relative: attention sums to 1 over the
     positions whether the activity is there or not. The map of evidence is what `evidence`
-    gives for the logit from F_A, where it speaks for the activity (above 0): the other output
-    mixes in what is seen of the activities that occur together with it, at their places.
+    gives for the mean of the head's logits, where it speaks for the activity (above 0).
 
     Args:
         head (ActivityHead): in evaluation, with activity features.
@@ -65,7 +74,8 @@ def activity_maps(head, features):
     over_positions = torch.einsum(
         "bak,bkthw->bathw", attention["activities"], attention["observations"]
     )
-    contributions, _ = evidence(head, features, attention)[0]
+    of_outputs = [contributions for contributions, _ in evidence(head, features, attention)]
+    contributions = sum(of_outputs) / len(of_outputs)
     return ActivityMaps(
         scores,
         on_one_scale(over_positions * backbone[:, None]),

@@ -32,7 +32,6 @@ class ClipMaps(NamedTuple):
     backbone: np.ndarray
 
 
-@torch.no_grad()
 def clip_maps(cfg, network, reader, frames, activities):
     """
     The maps of one clip.
@@ -48,11 +47,24 @@ def clip_maps(cfg, network, reader, frames, activities):
         ClipMaps
     """
     pathways = read_clips(cfg, reader, frames[None])
-    features = network.features(loaders.network_input(cfg, pathways, distributed.device(cfg)))
+    inputs = loaders.network_input(cfg, pathways, distributed.device(cfg))
+    return input_maps(network, inputs, len(frames), activities)
+
+
+@torch.no_grad()
+def input_maps(network, inputs, num_frames, activities):
+    """
+    As `clip_maps`, of what the network is given.
+
+    Args:
+        inputs (list[Tensor]): of each pathway one clip, 1 x 3 x T x H x W.
+        num_frames (int): T of the maps.
+    """
+    features = network.features(inputs)
     maps = activity_maps(network.head, features)
 
     # The slow pathway's frames are the clip's first, its last and those evenly between.
-    times = np.linspace(0, features.shape[2] - 1, len(frames))
+    times = np.linspace(0, features.shape[2] - 1, num_frames)
     over_time = _interpolation(features.shape[2], times)
 
     def of_frames(kind):
@@ -71,7 +83,7 @@ def laid_out(heat, height, width):
 
     By the arithmetic of padding a position's field of view is centred half a stride further up
     and to the left. But it is nearly as wide as the frame, and in a network trained on the
-    synthetic videos activities were found where tiles lie, not there (docs/PICTURES.md).
+    synthetic videos activities are found where tiles lie (docs/PICTURES.md).
 
     Args:
         heat (float array): H' x W'.

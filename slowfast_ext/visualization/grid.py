@@ -40,14 +40,22 @@ def draw_grid(title, images, seconds, rows, backbone):
     strips = [_strip("video", "", None, images)]
     for number, (name, score, maps) in enumerate(rows):
         color = drawing.color_of(number)
-        cells = [_cell(image, heat, color) for image, heat in zip(images, maps, strict=True)]
+        cells = [draw_cell(image, heat, color) for image, heat in zip(images, maps, strict=True)]
         strips.append(_strip(name, f"score {score:.2f}", color, cells))
-    cells = [_cell(image, heat) for image, heat in zip(images, backbone, strict=True)]
+    cells = [draw_cell(image, heat) for image, heat in zip(images, backbone, strict=True)]
     strips.append(_strip("backbone", "all channels", None, cells))
     return np.concatenate([_header(title, seconds), *strips, _scale(strips[0].shape[1])])
 
 
-def _cell(image, heat, color=None):
+def draw_cell(image, heat, color=None):
+    """
+    A frame as large as shown, under a map's heat.
+
+    Args:
+        image (uint8 array): H x W x 3, RGB.
+        heat (float array): H' x W' in [0, 1].
+        color (tuple): of boxes around activated regions; None: no boxes.
+    """
     heat = laid_out(heat, *image.shape[:2])
     cell = drawing.draw_heat(image, heat)
     if color is not None:

@@ -80,7 +80,7 @@ def test_rates_and_their_sum(run_folder):
 
 
 def test_hardest_videos(run_folder):
-    videos = hardest_videos(Run(str(run_folder)))
+    videos = hardest_videos(Run(str(run_folder)), with_maps=False)
     losses = cross_entropy(SCORES, LABELS > 0)
     expected = [
         -np.mean(
@@ -95,6 +95,31 @@ def test_hardest_videos(run_folder):
         NAMES[k] for k in np.flatnonzero(LABELS[first])
     }
     assert videos[0]["pictures"][0]["source"].startswith("data:image/jpeg;base64,")
+    assert len(videos[0]["pictures"]) == 1
+
+
+def test_hardest_videos_have_maps(run_folder):
+    """Of what happens, at the view's own scores, and of the highest of the others."""
+    videos = hardest_videos(Run(str(run_folder)), with_maps=True)
+    assert not any(video["why_no_picture"] for video in videos)
+    for video in videos:
+        present = {name for name, _ in video["present"]}
+        captions = [picture["caption"] for picture in video["pictures"][1:]]
+        assert sum("(happens)" in caption for caption in captions) == len(present)
+        assert "(does not happen)" in captions[-1]
+        assert all(any(name in caption for caption in captions) for name in present)
+
+
+def test_hardest_videos_of_a_head_without_maps(run_folder):
+    run = Run(str(run_folder), ["ACTIVITY.HEAD", "PoolHead"])
+    assert [len(v["pictures"]) for v in hardest_videos(run, with_maps=True)] == [1] * 6
+
+
+def test_frames_stay_where_the_network_is_gone(run_folder):
+    run = Run(str(run_folder), ["ACTIVITY.NUM_OBSERVATIONS", "7"])
+    for video in hardest_videos(run, with_maps=True):
+        assert len(video["pictures"]) == 1
+        assert "NUM_OBSERVATIONS" in video["why_no_picture"]
 
 
 def test_learned_correlation_is_attention(run_folder):

@@ -17,6 +17,7 @@ from slowfast_ext.visualization.activity_maps import (
     require_activity_head,
 )
 from slowfast_ext.visualization.clip_maps import laid_out
+from slowfast_ext.visualization.view_maps import shown_activities
 
 NUM_ACTIVITIES, SHAPE = 5, (2, 3, 4)
 
@@ -108,6 +109,25 @@ def test_maps_stand_on_one_scale_per_clip():
         for kind in (maps.attention, maps.evidence, maps.backbone):
             assert kind[clip].min() >= 0 and kind[clip].max() == 1
     assert maps.evidence[0].amax((1, 2, 3)).min() < 1  # Not each activity over its own largest.
+
+
+@torch.no_grad()
+def test_evidence_is_of_the_mean_logit():
+    """What positions add to the mean of both outputs, cut off below 0."""
+    head = make_head()
+    features = torch.randn(1, 32, *SHAPE).double()
+    _, attention = head(features, return_attention=True)
+    maps = {name: value[0].flatten(1) for name, value in attention.items()}
+    wanted = sum(loops(head, features[0].flatten(1), maps, output) for output in (0, 1)) / 2
+    wanted = wanted.clamp(min=0) / wanted.max()
+    torch.testing.assert_close(activity_maps(head, features).evidence[0].flatten(1), wanted)
+
+
+def test_shown_are_what_happens_and_the_highest_of_the_others():
+    scores = np.array([0.9, 0.2, 0.5, 0.7, 0.3, 0.8])
+    assert shown_activities([0, 1, 1, 0, 1, 1], scores) == [5, 2, 4, 0]
+    assert shown_activities([0, 0, 0, 0, 0, 0], scores) == [0]
+    assert shown_activities([1, 1, 0], np.array([0.1, 0.2, 0.3])) == [1, 0, 2]
 
 
 def test_nothing_stays_nothing():
