@@ -31,6 +31,10 @@ MAX_FRAMES = 2**24
 # A play list's files, or a file's with a name such as "http:x", would be opened by these names.
 _OPTIONS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
 
+# Since 17, PyAV converts a frame's colours in as many threads as there are cores. To start them
+# takes longer than a small clip's conversion, and data workers share the cores already.
+_ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
+
 # In other formats (MPEG program streams, ...) frames carry wrong times after a seek, so there
 # a file is decoded from its start.
 SEEKABLE_FORMATS = {"mp4", "matroska", "mpegts"}
@@ -225,8 +229,8 @@ class VideoFile:
                 self._passed = mark
                 index = waiting.pop(mark, None)
                 if index is not None:
-                    image = self._reformatter.reformat(frame, format="rgb24").to_ndarray()
-                    yield index, self._header.upright(image)
+                    image = self._reformatter.reformat(frame, format="rgb24", **_ONE_THREAD)
+                    yield index, self._header.upright(image.to_ndarray())
                 if not waiting:
                     return
         except av.FFmpegError as error:
