@@ -55,7 +55,7 @@ def _texts(folder):
     seeds = [cfg.dump().encode()]
     names = "".join(f"c{index:03d} Name {index} of it\n" for index in range(157)).encode()
     pbtxt = b'item {\n  name: "run"\n  id: 1\n}\nitem { name: "bend/bow" id: 2 label_type: X }\n'
-    label_maps = [pbtxt, b"label_id,label_name,label_type\n1,run,PERSON\n"]
+    label_maps = [pbtxt, b"1 run\n2 bend/bow\n"]
     result = {"row": "4", "mAP": 0.5, "date": "2025-01-01T00:00:00+00:00", "counts": {"videos": 3}}
     return [
         Reader("classes", "classes.txt", [b"run\njump high\nr\xc3\xa9parer\n"], read_class_names),

@@ -241,7 +241,8 @@ def test_paths_that_lead_out_of_the_folder(tree, name, outside):
     if outside in OUTSIDE[name]:
         assert len(read_list(path, CLASSES, str(tree / "root"), outside=outside)) == 1
         return
-    message = r"list.csv:2: .*b.mp4 leads out of .*root.*DATA.PATHS_OUTSIDE any allows it"
+    # A long path is shortened.
+    message = r"list.csv:2: .* leads out of .*root.*DATA.PATHS_OUTSIDE any allows it"
     with pytest.raises(SlowFastExtError, match=message):
         read_list(path, CLASSES, str(tree / "root"), outside=outside)
 
