@@ -27,8 +27,8 @@ from slowfast_ext.config import load_config
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.engine.main import main as run_net
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.person_detectors import load_detector
 from slowfast_ext.prepare.action_genome import OBJECTS_FILE, PERSONS_FILE, read_action_genome
-from slowfast_ext.prepare.person_detectors import load_detector
 from slowfast_ext.unpickling import read_arrays
 
 MOST_MEMORY = 256 * 2**20

@@ -22,12 +22,12 @@ from slowfast_ext.engine.checkpoint import check_same_config
 from slowfast_ext.evaluation.charades import read_scores
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.evaluation.rate_weights import read_rate_weights
+from slowfast_ext.models.person_detectors import identity_of_weights, load_detector
 from slowfast_ext.models.weights import read_checkpoint, read_weights
 from slowfast_ext.predict.thresholds import read_thresholds
 from slowfast_ext.prepare.action_genome import read_action_genome
 from slowfast_ext.prepare.label_forms import read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia
-from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
 from slowfast_ext.tables.results import read_result
 
 Reader = namedtuple("Reader", "name file seeds read")

@@ -16,6 +16,7 @@ from slowfast_ext.config_rules import is_number
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.person_detectors import identity_of_weights, load_detector
 from slowfast_ext.paths import open_atomically, pathmgr, require_writable
 from slowfast_ext.prepare.ava_frames import (
     KEYFRAMES,
@@ -24,7 +25,6 @@ from slowfast_ext.prepare.ava_frames import (
     nearest_frames,
     video_files,
 )
-from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
 
 # Frames that are detected on at once.
 _BATCH = 8

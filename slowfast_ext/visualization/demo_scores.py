@@ -13,7 +13,7 @@ from slowfast_ext.datasets.views import Crop
 from slowfast_ext.engine import distributed, loaders
 from slowfast_ext.engine.precision import inference
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.person_detectors import load_detector
+from slowfast_ext.models.person_detectors import load_detector
 
 
 class Scored(NamedTuple):

@@ -152,7 +152,7 @@ def test_two_processes_with_unequal_persons_equal_one(tree, tmp_path, run_net):
         "TEST__VIEWS": "[]",
     }
     path = CONFIGS / "SLOWFAST_101_ACTIVITY.yaml"
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29613"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     for name, start in (("one", []), ("two", launcher)):
         done = run_net(arguments(path, tree, tmp_path / name, **changes), start)
         assert done.returncode == 0, done.stderr[-2000:]

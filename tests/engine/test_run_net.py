@@ -140,7 +140,7 @@ def test_two_processes_equal_one(arguments, tmp_path, run_net):
         "SYNTHETIC__NUM_TRAIN": 5,
         "DATA__PATH_TO_DATA_DIR": tmp_path / "five",
     }
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29611"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     for name, start in (("one", []), ("two", launcher)):
         done = run_net(arguments(tmp_path / name, **options), start)
         assert done.returncode == 0, done.stderr[-2000:]

@@ -12,7 +12,8 @@ import torch
 from torchvision.models import detection
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare import boxes, person_detectors
+from slowfast_ext.models import person_detectors
+from slowfast_ext.prepare import boxes
 
 NUM_CLASSES = 3
 

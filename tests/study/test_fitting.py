@@ -46,8 +46,9 @@ class HeadAsNetwork(fitting.HeadOnMaps):
         return self.head(inputs[0])
 
 
-def trained_by_engine(cfg, maps):
+def trained_by_engine(cfg, maps, folder):
     cfg = cfg.clone()
+    cfg.OUTPUT_DIR = str(folder)
     cfg.DATA.MEAN, cfg.DATA.STD, cfg.DATA_LOADER.NUM_WORKERS = [0.0], [1.0], 0
     torch.manual_seed(cfg.RNG_SEED)
     network = HeadAsNetwork(cfg, maps.views.shape[2])
@@ -64,12 +65,12 @@ def trained_by_engine(cfg, maps):
 
 
 @pytest.mark.parametrize("head, tuned", [("ActivityHead", True), ("PoolHead", False)])
-def test_equals_the_engines_training(small_cfg, small_maps, head, tuned):
+def test_equals_the_engines_training(small_cfg, small_maps, tmp_path, head, tuned):
     small_cfg.ACTIVITY.HEAD, small_cfg.TUNE.ENABLE = head, tuned
     # A data loader draws a number of torch's on starting, which shifts what dropout draws.
     small_cfg.MODEL.DROPOUT_RATE = 0.0
     ours = fitting.fit_head(small_cfg, small_maps).state_dict()
-    engines = trained_by_engine(small_cfg, small_maps).state_dict()
+    engines = trained_by_engine(small_cfg, small_maps, tmp_path).state_dict()
     torch.testing.assert_close(ours, engines, rtol=0, atol=0)
 
 
