@@ -118,7 +118,11 @@ def require_same_place(folder, place):
 
     Where a mount went away its empty mount point would silently take what is written.
     """
-    if place_of(folder) != place:
+    try:
+        found = place_of(folder)
+    except FileNotFoundError:
+        found = "none"
+    if found != place:
         reason = "is not the folder any more that the run began with (a mount that went away?)"
         raise OSError(errno.ESTALE, reason, folder)
 

@@ -110,10 +110,12 @@ def test_another_folder_of_the_same_name_is_told(tmp_path):
     place = place_of(folder)
     require_same_place(folder, place)
     folder.rename(tmp_path / "elsewhere")
-    folder.mkdir()
-    with pytest.raises(OSError, match="a mount that went away") as error:
-        require_same_place(folder, place)
-    assert error.value.filename == folder
+    for is_there in (False, True):
+        if is_there:
+            folder.mkdir()
+        with pytest.raises(OSError, match="a mount that went away") as error:
+            require_same_place(folder, place)
+        assert error.value.filename == folder
 
 
 def test_leftovers_of_the_killed_are_removed_and_no_others(tmp_path):

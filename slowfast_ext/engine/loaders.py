@@ -214,15 +214,27 @@ def worker_deaths_named():
     """Raises ChildProcessError, one sentence, where a loader's process is killed in the body."""
     try:
         yield
-    except RuntimeError as error:
-        # torch raises it wherever the main process is at that moment.
-        if "DataLoader worker" not in str(error):
+    except Exception as error:
+        death = _worker_death(error)
+        if not death:
             raise
         raise ChildProcessError(
-            f"a process that reads videos has ended ({str(error).splitlines()[0].rstrip('. ')}): "
+            f"a process that reads videos has ended ({death.splitlines()[0].rstrip('. ')}): "
             "out of memory? Fewer DATA_LOADER.NUM_WORKERS take less; start the same command again "
             "to go on"
         ) from error
+
+
+def _worker_death(error):
+    """
+    What torch says of a killed process, else "".
+
+    It raises it wherever the main process is at that moment, as at the start of a thread, which
+    raises another error on top.
+    """
+    while error and not (isinstance(error, RuntimeError) and "DataLoader worker" in str(error)):
+        error = error.__cause__ or error.__context__
+    return str(error or "")
 
 
 def _start_worker(_worker):

@@ -64,6 +64,12 @@ def test_a_killed_data_worker_is_a_sentence():
         worker_deaths_named(),
     ):
         raise RuntimeError("DataLoader worker (pid 5) is killed by signal: Killed. \nmore")
+    # As threading's, where the signal comes while a thread starts.
+    with pytest.raises(ChildProcessError, match=r"DataLoader worker"), worker_deaths_named():
+        try:
+            raise RuntimeError("DataLoader worker (pid 5) is killed by signal: Killed. ")
+        except RuntimeError:
+            {}.pop("thread")
     with pytest.raises(RuntimeError, match="^other"), worker_deaths_named():
         raise RuntimeError("other")
 
