@@ -44,6 +44,9 @@ def process_group(cfg, init_method, **place):
     store, number, size = next(iter(dist.rendezvous(init_method, **place)))
     # torch's own for process groups: one process may make data while the others wait.
     store.set_timeout(timedelta(minutes=30))
+    # torchrun may keep its store for the next attempt, with the addresses of this one's processes.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = dist.PrefixStore(f"attempt {attempt}", store)
     groups = dist.PrefixStore("groups", store)
     dist.init_process_group(backend, store=groups, rank=number, world_size=size)
     try:

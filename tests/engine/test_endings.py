@@ -58,6 +58,20 @@ def test_other_errors_stay_what_they_are(store):
     assert store.get("ended/0") == b"shapes do not fit"
 
 
+def test_a_restart_takes_nothing_of_the_attempt_before(monkeypatch):
+    class Config:
+        NUM_GPUS = 0
+
+    store, numbers = dist.HashStore(), []
+    monkeypatch.setattr(dist, "rendezvous", lambda *_args, **_options: iter([(store, 0, 1)]))
+    for attempt in "01":
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", attempt)
+        with pytest.raises(ValueError), distributed.process_group(Config, "env://"):
+            raise ValueError
+        numbers.append(store.num_keys())
+    assert numbers[1] == 2 * numbers[0]
+
+
 def test_a_killed_data_worker_is_a_sentence():
     with (
         pytest.raises(ChildProcessError, match=r"ended \(DataLoader worker .*Killed\): out of mem"),
