@@ -5,8 +5,9 @@
 
 Batch-norm frozen, no dropout, one thread each; 9 training and 7 test videos, which neither 2 nor 4
 divides; upstream's --num_shards, --shard_id and --init_method, as two or four machines would use
-them. --synchronised: batch-norm learns, with the statistics of all processes (needs GitHub's main
-of PySlowFast on PYTHONPATH). Synthetic videos, CPU.
+them. --synchronised: one step in which batch-norm learns, with the statistics of all processes
+(needs GitHub's main of PySlowFast on PYTHONPATH); on so few clips later steps blow up float32's
+rounding. Synthetic videos, CPU.
 """
 
 import argparse
@@ -33,6 +34,8 @@ SYNCHRONISED = {
     "BN__NORM_TYPE": "sync_batchnorm",
     "BN__GLOBAL_SYNC": True,
     "BN__NUM_SYNC_DEVICES": None,
+    "SOLVER__MAX_EPOCH": 1,
+    "SYNTHETIC__NUM_TRAIN": 4,
 }
 
 
@@ -69,8 +72,14 @@ def scores(output):
 
 
 def difference(one, two):
-    """The largest difference of two states' tensors."""
-    return max((two[name].double() - one[name].double()).abs().max().item() for name in one)
+    """
+    The largest difference of two states' tensors.
+
+    But for what upstream's synchronised batch-norm keeps otherwise than torch's, which one process
+    runs: variances without Bessel's correction, and no count of batches.
+    """
+    names = [name for name in one if not name.endswith(("running_var", "num_batches_tracked"))]
+    return max((two[name].double() - one[name].double()).abs().max().item() for name in names)
 
 
 def main():
@@ -82,7 +91,7 @@ def main():
     folder = new_folder("ranks")
     data, one = folder / "data", folder / "one"
     run(1, one, data, **changes)
-    path = sorted((one / "checkpoints").glob("*epoch_00002.pyth"))[0]
+    path = sorted((one / "checkpoints").glob("*_epoch_*.pyth"))[-1]
     for count in args.only:
         several, again = folder / f"{count}", folder / f"{count}_tested"
         run(count, several, data, **changes)
