@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slowfast_ext.engine import partial_scores
+from slowfast_ext.engine import endings, partial_scores
 from slowfast_ext.engine.main import main
 from slowfast_ext.errors import exit_with_sentence
 
@@ -82,8 +82,9 @@ class Job:
                 os.dup2(stream.fileno(), 2)
             faulthandler.register(signal.SIGUSR1)
             torch.set_num_threads(threads)
-            # Every video's scores are saved at once.
+            # Every video's scores are saved at once; who was killed says nothing however long.
             partial_scores.SECONDS_BETWEEN_SAVES = 0.0
+            endings.SECONDS_TO_ASK = 1.0
             prepare()
             with exit_with_sentence():
                 main(arguments)
