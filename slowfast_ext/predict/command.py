@@ -43,23 +43,37 @@ class LeavesWords(argparse.Action):
         namespace.words = [*getattr(namespace, "words", ()), *values[takes_value:]]
 
 
+ONE_VALUE = {"nargs": "+", "action": LeavesWords}
+
+
+def add_network_arguments(parser, videos):
+    """Adds the videos, whose help is given, --cfg and --checkpoint to an argparse parser."""
+    parser.add_argument("videos", nargs="*", metavar="VIDEO", help=videos)
+    parser.add_argument(
+        "--cfg", required=True, metavar="YAML", **ONE_VALUE, help="the run's config"
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", **ONE_VALUE, help="default: the one that a test would take"
+    )
+
+
+def videos_and_options(args):
+    """The videos, and the KEY VALUE words of the config, wherever they stand in the command."""
+    words = parse_arguments(["--cfg", args.cfg, *args.words])
+    checkpoint = ["TEST.CHECKPOINT_FILE_PATH", args.checkpoint] if args.checkpoint else []
+    return args.videos + words.cfg_files[1:], words.opts + checkpoint
+
+
 def add_arguments(parser):
     """Adds the command's arguments to an argparse parser."""
-    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="file, or folder of frames")
-    one_value = {"nargs": "+", "action": LeavesWords}
-    parser.add_argument(
-        "--cfg", required=True, metavar="YAML", **one_value, help="the run's config"
-    )
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", **one_value, help="default: the one that a test would take"
-    )
+    add_network_arguments(parser, "file, or folder of frames")
     parser.add_argument(
         "--every",
         metavar="SECONDS",
-        **one_value,
+        **ONE_VALUE,
         help="from one window to the next (default: a window's length, at DATA.TARGET_FPS)",
     )
-    parser.add_argument("--out", metavar="CSV", **one_value, help="video,activity,start,end,score")
+    parser.add_argument("--out", metavar="CSV", **ONE_VALUE, help="video,activity,start,end,score")
     parser.add_argument(
         "--fit-thresholds",
         nargs="*",
@@ -79,11 +93,9 @@ def run(args):
         SlowFastExtError: wrong arguments; or videos that cannot be read, all of them, after the
             others' rows are written.
     """
-    words = parse_arguments(["--cfg", args.cfg, *args.words])
-    videos = args.videos + words.cfg_files[1:]
+    videos, options = videos_and_options(args)
     _check_arguments(args, videos)
-    checkpoint = ["TEST.CHECKPOINT_FILE_PATH", args.checkpoint] if args.checkpoint else []
-    cfg = load_config(args.cfg, words.opts + checkpoint)
+    cfg = load_config(args.cfg, options)
     every = seconds_of(args.every, "--every") if args.every else window_seconds(cfg)
     predictor = Predictor(cfg, every)
     if args.fit_thresholds:

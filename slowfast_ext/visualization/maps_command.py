@@ -17,11 +17,15 @@ from slowfast_ext.config import load_config, nearest
 from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.engine import distributed
-from slowfast_ext.engine.main import parse_arguments
 from slowfast_ext.engine.test import network_to_test
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import make_folder, open_atomically, pathmgr
-from slowfast_ext.predict.command import LeavesWords, seconds_of
+from slowfast_ext.predict.command import (
+    ONE_VALUE,
+    add_network_arguments,
+    seconds_of,
+    videos_and_options,
+)
 from slowfast_ext.predict.windows import list_windows, window_scores, window_seconds
 from slowfast_ext.visualization import drawing
 from slowfast_ext.visualization.activity_maps import THRESHOLD, require_activity_head
@@ -36,27 +40,20 @@ _TOP = 3
 
 def add_arguments(parser):
     """Adds the command's arguments to an argparse parser."""
-    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="one file, or folder of frames")
-    one_value = {"nargs": "+", "action": LeavesWords}
-    parser.add_argument(
-        "--cfg", required=True, metavar="YAML", **one_value, help="the run's config"
-    )
-    parser.add_argument(
-        "--checkpoint", metavar="FILE", **one_value, help="default: the one that a test would take"
-    )
+    add_network_arguments(parser, "one file, or folder of frames")
     parser.add_argument(
         "--activities",
         metavar="NAMES",
-        **one_value,
+        **ONE_VALUE,
         help=f"names or ids, separated by ';' (default: the {_TOP} with the highest score)",
     )
     parser.add_argument(
         "--at",
         metavar="SECONDS",
-        **one_value,
+        **ONE_VALUE,
         help="the moment whose clip is drawn (default: where the activities score highest)",
     )
-    parser.add_argument("--out", required=True, metavar="DIR", **one_value, help="gets the files")
+    parser.add_argument("--out", required=True, metavar="DIR", **ONE_VALUE, help="gets the files")
 
 
 def run(args):
@@ -67,12 +64,10 @@ def run(args):
         SlowFastExtError: wrong arguments, a head without attention, or a video that cannot be
             read.
     """
-    words = parse_arguments(["--cfg", args.cfg, *args.words])
-    videos = args.videos + words.cfg_files[1:]
+    videos, options = videos_and_options(args)
     if len(videos) != 1:
         raise SlowFastExtError(f"{len(videos)} videos are given: name one")
-    checkpoint = ["TEST.CHECKPOINT_FILE_PATH", args.checkpoint] if args.checkpoint else []
-    cfg = load_config(args.cfg, words.opts + checkpoint)
+    cfg = load_config(args.cfg, options)
     _check_config(cfg)
     # Maps of what is seen at the borders too.
     cfg.TEST.WHOLE_FRAME = True
