@@ -1,8 +1,11 @@
 """What the tests of predictions share."""
 
+import sys
+
 import pytest
 import torch
 
+from slowfast_ext import __main__ as commands
 from slowfast_ext import upstream
 from slowfast_ext.config import load_config
 from slowfast_ext.engine.checkpoint import save_checkpoint
@@ -29,3 +32,20 @@ def run_folder(tmp_path_factory):
     path = str(folder / "output" / "checkpoints" / "random.pyth")
     save_checkpoint(path, {"model_state": network.state_dict()})
     return folder
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """`command(words)`, of `python -m slowfast_ext` -> exit code, standard output, error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["slowfast_ext", *map(str, words)])
+        try:
+            commands.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run

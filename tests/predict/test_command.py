@@ -2,19 +2,17 @@
 
 import csv
 import os
-import sys
 
 import numpy as np
 import pytest
 
-from slowfast_ext import __main__ as commands
 from slowfast_ext.config import load_config
 from slowfast_ext.predict.command import Predictor
 from tests.predict.small_run import CONFIG, NAMES, f1_at, pairs
 
 
 @pytest.fixture
-def predict(run_folder, tmp_path, monkeypatch, capsys):
+def predict(run_folder, tmp_path, command):
     """`predict(words before, words after the options)` -> exit code, standard output, error."""
 
     def run(*videos, options=(), after=(), checkpoint=True, cfg=True):
@@ -22,14 +20,7 @@ def predict(run_folder, tmp_path, monkeypatch, capsys):
         if checkpoint:
             words += ["--checkpoint", run_folder / "output" / "checkpoints" / "random.pyth"]
         words = [*words, *options, *pairs(run_folder), "OUTPUT_DIR", tmp_path / "run", *after]
-        monkeypatch.setattr(sys, "argv", ["slowfast_ext", *map(str, words)])
-        try:
-            commands.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
+        return command(*words)
 
     return run
 

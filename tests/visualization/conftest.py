@@ -1,3 +1,3 @@
 """What the tests of pictures share."""
 
-from tests.predict.conftest import run_folder  # noqa: F401  (a fixture)
+from tests.predict.conftest import command, run_folder  # noqa: F401  (fixtures)

@@ -1,31 +1,21 @@
 """`python -m slowfast_ext maps`, with a network of random weights."""
 
-import sys
-
 import cv2
 import pytest
 
-from slowfast_ext import __main__ as commands
 from tests.predict.small_run import CONFIG, NAMES, pairs
 from tests.visualization.test_demo import decoded
 
 
 @pytest.fixture
-def maps(run_folder, tmp_path, monkeypatch, capsys):
+def maps(run_folder, tmp_path, command):
     """`maps(words before, options)` -> exit code, standard output, error."""
 
     def run(*videos, options=()):
         words = ["maps", *videos, "--cfg", CONFIG, "--out", tmp_path / "shown", *options]
         words += ["--checkpoint", run_folder / "output" / "checkpoints" / "random.pyth"]
         words += [*pairs(run_folder), "OUTPUT_DIR", tmp_path / "run"]
-        monkeypatch.setattr(sys, "argv", ["slowfast_ext", *map(str, words)])
-        try:
-            commands.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
+        return command(*words)
 
     return run
 
