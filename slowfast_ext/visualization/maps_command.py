@@ -68,7 +68,8 @@ def run(args):
     if len(videos) != 1:
         raise SlowFastExtError(f"{len(videos)} videos are given: name one")
     cfg = load_config(args.cfg, options)
-    _check_config(cfg)
+    require_clips_alone(cfg, "maps are of a video's frames and nothing else")
+    require_activity_head(cfg)
     # Maps of what is seen at the borders too.
     cfg.TEST.WHOLE_FRAME = True
     names = class_names(cfg)
@@ -87,11 +88,6 @@ def run(args):
         write_videos(cfg, network, video, paths)
     for path in paths.values():
         print(f"wrote {path}.png and {path}.mp4")
-
-
-def _check_config(cfg):
-    require_clips_alone(cfg, "maps are of a video's frames and nothing else")
-    require_activity_head(cfg)
 
 
 def _chosen(text, names):
