@@ -53,7 +53,7 @@ setup(
     ],
     extras_require={
         "test": ["pytest>=7.0", "ruff>=0.4"],
-        "plots": ["matplotlib>=3.7", "tensorboard>=2.10"],
+        "tensorboard": ["tensorboard>=2.10"],
         "report": ["jinja2>=3.0"],
         # `export --format onnx`.
         "onnx": ["onnx>=1.16", "onnxscript>=0.2", "onnxruntime>=1.18"],

@@ -4,14 +4,13 @@ Charades' evaluation, 1,863 videos and 157 activities, beside a port of its scri
     python -m benchmarks.charades_evaluation [--repeats 15]
 """
 
-import statistics
-
 import numpy as np
 
 from benchmarks.ports import plain_port
 from benchmarks.timing import (
     alternate,
     benchmark_parser,
+    milliseconds,
     ratio_row,
     report,
     require_equal,
@@ -35,14 +34,14 @@ def main():
     sides = {"ours": lambda: multilabel_metrics(scores, labels), "port": lambda: port(*lists)}
     seconds = alternate(sides, args.repeats)
     what = f"Charades' evaluation, {NUM_VIDEOS} x {NUM_CLASSES}"
-    milliseconds = [1e3 * s for s in seconds["ours"]]
+    own = [1e3 * s for s in seconds["ours"]]
 
     def limit():
         (sorting,) = alternate({"sorting": lambda: scores.argsort(axis=0)}, args.repeats).values()
-        return f"sorting the scores alone takes {1e3 * statistics.median(sorting):.3g} ms"
+        return f"sorting the scores alone takes {milliseconds(sorting)}"
 
     rows = [
-        row(f"{what}, ms", "itself", milliseconds, most=50, limit=limit),
+        row(f"{what}, ms", "itself", own, most=50, limit=limit),
         ratio_row(what, "its script in plain loops", seconds, "ours", "port", note),
     ]
     report("charades_evaluation", rows)

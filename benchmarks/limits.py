@@ -2,11 +2,12 @@
 
 import functools
 import statistics
-import time
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+from benchmarks.timing import alternate
 
 
 class Operations(TorchDispatchMode):
@@ -64,11 +65,6 @@ def bytes_a_second(num_bytes=2**28):
     return 2 * num_bytes / _median_seconds(lambda: target.copy_(source))
 
 
-def _median_seconds(function, repeats=5):
-    function()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
+def _median_seconds(function):
+    (seconds,) = alternate({"": function}, 5).values()
     return statistics.median(seconds)

@@ -10,9 +10,8 @@ ROOT = Path(__file__).parents[1]
 def declared():
     """{name: lowest version or None} of everything that setup.py asks for, extras too."""
     tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
-    call = max(
-        (n for n in ast.walk(tree) if isinstance(n, ast.Call)), key=lambda n: len(n.keywords)
-    )
+    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call))
+    call = next(n for n in calls if getattr(n.func, "id", None) == "setup")
     keywords = {k.arg: k.value for k in call.keywords}
     required = ast.literal_eval(keywords["install_requires"])
     extras = ast.literal_eval(keywords["extras_require"])
