@@ -5,18 +5,8 @@ import struct
 
 # What parsers trip over: no text, what is no number, what a number cannot hold, deep nesting.
 TOKENS = (
-    *(
-        b"\0",
-        b"\xff\xfe",
-        b"\xed\xa0\x80",
-        b"\xef\xbb\xbf",
-        b"\r",
-        b"\n\n",
-        b'"',
-        b"'",
-        b",,",
-        b";",
-    ),
+    *(b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\r", b"\n\n"),
+    *(b'"', b"'", b",,", b";"),
     *(b"nan", b"-inf", b"1e999", b"-1", b"0", b"1_0", b"\xd9\xa3", b"9" * 25, b"9" * 5000),
     *(b"\\ud800", b'"\\ud800"', b"[" * 3000, b"{" * 300, b'{"a":' * 2000, b"(" * 300, b"&a [*a]"),
     *(b"null", b"true", b"[]", b"{}", b"1.5", b"!!python/object/apply:os.system [id]", b"*a"),

@@ -119,8 +119,9 @@ class FrameFolder:
     def __init__(self, path, names=None):
         self.path = path
         if names is None:
-            names = sorted(filter(_is_frame, pathmgr.ls(path)), key=_natural_order)
-            _check_numbers(path, names)
+            keys = sorted(map(_natural_order, filter(_is_frame, pathmgr.ls(path))))
+            names = [name for _, name in keys]
+            _check_numbers(path, keys)
         self._names = names
         if not self._names:
             raise SlowFastExtError(
@@ -194,7 +195,7 @@ def _natural_order(name):
     return texts_and_numbers, name
 
 
-def _check_numbers(path, names):
+def _check_numbers(path, keys):
     """
     Raises SlowFastExtError where frames that are numbered in even steps have a hole.
 
@@ -203,19 +204,19 @@ def _check_numbers(path, names):
 
     Args:
         path (str): the folder.
-        names (list[str]): in their order.
+        keys (list[tuple]): the files' `_natural_order`, sorted.
     """
-    numbers = [re.search(r"([0-9]{1,18})\.\w+$", name) for name in names]
-    if len(names) < 3 or None in numbers:
+    # What lies between a last number and the end of a name is no more than the ending.
+    if len(keys) < 3 or any(parts[-1].lower() not in IMAGE_ENDINGS for parts, _ in keys):
         return
-    numbers = np.array([int(number[1]) for number in numbers])
-    steps = np.diff(numbers)
+    # The last 18 digits, which an int64 holds.
+    steps = np.diff([parts[-2] % 10**18 for parts, _ in keys])
     step = max(steps.min(), 1)
     if (steps < 1).any() or (steps % step).any() or (steps == step).all():
         return
     first = np.flatnonzero(steps != step)[0]
     raise SlowFastExtError(
-        f"{path}: frames are missing between {names[first]} and {names[first + 1]} "
+        f"{path}: frames are missing between {keys[first][1]} and {keys[first + 1][1]} "
         f"({(steps // step - 1).sum()} in all): extract the frames again, or number them "
         "without holes"
     )
