@@ -5,7 +5,7 @@ import os
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.config_rules import require_clips_alone
-from slowfast_ext.datasets.lists import Segment, Video, read_class_names
+from slowfast_ext.datasets.lists import Segment, Video, read_names
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine import distributed
 from slowfast_ext.engine.combining import combination
@@ -85,18 +85,18 @@ class OneVideo(MultiLabelVideos):
 
 
 def _class_names(cfg, given):
-    source, names = "class_names", given
+    number = cfg.MODEL.NUM_CLASSES
     if given is None:
-        source = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
+        path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
         try:
-            names = read_class_names(source)
+            return read_names(path, "MODEL.NUM_CLASSES", number)
         except SlowFastExtError as error:
             raise SlowFastExtError(f"{error}; or give class_names") from error
-    names = [str(name) for name in names]
+    names = [str(name) for name in given]
     if len(set(names)) != len(names):
-        raise SlowFastExtError(f"{source}: a class is named twice")
-    if len(names) != cfg.MODEL.NUM_CLASSES:
+        raise SlowFastExtError("class_names: a class is named twice")
+    if len(names) != number:
         raise SlowFastExtError(
-            f"{source} names {len(names)} classes but MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
+            f"class_names names {len(names)} classes but MODEL.NUM_CLASSES is {number}"
         )
     return names

@@ -80,6 +80,19 @@ def label_matrix(videos, num_classes):
     return matrix
 
 
+def read_names(path, key, number):
+    """
+    `read_class_names`, as many as a key of the config says.
+
+    Raises:
+        SlowFastExtError: as `read_class_names`, or the file names more or fewer.
+    """
+    names = read_class_names(path)
+    if len(names) != number:
+        raise SlowFastExtError(f"{path} names {len(names)} classes but {key} is {number}")
+    return names
+
+
 def read_class_names(path):
     """
     Reads the names of the classes, one a line; a class's id is its line's number from 0.

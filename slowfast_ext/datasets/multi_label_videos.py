@@ -8,7 +8,7 @@ import torch
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.cut_views import CutViews
 from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.datasets.lists import label_matrix, read_class_names, read_list
+from slowfast_ext.datasets.lists import label_matrix, read_list, read_names
 from slowfast_ext.datasets.objects import VideoObjects, check_any_listed, read_objects
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.errors import SlowFastExtError
@@ -80,14 +80,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
     def _read_class_names(self, list_path):
         path = os.path.join(self.root, "classes.txt")
-        return self._read_names(path, "MODEL.NUM_CLASSES", self.cfg.MODEL.NUM_CLASSES)
-
-    @staticmethod
-    def _read_names(path, key, number):
-        names = read_class_names(path)
-        if len(names) != number:
-            raise SlowFastExtError(f"{path} names {len(names)} classes but {key} is {number}")
-        return names
+        return read_names(path, "MODEL.NUM_CLASSES", self.cfg.MODEL.NUM_CLASSES)
 
     def _read_videos(self, path, check_files=True):
         rules = {"outside": self.cfg.DATA.PATHS_OUTSIDE if check_files else "any"}
@@ -100,7 +93,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         if not options.NUM_CLASSES:
             return None
         path = os.path.join(self.root, "object_classes.txt")
-        names = self._read_names(path, "OBJECTS.NUM_CLASSES", options.NUM_CLASSES)
+        names = read_names(path, "OBJECTS.NUM_CLASSES", options.NUM_CLASSES)
         path = os.path.join(self.root, "objects.csv")
         objects = read_objects(path, names, options.MIN_SCORE)
         check_any_listed(path, objects, list_path, self.video_ids)

@@ -17,7 +17,7 @@ from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers 
 from slowfast_ext.config import load_config
 from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.datasets.lists import read_class_names
+from slowfast_ext.datasets.lists import read_names
 from slowfast_ext.engine import distributed, loaders
 from slowfast_ext.engine.main import parse_arguments
 from slowfast_ext.engine.test import checkpoint_to_test
@@ -146,12 +146,7 @@ class Predictor:
         require_clips_alone(cfg, "predict is given nothing but videos")
         self.cfg, self.every = cfg, every
         path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
-        self.class_names = read_class_names(path)
-        if len(self.class_names) != cfg.MODEL.NUM_CLASSES:
-            raise SlowFastExtError(
-                f"{path} names {len(self.class_names)} classes but MODEL.NUM_CLASSES is "
-                f"{cfg.MODEL.NUM_CLASSES}"
-            )
+        self.class_names = read_names(path, "MODEL.NUM_CLASSES", cfg.MODEL.NUM_CLASSES)
         path, checkpoint_type = checkpoint_to_test(cfg)
         network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
         state = read_weights(path, checkpoint_type)["model_state"]

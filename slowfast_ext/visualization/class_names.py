@@ -6,7 +6,7 @@ import os
 from slowfast_ext import upstream
 from slowfast_ext.datasets.ava_annotations import read_label_map
 from slowfast_ext.datasets.list_rows import read_text
-from slowfast_ext.datasets.lists import read_class_names
+from slowfast_ext.datasets.lists import read_names
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -29,12 +29,7 @@ def class_names(cfg):
         # A network's outputs are AVA's ids from 1 on.
         return _filled(path, {i - 1: name for i, name in read_label_map(path).items()}, number)
     path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
-    names = read_class_names(path)
-    if len(names) != number:
-        raise SlowFastExtError(
-            f"{path} names {len(names)} classes but MODEL.NUM_CLASSES is {number}"
-        )
-    return names
+    return read_names(path, "MODEL.NUM_CLASSES", number)
 
 
 def _read_json(path):
