@@ -180,8 +180,7 @@ def _from_arrays(arrays):
     for name in arrays.files:
         kind, _, index = name.partition("_")
         if kind == "scores":
-            scores[int(index)] = arrays[name]
-    for index, value in scores.items():
-        if f"persons_{index}" in arrays.files:
-            scores[index] = arrays[f"persons_{index}"], value
+            persons = f"persons_{index}"
+            value = arrays[name]
+            scores[int(index)] = (arrays[persons], value) if persons in arrays else value
     return scores
