@@ -55,9 +55,9 @@ class PartialScores:
     def __init__(self, cfg, network, dataset):
         self.folder = os.path.join(cfg.OUTPUT_DIR, "partial_scores")
         self.num_videos, self.num_classes = len(dataset), cfg.MODEL.NUM_CLASSES
-        self.fingerprint = fingerprint(cfg, network, dataset)
         # One process looks, since others may already write; all write under its fingerprint.
-        found = (self.fingerprint, *self._found()) if distributed.is_main_process() else None
+        is_main = distributed.is_main_process()
+        found = self._found(fingerprint(cfg, network, dataset)) if is_main else None
         self.fingerprint, self.done, self.number = distributed.gather(found)[0]
         if self.done:
             logger.info(f"test: {len(self.done)} of {self.num_videos} were scored before")
@@ -96,14 +96,14 @@ class PartialScores:
     def _names(self):
         return sorted(pathmgr.ls(self.folder)) if pathmgr.isdir(self.folder) else []
 
-    def _found(self):
-        """The scores of earlier runs, and a number that no file of theirs has."""
+    def _found(self, digits):
+        """A fingerprint, the scores of earlier runs, and a number that no file of theirs has."""
         done, names = {}, self._names()
-        pattern = re.compile(rf"{self.fingerprint}_\d+_\d+\.npz")
+        pattern = re.compile(rf"{digits}_\d+_\d+\.npz")
         for name in names:
             if pattern.fullmatch(name):
                 done.update(self._read(os.path.join(self.folder, name)))
-        return done, len(names)
+        return digits, done, len(names)
 
     def _read(self, path):
         """The scores of one file; none where it is damaged, and they are computed again."""
@@ -180,8 +180,7 @@ def _from_arrays(arrays):
     for name in arrays.files:
         kind, _, index = name.partition("_")
         if kind == "scores":
-            scores[int(index)] = arrays[name]
-    for index, value in scores.items():
-        if f"persons_{index}" in arrays.files:
-            scores[index] = arrays[f"persons_{index}"], value
+            persons = f"persons_{index}"
+            value = arrays[name]
+            scores[int(index)] = (arrays[persons], value) if persons in arrays else value
     return scores
