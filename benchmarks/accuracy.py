@@ -20,8 +20,8 @@ from benchmarks.networks import config
 from benchmarks.timing import ROOT, benchmark_parser, report, require_equal, row
 from benchmarks.wide_videos import write_wide
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
-from slowfast_ext.engine import checkpoint, distributed, loaders
-from slowfast_ext.engine.test import evaluate, network_to_test
+from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.test import evaluate, trained_network
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 
 VIDEOS = ROOT / "build" / "synthetic"
@@ -40,7 +40,7 @@ def run_test(options):
     """A test of the quickstart's head with a dict's keys set."""
     cfg = config("Synthetic/ACTIVITY_FROZEN", options)
     dataset = loaders.build_dataset(cfg, "test")
-    network = network_to_test(cfg)[1].to(distributed.device(cfg))
+    network = trained_network(cfg)
     start = time.perf_counter()
     found = evaluate(cfg, network, dataset, "test")
     seconds = time.perf_counter() - start

@@ -10,7 +10,7 @@ from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine import distributed
 from slowfast_ext.engine.combining import combination
 from slowfast_ext.engine.precision import inference
-from slowfast_ext.engine.test import network_to_test, task_of, video_scores
+from slowfast_ext.engine.test import task_of, trained_network, video_scores
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -50,8 +50,7 @@ class Recognizer:
         self.cfg = cfg
         self.class_names = _class_names(cfg, class_names)
         self._combine = combination(cfg, task_of(cfg).view_groups(cfg), self.class_names)
-        _, network, _, _ = network_to_test(cfg)
-        self.network = network.to(distributed.device(cfg)).eval()
+        self.network = trained_network(cfg)
 
     def predict(self, path):
         """

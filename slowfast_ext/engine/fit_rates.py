@@ -11,8 +11,8 @@ import numpy as np
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
 from slowfast_ext.datasets.multi_label_videos import view_groups
-from slowfast_ext.engine import distributed, loaders
-from slowfast_ext.engine.test import network_to_test, score_videos
+from slowfast_ext.engine import loaders
+from slowfast_ext.engine.test import score_videos, trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.rate_weights import (
     learn_weights,
@@ -58,7 +58,7 @@ def run(args):
 
 def _fit(cfg, dataset, groups):
     """The weights, A x R."""
-    network = network_to_test(cfg)[1].to(distributed.device(cfg))
+    network = trained_network(cfg)
     scores, _ = score_videos(
         cfg, network, dataset, "fit-rates", lambda views: means_by_rate(views, groups)
     )

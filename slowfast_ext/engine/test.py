@@ -120,6 +120,12 @@ def network_to_test(cfg):
     return path, network, loaded, history
 
 
+def trained_network(cfg):
+    """The network that a test would take, on its device, in evaluation."""
+    _, network, _, _ = network_to_test(cfg)
+    return network.to(distributed.device(cfg)).eval()
+
+
 def checkpoint_to_test(cfg):
     """
     TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.

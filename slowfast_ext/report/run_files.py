@@ -10,9 +10,9 @@ import yaml
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config
-from slowfast_ext.engine import distributed, loaders
+from slowfast_ext.engine import loaders
 from slowfast_ext.engine.checkpoint import last_checkpoint
-from slowfast_ext.engine.test import network_to_test
+from slowfast_ext.engine.test import trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.models.weights import read_checkpoint
@@ -110,7 +110,7 @@ class Run:
         """The network of `checkpoint_path` on this machine's device, in evaluation."""
         cfg = self.cfg.clone()
         cfg.TEST.CHECKPOINT_FILE_PATH = self.checkpoint_path
-        return network_to_test(cfg)[1].to(distributed.device(cfg)).eval()
+        return trained_network(cfg)
 
     # --- Settings and data ---------------------------------------------------------------
 

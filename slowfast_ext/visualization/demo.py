@@ -6,8 +6,7 @@ from tqdm import tqdm
 from slowfast_ext import upstream
 from slowfast_ext.config_rules import is_number, refuse
 from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.engine import distributed
-from slowfast_ext.engine.test import network_to_test
+from slowfast_ext.engine.test import trained_network
 from slowfast_ext.predict.windows import list_windows, read_clips, window_seconds
 from slowfast_ext.visualization import drawing, webcam
 from slowfast_ext.visualization.class_names import class_names
@@ -81,7 +80,7 @@ def demo(cfg):
 
 
 def _scorer(cfg, video):
-    network = network_to_test(cfg)[1].to(distributed.device(cfg)).eval()
+    network = trained_network(cfg)
     return ClipScorer(cfg, network, video)
 
 

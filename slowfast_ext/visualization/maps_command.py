@@ -16,8 +16,7 @@ from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config, nearest
 from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.engine import distributed
-from slowfast_ext.engine.test import network_to_test
+from slowfast_ext.engine.test import trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import make_folder, open_atomically, pathmgr
 from slowfast_ext.predict.command import (
@@ -77,7 +76,7 @@ def run(args):
     at = None if args.at is None else seconds_of(args.at, "--at", or_zero=True)
     if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
         raise SlowFastExtError(f"--out {args.out} is a file, and must be a folder")
-    network = network_to_test(cfg)[1].to(distributed.device(cfg)).eval()
+    network = trained_network(cfg)
     with open_video(videos[0]) as reader:
         video = _Video.scored(cfg, network, reader, names, chosen)
         make_folder(args.out, "--out")
