@@ -18,11 +18,10 @@ from slowfast_ext.config import load_config
 from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.lists import read_names
-from slowfast_ext.engine import distributed, loaders
+from slowfast_ext.engine import loaders
 from slowfast_ext.engine.main import parse_arguments
-from slowfast_ext.engine.test import checkpoint_to_test
+from slowfast_ext.engine.test import trained_network
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.weights import load_weights, read_weights
 from slowfast_ext.paths import open_atomically, pathmgr, require_writable
 from slowfast_ext.predict.spans import spans_of
 from slowfast_ext.predict.thresholds import (
@@ -147,11 +146,7 @@ class Predictor:
         self.cfg, self.every = cfg, every
         path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
         self.class_names = read_names(path, "MODEL.NUM_CLASSES", cfg.MODEL.NUM_CLASSES)
-        path, checkpoint_type = checkpoint_to_test(cfg)
-        network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-        state = read_weights(path, checkpoint_type)["model_state"]
-        load_weights(network, path, state, complete=True)
-        self.network = network.to(distributed.device(cfg)).eval()
+        self.network = trained_network(cfg)
 
     def score(self, path):
         """

@@ -5,8 +5,10 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
 from slowfast_ext.config import load_config
+from slowfast_ext.engine.checkpoint import save_checkpoint
 from slowfast_ext.predict.command import Predictor
 from tests.predict.small_run import CONFIG, NAMES, f1_at, pairs
 
@@ -211,3 +213,17 @@ def test_without_a_checkpoint(predict, run_folder, tmp_path):
     video = run_folder / "videos" / "1.mp4"
     code, _, error = predict(video, options=["--out", out], checkpoint=False)
     assert code == 2 and "there is nothing to test" in error
+
+
+def test_a_checkpoint_of_another_network_is_refused(predict, run_folder, tmp_path):
+    """Its weights would fit, and its scores would be others."""
+    weights = run_folder / "output" / "checkpoints" / "random.pyth"
+    cfg = load_config(CONFIG, [*pairs(run_folder), "DATA.MEAN", "[0.0, 0.0, 0.0]"])
+    state = torch.load(weights, weights_only=True)
+    path = tmp_path / "other.pyth"
+    save_checkpoint(str(path), {**state, "cfg": cfg.dump()})
+    video = run_folder / "videos" / "0.mp4"
+    options = ["--checkpoint", path, "--out", tmp_path / "spans.csv"]
+    code, _, error = predict(video, checkpoint=False, options=options)
+    assert code == 2
+    assert "other.pyth" in error and "DATA.MEAN" in error
