@@ -95,7 +95,9 @@ def run(args):
     videos, options = videos_and_options(args)
     _check_arguments(args, videos)
     cfg = load_config(args.cfg, options)
-    every = seconds_of(args.every, "--every") if args.every else window_seconds(cfg)
+    every = window_seconds(cfg)
+    if args.every is not None:
+        every = seconds_of(args.every, "--every")
     predictor = Predictor(cfg, every)
     if args.fit_thresholds:
         predictor.fit_thresholds()

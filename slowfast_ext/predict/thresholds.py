@@ -84,6 +84,8 @@ def read_thresholds(path, class_names):
         value = _number(row[1]) if len(row) > 1 else None
         if row[0] not in class_names:
             problems.append(f'{path}:{line}: "{row[0]}" is not in classes.txt')
+        elif row[0] in found:
+            problems.append(f'{path}:{line}: "{row[0]}" has a row already')
         elif value is None:
             problems.append(f"{path}:{line}: the threshold must be a number")
         else:

@@ -163,6 +163,7 @@ def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
         (["a.mp4"], ["--out", "a.mp4"], "must be a file that ends in .csv"),
         (["a.mp4"], ["--out", "a.csv", "--every", "0"], "--every is 0: it must be"),
         (["a.mp4"], ["--out", "a.csv", "--every", "x"], "--every is x: it must be"),
+        (["a.mp4"], ["--out", "a.csv", "--every", ""], "--every is : it must be"),
         (["a.mp4"], ["--out", "a.csv", "--every", "1e-9"], "--every is 1e-9: it must be"),
         (["a.mp4"], ["--out", "a.csv", "MODEL.NUM_CLASSES"], "has no value"),
         (["a.mp4"], ["--out", "a.csv", "DATA.NUMFRAMES", "8"], "unknown key DATA.NUMFRAMES"),

@@ -60,6 +60,10 @@ def test_of_another_run(tmp_path):
         *(f'thresholds.csv: no row for "{name}"' for name in NAMES),
         "or fit the thresholds again, by predict --fit-thresholds",
     ]
+    twice = "".join(f"{name},0.5,\n" for name in ("run", '"jump, high"', "wave", "run"))
+    path.write_text(f"activity,threshold,f1\n{twice}")
+    with pytest.raises(SlowFastExtError, match=':5: "run" has a row already'):
+        read_thresholds(str(path), NAMES)
     path.write_text("run,0.5\n")
     with pytest.raises(SlowFastExtError, match="its first line must be activity,threshold,f1"):
         read_thresholds(str(path), NAMES)
