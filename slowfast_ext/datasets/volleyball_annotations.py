@@ -100,6 +100,8 @@ def read_annotations(path):
         moments.append(moment)
         if fields[1] not in GROUPS:
             spellings[fields[1]] += 1
+    if not moments and not problems:
+        problems.append(f"{path}: holds no moments; copy or download the file again")
     return moments, spellings, problems
 
 
@@ -131,12 +133,13 @@ def parse_persons(fields, wrong):
     for number, start in enumerate(range(0, len(fields), 5), start=1):
         *box, action = fields[start : start + 5]
         x, y, width, height = (_finite(text) for text in box)
-        # nan is in no order.
-        if not (np.isfinite(x + y) and width > 0 and height > 0):
+        right, bottom = x + width, y + height
+        # nan is in no order; beside a large number a small one adds nothing.
+        if not (x < right < np.inf and y < bottom < np.inf):
             shown = shortened(" ".join(box))
             wrong.append(f'the box "{shown}" of player {number} is not X Y W H in pixels')
             continue
-        boxes.append([x, y, x + width, y + height])
+        boxes.append([x, y, right, bottom])
         actions.append(_place(action.lower(), ACTIONS, "action", wrong))
     return np.array(boxes, np.float64).reshape(-1, 4), np.array(actions)
 

@@ -120,6 +120,19 @@ def test_all_bad_lines_of_all_files_are_named(root):
     assert "8 bad rows" in message
 
 
+@pytest.mark.parametrize("box", ["1.7e308 9 1.7e308 9", "1e9 9 1e-9 9"])
+def test_boxes_without_a_finite_extent_are_named(root, box):
+    (root / "videos" / "4" / "annotations.txt").write_text(f"90.jpg r-pass {box} digging\n")
+    with pytest.raises(SlowFastExtError, match="txt:1: the box .* of player 1 is not X Y W H"):
+        command("--root", root, "--annotations-only")
+
+
+def test_an_empty_file_of_annotations_is_named(root):
+    (root / "videos" / "4" / "annotations.txt").write_text("\n")
+    with pytest.raises(SlowFastExtError, match="4/annotations.txt: holds no moments"):
+        command("--root", root, "--annotations-only")
+
+
 def test_bad_tracklets_are_named(root):
     path = root / "volleyball_tracking_annotation" / "1" / "120" / "120.txt"
     path.write_text("0 5 10 9 18 119 0 0 1 sleeping\n0 5 10\n")
