@@ -1,7 +1,9 @@
 """Reading labels in the form of ActivityNet's JSON, for `slowfast_ext.prepare.label_forms`."""
 
 import json
+from collections import Counter
 
+from slowfast_ext.datasets.list_rows import shortened
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -13,7 +15,7 @@ def read_activitynet(file, text):
     no activity. The video is looked up as ID or as v_ID.
 
     Raises:
-        SlowFastExtError: not JSON, or without such a database.
+        SlowFastExtError: not JSON, or without such a database, or a key stands twice.
     """
     file.form = "ActivityNet's JSON"
     database = _database(file.path, text)
@@ -35,9 +37,16 @@ def read_activitynet(file, text):
 
 
 def _database(path, text):
+    def unique(pairs):
+        # Python would keep the last and say nothing.
+        for key, count in Counter(key for key, _ in pairs).items():
+            if count > 1:
+                raise SlowFastExtError(f'{path}: the key "{shortened(key)}" stands {count} times')
+        return dict(pairs)
+
     try:
-        data = json.loads(text)
-    except ValueError as error:
+        data = json.loads(text, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
         line = f":{error.lineno}" if hasattr(error, "lineno") else ""
         raise SlowFastExtError(f"{path}{line}: not JSON ({error})") from error
     database = data.get("database") if isinstance(data, dict) else None

@@ -16,18 +16,20 @@ def place_of(header, names):
 
 
 def other_columns(header, rows):
-    """{place: [values]} of the columns that hold neither paths nor times."""
+    """{place: [values]} of the named columns that hold neither paths nor times."""
     known = {place_of(header, PATHS), *(place_of(header, [name]) for name in TIMES)}
     return {
         place: [row[place] for _, row in rows[1:] if place < len(row)]
         for place in range(len(header))
-        if place not in known
+        if header[place] and place not in known
     }
 
 
 def _records(file, names, rows):
     """Yields (place, fields by lower-case name) of the rows with as many fields as `names`."""
-    twice = [name for name, count in Counter(map(str.lower, names)).items() if count > 1]
+    # Columns without a name are pandas' index, or a header that ends in commas.
+    counts = Counter(name.lower() for name in names if name)
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise SlowFastExtError(f"{file.path}: the column {twice[0]} stands twice in the header")
     for line, row in rows:
@@ -66,7 +68,7 @@ def read_labels(file, rows):
     path, labels = (header[place_of(header, known)] for known in (PATHS, LABELS))
     split = _split_name(file, header, [name for name in TIMES if set(TIMES) & set(header)])
     used = {path, labels, *TIMES, split}
-    file.unused = [name for name in names if name.lower() not in used]
+    file.unused = [name for name in names if name and name.lower() not in used]
     for where, row in _records(file, names, rows):
         times = [row.get(name, "") for name in TIMES]
         file.add(where, row[path], row[labels].split(";"), times, side=row.get(split, ""))

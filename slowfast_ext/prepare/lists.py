@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.list_rows import shortened
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically, pathmgr
 from slowfast_ext.prepare.label_file import check_problems
@@ -76,6 +77,8 @@ def run(args):
         raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
     if args.seed < 0:
         raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
+    if args.split_column == "":
+        raise SlowFastExtError("--split-column is empty: name a column, or leave it out")
     check_out(args.out, ["classes.txt", "train.csv", "val.csv", "test.csv"])
     media = OwnMedia(args.videos)
     file = read_label_file(args.labels, media, args.split_column)
@@ -134,7 +137,7 @@ def _side(file, row):
 def _class_names(file):
     """Sorted, so that they do not depend on the form; numbers by their value."""
     names = {label for row in file.rows for label in row.labels} | set(file.declared)
-    if len(names) < 1:
+    if not any(row.labels for row in file.rows):
         raise SlowFastExtError(f"{file.path}: no video has a label")
     if all(name.isdecimal() for name in names):
         return sorted(names, key=lambda name: (int(name), name))
@@ -221,6 +224,7 @@ def _write(out, names, splits, media):
     contents = {"classes.txt": "\n".join(names) + "\n"}
     for name, videos in splits.items():
         contents[f"{name}.csv"] = _list_of(videos, media)
+    contents = {name: _encoded(name, text) for name, text in contents.items()}
     for name in ("classes.txt", "train.csv", "val.csv", "test.csv"):
         path = os.path.join(out, name)
         # People's own lists have the same names and the same header as these.
@@ -230,13 +234,25 @@ def _write(out, names, splits, media):
                 "another --out, or delete it"
             )
     for name, text in contents.items():
-        with open_atomically(os.path.join(out, name)) as stream:
+        with open_atomically(os.path.join(out, name), "wb") as stream:
             stream.write(text)
 
 
-def _holds(path, text):
+def _encoded(name, text):
+    """A list's bytes; JSON's escapes and names of files can hold what no text file can."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        line = text[: error.start].count("\n")
+        shown = shortened(text.split("\n")[line])
+        raise SlowFastExtError(
+            f"{name} would hold a line that is no text in UTF-8: rename what is in {shown!a}"
+        ) from error
+
+
+def _holds(path, content):
     with pathmgr.open(path, "rb") as stream:
-        return text is not None and stream.read() == text.encode()
+        return stream.read() == content
 
 
 def _list_of(videos, media):

@@ -53,6 +53,9 @@ def check_media_arguments(args, files):
 
 def check_out(out, files):
     """Raises SlowFastExtError where the folder --out takes no files of these names."""
+    if not out:
+        # It would be the current folder.
+        raise SlowFastExtError("--out is empty: name the folder that gets the lists")
     if pathmgr.exists(out) and not pathmgr.isdir(out):
         raise SlowFastExtError(f"--out {out} is a file: name a folder")
     for name in files:

@@ -73,6 +73,15 @@ HEADER = "path,labels,start,end\n"
             ),
             ['database.a.annotations[0]: end "True" is not a number of seconds'],
         ),
+        (
+            '{"database": {"a": {"annotations": []}, "b": {}, "a": {"annotations": []}}}',
+            ['labels.txt: the key "a" stands 2 times'],
+        ),
+        ('{"database": ' * 100_000, ["labels.txt: not JSON (maximum recursion depth"]),
+        (
+            json.dumps({"database": {n: {"annotations": [{"label": "\ud800"}]} for n in "ab"}}),
+            ["classes.txt would hold a line that is no text in UTF-8: rename what is in '\\ud800'"],
+        ),
         ("[1, 2]", ["labels.txt:1: no form that is known"]),
         ('{"database":\n {"a": [}}', ["labels.txt:2: not JSON"]),
         ('{"videos": {}}', ["JSON, but not of a known form"]),
@@ -92,6 +101,7 @@ HEADER = "path,labels,start,end\n"
         ("", ["labels.txt: holds no labels"]),
         ("path,labels\n", ["labels.txt: holds no labels"]),
         ("path,labels\na,\nb,\n", ["labels.txt: no video has a label"]),
+        ("path,jump\na,0\nb,0\n", ["labels.txt: no video has a label"]),
         ("path,labels\na,jump\n", ["one video cannot be split"]),
         ("original_vido_id video_id frame_id path labels\n", ["TRAIN.DATASET Charades reads it"]),
     ],

@@ -159,6 +159,28 @@ def test_nothing_else_is_written_over(folder):
     assert (folder / "own" / "train.csv").read_text() == labels
 
 
+def test_columns_without_a_name_are_no_labels(folder):
+    """pandas writes its index so, and spreadsheets the empty columns at the right."""
+    header, *rows = WHOLE["a column of 0 and 1 for each label"].split("\n")
+    lines = [f",{header},side,,"]
+    lines += [f"{n},{row},{'test' if n else 'train'},," for n, row in enumerate(rows)]
+    run(folder, "\n".join(lines), "--split-column", "side")
+    assert written(folder)["classes.txt"] == "jump\nrun\nwave\n"
+    run(folder, "path,labels,,\na,jump,,\nb,run,,\n", out="own")
+    assert written(folder, "own")["classes.txt"] == "jump\nrun\n"
+
+
+def test_nothing_is_written_where_a_path_is_no_text(folder):
+    (folder / "videos").rename(folder / "\udcff")
+    assert "\\udcff" in refused(folder, WHOLE["path label"], videos="\udcff")
+
+
+def test_empty_options_are_refused(folder):
+    labels = WHOLE["path label"]
+    assert "--split-column is empty" in refused(folder, labels, "--split-column", "")
+    assert "--out is empty" in refused(folder, labels, "--out", "")
+
+
 def test_wrong_folders(folder):
     labels = WHOLE["path label"]
     (folder / "empty").mkdir()
