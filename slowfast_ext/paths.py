@@ -58,6 +58,8 @@ def require_writable(path, key):
     Raises:
         SlowFastExtError: it cannot; names `key`, which gives the path.
     """
+    if not path:
+        raise SlowFastExtError(f"{key} is empty: name a file")
     if not is_local(path):
         return
     if os.path.isdir(path):

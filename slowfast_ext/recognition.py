@@ -91,6 +91,8 @@ def _class_names(cfg, given):
             return read_names(path, "MODEL.NUM_CLASSES", number)
         except SlowFastExtError as error:
             raise SlowFastExtError(f"{error}; or give class_names") from error
+    if isinstance(given, str):
+        raise SlowFastExtError(f"class_names is {given!r}: it must be a sequence of names")
     names = [str(name) for name in given]
     if len(set(names)) != len(names):
         raise SlowFastExtError("class_names: a class is named twice")

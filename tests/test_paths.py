@@ -72,6 +72,8 @@ def test_what_can_be_written_is_not_touched(tmp_path):
     for name in ("old", "new", "a/b/c"):
         require_writable(tmp_path / name, "--out")
     require_writable("s3://bucket/x", "--out")
+    with pytest.raises(SlowFastExtError, match="--out is empty"):
+        require_writable("", "--out")
     assert names(tmp_path) == ["old"] and (tmp_path / "old").read_text() == "old"
 
 

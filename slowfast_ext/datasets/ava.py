@@ -17,7 +17,7 @@ from slowfast_ext.datasets.ava_annotations import (
     read_person_boxes,
 )
 from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
-from slowfast_ext.datasets.keyframe_clips import KeyframeClips
+from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
 from slowfast_ext.datasets.list_rows import outside_sentence
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.errors import SlowFastExtError
@@ -158,7 +158,7 @@ class Ava(KeyframeClips):
 
     def _sample(self, index, pathways, crop, scaled, stored):
         keyframe = self.keyframes[index]
-        boxes, persons = self._persons(keyframe.boxes, crop, scaled)
+        boxes, persons = persons_in(crop, keyframe.boxes, scaled)
         labels = torch.from_numpy(keyframe.labels)[persons]
         return Sample(pathways, labels, index, boxes=boxes, persons=persons)
 

@@ -95,14 +95,22 @@ class KeyframeClips(torch.utils.data.Dataset):
         clip = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2)))
         return pack_pathways(self.cfg, clip)
 
-    @staticmethod
-    def _persons(boxes, crop, scaled):
-        """
-        Boxes of all persons, M x 4, fractions of the frame's size -> of the P persons who have
-        a part in the crop float32, P x 4, in its pixels; int64, [P], which they are.
-        """
-        boxes, inside = crop.boxes(boxes, *scaled)
-        size = np.array([crop.width, crop.height] * 2)
-        # As upstream has it, a box ends at the last pixel.
-        boxes = np.minimum(boxes[inside] * size, size - 1)
-        return torch.from_numpy(boxes).float(), torch.from_numpy(np.flatnonzero(inside))
+
+def persons_in(crop, boxes, scaled):
+    """
+    The persons who have a part in a crop.
+
+    Args:
+        crop (views.Crop): of the scaled frames.
+        boxes (float array): M x 4: x1, y1, x2, y2 of all persons as fractions of the frame's size.
+        scaled (tuple[int, int]): height and width of the frames that the crop is cut from.
+
+    Returns:
+        (Tensor, Tensor): float32, P x 4, their boxes in the crop's pixels; int64, [P], which of
+            the M they are.
+    """
+    boxes, inside = crop.boxes(boxes, *scaled)
+    size = np.array([crop.width, crop.height] * 2)
+    # As upstream has it, a box ends at the last pixel.
+    boxes = np.minimum(boxes[inside] * size, size - 1)
+    return torch.from_numpy(boxes).float(), torch.from_numpy(np.flatnonzero(inside))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from slowfast_ext.datasets import views
-from slowfast_ext.datasets.keyframe_clips import KeyframeClips
+from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
 from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, mirrored, read_moments
 from slowfast_ext.paths import pathmgr
@@ -98,7 +98,7 @@ class Volleyball(KeyframeClips):
         if not self.cfg.DETECTION.ENABLE:
             return Sample(pathways, labels[0], index)
         fractions = moment.boxes / [stored[1], stored[0], stored[1], stored[0]]
-        boxes, persons = self._persons(fractions, crop, scaled)
+        boxes, persons = persons_in(crop, fractions, scaled)
         if self.task == "persons":
             return Sample(pathways, labels[persons], index, None, boxes, persons)
         actions = torch.from_numpy(_one_hot(moment.actions, ACTIONS))[persons]

@@ -34,13 +34,15 @@ def check_tensorboard(cfg):
     Checks, before anything is built, that what TENSORBOARD.ENABLE asks for can be written.
 
     Raises:
-        SlowFastExtError: tensorboard is not installed, or the folder cannot be made.
+        SlowFastExtError: tensorboard or matplotlib is not installed, or the folder cannot be made.
     """
     if not cfg.TENSORBOARD.ENABLE:
         return
-    if importlib.util.find_spec("tensorboard") is None:
+    # The bars of the classes are figures of matplotlib.
+    missing = [m for m in ("tensorboard", "matplotlib") if importlib.util.find_spec(m) is None]
+    if missing:
         raise SlowFastExtError(
-            "TENSORBOARD.ENABLE is True and tensorboard is not installed: pip install tensorboard, "
+            f"TENSORBOARD.ENABLE is True and not installed: pip install {' '.join(missing)}, "
             "or set TENSORBOARD.ENABLE False"
         )
     require_writable(os.path.join(log_dir(cfg, "train"), "events"), "TENSORBOARD.LOG_DIR")

@@ -18,8 +18,8 @@ def correlation(run, num_videos):
 
     Returns:
         dict: `names` [A], `cooccurrence` (Mask, A x A) and `learned` (the mean of Attn_C, A x A,
-            or None), rows the activity that attends; `num_videos`; `agreement`, the
-            correlation of their entries off the diagonal, or None; `why_not_learned`.
+            or None), rows the activity that attends; `num_videos` of that mean; `agreement`,
+            the correlation of their entries off the diagonal, or None; `why_not_learned`.
 
     Raises:
         SlowFastExtError: the checkpoint has no map.
@@ -30,11 +30,17 @@ def correlation(run, num_videos):
             "the network has no correlation map (ACTIVITY.CORRELATION False, or another head)"
         )
     mask = mask.double().numpy()
-    names = [str(of.get("name")) for of in run.results["per_class"]]
+    names = run.class_names
+    if len(names) != len(mask):
+        raise SlowFastExtError(
+            f"{run.checkpoint_path} correlates {len(mask)} activities, and the run names "
+            f"{len(names)}: test again"
+        )
     order = clustered_order(mask)
-    found = {"names": [names[place] for place in order], "num_videos": num_videos}
+    found = {"names": [names[place] for place in order], "num_videos": 0}
     try:
-        learned, why_not = _learned(run, num_videos), None
+        learned, found["num_videos"] = _learned(run, num_videos)
+        why_not = None
         found["agreement"] = agreement(learned, mask)
         found["learned"] = _rows(learned, order)
     except SlowFastExtError as error:
@@ -48,7 +54,10 @@ def _rows(matrix, order):
 
 
 def _learned(run, num_videos):
-    """The mean of Attn_C, A x A, over one centre view of some videos spread over the list."""
+    """
+    The mean of Attn_C, A x A, over one centre view of some videos spread over the list; and the
+    number of those that it is of.
+    """
     if not num_videos:
         raise SlowFastExtError("it depends on the video: --videos 16 runs the network on some")
     dataset, network = run.test_set, run.network
@@ -60,7 +69,10 @@ def _learned(run, num_videos):
             _, attention = network(inputs, **further, return_attention=True)
         if len(attention["correlation"]):  # A keyframe may have no persons.
             of_videos.append(attention["correlation"].double().mean(0).numpy())
-    return np.mean(of_videos, 0) - run.checkpoint["model_state"][MASK].double().numpy()
+    if not of_videos:
+        raise SlowFastExtError("none of the test videos that were looked at has a person")
+    mask = run.checkpoint["model_state"][MASK].double().numpy()
+    return np.mean(of_videos, 0) - mask, len(of_videos)
 
 
 def spread(length, number):

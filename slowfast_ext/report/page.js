@@ -154,21 +154,32 @@
       this.canvas.style.width = `${width}px`;
       this.canvas.style.height = `${size}px`;
       context.setTransform(scale, 0, 0, scale, 0, 0);
-      const low = rgb(variable("--heat-low")), high = rgb(variable("--heat-high"));
-      for (let i = 0; i < n; i++) {
-        for (let j = 0; j < n; j++) {
-          const share = Math.max(0, this.matrix[i][j]) / this.high;
-          context.fillStyle = `rgb(${low.map((from, c) => Math.round(from + share * (high[c] - from))).join(" ")})`;
-          // Half a pixel more, so that no seams show.
-          context.fillRect(left + j * this.step, i * this.step, this.step + 0.5, this.step + 0.5);
-        }
-      }
+      context.imageSmoothingEnabled = this.step < 1;
+      context.drawImage(this.cells(), left, 0, size, size);
       if (left) this.drawNames(context);
       if (this.chosen) {
         context.strokeStyle = variable("--second");
         context.lineWidth = 2;
         context.strokeRect(left + this.column * this.step, this.row * this.step, this.step, this.step);
       }
+    }
+
+    // A canvas with a pixel a cell, made anew where the theme's colours have changed.
+    cells() {
+      const colours = [variable("--heat-low"), variable("--heat-high")];
+      if (this.made && this.made.colours === colours.join()) return this.made.canvas;
+      const [low, high] = colours.map(rgb), n = this.names.length;
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = n;
+      const context = canvas.getContext("2d"), image = context.createImageData(n, n);
+      this.matrix.flat().forEach((value, place) => {
+        const share = Math.max(0, value) / this.high;
+        low.forEach((from, c) => { image.data[4 * place + c] = Math.round(from + share * (high[c] - from)); });
+        image.data[4 * place + 3] = 255;
+      });
+      context.putImageData(image, 0, 0);
+      this.made = { colours: colours.join(), canvas };
+      return canvas;
     }
 
     drawNames(context) {

@@ -30,7 +30,8 @@ def render(folder, sections):
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    title = os.path.basename(os.path.normpath(folder))
+    # "." has no name of its own.
+    title = os.path.basename(os.path.abspath(folder))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     drawn = {name: sections[name].get("content") for name in _DRAWN}
     return environment.from_string(template).render(

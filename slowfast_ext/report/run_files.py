@@ -17,6 +17,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.models.weights import read_checkpoint
 from slowfast_ext.paths import pathmgr
+from slowfast_ext.visualization.class_names import class_names
 
 # What a report computes itself, it computes here, whatever the run's machine was.
 _OF_THIS_MACHINE = {
@@ -69,11 +70,16 @@ class Run:
                 results = json.load(stream)
         except (OSError, ValueError, RecursionError) as error:
             raise SlowFastExtError(f"{path} cannot be read ({error}): test again") from error
-        sections = ("config", "protocol", "counts", "versions")
-        is_ours = isinstance(results, dict) and isinstance(results.get("per_class"), list)
-        if not is_ours or not all(isinstance(results.get(name), dict) for name in sections):
+        if not _is_result(results):
             raise SlowFastExtError(f"{path} is not a result of slowfast_ext: test again")
         return results
+
+    @cached_property
+    def class_names(self):
+        """[A]: of the test, or of the data set where the run was not tested."""
+        if self._tested:
+            return [str(of.get("name")) for of in self.results["per_class"]]
+        return class_names(self.cfg)
 
     @cached_property
     def _tested(self):
@@ -191,3 +197,35 @@ class Run:
         matrix = np.full(dataset.labels.shape, -np.inf)
         matrix[[places[video_id] for video_id in ids]] = scores
         return matrix, dataset.labels > 0
+
+
+def _is_result(found):
+    """Whether an object is what `results_object` makes of a test, as far as a report reads it."""
+    if not isinstance(found, dict):
+        return False
+    sections = ("config", "protocol", "counts", "versions")
+    if not all(isinstance(found.get(name), dict) for name in sections):
+        return False
+    rows, by_rate = found.get("per_class"), found.get("by_rate") or []
+    return (
+        _are_figures([found.get(name) for name in ("mAP", "weighted_mAP", "accuracy")])
+        and isinstance(found["counts"].get("skipped") or {}, dict)
+        and isinstance(found["protocol"].get("views") or [], list)
+        and isinstance(rows, list)
+        and all(isinstance(row, dict) for row in rows)
+        and _are_figures([row.get("ap") for row in rows])
+        and isinstance(by_rate, list)
+        and all(_is_of_rate(group, len(rows)) for group in by_rate)
+    )
+
+
+def _is_of_rate(group, num_classes):
+    if not (isinstance(group, dict) and {"rate", "clips", "crops", "mAP", "ap"} <= set(group)):
+        return False
+    precisions = group["ap"]
+    is_full = isinstance(precisions, list) and len(precisions) == num_classes
+    return is_full and _are_figures([group["mAP"], *precisions])
+
+
+def _are_figures(values):
+    return all(value is None or isinstance(value, int | float) for value in values)

@@ -1,5 +1,7 @@
 """Upstream's DEMO keys: any video, or a webcam, with its activities over time under the picture."""
 
+import os
+
 import numpy as np
 from tqdm import tqdm
 
@@ -11,7 +13,7 @@ from slowfast_ext.predict.windows import list_windows, read_clips, window_second
 from slowfast_ext.visualization import drawing, webcam
 from slowfast_ext.visualization.class_names import class_names
 from slowfast_ext.visualization.demo_scores import ClipScorer
-from slowfast_ext.visualization.frames import Frames, picture_size
+from slowfast_ext.visualization.frames import Frames, demo_size
 from slowfast_ext.visualization.video_writer import check_mp4, open_mp4
 
 # Rows of bars; names at a person's box.
@@ -32,6 +34,8 @@ def check_demo(cfg):
     if options.WEBCAM < 0 and not options.INPUT_VIDEO:
         rule = "must name a video, or DEMO.WEBCAM a camera by its index, 0 for the first"
         refuse(cfg, "DEMO.INPUT_VIDEO", rule)
+    if options.WEBCAM < 0 and _is_same_file(options.INPUT_VIDEO, options.OUTPUT_FILE):
+        refuse(cfg, "DEMO.OUTPUT_FILE", "must not be DEMO.INPUT_VIDEO: the video would be lost")
     if options.WEBCAM >= 0 and options.PREDS_BOXES:
         refuse(cfg, "DEMO.PREDS_BOXES", "must be empty for a camera: its persons are detected")
     if not 0 <= options.BUFFER_SIZE <= cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE // 2:
@@ -46,6 +50,10 @@ def check_demo(cfg):
         refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for a demo, which has no objects' boxes")
     if cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group":
         refuse(cfg, "VOLLEYBALL.TASK", "must not be group for a demo with persons' boxes")
+
+
+def _is_same_file(first, second):
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def demo(cfg):
@@ -116,10 +124,12 @@ class Look:
     def draw_persons(self, image, scored):
         """Draws the boxes of persons, in place, with the names of what they do."""
         height, width = image.shape[:2]
+        boxes = []
         for box, scores in zip(scored.boxes, scored.scores, strict=True):
             lines = [f"{self.names[i]} {scores[i]:.2f}" for i in self._named(scores)]
             color = drawing.color_of(0) if lines else drawing.FAINT
-            drawing.draw_box(image, box * [width, height, width, height], color, lines)
+            boxes.append((box * [width, height, width, height], color, lines))
+        drawing.draw_boxes(image, boxes)
 
     def _named(self, scores):
         order = np.argsort(-scores, kind="stable")
@@ -141,6 +151,7 @@ def every_seconds(cfg):
 
 def _show_video(cfg, reader, score, look):
     """Scores and writes an opened video; returns its number of frames."""
+    height, width = demo_size(cfg, reader.info.height, reader.info.width)
     frames = Frames(reader, cfg.DATA.FRAME_FOLDER_FPS)
     windows = list_windows(cfg, reader.info, every_seconds(cfg))
     found = []
@@ -150,9 +161,6 @@ def _show_video(cfg, reader, score, look):
         found.append(
             score(pathways, lambda middle=middle: reader.read([middle])[0], frames.times[middle])
         )
-    height, width = picture_size(
-        reader.info.height, reader.info.width, cfg.DEMO.DISPLAY_HEIGHT, cfg.DEMO.DISPLAY_WIDTH
-    )
     bars = look.bars(np.stack([scored.of_clip() for scored in found]), windows.spans, width)
     fps = cfg.DEMO.OUTPUT_FPS if cfg.DEMO.OUTPUT_FPS > 0 else frames.fps
     with open_mp4(cfg.DEMO.OUTPUT_FILE, fps, width, height + len(bars.panel)) as write:

@@ -8,7 +8,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.datasets.ava_annotations import BOX, read_person_boxes
-from slowfast_ext.datasets.keyframe_clips import KeyframeClips
+from slowfast_ext.datasets.keyframe_clips import persons_in
 from slowfast_ext.datasets.views import Crop
 from slowfast_ext.engine import distributed, loaders
 from slowfast_ext.engine.precision import inference
@@ -65,7 +65,8 @@ class ClipScorer:
         if self.boxes_of is not None:
             height, width = pathways[0].shape[-2:]
             boxes = self.boxes_of(keyframe, seconds)
-            pixels, kept = KeyframeClips._persons(boxes, Crop(0, 0, height, width), (height, width))
+            whole = Crop(0, 0, height, width)
+            pixels, kept = persons_in(whole, boxes, (height, width))
             boxes = boxes[kept.numpy()]
             if not len(boxes):
                 return Scored(boxes, np.zeros((0, self.cfg.MODEL.NUM_CLASSES)))

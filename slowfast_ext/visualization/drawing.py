@@ -83,7 +83,7 @@ def draw_heat(image, heat):
 def draw_tint(image, heat, color):
     """An H x W x 3 image tinted with a colour as strong as a map, H x W in [0, 1], says."""
     share = 0.6 * heat[..., None]
-    return (image * (1 - share) + np.array(color) * share).astype(np.uint8)
+    return (image * (1 - share) + np.array(color, heat.dtype) * share).astype(np.uint8)
 
 
 def regions(heat, threshold=THRESHOLD):
@@ -101,20 +101,45 @@ def regions(heat, threshold=THRESHOLD):
     return [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h, _ in found[1:]]
 
 
-def draw_box(image, box, color, lines=()):
-    """Draws a box (x1, y1, x2, y2), in place, and lines of text on plates inside its top."""
+def draw_boxes(image, boxes):
+    """
+    Draws boxes, in place, and lines of text on plates inside their tops.
+
+    A plate that would hide another one, or leave the picture, is moved where there is room.
+
+    Args:
+        image (uint8 array): H x W x 3, RGB.
+        boxes (list): (x1, y1, x2, y2 in pixels; color; lines of text) each.
+    """
     height, width = image.shape[:2]
-    x1, y1, x2, y2 = (int(round(value)) for value in box)
     thickness = max(1, round(min(height, width) / 200))
-    cv2.rectangle(image, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), color, thickness)
+    for box, color, _ in boxes:
+        x1, y1, x2, y2 = (int(round(value)) for value in box)
+        cv2.rectangle(image, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), color, thickness)
     size = max(8, round(height / 45))
-    for number, line in enumerate(lines):
-        top, room = y1 + number * round(1.9 * size), width - x1
-        right = min(width, x1 + text_width(line, size) + size)
-        bottom = min(height, top + round(1.9 * size))
-        if top < height and room > 3 * size:
-            image[max(0, top) : bottom, max(0, x1) : right] = color
-            put_text(image, line, x1 + size // 2, top + round(1.45 * size), size, (0, 0, 0), room)
+    tall, taken = round(1.9 * size), []
+    for box, color, lines in boxes:
+        for line in lines:
+            wide = min(width, text_width(line, size) + size)
+            left = min(max(0, round(box[0])), width - wide)
+            top = min(max(0, round(box[1])), max(0, height - tall))
+            top = _free_top(top, left, left + wide, tall, taken, height)
+            taken.append((left, left + wide, top))
+            image[top : top + tall, left : left + wide] = color
+            baseline, room = top + round(1.45 * size), wide - size // 2
+            put_text(image, line, left + size // 2, baseline, size, (0, 0, 0), room)
+
+
+def _free_top(top, left, right, tall, taken, height):
+    """Where a plate hides none of the `taken`, (left, right, top) each: below, else above them."""
+    across = [other for start, end, other in taken if start < right and left < end]
+    below = sorted(other + tall for other in across if other + tall > top)
+    above = sorted((other - tall for other in across if other - tall < top), reverse=True)
+    for place in [top, *below, *above]:
+        is_free = all(abs(place - other) >= tall for other in across)
+        if is_free and 0 <= place <= height - tall:
+            return place
+    return top
 
 
 # --- Bars over time -------------------------------------------------------------------
@@ -136,7 +161,7 @@ class Bars:
     def __init__(self, names, scores, spans, thresholds, width, interval=None):
         self.names, self.scores, self.spans, self.thresholds = names, scores, spans, thresholds
         self.start, self.end = interval or (spans[0, 0], spans[-1, 1])
-        self.text = max(8, min(14, width // 55))
+        self.text = self._text_size(width)
         self.row = 3 * self.text
         self.left, self.right = round(0.3 * width), width - 5 * self.text
         self.panel = np.full((self.height_of(width, len(names)), width, 3), BACKGROUND, np.uint8)
@@ -146,8 +171,13 @@ class Bars:
     @staticmethod
     def height_of(width, num_names):
         """Pixels of the panel from top to bottom: even, as H.264 needs it."""
-        text = max(8, min(14, width // 55))
+        text = Bars._text_size(width)
         return 2 * ((3 * text * num_names + 2 * text + 1) // 2)
+
+    @staticmethod
+    def _text_size(width):
+        """Pixels of a capital letter; on large pictures they are a share of the width."""
+        return max(8, min(14, width // 55), width // 110)
 
     def at(self, seconds):
         """The panel, H x width x 3, with a mark at a time and the scores of its window."""

@@ -3,10 +3,14 @@
 import cv2
 import numpy as np
 
+from slowfast_ext.errors import SlowFastExtError
+
 # Frames that are decoded at once.
 _CHUNK = 8
 # Text on smaller pictures cannot be read.
 _LEAST_WIDTH = 640
+# Narrower ones have no room for a bar; larger ones are beyond what H.264 plays and memory holds.
+_LEAST_SHOWN, _MOST_SHOWN = 160, 10240
 
 
 def picture_size(height, width, wanted_height=0, wanted_width=0):
@@ -24,6 +28,24 @@ def picture_size(height, width, wanted_height=0, wanted_width=0):
     wanted_width = wanted_width or max(width, _LEAST_WIDTH)
     wanted_height = wanted_height or height * wanted_width / width
     return max(2, 2 * round(wanted_height / 2)), max(2, 2 * round(wanted_width / 2))
+
+
+def demo_size(cfg, height, width):
+    """
+    As `picture_size`, as DEMO.DISPLAY_HEIGHT and DEMO.DISPLAY_WIDTH say.
+
+    Raises:
+        SlowFastExtError: bars do not fit under so narrow a picture, or it is too large.
+    """
+    wanted = cfg.DEMO.DISPLAY_HEIGHT, cfg.DEMO.DISPLAY_WIDTH
+    shown = picture_size(height, width, *wanted)
+    if shown[1] < _LEAST_SHOWN or max(shown) > _MOST_SHOWN:
+        raise SlowFastExtError(
+            f"with DEMO.DISPLAY_HEIGHT {wanted[0]} and DEMO.DISPLAY_WIDTH {wanted[1]} frames of "
+            f"{width} x {height} pixels are shown in {shown[1]} x {shown[0]}: the width must be at "
+            f"least {_LEAST_SHOWN}, and neither above {_MOST_SHOWN}"
+        )
+    return shown
 
 
 class Frames:

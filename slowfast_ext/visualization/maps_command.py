@@ -18,7 +18,7 @@ from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.engine.test import trained_network
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import make_folder, open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically, require_writable
 from slowfast_ext.predict.command import (
     ONE_VALUE,
     add_network_arguments,
@@ -74,14 +74,15 @@ def run(args):
     names = class_names(cfg)
     chosen = _chosen(args.activities, names) if args.activities else None
     at = None if args.at is None else seconds_of(args.at, "--at", or_zero=True)
-    if pathmgr.exists(args.out) and not pathmgr.isdir(args.out):
-        raise SlowFastExtError(f"--out {args.out} is a file, and must be a folder")
+    stem = os.path.splitext(os.path.basename(os.path.normpath(videos[0])))[0]
+    paths = {kind: os.path.join(args.out, f"{stem}_{kind}") for kind in KINDS}
+    for path in paths.values():
+        # Before a long video is scored.
+        require_writable(f"{path}.png", "--out")
+        require_writable(f"{path}.mp4", "--out")
     network = trained_network(cfg)
     with open_video(videos[0]) as reader:
         video = _Video.scored(cfg, network, reader, names, chosen)
-        make_folder(args.out, "--out")
-        stem = os.path.splitext(os.path.basename(os.path.normpath(videos[0])))[0]
-        paths = {kind: os.path.join(args.out, f"{stem}_{kind}") for kind in KINDS}
         window = video.window_at(at)
         write_grids(cfg, network, video, window, paths)
         write_videos(cfg, network, video, paths)
@@ -198,7 +199,10 @@ def draw_overlay(image, names, maps):
     """
     for number, heat in enumerate(maps):
         image = drawing.draw_tint(image, heat, drawing.color_of(number))
-    for number, (name, heat) in enumerate(zip(names, maps, strict=True)):
-        for box in drawing.regions(heat):
-            drawing.draw_box(image, box, drawing.color_of(number), [name])
+    boxes = [
+        (box, drawing.color_of(number), [name])
+        for number, (name, heat) in enumerate(zip(names, maps, strict=True))
+        for box in drawing.regions(heat)
+    ]
+    drawing.draw_boxes(image, boxes)
     return image

@@ -12,7 +12,7 @@ import torch
 from slowfast_ext.datasets import views
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import pack_pathways
-from slowfast_ext.visualization.frames import picture_size
+from slowfast_ext.visualization.frames import demo_size
 from slowfast_ext.visualization.video_writer import open_mp4
 
 # Seconds of the past that the bars show.
@@ -122,9 +122,7 @@ class _Shown:
         self.span = int((data.NUM_FRAMES - 1) * step + 1)
         self.step, self.held = step, deque(maxlen=self.span)
         self.stride = max(1, round(data.NUM_FRAMES * step - cfg.DEMO.BUFFER_SIZE))
-        self.height, self.width = picture_size(
-            *shape[:2], cfg.DEMO.DISPLAY_HEIGHT, cfg.DEMO.DISPLAY_WIDTH
-        )
+        self.height, self.width = demo_size(cfg, *shape[:2])
         self.small = views.scaled_size(*shape[:2], data.TEST_CROP_SIZE)
         self.spans, self.scores = deque(maxlen=1000), deque(maxlen=1000)
         self.scored, self.waiting = None, self.span

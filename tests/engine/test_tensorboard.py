@@ -45,11 +45,12 @@ def test_a_run_and_its_resumption(arguments, tmp_path):
     assert set(tested) >= {"mAP", "mAP by rate/rate 4", "mAP by rate/rate 2"}
 
 
-def test_without_tensorboard(arguments, tmp_path, monkeypatch):
+@pytest.mark.parametrize("missing", ["tensorboard", "matplotlib"])
+def test_without_what_it_needs(arguments, tmp_path, monkeypatch, missing):
     monkeypatch.setattr(
-        tensorboard.importlib.util, "find_spec", lambda name: None if name == "tensorboard" else 1
+        tensorboard.importlib.util, "find_spec", lambda name: None if name == missing else 1
     )
-    with pytest.raises(SlowFastExtError, match="pip install tensorboard"):
+    with pytest.raises(SlowFastExtError, match=f"pip install {missing},"):
         main(arguments(tmp_path / "run", TENSORBOARD__ENABLE=True))
     assert not (tmp_path / "run").exists()
 

@@ -60,6 +60,8 @@ def test_names_are_given_or_asked_for(run, tmp_path):
         slowfast_ext.load(CONFIG, checkpoint, options=options)
     with pytest.raises(SlowFastExtError, match="class_names names 2 classes .* is 3"):
         slowfast_ext.load(CONFIG, checkpoint, ["a", "b"], options)
+    with pytest.raises(SlowFastExtError, match="class_names is 'abc': it must be a sequence"):
+        slowfast_ext.load(CONFIG, checkpoint, "abc", options)
 
 
 def test_no_video(run, tmp_path):

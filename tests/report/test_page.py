@@ -66,6 +66,33 @@ def test_all_is_drawn_quietly(browser, page, width):
     assert len(browser.run(colours)) == 2 and min(browser.run(colours)) > 2
 
 
+def test_scores_stay_whole_beside_long_names(browser, page):
+    browser.open(page, 390)
+    browser.run("document.querySelector('.scores span').textContent = 'long name '.repeat(30)")
+    lines = """(() => {
+        const range = document.createRange();
+        range.selectNodeContents(document.querySelector('.scores b'));
+        return range.getClientRects().length; })()"""
+    assert browser.run(lines) == 1
+
+
+def test_a_large_heat_map_follows_the_keys(browser, page):
+    """The cells are drawn once and not for each key."""
+    browser.open(page)
+    browser.run("document.querySelector('canvas').focus()")
+    browser.press("ArrowDown")
+    made = """(() => {
+        const make = CanvasRenderingContext2D.prototype.putImageData;
+        window.made = 0;
+        CanvasRenderingContext2D.prototype.putImageData = function (...of) {
+            window.made++; make.apply(this, of); }; })()"""
+    browser.run(made)
+    browser.press("ArrowRight")
+    assert browser.run("window.made") == 0
+    browser.run("document.getElementById('theme').click()")
+    assert browser.run("window.made") == 2
+
+
 def test_sorting_by_keyboard(browser, page):
     browser.open(page)
     assert sorting(browser)[:3] == ["none", "descending", "none"]

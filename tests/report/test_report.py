@@ -124,7 +124,8 @@ def test_frames_stay_where_the_network_is_gone(run_folder):
 
 def test_learned_correlation_is_attention(run_folder):
     """Rows of Attn_C sum to 1, whatever Mask is."""
-    found = command.correlation(Run(str(run_folder)), 2)
+    found = command.correlation(Run(str(run_folder)), 16)
+    assert found["num_videos"] == len(IDS)
     order = [NAMES.index(name) for name in found["names"]]
     np.testing.assert_allclose(np.sum(found["learned"], 1), 1, atol=1e-3)
     np.testing.assert_allclose(found["cooccurrence"], MASK_OF_RUN[np.ix_(order, order)], atol=1e-4)
@@ -174,6 +175,46 @@ def test_damaged_results(run_folder, capsys):
     (run_folder / "results.json").write_text("{")
     page_of(run_folder, "--videos", "0")
     assert "results.json cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "keys, value",
+    [
+        (["per_class"], [1, 2]),
+        (["per_class", 0, "ap"], "high"),
+        (["by_rate"], 3),
+        (["by_rate", 0], {}),
+        (["by_rate", 0, "ap"], [0.1]),
+        (["counts", "skipped"], 5),
+        (["protocol", "views"], 4),
+        (["mAP"], "high"),
+    ],
+)
+def test_results_of_another_form(run_folder, capsys, keys, value):
+    path = run_folder / "results.json"
+    results = json.loads(path.read_text())
+    part = results
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    path.write_text(json.dumps(results))
+    page_of(run_folder, "--videos", "0")
+    assert "results.json is not a result of slowfast_ext: test again" in capsys.readouterr().err
+
+
+def test_correlation_of_a_run_that_was_not_tested(run_folder):
+    (run_folder / "results.json").unlink()
+    found = command.correlation(Run(str(run_folder)), 0)
+    assert sorted(found["names"]) == sorted(NAMES)
+
+
+def test_correlation_of_other_classes(run_folder, capsys):
+    path = run_folder / "results.json"
+    results = json.loads(path.read_text())
+    results |= {"per_class": results["per_class"][:3], "by_rate": []}
+    path.write_text(json.dumps(results))
+    page_of(run_folder, "--videos", "0")
+    assert "correlates 4 activities, and the run names 3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])

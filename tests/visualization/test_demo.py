@@ -110,6 +110,8 @@ def test_names_of_a_label_file(run, run_folder, tmp_path, monkeypatch):
         ({"DEMO__COMMON_CLASS_THRES": 1.5}, "COMMON_CLASS_THRES is 1.5"),
         ({"DEMO__WEBCAM": 77}, "OpenCV finds no camera"),
         ({"DEMO__LABEL_FILE_PATH": "none.json"}, "none.json"),
+        ({"DEMO__DISPLAY_WIDTH": 20}, "shown in 20 x 14: the width must be at least 160"),
+        ({"DEMO__DISPLAY_HEIGHT": 90000}, "neither above 10240"),
     ],
 )
 def test_wrong_keys_end_with_a_sentence(run, tmp_path, run_folder, options, sentence):
@@ -117,6 +119,15 @@ def test_wrong_keys_end_with_a_sentence(run, tmp_path, run_folder, options, sent
     with pytest.raises(SlowFastExtError, match=sentence):
         run(video, **options)
     assert not list(tmp_path.glob("**/*.mp4*"))
+
+
+def test_the_video_itself_is_not_overwritten(run, run_folder, tmp_path):
+    source, link = run_folder / "videos" / "1.mp4", tmp_path / "link.mp4"
+    link.symlink_to(source)
+    before = source.read_bytes()
+    with pytest.raises(SlowFastExtError, match="DEMO.OUTPUT_FILE .* must not be DEMO.INPUT_VIDEO"):
+        run(source, DEMO__OUTPUT_FILE=link)
+    assert source.read_bytes() == before
 
 
 # --- Cameras --------------------------------------------------------------------------

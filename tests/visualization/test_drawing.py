@@ -62,6 +62,21 @@ def test_long_names_are_shortened():
     assert image[:, 20:120].any() and not image[:, 140:].any()
 
 
+def test_no_name_hides_another():
+    """Boxes that begin at one place, and one at the picture's corner."""
+    image = np.zeros((400, 640, 3), np.uint8)
+    corner = (600, 390, 640, 400)
+    boxes = [(corner, drawing.color_of(n), ["a long name", "another"]) for n in range(4)]
+    drawing.draw_boxes(image, boxes)
+    # Plates of equal size: of each colour as many pixels, but for the last box's outline.
+    areas = [(image == color).all(-1).sum() for _, color, _ in boxes]
+    assert min(areas[:3]) > 1000 and max(areas[:3]) == min(areas[:3]) <= areas[3]
+
+
+def test_text_grows_with_large_pictures():
+    assert drawing.Bars.height_of(3840, 6) > 2 * drawing.Bars.height_of(1280, 6)
+
+
 def test_sizes_are_even():
     assert picture_size(257, 341) == (482, 640)
     assert picture_size(1081, 1921) == (1080, 1920)
