@@ -191,8 +191,9 @@ def add_old_sound(path, codec, samples, data, chunks=1, samples_a_chunk=None):
     track = _old_sound(codec, samples, places, samples_a_chunk)
     header = bytearray(movie[start:end] + track)
     header[:4] = struct.pack(">I", len(header))
-    table = header.index(b"stco") + 8
-    for place in range(table, table + 4 * int.from_bytes(header[table - 4 : table], "big") - 3, 4):
+    table = header.index(b"stco") + 12
+    rows = int.from_bytes(header[table - 4 : table], "big")
+    for place in range(table, table + 4 * rows, 4):
         moved = int.from_bytes(header[place : place + 4], "big") + length
         header[place : place + 4] = struct.pack(">I", moved)
     path.write_bytes(movie[:start] + header + movie[end:] + box(b"mdat", data))
