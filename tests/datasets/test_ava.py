@@ -221,3 +221,11 @@ def test_a_frame_list_may_begin_with_a_byte_order_mark(tmp_path):
     text = 'original_vido_id video_id frame_id path labels\none 0 0 one/a_1.jpg ""\n'
     path.write_text(text, encoding="utf-8-sig")
     assert read_frame_lists([str(path)])["one"].length == 1
+
+
+def test_frames_outside_their_folder_are_refused_where_they_are_listed(tree):
+    lines = (tree / "frame_lists" / "train.csv").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines, 1) if line.startswith("two "))
+    (tree / "frame_lists" / "out.csv").write_text("\n".join(lines).replace(" two/", " ../two/"))
+    with pytest.raises(SlowFastExtError, match=rf"out\.csv:{first}: \.\./two leads out of"):
+        Ava(config(tree, AVA__TRAIN_LISTS="['out.csv']"), "train")
