@@ -127,7 +127,8 @@ def _lines(path):
 def _first_frame(file, listed):
     """The Frames that begin with this file, of no length yet, or None where it has no number."""
     folder, _, name = file.rpartition("/")
-    parts = re.fullmatch(r"(.*?)([0-9]+)(\.\w+)", name)
+    # Of a longer number the last digits count up, and Python reads 4300 at most.
+    parts = re.fullmatch(r"(.*?)([0-9]{1,18})(\.\w+)", name)
     if not folder or not parts:
         return None
     start, number, end = parts.groups()

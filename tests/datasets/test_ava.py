@@ -206,6 +206,7 @@ def test_a_missing_frame_is_named(tree):
         ('H\none 0 0 a_1.jpg ""\n', "frames.csv:2: a_1.jpg: the frames of one"),
         ('H\none 0 0 one/a.jpg ""\n', "frames.csv:2: one/a.jpg: the frames"),
         ('H\none 0 0 one/a_1.jpg ""\none 0 1\n', "frames.csv:3: 3 fields where"),
+        (f'H\none 0 0 one/{"9" * 5000}.jpg ""\none 0 1 one/1.jpg ""\n', "frames.csv:3: one/1.jpg"),
         ("", "its first line must be"),
     ],
 )
