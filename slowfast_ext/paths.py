@@ -130,18 +130,24 @@ def require_same_place(folder, place):
 
 
 def remove_leftovers(folder):
-    """Removes the partial files in `folder` whose writers were killed on this machine."""
+    """
+    Removes the partial files in `folder` whose writers were killed on this machine; this process
+    must not be writing there. In a container the next run has the same process id.
+    """
     if not os.path.isdir(folder):
         return
     for name in os.listdir(folder):
         # Linux's process ids have 7 digits at most; larger numbers are none of this project's.
         found = re.fullmatch(r".+\.partial-([1-9]\d{0,6})", name)
-        if found and not _is_alive(int(found.group(1))):
+        if found and not _is_another(int(found.group(1))):
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(folder, name))
 
 
-def _is_alive(process):
+def _is_another(process):
+    """True where a process with this id, other than this one, is alive."""
+    if process == os.getpid():
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -174,6 +180,9 @@ def open_atomically(path, mode="w"):
     os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
     partial = f"{target}.partial-{os.getpid()}"
     try:
+        # A killed process of the same id may have left it, as a second name of another file.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
         with open(partial, mode, newline=newline, encoding=encoding) as stream:
             yield stream
             stream.flush()

@@ -83,6 +83,7 @@ STEPS = ["SOLVER.LR_POLICY", "steps_with_relative_lrs", "SOLVER.STEPS"]
         (["SOLVER.BASE_LR", "[1]"], "SOLVER.BASE_LR"),
         (["ACTIVITY.BACKBONE", "X4D"], "no model is named 'X4D'"),
         (["SOLVER.CLIP_GRAD_VAL", "much"], "SOLVER.CLIP_GRAD_VAL is 'much': it must be a number"),
+        (["NUM_GPUS", "0", "TRAIN.MIXED_PRECISION", "True"], "TRAIN.MIXED_PRECISION is True: it"),
         (["NUM_GPUS"], "'NUM_GPUS' has no value"),
         (["TRAIN.BATCH_SIZE", "0"], "TRAIN.BATCH_SIZE is 0: it must be at least 1"),
     ],

@@ -123,8 +123,10 @@ def test_another_folder_of_the_same_name_is_told(tmp_path):
 def test_leftovers_of_the_killed_are_removed_and_no_others(tmp_path):
     ended = os.spawnlp(os.P_NOWAIT, "true", "true")
     os.waitpid(ended, 0)
-    kept = {f"a.pyth.partial-{os.getpid()}", "a.pyth", "a.partial-x", f"a.partial-{2**70}"}
-    for name in [*kept, f"a.pyth.partial-{ended}"]:
+    alive = f"a.pyth.partial-{os.getppid()}"
+    kept = {alive, "a.pyth", "a.partial-x", f"a.partial-{2**70}"}
+    # In a container a run has the id of the one before.
+    for name in [*kept, f"a.pyth.partial-{ended}", f"b.pyth.partial-{os.getpid()}"]:
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
     assert set(names(tmp_path)) == kept

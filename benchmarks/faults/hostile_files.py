@@ -10,13 +10,16 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.faults.odd_videos import write_plain
+from benchmarks.faults.odd_videos import add_old_sound, box, write_plain
 
 HUGE = 100_000
 """Pixels of a side."""
 
 MANY = 1_000_000_000
 """Frames."""
+
+MOST = 80_000_000
+"""Frames for which FFmpeg still makes room: 2 GB."""
 
 
 class Runs:
@@ -55,10 +58,49 @@ def many_frames(path):
 def many_in_fragment(path):
     """An MP4 that goes on in a fragment of MANY frames."""
     write_plain(path, 1, length=1)
-    run = _box(b"trun", struct.pack(">II", 0, MANY))
-    track = _box(b"traf", _box(b"tfhd", struct.pack(">II", 0x20000, 1)) + run)
-    fragment = _box(b"moof", _box(b"mfhd", bytes(8)) + track)
+    run = box(b"trun", struct.pack(">II", 0, MANY))
+    track = box(b"traf", box(b"tfhd", struct.pack(">II", 0x20000, 1)) + run)
+    fragment = box(b"moof", box(b"mfhd", bytes(8)) + track)
     path.write_bytes(path.read_bytes() + fragment)
+
+
+def many_hidden(path):
+    """As `many_frames`, with the table in a box where no player looks for one, but FFmpeg does."""
+    write_plain(path, 1, length=1)
+    _set_after(path, b"stsz", 4, struct.pack(">II", 1, MOST))
+    _set_after(path, b"stbl", -4, b"schi")
+
+
+def many_under_another_name(path):
+    """As `many_frames`, with the header under the name of free space."""
+    write_plain(path, 1, length=1)
+    _set_after(path, b"stsz", 4, struct.pack(">II", 1, MOST))
+    _set_after(path, b"moov", -4, b"free")
+
+
+def many_among_codecs(path):
+    """As `many_frames`, with the table behind the description of the codec, in its box."""
+    write_plain(path, 1, length=1)
+    data = bytearray(path.read_bytes())
+    table = box(b"stsz", struct.pack(">III", 0, 1, MOST))
+    # What lies around the description grows; the box of the frames' places takes other bytes.
+    description = data.index(b"stsd")
+    end = description - 4 + int.from_bytes(data[description - 4 : description], "big")
+    data[end:end] = table
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        # The brand of the file may be avc1 too.
+        place = data.index(name, 32) - 4
+        size = int.from_bytes(data[place : place + 4], "big") + len(table)
+        data[place : place + 4] = struct.pack(">I", size)
+    last = data.rindex(b"stsz")
+    data[last : last + 4] = b"free"
+    path.write_bytes(data)
+
+
+def large_chunks(path):
+    """Old sound of 1000 samples, in chunks of 2^31 by another table."""
+    write_plain(path, 1, length=1)
+    add_old_sound(path, b"sowt", 1000, bytes(2000), chunks=40, samples_a_chunk=2**31 - 1)
 
 
 def huge_avi(path):
@@ -107,8 +149,8 @@ def huge_jpeg(path):
 
 def compressed_header(path):
     """QuickTime's header, compressed, which declares 2 GB."""
-    content = _box(b"dcom", b"zlib") + _box(b"cmvd", struct.pack(">I", 2**31 - 1) + bytes(100))
-    path.write_bytes(_box(b"ftyp", b"qt  " + bytes(4)) + _box(b"moov", _box(b"cmov", content)))
+    content = box(b"dcom", b"zlib") + box(b"cmvd", struct.pack(">I", 2**31 - 1) + bytes(100))
+    path.write_bytes(box(b"ftyp", b"qt  " + bytes(4)) + box(b"moov", box(b"cmov", content)))
 
 
 def play_list(path):
@@ -120,6 +162,10 @@ def play_list(path):
 VIDEOS = {
     "10^9 frames declared": (many_frames, "mp4"),
     "10^9 frames in a fragment": (many_in_fragment, "mp4"),
+    "8 * 10^7 frames in a hidden table": (many_hidden, "mp4"),
+    "8 * 10^7 frames in free space": (many_under_another_name, "mp4"),
+    "8 * 10^7 frames among the codecs": (many_among_codecs, "mp4"),
+    "sound in chunks of 2^31": (large_chunks, "mov"),
     "AVI, 100,000 x 100,000": (huge_avi, "avi"),
     "Y4M, 100,000 x 100,000": (huge_y4m, "y4m"),
     "Y4M, 16,000 x 16,000": (large_y4m, "y4m"),
@@ -150,10 +196,6 @@ def _set_after(path, name, offset, content):
     place = data.index(name) + 4 + offset
     data[place : place + len(content)] = content
     path.write_bytes(data)
-
-
-def _box(kind, content):
-    return struct.pack(">I", 8 + len(content)) + kind + content
 
 
 def _chunk(kind, content):

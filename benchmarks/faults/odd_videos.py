@@ -168,3 +168,59 @@ _WRITERS = {
     "holes in frames": _holes,
     "unreadable": _unreadable,
 }
+
+
+def add_old_sound(path, codec, samples, data, chunks=1, samples_a_chunk=None):
+    """
+    Adds a track as QuickTime wrote sound until about 2005: its tables count samples of a byte.
+
+    Args:
+        path (Path): an MP4 with its header first.
+        codec (bytes): such as b"ima4", 64 samples in 34 bytes.
+        samples (int): how many there are.
+        data (bytes): what they are stored as.
+        chunks (int): all of which begin at the same place.
+        samples_a_chunk (int or None): None: as many as there are.
+    """
+    movie = path.read_bytes()
+    start = movie.index(b"moov") - 4
+    end = start + int.from_bytes(movie[start : start + 4], "big")
+    # The length of the track counts in the place of what lies behind it.
+    length = len(_old_sound(codec, samples, [0] * chunks, samples_a_chunk))
+    places = [len(movie) + length + 8] * chunks
+    track = _old_sound(codec, samples, places, samples_a_chunk)
+    header = bytearray(movie[start:end] + track)
+    header[:4] = struct.pack(">I", len(header))
+    table = header.index(b"stco") + 12
+    rows = int.from_bytes(header[table - 4 : table], "big")
+    for place in range(table, table + 4 * rows, 4):
+        moved = int.from_bytes(header[place : place + 4], "big") + length
+        header[place : place + 4] = struct.pack(">I", moved)
+    path.write_bytes(movie[:start] + header + movie[end:] + box(b"mdat", data))
+
+
+def _old_sound(codec, samples, places, samples_a_chunk):
+    chunks = len(places)
+    track = struct.pack(">5I", 0, 0, 9, 0, 1000) + bytes(16)
+    track += struct.pack(">9i", 2**16, 0, 0, 0, 2**16, 0, 0, 0, 2**30) + bytes(8)
+    description = struct.pack(">I4s6xH", 36, codec, 1)
+    description += struct.pack(">HHIHHHHI", 0, 0, 0, 1, 16, 0, 0, 44100 << 16)
+    tables = _table(b"stsd", struct.pack(">I", 1) + description)
+    tables += _table(b"stts", struct.pack(">3I", 1, samples, 1))
+    tables += _table(b"stsc", struct.pack(">4I", 1, 1, samples_a_chunk or samples // chunks, 1))
+    tables += _table(b"stsz", struct.pack(">2I", 1, samples))
+    tables += _table(b"stco", struct.pack(f">{chunks + 1}I", chunks, *places))
+    reference = _table(b"dref", struct.pack(">I", 1) + box(b"url ", bytes((0, 0, 0, 1))))
+    information = _table(b"smhd", bytes(4)) + box(b"dinf", reference) + box(b"stbl", tables)
+    media = _table(b"mdhd", struct.pack(">4IHH", 0, 0, 44100, samples, 0, 0))
+    media += _table(b"hdlr", b"mhlrsoun" + bytes(13)) + box(b"minf", information)
+    return box(b"trak", _table(b"tkhd", track) + box(b"mdia", media))
+
+
+def _table(kind, content):
+    return box(kind, bytes(4) + content)
+
+
+def box(kind, content):
+    """A box of an MP4 file."""
+    return struct.pack(">I", 8 + len(content)) + kind + content

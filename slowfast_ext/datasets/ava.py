@@ -60,10 +60,8 @@ class Ava(KeyframeClips):
         self.frames = read_frame_lists([os.path.join(options.FRAME_LIST_DIR, n) for n in lists])
         for frames in self.frames.values():
             if leads_outside(options.FRAME_DIR, frames.folder, cfg.DATA.PATHS_OUTSIDE):
-                raise SlowFastExtError(
-                    f"AVA.{'TRAIN' if self.training else 'TEST'}_LISTS: "
-                    f"{outside_sentence(frames.folder, options.FRAME_DIR)}"
-                )
+                outside = outside_sentence(frames.folder, options.FRAME_DIR)
+                raise SlowFastExtError(f"{frames.listed}: {outside}")
         self.step = VAL_SECONDS if split == "val" and not options.FULL_TEST_ON_VAL else 1
         rows = self._read_boxes()
         rows = rows[self.tests_second(rows["second"])]

@@ -27,6 +27,7 @@ class Frames:
         start (str), digits (int), end (str): a name is start, a number of so many digits, end.
         first (int): the first frame's number.
         length (int): how many there are.
+        listed (str): file:line of the list where the first one stands.
     """
 
     folder: str
@@ -35,6 +36,7 @@ class Frames:
     end: str
     first: int
     length: int
+    listed: str
 
     def name(self, index):
         """The name of a frame's file by its place from 0."""
@@ -84,7 +86,7 @@ def _read_frame_list(path):
     for line, fields in _lines(path):
         movie, file = fields[0], fields[3]
         if movie not in first:
-            first[movie], lengths[movie] = _first_frame(file), 0
+            first[movie], lengths[movie] = _first_frame(file, f"{path}:{line}"), 0
         frame = first[movie]
         if frame is None or file != frame.file(lengths[movie]):
             problems.setdefault(
@@ -122,11 +124,12 @@ def _lines(path):
         )
 
 
-def _first_frame(file):
+def _first_frame(file, listed):
     """The Frames that begin with this file, of no length yet, or None where it has no number."""
     folder, _, name = file.rpartition("/")
-    parts = re.fullmatch(r"(.*?)([0-9]+)(\.\w+)", name)
+    # Of a longer number the last digits count up, and Python reads 4300 at most.
+    parts = re.fullmatch(r"(.*?)([0-9]{1,18})(\.\w+)", name)
     if not folder or not parts:
         return None
     start, number, end = parts.groups()
-    return Frames(folder, start, len(number), end, int(number), 0)
+    return Frames(folder, start, len(number), end, int(number), 0, listed)

@@ -11,10 +11,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# The boxes that hold the others that matter here.
-_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
+# The boxes that FFmpeg looks for others in: a table counts wherever it lies in them.
+_CONTAINERS = {
+    *(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"mvex"),
+    *(b"edts", b"dinf", b"udta", b"tref", b"sinf", b"schi", b"wave", b"ilst"),
+}
+# What FFmpeg would also take from between the bytes of a codec's description.
+_OF_TABLES = (b"trak", b"hdlr", b"stts", b"stsc", b"stsz", b"stz2", b"stco", b"co64", b"cmov")
 # Boxes of one file: far more than any that was recorded or cut into fragments.
 _MOST_BOXES = 200_000
+# Bytes: of a million rows.
+_LARGEST_TABLE = 2**24
 _IDENTITY = np.eye(2)
 
 
@@ -24,13 +31,14 @@ class Mp4Header:
     What the boxes of a file declare; of a file of another kind, nothing.
 
     Attributes:
-        num_samples (int): frames of all tracks, sound's included.
+        num_entries (int): what FFmpeg makes room for: frames of all tracks, sound's included,
+            at least; where old sound has no frames, its pieces.
         orientation (float array): 2 x 2, what its first video's frames are multiplied with to
             be shown: (x, y) -> (x, y) @ orientation.
         problem (str): what makes it a file not to open; empty where nothing does.
     """
 
-    num_samples: int = 0
+    num_entries: int = 0
     orientation: np.ndarray = field(default_factory=_IDENTITY.copy)
     problem: str = ""
 
@@ -69,26 +77,58 @@ def read_mp4_header(path):
         return _Walk(stream, os.path.getsize(path)).header
 
 
+@dataclass
+class _Track:
+    """
+    What the tables of a track declare.
+
+    Attributes:
+        num_samples (int): frames, or what old sound counts: 1/44100 s of a second, say.
+        num_chunks (int), most_per_chunk (int): the runs that samples are stored in.
+        durations (list): of each table of durations its rows, and the first row's duration.
+        kinds (set[bytes]): of its handlers: of sound, of video, or of where the data lie.
+    """
+
+    num_samples: int = 0
+    num_chunks: int = 0
+    most_per_chunk: int = 0
+    durations: list = field(default_factory=list)
+    kinds: set = field(default_factory=set)
+
+    @property
+    def num_entries(self):
+        # FFmpeg cuts a chunk of such sound into pieces of 160 samples or more.
+        pieces = self.num_chunks * (self.most_per_chunk // 160 + 1)
+        is_sound = self.kinds - {b"alis", b"url "} == {b"soun"}
+        return pieces + (0 if is_sound and self.durations == [(1, 1)] else self.num_samples)
+
+
 class _Walk:
-    """Goes through the boxes of a file, but not into the tables and frames that they hold."""
+    """Goes through the boxes of a file, but not into the frames that they hold."""
 
     def __init__(self, stream, size):
         self.header, self._stream, self._num_boxes = Mp4Header(), stream, 0
         self._movie = _IDENTITY
-        self._track, self._found_video = _IDENTITY, False
+        self._matrix_of_track, self._found_video = _IDENTITY, False
+        # Tables without a track are of none, or of the fragments' tracks.
+        self._tracks = [_Track()]
         self._boxes(0, size)
-        if self.header.num_samples > size:
-            self.header.problem = (
-                f"its header names {self.header.num_samples} frames and sounds, the file has "
+        self.header.num_entries = sum(track.num_entries for track in self._tracks)
+        if self.header.num_entries > size:
+            self._refuse(
+                f"its header names {self.header.num_entries} frames and sounds, the file has "
                 f"{size} bytes"
             )
+
+    def _refuse(self, problem):
+        self.header.problem = self.header.problem or problem
 
     def _boxes(self, start, end):
         """The boxes from one byte to another; ends where they are none."""
         while start + 8 <= end and not self.header.problem:
             self._num_boxes += 1
             if self._num_boxes > _MOST_BOXES:
-                self.header.problem = f"its header has more than {_MOST_BOXES} parts"
+                self._refuse(f"its header has more than {_MOST_BOXES} parts")
                 return
             size, kind = struct.unpack(">I4s", self._read(start, 8))
             content = start + 8
@@ -105,34 +145,68 @@ class _Walk:
         self._stream.seek(start)
         return self._stream.read(size)
 
+    def _number(self, start, end):
+        """The whole number of four bytes; 0 where the box ends before."""
+        return int.from_bytes(self._read(start, 4), "big") if start + 4 <= end else 0
+
     def _box(self, kind, start, end):
-        if kind in _CONTAINERS:
+        track = self._tracks[-1]
+        if kind == b"trak":
+            self._tracks.append(_Track())
             self._boxes(start, end)
+        elif kind in _CONTAINERS or (kind == b"free" and self._holds_movie(start)):
+            self._boxes(start, end)
+        elif kind == b"meta":
+            # With or without four bytes before the boxes.
+            self._boxes(start + 4 * (self._read(start + 4, 4) != b"hdlr"), end)
         elif kind == b"cmov":
             # Compressed: it could become of any size. Last written about 2005.
-            self.header.problem = "its header is compressed, which is not read: convert it"
+            self._refuse("its header is compressed, which is not read: convert it")
         elif kind in (b"stsz", b"stz2"):
-            self._count(start, end, 8)
+            track.num_samples += self._number(start + 8, end)
         elif kind == b"trun":
-            self._count(start, end, 4)
+            track.num_samples += self._number(start + 4, end)
+        elif kind in (b"stco", b"co64"):
+            track.num_chunks += self._number(start + 4, end)
+        elif kind == b"stts":
+            track.durations.append((self._number(start + 4, end), self._number(start + 12, end)))
+        elif kind in (b"stsc", b"stsd"):
+            self._check_table(kind, track, start, end)
         elif kind == b"mvhd":
             self._movie = self._matrix(start, end, (36, 48))
         elif kind == b"tkhd":
-            self._track = self._matrix(start, end, (40, 52))
-        elif kind == b"hdlr" and self._read(start + 8, 4) == b"vide" and not self._found_video:
+            self._matrix_of_track = self._matrix(start, end, (40, 52))
+        elif kind == b"hdlr":
+            self._handler(track, self._read(start + 8, 4))
+
+    def _holds_movie(self, start):
+        """True for the header of a movie under the name of free space, where FFmpeg finds it."""
+        return self._read(start + 4, 4) in (b"mvhd", b"cmov")
+
+    def _check_table(self, kind, track, start, end):
+        """The samples a chunk; and of the codecs' descriptions that no other table lies there."""
+        size = end - start - 8
+        if size > _LARGEST_TABLE or (kind == b"stsc" and 12 * self._number(start + 4, end) > size):
+            self._refuse("its header has a table that is larger than its place")
+            return
+        table = self._read(start + 8, max(size, 0))
+        if kind == b"stsc":
+            rows = np.frombuffer(table[: len(table) // 12 * 12], ">u4").reshape(-1, 3)
+            track.most_per_chunk = max(track.most_per_chunk, *rows[:, 1].tolist(), 0)
+        elif any(name in table for name in _OF_TABLES):
+            self._refuse("its header has tables where none belong")
+
+    def _handler(self, track, kind):
+        track.kinds.add(kind)
+        if kind == b"vide" and not self._found_video:
             self._found_video = True
-            self._orient(self._track @ self._movie)
+            self._orient(self._matrix_of_track @ self._movie)
 
     def _orient(self, matrix):
         self.header.orientation = matrix
         zeros = matrix == 0
         if not (zeros.all() or (zeros == _IDENTITY).all() or (zeros != _IDENTITY).all()):
-            self.header.problem = "it is to be shown at a slant, which is not done: convert it"
-
-    def _count(self, start, end, offset):
-        """Adds the number of frames that a box declares."""
-        data = self._read(start + offset, 4) if start + offset + 4 <= end else b""
-        self.header.num_samples += int.from_bytes(data, "big")
+            self._refuse("it is to be shown at a slant, which is not done: convert it")
 
     def _matrix(self, start, end, offsets):
         """The upper left 2 x 2 of the matrix of a header's box, of version 0 or 1."""

@@ -9,6 +9,8 @@ Reading people's own labels: which of the usual forms a file has is seen from it
     folder number_of_frames label [label ...]        lines about folders of frames
 """
 
+import re
+
 from slowfast_ext.datasets.list_rows import read_rows, read_text
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.activitynet_form import read_activitynet
@@ -90,9 +92,9 @@ def _read_lines(file, rows):
         )
     lines = [(f"{file.path}:{line}", *_name_and_rest(file, row[0])) for line, row in rows]
     frames = file.media.num_frames
-    is_counted = all(len(rest) > 1 and rest[0].isdigit() for _, _, rest in lines) and any(
-        file.media.find(name)[0] in frames for _, name, _ in lines
-    )
+    is_counted = all(
+        len(rest) > 1 and re.fullmatch("[0-9]{1,9}", rest[0]) for _, _, rest in lines
+    ) and any(file.media.find(name)[0] in frames for _, name, _ in lines)
     file.form = "folder number_of_frames label" if is_counted else "path label"
     for where, name, rest in lines:
         count, labels = (int(rest[0]), rest[1:]) if is_counted else (None, rest)

@@ -139,7 +139,7 @@ def _class_names(file):
     names = {label for row in file.rows for label in row.labels} | set(file.declared)
     if not any(row.labels for row in file.rows):
         raise SlowFastExtError(f"{file.path}: no video has a label")
-    if all(name.isdecimal() for name in names):
+    if all(name.isdecimal() and len(name) < 19 for name in names):
         return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
 

@@ -206,6 +206,7 @@ def test_a_missing_frame_is_named(tree):
         ('H\none 0 0 a_1.jpg ""\n', "frames.csv:2: a_1.jpg: the frames of one"),
         ('H\none 0 0 one/a.jpg ""\n', "frames.csv:2: one/a.jpg: the frames"),
         ('H\none 0 0 one/a_1.jpg ""\none 0 1\n', "frames.csv:3: 3 fields where"),
+        (f'H\none 0 0 one/{"9" * 5000}.jpg ""\none 0 1 one/1.jpg ""\n', "frames.csv:3: one/1.jpg"),
         ("", "its first line must be"),
     ],
 )
@@ -221,3 +222,11 @@ def test_a_frame_list_may_begin_with_a_byte_order_mark(tmp_path):
     text = 'original_vido_id video_id frame_id path labels\none 0 0 one/a_1.jpg ""\n'
     path.write_text(text, encoding="utf-8-sig")
     assert read_frame_lists([str(path)])["one"].length == 1
+
+
+def test_frames_outside_their_folder_are_refused_where_they_are_listed(tree):
+    lines = (tree / "frame_lists" / "train.csv").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines, 1) if line.startswith("two "))
+    (tree / "frame_lists" / "out.csv").write_text("\n".join(lines).replace(" two/", " ../two/"))
+    with pytest.raises(SlowFastExtError, match=rf"out\.csv:{first}: \.\./two leads out of"):
+        Ava(config(tree, AVA__TRAIN_LISTS="['out.csv']"), "train")

@@ -1,5 +1,6 @@
 """Videos that are odd are read as they are shown; broken ones are named."""
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -110,3 +111,16 @@ def test_holes_in_folders_of_frames(tmp_path, numbers, message):
     with pytest.raises(SlowFastExtError) as caught:
         open_video(tmp_path)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "codec,samples,size", [(b"ima4", 25600, 13600), (b"MAC6", 360000, 60000), (b"sowt", 3000, 6000)]
+)
+def test_old_sound_counts_more_samples_than_bytes(tmp_path, codec, samples, size):
+    odd_videos.write_plain(tmp_path / "x.mov", VIDEO)
+    odd_videos.add_old_sound(tmp_path / "x.mov", codec, samples, bytes(size))
+    with av.open(str(tmp_path / "x.mov")) as container:
+        assert len(container.streams.audio) == 1
+    with open_video(tmp_path / "x.mov") as video:
+        images = video.read(range(video.info.length))
+    assert [numbers_in(image) for image in images] == [(VIDEO, n) for n in range(len(images))]

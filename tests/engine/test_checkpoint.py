@@ -57,6 +57,35 @@ def test_a_second_name_is_the_same_checkpoint(tmp_path, monkeypatch, links):
     assert len(os.listdir(tmp_path / "checkpoints")) == 2
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_what_a_killed_process_of_the_same_id_left_harms_no_checkpoint(
+    tmp_path, monkeypatch, links
+):
+    """It may be a second name of an earlier checkpoint, which writing there would change."""
+    first, second, best = (tmp_path / name for name in ("first", "second", "best"))
+    for path, value in ((first, 1), (second, 2)):
+        checkpoint.save_checkpoint(str(path), {"model_state": {"w": torch.tensor(value)}})
+    os.link(first, f"{best}.partial-{os.getpid()}")
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: os.stat("nowhere"))
+    state = {"model_state": {"w": torch.tensor(2)}}
+    checkpoint.save_again(str(second), str(best), state)
+    values = [read_checkpoint(str(path))["model_state"]["w"] for path in (first, second, best)]
+    assert values == [1, 2, 2] and len(os.listdir(tmp_path)) == 3
+
+
+def test_a_second_name_that_cannot_be_given_changes_no_checkpoint(tmp_path):
+    path, state = tmp_path / "x.pyth", {"model_state": {"w": torch.tensor(1)}}
+    checkpoint.save_checkpoint(str(path), state)
+    number, target = path.stat().st_ino, tmp_path / "folder"
+    (target / "not empty").mkdir(parents=True)
+    before = path.read_bytes()
+    with pytest.raises(OSError):
+        checkpoint.save_again(str(path), str(target), {"model_state": {"w": torch.tensor(2)}})
+    assert path.read_bytes() == before and path.stat().st_ino == number
+    assert sorted(os.listdir(tmp_path)) == ["folder", "x.pyth"]
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = checkpoint.checkpoint_path(tmp_path, "train", 1)
     checkpoint.save_checkpoint(path, {"model_state": {"w": torch.ones(1)}})

@@ -14,7 +14,9 @@ import torch
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.main import main
 from slowfast_ext.engine.not_finite import parameter_norms, require_finite_weights
+from slowfast_ext.engine.optimizer import clip_gradients
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.upstream import base_config
 from tests.engine.saved import weights
 
 ONE_STAGE = {"TUNE__ENABLE": False, "TEST__ENABLE": False}
@@ -80,6 +82,19 @@ def test_gradients_that_overflow_are_skipped(arguments, tmp_path, monkeypatch):
     main(arguments(tmp_path, SOLVER__CLIP_GRAD_L2NORM=1.0, **ONE_STAGE))
     assert scalers[0].get_scale() < 2.0**127
     assert all(value.isfinite().all() for value in weights(tmp_path).values())
+
+
+@pytest.mark.parametrize(
+    "value,norm,expected",
+    [(None, None, [3.0, -4.0]), (3.5, None, [3.0, -3.5]), (None, 1.0, [0.6, -0.8])],
+)
+def test_gradients_are_clipped_where_that_is_set_alone(value, norm, expected):
+    cfg = base_config()
+    cfg.SOLVER.CLIP_GRAD_VAL, cfg.SOLVER.CLIP_GRAD_L2NORM = value, norm
+    network = torch.nn.Linear(2, 1, bias=False)
+    network.weight.grad = torch.tensor([[3.0, -4.0]])
+    clip_gradients(cfg, network)
+    torch.testing.assert_close(network.weight.grad, torch.tensor([expected]))
 
 
 @pytest.mark.parametrize("of_training", [True, False])

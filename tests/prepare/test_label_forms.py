@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.prepare.own_labels import refused, write_frames, write_videos
+from tests.prepare.own_labels import refused, run, write_frames, write_videos, written
 
 
 @pytest.fixture
@@ -147,3 +147,12 @@ def test_wrong_videos(folder):
 )
 def test_wrong_split_columns(folder, labels, message):
     assert message in refused(folder, labels, "--split-column", "side")
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 5000])
+def test_what_python_reads_as_no_number_is_a_label(folder, number):
+    write_frames(folder, "ab")
+    run(folder, f"a {number} jump\nb 10 run\n", videos="frames")
+    assert number in written(folder)["classes.txt"].splitlines()
+    run(folder, f"path,labels\na,{number}\nb,7\n", videos="frames", out="numbers")
+    assert number in written(folder, "numbers")["classes.txt"].splitlines()
