@@ -86,6 +86,23 @@ def require_writable(path, key):
         ) from error
 
 
+def require_writable_in(folder, names, key):
+    """
+    Checks, leaving nothing behind, that files of these names can be written into `folder`, which
+    need not exist.
+
+    Raises:
+        SlowFastExtError: they cannot; names `key`, which gives the folder.
+    """
+    if not folder:
+        # It would be the current folder.
+        raise SlowFastExtError(f"{key} is empty: name a folder")
+    if pathmgr.exists(folder) and not pathmgr.isdir(folder):
+        raise SlowFastExtError(f"{key} {folder} is a file: name a folder")
+    for name in names:
+        require_writable(os.path.join(folder, name), key)
+
+
 def _target(path):
     """The file that a link leads to, so that the file is replaced and not the link."""
     return os.path.realpath(path) if os.path.islink(path) else path

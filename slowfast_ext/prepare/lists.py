@@ -17,16 +17,16 @@ from tqdm import tqdm
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.datasets.list_rows import shortened
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.paths import open_atomically, pathmgr, require_writable_in
 from slowfast_ext.prepare.label_file import check_problems
 from slowfast_ext.prepare.label_forms import read_label_file
 from slowfast_ext.prepare.lists_report import report_of, text_of
-from slowfast_ext.prepare.media import check_out
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.stratify import stratified_split
 
 # Seconds by which a segment may end after its video: annotators round.
 _TOLERANCE = 1.0
+FILES = ("classes.txt", "train.csv", "val.csv", "test.csv")
 _SIDES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validate", "validation"), "val"),
@@ -79,7 +79,7 @@ def run(args):
         raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
     if args.split_column == "":
         raise SlowFastExtError("--split-column is empty: name a column, or leave it out")
-    check_out(args.out, ["classes.txt", "train.csv", "val.csv", "test.csv"])
+    require_writable_in(args.out, FILES, "--out")
     media = OwnMedia(args.videos)
     file = read_label_file(args.labels, media, args.split_column)
     videos = _videos_of(file)
@@ -225,7 +225,7 @@ def _write(out, names, splits, media):
     for name, videos in splits.items():
         contents[f"{name}.csv"] = _list_of(videos, media)
     contents = {name: _encoded(name, text) for name, text in contents.items()}
-    for name in ("classes.txt", "train.csv", "val.csv", "test.csv"):
+    for name in FILES:
         path = os.path.join(out, name)
         # People's own lists have the same names and the same header as these.
         if pathmgr.exists(path) and not _holds(path, contents.get(name)):

@@ -1,11 +1,10 @@
 """What the commands that match annotations with media have in common."""
 
 import json
-import os
 
 from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr, require_writable
+from slowfast_ext.paths import require_writable_in
 
 
 def add_media_arguments(parser, annotations, videos, frames, out):
@@ -48,18 +47,7 @@ def check_media_arguments(args, files):
         )
     if not args.out:
         raise SlowFastExtError("--out is missing: name the folder that gets the lists")
-    check_out(args.out, files)
-
-
-def check_out(out, files):
-    """Raises SlowFastExtError where the folder --out takes no files of these names."""
-    if not out:
-        # It would be the current folder.
-        raise SlowFastExtError("--out is empty: name the folder that gets the lists")
-    if pathmgr.exists(out) and not pathmgr.isdir(out):
-        raise SlowFastExtError(f"--out {out} is a file: name a folder")
-    for name in files:
-        require_writable(os.path.join(out, name), "--out")
+    require_writable_in(args.out, files, "--out")
 
 
 def conclude(args, report, report_text, failed):

@@ -26,8 +26,8 @@ from slowfast_ext.datasets.volleyball_annotations import (
     write_moments,
 )
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically
-from slowfast_ext.prepare.media import check_out, conclude, first, named
+from slowfast_ext.paths import open_atomically, require_writable_in
+from slowfast_ext.prepare.media import conclude, first, named
 from slowfast_ext.prepare.volleyball_tree import (
     NUM_MOMENTS,
     SPLITS,
@@ -71,7 +71,8 @@ def run(args):
     if not args.annotations_only:
         if not args.out:
             raise SlowFastExtError("--out is missing: name the folder that gets the lists")
-        check_out(args.out, ["classes.txt", *(f"{split}.csv" for split in SPLITS)])
+        files = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
+        require_writable_in(args.out, files, "--out")
     videos = video_folders(args.root)
     splits, spellings = _read_all(args.root, videos)
     report = {

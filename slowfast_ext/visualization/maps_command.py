@@ -18,7 +18,7 @@ from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
 from slowfast_ext.engine.test import trained_network
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, require_writable
+from slowfast_ext.paths import open_atomically, require_writable_in
 from slowfast_ext.predict.command import (
     ONE_VALUE,
     add_network_arguments,
@@ -76,10 +76,9 @@ def run(args):
     at = None if args.at is None else seconds_of(args.at, "--at", or_zero=True)
     stem = os.path.splitext(os.path.basename(os.path.normpath(videos[0])))[0]
     paths = {kind: os.path.join(args.out, f"{stem}_{kind}") for kind in KINDS}
-    for path in paths.values():
-        # Before a long video is scored.
-        require_writable(f"{path}.png", "--out")
-        require_writable(f"{path}.mp4", "--out")
+    # Before a long video is scored.
+    files = [f"{stem}_{kind}.{ending}" for kind in KINDS for ending in ("png", "mp4")]
+    require_writable_in(args.out, files, "--out")
     network = trained_network(cfg)
     with open_video(videos[0]) as reader:
         video = _Video.scored(cfg, network, reader, names, chosen)

@@ -40,6 +40,7 @@ def test_pictures_and_videos_of_both_kinds(maps, run_folder, tmp_path):
     [
         (["--activities", "rum"], "'rum' is neither the name nor the id of a class; did you"),
         (["--activities", ";"], "--activities names none"),
+        (["--out", ""], "--out is empty: name a folder"),
         (["--at", "2.5"], "--at is 2.5"),
         (["--at", "soon"], "--at is soon"),
         (["ACTIVITY.HEAD", "PoolHead"], "ACTIVITY.HEAD is PoolHead"),
