@@ -42,7 +42,7 @@ def check_tensorboard(cfg):
     missing = [m for m in ("tensorboard", "matplotlib") if importlib.util.find_spec(m) is None]
     if missing:
         raise SlowFastExtError(
-            f"TENSORBOARD.ENABLE is True and not installed: pip install {' '.join(missing)}, "
+            f"TENSORBOARD.ENABLE needs {' and '.join(missing)}: pip install {' '.join(missing)}, "
             "or set TENSORBOARD.ENABLE False"
         )
     require_writable(os.path.join(log_dir(cfg, "train"), "events"), "TENSORBOARD.LOG_DIR")

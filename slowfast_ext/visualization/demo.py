@@ -34,7 +34,8 @@ def check_demo(cfg):
     if options.WEBCAM < 0 and not options.INPUT_VIDEO:
         rule = "must name a video, or DEMO.WEBCAM a camera by its index, 0 for the first"
         refuse(cfg, "DEMO.INPUT_VIDEO", rule)
-    if options.WEBCAM < 0 and _is_same_file(options.INPUT_VIDEO, options.OUTPUT_FILE):
+    source, target = map(os.path.realpath, (options.INPUT_VIDEO, options.OUTPUT_FILE))
+    if options.WEBCAM < 0 and source == target:
         refuse(cfg, "DEMO.OUTPUT_FILE", "must not be DEMO.INPUT_VIDEO: the video would be lost")
     if options.WEBCAM >= 0 and options.PREDS_BOXES:
         refuse(cfg, "DEMO.PREDS_BOXES", "must be empty for a camera: its persons are detected")
@@ -50,10 +51,6 @@ def check_demo(cfg):
         refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for a demo, which has no objects' boxes")
     if cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group":
         refuse(cfg, "VOLLEYBALL.TASK", "must not be group for a demo with persons' boxes")
-
-
-def _is_same_file(first, second):
-    return os.path.realpath(first) == os.path.realpath(second)
 
 
 def demo(cfg):
