@@ -37,27 +37,27 @@ def correlation(run, num_videos):
             f"{len(names)}: test again"
         )
     order = clustered_order(mask)
-    found = {"names": [names[place] for place in order], "num_videos": 0}
+    found = {
+        "names": [names[place] for place in order],
+        "cooccurrence": _rows(mask, order),
+        **dict.fromkeys(("learned", "agreement", "why_not_learned")),
+        "num_videos": 0,
+    }
     try:
-        learned, found["num_videos"] = _learned(run, num_videos)
-        why_not = None
-        found["agreement"] = agreement(learned, mask)
-        found["learned"] = _rows(learned, order)
+        of_videos = _correlations(run, num_videos)
     except SlowFastExtError as error:
-        found |= {"agreement": None, "learned": None}
-        why_not = str(error)
-    return {**found, "cooccurrence": _rows(mask, order), "why_not_learned": why_not}
+        return {**found, "why_not_learned": str(error)}
+    learned = np.mean(of_videos, 0) - mask
+    found |= {"learned": _rows(learned, order), "agreement": agreement(learned, mask)}
+    return {**found, "num_videos": len(of_videos)}
 
 
 def _rows(matrix, order):
     return matrix[np.ix_(order, order)].round(4).tolist()
 
 
-def _learned(run, num_videos):
-    """
-    The mean of Attn_C, A x A, over one centre view of some videos spread over the list; and the
-    number of those that it is of.
-    """
+def _correlations(run, num_videos):
+    """[Corr, A x A] of one centre view each of some videos spread over the list."""
     if not num_videos:
         raise SlowFastExtError("it depends on the video: --videos 16 runs the network on some")
     dataset, network = run.test_set, run.network
@@ -71,8 +71,7 @@ def _learned(run, num_videos):
             of_videos.append(attention["correlation"].double().mean(0).numpy())
     if not of_videos:
         raise SlowFastExtError("none of the test videos that were looked at has a person")
-    mask = run.checkpoint["model_state"][MASK].double().numpy()
-    return np.mean(of_videos, 0) - mask, len(of_videos)
+    return of_videos
 
 
 def spread(length, number):
