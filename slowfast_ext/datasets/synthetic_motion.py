@@ -19,23 +19,24 @@ MOTIONS = {
     "blinks": ("fast", "blink"),
 }
 # The same numbers of slow, normal and fast ones, in pairs that a sampling rate cannot tell apart.
-# Slow: a step aside, and later a second one, on or back. Between the two lie 30 frames or so: a
+# Each goes from one of the four corners of its place to the next one, sideways or up and down.
+# Fast: there and back all the time, so that at the rates 4 and 8 they stand still.
+# Slow: once, unseen. From the last frame in the one to the first in the other it is 29 frames: a
 # clip of 8 frames at rate 4 shows one of them, at rate 8 it shows both.
-# Fast: two blinks whose frequencies sum to 1/4: at rates 4 and 8 they show and hide at the same
-# times, but for the blur of exposures in which they change.
 TWINS = {
-    "proceeds": ("slow", "step on"),
-    "returns": ("slow", "step back"),
+    "crosses": ("slow", "unseen sideways"),
+    "climbs": ("slow", "unseen upright"),
     "hops": ("normal", "hop"),
     "circles": ("normal", "circle"),
-    "winks": ("fast", "blink"),
-    "flickers": ("fast", "blink"),
+    "shakes": ("fast", "flip sideways"),
+    "nods": ("fast", "flip upright"),
 }
-# Of twins whose period is not their speed's; that of a flicker follows from a wink's.
-_TWIN_PERIODS = {"proceeds": 40, "returns": 40, "winks": 16}
-# The frame of the first step, and how many frames one takes.
-FIRST_STEP, STEP_FRAMES = 14, 8
+# Frames that a fast twin stays in a corner.
+FLIP_FRAMES = 2
+# The frames in which a slow twin leaves its first corner and comes to the other one.
+LEAVE_FRAME, ARRIVE_FRAME = 22, 50
 _PATHS = {name: path for name, (_, path) in (MOTIONS | TWINS).items()}
+_CORNERED = TWINS.keys() - MOTIONS.keys()
 # The balls that actors carry, by their hue (0..179, as OpenCV counts).
 BALLS = {"red": 0, "green": 45, "blue": 90, "violet": 135}
 
@@ -82,8 +83,9 @@ class Actor:
         motion (str | None): one of MOTIONS or TWINS; None: it drifts or stands.
         center (tuple[float, float]): x and y of its place, in units of the frame's side.
         start, end (int): it is there in the frames start, ..., end - 1.
-        period (float): frames of one repetition.
-        phase (float): angle in radians of the repetition at frame 0; of steps, their direction.
+        period (float): frames of one repetition; the frames of twins in corners are fixed.
+        phase (float): angle in radians of the repetition at frame 0, which also chooses the
+            first corner.
         drift (tuple[float, float]): movement per frame, in units of the frame's side.
         corners (int): of its body; 0 is a disc.
         turn (float): angle of its body in radians.
@@ -118,17 +120,25 @@ class Pose:
 
 def period_of(motion, stretch):
     """Frames of one repetition of a motion, `stretch` times its usual ones."""
-    if motion == "flickers":
-        # What a wink is taken for at every fourth frame.
-        return 1 / (1 / 4 - 1 / period_of("winks", stretch))
     speed, _ = (MOTIONS | TWINS)[motion]
-    return _TWIN_PERIODS.get(motion, PERIODS[speed]) * stretch
+    return PERIODS[speed] * stretch
 
 
-def _steps(path, time, period):
-    """How far two steps lead until a time, in units of REACH: from -1 over 0 to 1 or back to -1."""
-    first, second = np.clip((time - FIRST_STEP - np.array([0, period])) / STEP_FRAMES, 0, 1)
-    return first - 1 + (second if path == "step on" else -second)
+def _corner(path, phase, moved):
+    """(x, y) of a twin's first corner or, when it has `moved`, of the other one."""
+    across, down = (math.copysign(0.7, part) for part in (math.cos(phase), math.sin(phase)))
+    if not moved:
+        return across, down
+    return (-across, down) if path.endswith("sideways") else (across, -down)
+
+
+def _twin_pose(actor, path, x, y, time):
+    if path.startswith("flip"):
+        visible, moved = True, math.floor(time / FLIP_FRAMES) % 2 == 1
+    else:
+        visible, moved = not LEAVE_FRAME <= time < ARRIVE_FRAME, time >= ARRIVE_FRAME
+    across, down = _corner(path, actor.phase, moved)
+    return Pose(x + REACH * across, y + REACH * down, visible=visible)
 
 
 def _offset(path, angle):
@@ -157,12 +167,10 @@ def pose_at(actor, time):
     if actor.motion is None:
         return Pose(x, y)
     path = _PATHS[actor.motion]
+    if actor.motion in _CORNERED:
+        return _twin_pose(actor, path, x, y, time)
     angle = 2 * math.pi * time / actor.period + actor.phase
-    if path.startswith("step"):
-        distance = _steps(path, time, actor.period)
-        across, down = distance * math.cos(actor.phase), distance * math.sin(actor.phase)
-    else:
-        across, down = _offset(path, angle)
+    across, down = _offset(path, angle)
     pose = Pose(x + REACH * across, y + REACH * down)
     if path == "size":
         pose.width = pose.height = 1.1 + 0.5 * math.sin(angle)
