@@ -37,7 +37,7 @@ setup(
         # pyslowfast imports these too but does not declare them.
         "fvcore>=0.1.5.post20210327",
         # Headless: the same cv2 without a need for libGL.
-        "opencv-python-headless>=4.5.5.62",
+        "opencv-python-headless>=4.8.0.76",
         "numpy>=1.24",
         # Declared by pyslowfast without lower bounds.
         "av>=12.1",
@@ -52,7 +52,7 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        "test": ["pytest>=7.0", "ruff>=0.4"],
+        "test": ["pytest>=8.0", "ruff>=0.4"],
         "tensorboard": ["tensorboard>=2.10"],
         "report": ["jinja2>=3.0"],
         # `export --format onnx`.

@@ -123,8 +123,10 @@ class VideoFile:
             if self._header.problem:
                 raise self._error(self._header.problem)
             # Titles in another encoding than UTF-8 would otherwise end in an exception.
+            # As `options` they would be its streams' too, and PyAV frees those of streams that it
+            # had not made room for (MPEG program streams are found late): a segmentation fault.
             self._container = av.open(
-                f"file:{local_path}", options=_OPTIONS, metadata_errors="ignore"
+                f"file:{local_path}", container_options=_OPTIONS, metadata_errors="ignore"
             )
         except av.error.ArgumentError as error:
             raise self._error("holds no video of a format that is read") from error
