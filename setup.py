@@ -40,7 +40,7 @@ setup(
         "opencv-python-headless>=4.8.0.76",
         "numpy>=1.24",
         # Declared by pyslowfast without lower bounds.
-        "av>=12.1",
+        "av>=17.0",
         "matplotlib>=3.7",
         "pyyaml>=6.0",
         "simplejson>=3.17",

@@ -31,10 +31,6 @@ MAX_FRAMES = 2**24
 # A play list's files, or a file's with a name such as "http:x", would be opened by these names.
 _OPTIONS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
 
-# Since 17, PyAV converts a frame's colours in as many threads as there are cores. To start them
-# takes longer than a small clip's conversion, and data workers share the cores already.
-_ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
-
 # In other formats (MPEG program streams, ...) frames carry wrong times after a seek, so there
 # a file is decoded from its start.
 SEEKABLE_FORMATS = {"mp4", "matroska", "mpegts"}
@@ -195,8 +191,7 @@ class VideoFile:
         expected = self._stream.frames
         if "mp4" in self._container.format.name.split(","):
             # The header also counts what an edit list cut off at the end; the index does not.
-            # Versions of PyAV without the index find out when they miss a frame, or never.
-            expected = len(getattr(self._stream, "index_entries", ()))
+            expected = len(self._stream.index_entries)
         if num_packets < expected:
             raise self._error(
                 f"truncated: the header names {expected} frames, the file holds {num_packets}"
@@ -231,7 +226,9 @@ class VideoFile:
                 self._passed = mark
                 index = waiting.pop(mark, None)
                 if index is not None:
-                    image = self._reformatter.reformat(frame, format="rgb24", **_ONE_THREAD)
+                    # To start as many threads as there are cores takes longer than to convert a
+                    # small clip's frames, and data workers share the cores already.
+                    image = self._reformatter.reformat(frame, format="rgb24", threads=1)
                     yield index, self._header.upright(image.to_ndarray())
                 if not waiting:
                     return

@@ -80,7 +80,9 @@ def test_what_was_loaded_is_told(network):
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_tensors_of_an_unusual_kind_are_named(tmp_path, make, kind):
     torch.save({"model_state": {"s1.weight": make()}}, tmp_path / "x.pyth")
-    with pytest.raises(SlowFastExtError, match=rf"x\.pyth: its tensor s1\.weight is {kind}"):
+    # Until 2.5, torch's own reader refuses quantized tensors, before they can be named.
+    named = rf"x\.pyth: (its tensor s1\.weight is {kind}|not a checkpoint of tensors)"
+    with pytest.raises(SlowFastExtError, match=named):
         read_weights(str(tmp_path / "x.pyth"), "pytorch")
 
 
