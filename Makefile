@@ -2,13 +2,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test lint bench clean
+LOWEST := .venv-lowest/bin
+LOWEST_INSTALLED := .venv-lowest/.installed
+
+.PHONY: quickstart test test-lowest lint bench clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/python -m slowfast_ext quickstart
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# The quick tests over the lowest versions that setup.py declares.
+test-lowest: $(LOWEST_INSTALLED)
+	$(LOWEST)/python -m pytest tests/test_config.py tests/test_upstream.py tests/models tests/datasets
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -24,6 +31,11 @@ $(INSTALLED): setup.py
 	$(BIN)/pip install -q -e '.[test]'
 	touch $@
 
+$(LOWEST_INSTALLED): tests/lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	$(LOWEST)/pip install -q -r tests/lowest.txt
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest build dist *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
