@@ -64,11 +64,14 @@ def export(cfg, form, out):
 
     Raises:
         SlowFastExtError: the network needs more than clips, what the format needs is not
-            installed, or the file's probabilities are not the network's.
+            installed, `out` is the network's own checkpoint, or the file's probabilities are not
+            the network's.
     """
     write, load = FORMATS[form]()
     require_clips_alone(cfg, "only networks of clips alone are exported")
-    _, network, _, _ = network_to_test(cfg)
+    path, network, _, _ = network_to_test(cfg)
+    if os.path.realpath(out) == os.path.realpath(path):
+        raise SlowFastExtError(f"--out {out} is the checkpoint that is exported: name another file")
     network = clip_network(network)
     content = write(network, example_pathways(cfg, 2))
     batches = [example_pathways(cfg, size) for size in CHECKED_BATCHES]

@@ -108,6 +108,14 @@ def test_what_differs_gets_no_file(config, tmp_path, monkeypatch, wrong):
     assert not out.exists()
 
 
+def test_the_checkpoint_is_not_written_over(config, tmp_path):
+    cfg, _ = config()
+    before = (tmp_path / "weights.pyth").read_bytes()
+    with pytest.raises(SlowFastExtError, match="is the checkpoint that is exported"):
+        command.export(cfg, "torch.export", str(tmp_path / "." / "weights.pyth"))
+    assert (tmp_path / "weights.pyth").read_bytes() == before
+
+
 def test_persons_are_refused_by_name(config):
     cfg, _ = config()
     cfg.DETECTION.ENABLE = True
