@@ -167,7 +167,9 @@ def _merge(cfg, merge, source):
     try:
         merge()
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise SlowFastExtError(f"{source}: cannot read {error.filename}") from error
+        raise SlowFastExtError(
+            f"{source}: cannot read {error.filename} ({error.strerror}); check the path"
+        ) from error
     except yaml.YAMLError as error:
         raise SlowFastExtError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     except (KeyError, AssertionError) as error:
