@@ -147,7 +147,7 @@ def checkpoint_to_test(cfg):
         return cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_TYPE
     raise SlowFastExtError(
         f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
-        "TEST.CHECKPOINT_FILE_PATH is empty"
+        "TEST.CHECKPOINT_FILE_PATH is empty; train first, or name a checkpoint there"
     )
 
 

@@ -214,6 +214,7 @@ def test_without_a_checkpoint(predict, run_folder, tmp_path):
     video = run_folder / "videos" / "1.mp4"
     code, _, error = predict(video, options=["--out", out], checkpoint=False)
     assert code == 2 and "there is nothing to test" in error
+    assert "train first, or name a checkpoint" in error
 
 
 def test_a_checkpoint_of_another_network_is_refused(predict, run_folder, tmp_path):
