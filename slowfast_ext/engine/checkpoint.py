@@ -171,14 +171,14 @@ def check_tested_config(path, state, cfg, stage):
     _refuse_different(path, different, advice)
 
 
-def check_same_network(path, state, cfg):
+def check_same_network(path, state, cfg, advice):
     """
     Refuses to test a checkpoint whose network, or what it was fed, this config does not make.
 
     Files of other projects have no settings of ours, and pass.
 
     Raises:
-        SlowFastExtError: names the keys that differ.
+        SlowFastExtError: names the keys that differ, and gives the `advice`.
     """
     if not isinstance(state.get("cfg"), str) or "ACTIVITY:" not in state["cfg"].splitlines():
         return
@@ -187,7 +187,7 @@ def check_same_network(path, state, cfg):
         for key, values in _different(path, state, cfg, _OF_TRAINING).items()
         if _is_below(key, _OF_THE_NETWORK)
     }
-    _refuse_different(path, different, "set them as they were")
+    _refuse_different(path, different, advice)
 
 
 def _may_differ(stage):

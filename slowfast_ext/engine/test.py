@@ -113,7 +113,10 @@ def network_to_test(cfg):
     path, checkpoint_type = checkpoint_to_test(cfg)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
     state = read_weights(path, checkpoint_type)
-    checkpoint.check_same_network(path, state, cfg)
+    advice = "set them as they were"
+    if not cfg.TEST.CHECKPOINT_FILE_PATH and path == cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        advice = f"training starts from it, and {cfg.OUTPUT_DIR} has no checkpoint yet; train first"
+    checkpoint.check_same_network(path, state, cfg, advice)
     loaded = load_weights(network, path, state["model_state"], complete=True)
     history = History()
     history.update(path, state)

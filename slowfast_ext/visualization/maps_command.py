@@ -100,11 +100,15 @@ def _chosen(text, names):
         else:
             raise SlowFastExtError(
                 f"--activities: '{word}' is neither the name nor the id of a class"
-                f"{nearest(word, names)}"
+                f"{nearest(word, names) or '; there are ' + _listed(names)}"
             )
     if not chosen:
         raise SlowFastExtError("--activities names none: separate names or ids by ';'")
     return list(dict.fromkeys(chosen))
+
+
+def _listed(names, most=20):
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
 class _Video(NamedTuple):

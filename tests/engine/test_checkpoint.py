@@ -192,13 +192,13 @@ def test_a_named_checkpoint_of_another_network_is_not_tested(cfg, section, name,
     state = {"cfg": cfg.dump()}
     cfg[section][name] = value
     with pytest.raises(SlowFastExtError, match=rf"x\.pyth was trained with {section}\.{name}"):
-        checkpoint.check_same_network("x.pyth", state, cfg)
+        checkpoint.check_same_network("x.pyth", state, cfg, "do this")
 
 
 def test_a_named_checkpoint_may_come_from_another_training(cfg):
     state = {"cfg": cfg.dump()}
     cfg.SOLVER.BASE_LR, cfg.MODEL.DROPOUT_RATE, cfg.DATA.SAMPLING_RATE = 7.0, 0.1, 3
-    checkpoint.check_same_network("x.pyth", state, cfg)
+    checkpoint.check_same_network("x.pyth", state, cfg, "do this")
     # An upstream file's settings are of another head, which its own weights tell.
-    checkpoint.check_same_network("x.pyth", {"cfg": base_config().dump()}, cfg)
-    checkpoint.check_same_network("x.pyth", {}, cfg)
+    checkpoint.check_same_network("x.pyth", {"cfg": base_config().dump()}, cfg, "do this")
+    checkpoint.check_same_network("x.pyth", {}, cfg, "do this")

@@ -217,15 +217,30 @@ def test_without_a_checkpoint(predict, run_folder, tmp_path):
     assert "train first, or name a checkpoint" in error
 
 
-def test_a_checkpoint_of_another_network_is_refused(predict, run_folder, tmp_path):
-    """Its weights would fit, and its scores would be others."""
+@pytest.fixture
+def fed_otherwise(run_folder, tmp_path):
+    """A checkpoint of a network that was fed otherwise normalised clips."""
     weights = run_folder / "output" / "checkpoints" / "random.pyth"
     cfg = load_config(CONFIG, [*pairs(run_folder), "DATA.MEAN", "[0.0, 0.0, 0.0]"])
     state = torch.load(weights, weights_only=True)
-    path = tmp_path / "other.pyth"
-    save_checkpoint(str(path), {**state, "cfg": cfg.dump()})
+    save_checkpoint(str(tmp_path / "other.pyth"), {**state, "cfg": cfg.dump()})
+    return tmp_path / "other.pyth"
+
+
+def test_a_checkpoint_of_another_network_is_refused(predict, run_folder, tmp_path, fed_otherwise):
+    """Its weights would fit, and its scores would be others."""
     video = run_folder / "videos" / "0.mp4"
-    options = ["--checkpoint", path, "--out", tmp_path / "spans.csv"]
+    options = ["--checkpoint", fed_otherwise, "--out", tmp_path / "spans.csv"]
     code, _, error = predict(video, checkpoint=False, options=options)
     assert code == 2
     assert "other.pyth" in error and "DATA.MEAN" in error
+
+
+def test_what_training_starts_from_is_no_trained_network(
+    predict, run_folder, tmp_path, fed_otherwise
+):
+    video, options = run_folder / "videos" / "0.mp4", ["--out", tmp_path / "spans.csv"]
+    start = ["TRAIN.CHECKPOINT_FILE_PATH", fed_otherwise]
+    code, _, error = predict(video, checkpoint=False, options=options, after=start)
+    assert code == 2
+    assert "DATA.MEAN" in error and "has no checkpoint yet; train first" in error

@@ -39,6 +39,7 @@ def test_pictures_and_videos_of_both_kinds(maps, run_folder, tmp_path):
     "options,sentence",
     [
         (["--activities", "rum"], "'rum' is neither the name nor the id of a class; did you"),
+        (["--activities", "xyz"], "'xyz' is neither the name nor the id of a class; there are "),
         (["--activities", ";"], "--activities names none"),
         (["--out", ""], "--out is empty: name a folder"),
         (["--at", "2.5"], "--at is 2.5"),
