@@ -166,9 +166,9 @@ def _merge(cfg, merge, source):
     """Runs one of CfgNode's merges and says in a sentence what it does not like."""
     try:
         merge()
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise SlowFastExtError(
-            f"{source}: cannot read {error.filename} ({error.strerror}); check the path"
+            f"{source}: cannot read {error.filename or source} ({error.strerror}); check the path"
         ) from error
     except yaml.YAMLError as error:
         raise SlowFastExtError(f"{source}: not YAML: {' '.join(str(error).split())}") from error

@@ -181,6 +181,13 @@ def test_decay_rates_of_adamw():
         load_config(None, OURS + words)
 
 
+def test_a_path_that_leads_nowhere_is_named(tmp_path):
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    for path in (f"{__file__}/x.yaml", f"{tmp_path}/loop.yaml", f"{300 * 'x'}.yaml"):
+        with pytest.raises(SlowFastExtError, match=rf"cannot read {path} \(.+\); check the path"):
+            load_config(path)
+
+
 def test_missing_file_is_named():
     with pytest.raises(SlowFastExtError, match=r"cannot read nowhere\.yaml \(No such .*; check"):
         load_config("nowhere.yaml")
