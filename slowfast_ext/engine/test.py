@@ -115,7 +115,10 @@ def network_to_test(cfg):
     state = read_weights(path, checkpoint_type)
     advice = "set them as they were"
     if not cfg.TEST.CHECKPOINT_FILE_PATH and path == cfg.TRAIN.CHECKPOINT_FILE_PATH:
-        advice = f"training starts from it, and {cfg.OUTPUT_DIR} has no checkpoint yet; train first"
+        advice = (
+            f"training starts from it, and {cfg.OUTPUT_DIR}/checkpoints has no {_stage(cfg)} "
+            "checkpoint yet; train first"
+        )
     checkpoint.check_same_network(path, state, cfg, advice)
     loaded = load_weights(network, path, state["model_state"], complete=True)
     history = History()
@@ -141,7 +144,7 @@ def checkpoint_to_test(cfg):
     """
     if cfg.TEST.CHECKPOINT_FILE_PATH:
         return cfg.TEST.CHECKPOINT_FILE_PATH, cfg.TEST.CHECKPOINT_TYPE
-    stage = "tune" if cfg.TUNE.ENABLE else "train"
+    stage = _stage(cfg)
     path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
     if path:
         checkpoint.check_tested_config(path, read_checkpoint(path), cfg, stage)
@@ -152,6 +155,11 @@ def checkpoint_to_test(cfg):
         f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
         "TEST.CHECKPOINT_FILE_PATH is empty; train first, or name a checkpoint there"
     )
+
+
+def _stage(cfg):
+    """The stage whose checkpoints in OUTPUT_DIR a test takes."""
+    return "tune" if cfg.TUNE.ENABLE else "train"
 
 
 def evaluate(cfg, network, dataset, name, combine=None, partial=None):
