@@ -22,7 +22,8 @@ MOTIONS = {
 # Each goes from one of the four corners of its place to the next one, sideways or up and down.
 # Fast: there and back all the time, so that at the rates 4 and 8 they stand still.
 # Slow: once, unseen. From the last frame in the one to the first in the other it is 29 frames: a
-# clip of 8 frames at rate 4 shows one of them, at rate 8 it shows both.
+# clip of 8 frames at rate 4 shows one of them at most, at rate 8 it shows both, unless the actor
+# comes late or leaves early.
 TWINS = {
     "crosses": ("slow", "unseen sideways"),
     "climbs": ("slow", "unseen upright"),
