@@ -56,10 +56,11 @@ def map_difference(options):
     cfg = config("Synthetic/ACTIVITY_FROZEN", options)
     views = [pathway[:] for pathway in loaders.build_dataset(cfg, "test")[0].pathways]
     inputs = loaders.network_input(cfg, views, torch.device("cpu"))
-    network, maps = trained_network(cfg).eval(), {}
-    for cfg.TEST.PRECISION in ("float32", "bfloat16"):
+    network, maps = trained_network(cfg), {}
+    for precision in ("float32", "bfloat16"):
+        cfg.TEST.PRECISION = precision
         with inference(cfg, network, torch.device("cpu")):
-            maps[cfg.TEST.PRECISION] = network.features(inputs).float()
+            maps[precision] = network.features(inputs).float()
     distance = (maps["bfloat16"] - maps["float32"]).norm() / maps["float32"].norm()
     return f"the maps that the head gets differ by {distance:.2g} of their norm"
 
