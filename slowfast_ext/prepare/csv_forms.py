@@ -15,21 +15,33 @@ def place_of(header, names):
     return next((header.index(name) for name in names if name in header), None)
 
 
+def named_columns(rows):
+    """
+    The (line, fields) of a file with a header without the columns that it does not name, as
+    pandas' index and the empty ones that spreadsheets leave at the right.
+    """
+    header = rows[0][1]
+    kept = [place for place, name in enumerate(header) if name]
+    return [
+        # Fields beyond the header stay: they are told as wrong.
+        (line, [row[place] for place in kept if place < len(row)] + row[len(header) :])
+        for line, row in rows
+    ]
+
+
 def other_columns(header, rows):
-    """{place: [values]} of the named columns that hold neither paths nor times."""
+    """{place: [values]} of the columns that hold neither paths nor times."""
     known = {place_of(header, PATHS), *(place_of(header, [name]) for name in TIMES)}
     return {
         place: [row[place] for _, row in rows[1:] if place < len(row)]
         for place in range(len(header))
-        if header[place] and place not in known
+        if place not in known
     }
 
 
 def _records(file, names, rows):
     """Yields (place, fields by lower-case name) of the rows with as many fields as `names`."""
-    # Columns without a name are pandas' index, or a header that ends in commas.
-    counts = Counter(name.lower() for name in names if name)
-    twice = [name for name, count in counts.items() if count > 1]
+    twice = [name for name, count in Counter(map(str.lower, names)).items() if count > 1]
     if twice:
         raise SlowFastExtError(f"{file.path}: the column {twice[0]} stands twice in the header")
     for line, row in rows:
@@ -68,7 +80,7 @@ def read_labels(file, rows):
     path, labels = (header[place_of(header, known)] for known in (PATHS, LABELS))
     split = _split_name(file, header, [name for name in TIMES if set(TIMES) & set(header)])
     used = {path, labels, *TIMES, split}
-    file.unused = [name for name in names if name and name.lower() not in used]
+    file.unused = [name for name in names if name.lower() not in used]
     for where, row in _records(file, names, rows):
         times = [row.get(name, "") for name in TIMES]
         file.add(where, row[path], row[labels].split(";"), times, side=row.get(split, ""))

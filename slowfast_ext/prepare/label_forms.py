@@ -18,6 +18,7 @@ from slowfast_ext.prepare.csv_forms import (
     KINETICS,
     LABELS,
     PATHS,
+    named_columns,
     other_columns,
     place_of,
     read_binary,
@@ -48,6 +49,9 @@ def read_label_file(path, media, split_column=None):
     rows = read_rows(path)
     if not rows:
         raise SlowFastExtError(f"{path}: holds no labels; {_expected()}")
+    header = [name.lower() for name in rows[0][1]]
+    if set(KINETICS) <= set(header) or place_of(header, PATHS) is not None:
+        rows = named_columns(rows)
     _reader_of(file, rows)(file, rows)
     return file
 

@@ -168,6 +168,8 @@ def test_columns_without_a_name_are_no_labels(folder):
     assert written(folder)["classes.txt"] == "jump\nrun\nwave\n"
     run(folder, "path,labels,,\na,jump,,\nb,run,,\n", out="own")
     assert written(folder, "own")["classes.txt"] == "jump\nrun\n"
+    run(folder, ",label,youtube_id,time_start,time_end\n0,jump,a,,\n1,run,b,,\n", out="clips")
+    assert written(folder, "clips")["classes.txt"] == "jump\nrun\n"
 
 
 def test_nothing_is_written_where_a_path_is_no_text(folder):
