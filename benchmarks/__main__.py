@@ -38,8 +38,14 @@ RUN = ROOT / "output" / "synthetic" / "activity_head" / "checkpoints"
 TABLE = ROOT / "build" / "benchmarks" / "table.md"
 
 
+def report_path(name):
+    """Where a benchmark writes its rows; one that then fails has written them too."""
+    return TABLE.parent / f"{name}.json"
+
+
 def run(name, upstream=None):
     """Runs one benchmark, over GitHub's main where `upstream` is given; returns success."""
+    report_path(name).unlink(missing_ok=True)
     environment = dict(os.environ)
     paths = [upstream, str(ROOT), environment.get("PYTHONPATH")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
@@ -48,14 +54,12 @@ def run(name, upstream=None):
 
 
 def table(names):
-    """The rows of all reports, as Markdown."""
+    """The rows of the reports of these benchmarks, as Markdown."""
     lines = [
         "| what | against | median (quartiles) | wanted | note |",
         "|---|---|---|---|---|",
     ]
-    contents = [
-        json.loads((ROOT / "build" / "benchmarks" / f"{name}.json").read_text()) for name in names
-    ]
+    contents = [json.loads(report_path(name).read_text()) for name in names]
     for row in (row for content in contents for row in content["rows"]):
         verdict = {True: "reached", False: "not reached", None: ""}[row["reached"]]
         lines.append(
@@ -84,7 +88,8 @@ def main():
         success = run(name, args.upstream if name in OVER_MAIN else None)
         (done if success else failed).append(name)
     minutes = (time.monotonic() - started) / 60
-    text = f"{table(done)}\n\n{' '.join(done)}: {minutes:.1f} minutes\n"
+    measured = [name for name in (*done, *failed) if report_path(name).exists()]
+    text = f"{table(measured)}\n\n{' '.join(measured)}: {minutes:.1f} minutes\n"
     TABLE.parent.mkdir(parents=True, exist_ok=True)
     TABLE.write_text(text)
     print("\n" + text)
