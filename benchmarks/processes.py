@@ -61,8 +61,8 @@ def efficiencies(one, two):
 
 def step_in_double(own):
     """
-    Both networks, shared and alone, after one step in double precision: in single, kernels chosen
-    by the batch's size differ by 1e-3 of the largest gradient.
+    Both networks, shared and alone, after one step in double precision: in single, rounding alone
+    makes them differ by up to 1e-3 of the largest gradient.
     """
     cfg, alone, clips, labels = build()
     clips, labels, alone = clips.double(), labels.double(), alone.double()

@@ -119,8 +119,8 @@ class VideoFile:
             if self._header.problem:
                 raise self._error(self._header.problem)
             # Titles in another encoding than UTF-8 would otherwise end in an exception.
-            # As `options` they would be its streams' too, and PyAV frees those of streams that it
-            # had not made room for (MPEG program streams are found late): a segmentation fault.
+            # As `options` they would be its streams' too: on MPEG program streams, whose streams
+            # are found late, PyAV 17 and older then end in a segmentation fault.
             self._container = av.open(
                 f"file:{local_path}", container_options=_OPTIONS, metadata_errors="ignore"
             )
