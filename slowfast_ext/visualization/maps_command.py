@@ -16,6 +16,7 @@ from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config import load_config, nearest
 from slowfast_ext.config_rules import require_clips_alone
 from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.list_rows import shortened
 from slowfast_ext.engine.test import trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically, require_writable_in
@@ -100,15 +101,11 @@ def _chosen(text, names):
         else:
             raise SlowFastExtError(
                 f"--activities: '{word}' is neither the name nor the id of a class"
-                f"{nearest(word, names) or '; there are ' + _listed(names)}"
+                f"{nearest(word, names) or '; there are ' + shortened(', '.join(names))}"
             )
     if not chosen:
         raise SlowFastExtError("--activities names none: separate names or ids by ';'")
     return list(dict.fromkeys(chosen))
-
-
-def _listed(names, most=20):
-    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
 class _Video(NamedTuple):
