@@ -159,7 +159,7 @@ def test_nothing_else_is_written_over(folder):
     assert (folder / "own" / "train.csv").read_text() == labels
 
 
-def test_columns_without_a_name_are_no_labels(folder):
+def test_columns_without_a_name_are_no_labels(folder, capsys):
     """pandas writes its index so, and spreadsheets the empty columns at the right."""
     header, *rows = WHOLE["a column of 0 and 1 for each label"].split("\n")
     lines = [f",{header},side,,"]
@@ -168,8 +168,11 @@ def test_columns_without_a_name_are_no_labels(folder):
     assert written(folder)["classes.txt"] == "jump\nrun\nwave\n"
     run(folder, "path,labels,,\na,jump,,\nb,run,,\n", out="own")
     assert written(folder, "own")["classes.txt"] == "jump\nrun\n"
-    run(folder, ",label,youtube_id,time_start,time_end\n0,jump,a,,\n1,run,b,,\n", out="clips")
+    capsys.readouterr()
+    clips = ",label,youtube_id,time_start,time_end\n0,jump,a,,\n1,run,b,,\n"
+    run(folder, clips, "--json", out="clips")
     assert written(folder, "clips")["classes.txt"] == "jump\nrun\n"
+    assert json.loads(capsys.readouterr().out)["columns_not_used"] == []
 
 
 def test_nothing_is_written_where_a_path_is_no_text(folder):
