@@ -114,7 +114,9 @@ def add_slowfast_ext_config(cfg):
     # Pixels of a side of their frames.
     cfg.SYNTHETIC.SIZE = 80
     cfg.SYNTHETIC.SEED = 0
-    # Activities act at different places at once.
+    # Several actors act at once; otherwise one, who does an activity.
+    cfg.SYNTHETIC.SEVERAL_AT_ONCE = True
+    # Actors of a video are at different places.
     cfg.SYNTHETIC.SEVERAL_PLACES = True
     # There are slow, normal and fast activities.
     cfg.SYNTHETIC.SEVERAL_SPEEDS = True

@@ -42,6 +42,7 @@ class SyntheticSettings:
         size (int): height and width of a frame in pixels, even.
         num_frames (int): per video, at 30 frames/s.
         seed (int): of everything that is drawn.
+        several_at_once (bool): a video shows several actors; False: one, doing an activity.
         several_places (bool): the actors of a video are at different places; False: all are
             at the centre.
         several_speeds (bool): there are slow, normal and fast activities; False: all
@@ -65,6 +66,7 @@ class SyntheticSettings:
     size: int = 96
     num_frames: int = 72
     seed: int = 0
+    several_at_once: bool = True
     several_places: bool = True
     several_speeds: bool = True
     correlated: bool = True
@@ -185,6 +187,9 @@ def _draw_cast(random, settings):
         parts = str(random.choice(list(settings.motions))), str(random.choice(list(BALLS)))
         return [(parts, *parts)]
     names, activities = settings.class_names, settings.activities
+    if not settings.several_at_once:
+        activity = int(random.integers(len(activities)))
+        return [((names[activity],), *activities[activity])]
     cast = [((names[i],), *activities[i]) for i in draw_labels(random, settings)]
     if settings.distractors:
         number = int(random.integers(MAX_DISTRACTORS + 1))

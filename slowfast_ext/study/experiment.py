@@ -20,8 +20,8 @@ from slowfast_ext.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
 
 # Of 480 videos, as in the quickstart, it learns no motion that one rate alone shows.
 BACKBONE = (
-    *("SYNTHETIC.NUM_TRAIN", "1440", "SOLVER.MAX_EPOCH", "20"),
-    *("TRAIN.EVAL_PERIOD", "20", "TRAIN.CHECKPOINT_PERIOD", "5"),
+    *("SYNTHETIC.NUM_TRAIN", "1440", "SOLVER.MAX_EPOCH", "30"),
+    *("TRAIN.EVAL_PERIOD", "30", "TRAIN.CHECKPOINT_PERIOD", "5"),
 )
 # On cached maps the heads can train longer, and more videos make the measurement finer.
 HEADS = ("SOLVER.MAX_EPOCH", "20", "SYNTHETIC.NUM_TEST", "240")

@@ -42,6 +42,18 @@ class ScaleAloneHead(ActivityHead):
         self.observations.attention.scale = self.activity_features.scale = scale
 
 
+# --- Where the observations look ----------------------------------------------------------
+
+
+@HEAD_REGISTRY.register()
+class EvenAttentionHead(ActivityHead):
+    """Every observation is the plain mean over positions: what the head gains elsewhere."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.observations.attention.scale = 0.0
+
+
 # --- The correlation map ------------------------------------------------------------------
 
 

@@ -121,7 +121,21 @@ ROWS = (
         RATE_4,
         ("baseline",),
     ),
-    Row("3c", "no activity correlation", NO_CORRELATION, RATE_4, ("baseline",)),
+    # Not the paper's: whether what is gained is gained by looking at the right place.
+    Row(
+        "3c",
+        "even attention",
+        Recipe(("ACTIVITY.HEAD", "EvenAttentionHead", *_NO_CORRELATION)),
+        RATE_4,
+        ("baseline",),
+    ),
+    Row(
+        "3c",
+        "no activity correlation",
+        NO_CORRELATION,
+        RATE_4,
+        ("baseline", "even attention"),
+    ),
     Row(
         "3c",
         "complete",
@@ -158,6 +172,7 @@ ROWS = (
 
 # Generator's property -> (its key, the difference that must vanish without it).
 CONTROLS = {
+    "actors": ("SYNTHETIC.SEVERAL_AT_ONCE", [("3c", "no activity correlation", "baseline")]),
     "places": ("SYNTHETIC.SEVERAL_PLACES", [("3c", "no activity correlation", "baseline")]),
     "speeds": ("SYNTHETIC.SEVERAL_SPEEDS", [("3d", "2+4+8", "4"), ("3d", "2+4+8 tuned", "4")]),
     "correlations": ("SYNTHETIC.CORRELATED", [("3c", "complete", "no activity correlation")]),

@@ -35,7 +35,7 @@ def add_arguments(parser):
     study.add_argument("--fresh", action="store_true", help="compute all anew")
     study.add_argument(
         "--without",
-        choices=("places", "speeds", "correlations", "distractors"),
+        choices=("actors", "places", "speeds", "correlations", "distractors"),
         help="switch a property of the videos off, and show the gain that must vanish",
     )
     study.add_argument(

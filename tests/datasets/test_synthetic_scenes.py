@@ -68,6 +68,17 @@ def test_uncorrelated_labels_are_independent_and_as_frequent():
     np.testing.assert_allclose(frequency, correlated, atol=0.03)
 
 
+def test_one_actor_does_an_activity_where_not_several_act_at_once():
+    casts = draw_many(several_at_once=False)
+    assert all(len(actors) == 1 for actors in casts)
+    labels = [actor.labels for (actor,) in casts]
+    # All activities, evenly: none has half of its share or twice it.
+    counts = np.array([labels.count((name,)) for name in SyntheticSettings().class_names])
+    assert counts.sum() == len(casts)
+    share = len(casts) / len(counts)
+    assert share / 2 < counts.min() and counts.max() < 2 * share
+
+
 def test_actors_share_a_place_only_without_several_places():
     for actors in draw_many():
         assert len({actor.center for actor in actors}) == len(actors)
