@@ -84,22 +84,21 @@ def run_study(tasks_of, tables):
 
 
 def run_control(tasks_of, without):
-    """The differences that must vanish without a property, with it and without it."""
+    """Rows and their differences that must vanish without a property, with it and without it."""
     rows = rows_of_control(without)
     by_name = {(row.table, row.name): row for row in rows}
     tasks = tasks_of(rows)
     outcomes = run_tasks([*tasks, *tasks_of(rows, without)])
     parts = {"with_property": outcomes[: len(tasks)], "without_property": outcomes[len(tasks) :]}
-    return {
-        "without": without,
-        **{
-            name: [
-                difference(by_name[table, row], by_name[table, other], _by_row(rows, of_part))
-                for table, row, other in CONTROLS[without][1]
-            ]
-            for name, of_part in parts.items()
-        },
-    }
+    result = {"without": without}
+    for name, of_part in parts.items():
+        scores = _by_row(rows, of_part)
+        differences = [
+            difference(by_name[table, row], by_name[table, other], scores)
+            for table, row, other in CONTROLS[without][1]
+        ]
+        result[name] = {"rows": summarise(rows, scores)[0], "differences": differences}
+    return result
 
 
 def _by_row(rows, outcomes):

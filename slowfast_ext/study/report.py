@@ -32,12 +32,15 @@ def control_text(result):
     """The object of `run_control` as a table and a verdict per difference."""
     # The columns by speed group activities by speeds that they do not have there.
     metrics = METRICS[:1] if result["without"] == "speeds" else METRICS
-    blocks = [
-        f"The generator without {result['without']}. {_conditions(result)}",
-        "\n".join(["With the property:", *_difference_lines(result["with_property"])]),
-        "\n".join(["Without it:", *_difference_lines(result["without_property"], metrics)]),
-    ]
-    pairs = zip(result["with_property"], result["without_property"], strict=True)
+    blocks = [f"The generator without {result['without']}. {_conditions(result)}"]
+    gained, controlled = result["with_property"], result["without_property"]
+    for title, part, shown in (
+        ("With the property:", gained, METRICS),
+        ("Without it:", controlled, metrics),
+    ):
+        blocks.append("\n".join([title, *_row_lines(part["rows"], shown)]))
+        blocks.append("\n".join(_difference_lines(part["differences"], shown)))
+    pairs = zip(gained["differences"], controlled["differences"], strict=True)
     blocks.append("\n".join(_verdict(gain, control) for gain, control in pairs))
     return "\n\n".join(blocks)
 
@@ -62,11 +65,11 @@ def _conditions(result):
     return f"Seeds: {seeds}. Backbone trained at the rates: {rates}."
 
 
-def _row_lines(rows):
-    cells = [("row", "parameters", *METRICS, "mAP by seed")]
+def _row_lines(rows, shown=METRICS):
+    cells = [("row", "parameters", *shown, "mAP by seed")]
     for row in rows:
         metrics = row["metrics"]
-        means = [_percent(metrics[name]["mean"]) for name in METRICS]
+        means = [_percent(metrics[name]["mean"]) for name in shown]
         cells.append((row["row"], f"{row['parameters']:,}", *means, _per_seed(metrics["mAP"])))
     return _aligned(cells)
 

@@ -55,7 +55,7 @@ RATES_2_4_8 = ((4, 4, 1), (8, 3, 1), (2, 3, 1))
 
 COMPLETE = Recipe()
 TUNED = Recipe(tuned=(2, 4, 8))
-BASELINE = Recipe(("ACTIVITY.HEAD", "PoolHead"))
+BASELINE = Recipe(("ACTIVITY.HEAD", "PoolHead", "SOLVER.BASE_LR", 0.05))
 _NO_CORRELATION = ("ACTIVITY.CORRELATION", False)
 NO_CORRELATION = Recipe(_NO_CORRELATION)
 
@@ -166,17 +166,22 @@ ROWS = (
         ("plain mean", "weighted per activity"),
         "gated",
     ),
-    Row("nothing", "baseline", BASELINE, RATE_4, from_nothing=True),
+    Row("nothing", "baseline", _head("PoolHead"), RATE_4, from_nothing=True),
     Row("nothing", "complete", COMPLETE, RATE_4, ("baseline",), from_nothing=True),
 )
 
+# What is gained by looking at one place at a time.
+_LOOKING = [
+    ("3c", "no activity correlation", "baseline"),
+    ("3c", "no activity correlation", "even attention"),
+]
 # Generator's property -> (its key, the difference that must vanish without it).
 CONTROLS = {
-    "actors": ("SYNTHETIC.SEVERAL_AT_ONCE", [("3c", "no activity correlation", "baseline")]),
-    "places": ("SYNTHETIC.SEVERAL_PLACES", [("3c", "no activity correlation", "baseline")]),
+    "actors": ("SYNTHETIC.SEVERAL_AT_ONCE", _LOOKING),
+    "places": ("SYNTHETIC.SEVERAL_PLACES", _LOOKING),
     "speeds": ("SYNTHETIC.SEVERAL_SPEEDS", [("3d", "2+4+8", "4"), ("3d", "2+4+8 tuned", "4")]),
     "correlations": ("SYNTHETIC.CORRELATED", [("3c", "complete", "no activity correlation")]),
-    "distractors": ("SYNTHETIC.DISTRACTORS", [("3c", "no activity correlation", "baseline")]),
+    "distractors": ("SYNTHETIC.DISTRACTORS", _LOOKING),
 }
 
 

@@ -116,8 +116,12 @@ def test_a_property_switched_off(tables, tmp_path):
     result = json.loads(tables("--miniature", "--without", "places", "--seeds", "3", "--json").out)
     assert result["without"] == "places"
     for part in ("with_property", "without_property"):
-        (line,) = result[part]
-        assert (line["row"], line["against"]) == ("no activity correlation", "baseline")
+        rows = {line["row"]: line["metrics"]["mAP"]["mean"] for line in result[part]["rows"]}
+        assert set(rows) == {"baseline", "even attention", "no activity correlation"}
+        for line in result[part]["differences"]:
+            assert line["row"] == "no activity correlation"
+            gain = rows[line["row"]] - rows[line["against"]]
+            assert line["metrics"]["mAP"]["mean"] == pytest.approx(gain)
     videos = tmp_path / "miniature" / "videos"
     (settings,) = videos.glob("seed-3-without-places.*/settings.json")
     assert json.loads(settings.read_text())["several_places"] is False

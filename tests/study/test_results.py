@@ -199,5 +199,6 @@ def _control_text(*intervals, without="places"):
         mean = (low + high) / 2
         value = {"mean": mean, "low": low, "high": high, "per_seed": [mean]}
         metrics = dict.fromkeys(report.METRICS, value)
-        result[name] = [{"table": "3c", "row": "a", "against": "b", "metrics": metrics}]
+        row = {"table": "3c", "row": "a", "parameters": 9, "metrics": metrics}
+        result[name] = {"rows": [row], "differences": [{**row, "against": "b"}]}
     return report.control_text(result)
