@@ -1,0 +1,41 @@
+"""The ceiling of an observer that cannot tell twins apart, against what the generator says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import twins_ceiling
+from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings
+from slowfast_ext.study.results import SPEED_OF
+
+
+def test_twins_of_one_ball_look_alike_and_nothing_else_does():
+    settings = SyntheticSettings(twins=True)
+    of_look = {}
+    for look, activity in zip(twins_ceiling.looks(settings), settings.activities, strict=True):
+        of_look.setdefault(look, []).append(activity)
+    assert sorted(map(len, of_look.values())) == [1] * 4 + [2] * 4
+    for twins in of_look.values():
+        assert len({ball for _, ball in twins}) == 1
+
+
+def test_probabilities_are_frequencies_among_what_looks_the_same():
+    labels = pd.Series([True, False, True, True, False, False])
+    seen = pd.DataFrame({"a": [1, 1, 1, 2, 1, 3]})
+    known = np.array([True, True, True, True, False, False])
+    found = twins_ceiling.probabilities(labels, seen, known)
+    # Two of the three that show one; none shows three, so that all known ones count.
+    np.testing.assert_allclose(found, [2 / 3, 3 / 4])
+
+
+@pytest.mark.parametrize("correlated", [True, False])
+def test_pairs_tell_twins_apart_where_there_are_pairs(monkeypatch, correlated):
+    monkeypatch.setattr(twins_ceiling, "NUM_VIDEOS", 6000)
+    settings = SyntheticSettings(twins=True, correlated=correlated)
+    alone, whole = (twins_ceiling.observe(settings, whole_video) for whole_video in (False, True))
+    normal = SPEED_OF == "normal"
+    np.testing.assert_allclose(alone[normal], 1)
+    # A whole video that was never seen before says nothing.
+    np.testing.assert_allclose(whole[normal], 1, atol=0.05)
+    gain = (whole - alone)[~normal].mean()
+    assert gain > 0.2 if correlated else abs(gain) < 0.05
