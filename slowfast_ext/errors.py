@@ -1,6 +1,7 @@
 """The one error type of the project, and how a program ends."""
 
 import contextlib
+import importlib.util
 import os
 import select
 import signal
@@ -15,6 +16,21 @@ class SlowFastExtError(Exception):
     The message is for a person: what was wrong, where (file:line, key, video id) and
     what to do. Programs print it without a traceback and exit with 2.
     """
+
+
+def require_packages(what, names, otherwise=""):
+    """
+    Raises SlowFastExtError, with the command to type, where an optional package is missing.
+
+    Args:
+        what (str): what needs them; begins the sentence.
+        names (sequence[str]): of the packages, which are those of their modules.
+        otherwise (str): what to do in place of installing them; ends the sentence.
+    """
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        command = f"pip install {' '.join(missing)}"
+        raise SlowFastExtError(f"{what} needs {' and '.join(missing)}: {command}{otherwise}")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ same curves.
 """
 
 import contextlib
-import importlib.util
 import math
 import os
 import time
@@ -17,7 +16,7 @@ import numpy as np
 
 from slowfast_ext import upstream
 from slowfast_ext.engine import distributed
-from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.errors import SlowFastExtError, require_packages
 from slowfast_ext.paths import require_writable
 from slowfast_ext.visualization.activity_maps import has_maps
 from slowfast_ext.visualization.view_maps import draw_view
@@ -39,12 +38,8 @@ def check_tensorboard(cfg):
     if not cfg.TENSORBOARD.ENABLE:
         return
     # The bars of the classes are figures of matplotlib.
-    missing = [m for m in ("tensorboard", "matplotlib") if importlib.util.find_spec(m) is None]
-    if missing:
-        raise SlowFastExtError(
-            f"TENSORBOARD.ENABLE needs {' and '.join(missing)}: pip install {' '.join(missing)}, "
-            "or set TENSORBOARD.ENABLE False"
-        )
+    otherwise = ", or set TENSORBOARD.ENABLE False"
+    require_packages("TENSORBOARD.ENABLE", ("tensorboard", "matplotlib"), otherwise)
     require_writable(os.path.join(log_dir(cfg, "train"), "events"), "TENSORBOARD.LOG_DIR")
 
 

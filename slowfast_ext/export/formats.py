@@ -1,14 +1,13 @@
 """The formats of an exported network: how each is written to bytes and loaded from them."""
 
 import contextlib
-import importlib.util
 import io
 import logging
 import warnings
 
 import torch
 
-from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.errors import SlowFastExtError, require_packages
 
 # What the ONNX format needs beyond torch; setup.py's extra "onnx".
 ONNX_MODULES = ("onnx", "onnxscript", "onnxruntime")
@@ -44,11 +43,7 @@ def onnx():
     Raises:
         SlowFastExtError: onnx, onnxscript or onnxruntime is missing.
     """
-    missing = [name for name in ONNX_MODULES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SlowFastExtError(
-            f"--format onnx needs {', '.join(missing)}: pip install {' '.join(ONNX_MODULES)}"
-        )
+    require_packages("--format onnx", ONNX_MODULES)
     return _write_onnx, _load_onnx
 
 

@@ -1,11 +1,10 @@
 """python -m slowfast_ext report: one page, OUTPUT_DIR/report.html, about a run."""
 
 import argparse
-import importlib.util
 import os
 import sys
 
-from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.errors import SlowFastExtError, require_packages
 from slowfast_ext.paths import open_atomically, require_writable
 from slowfast_ext.report import sections
 from slowfast_ext.report.correlation import correlation
@@ -41,8 +40,7 @@ def run(args):
     Raises:
         SlowFastExtError: jinja2 is not installed, or OUTPUT_DIR holds nothing of a run.
     """
-    if importlib.util.find_spec("jinja2") is None:
-        raise SlowFastExtError("the report needs jinja2: pip install jinja2")
+    require_packages("the report", ["jinja2"])
     if args.videos < 0:
         raise SlowFastExtError(f"--videos is {args.videos}: it must not be negative")
     path = os.path.join(args.output_dir, "report.html")

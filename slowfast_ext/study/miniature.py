@@ -3,12 +3,12 @@
 import json
 import os
 
-from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.errors import SlowFastExtError, require_packages
 from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.paths import require_writable
 from slowfast_ext.study.cache import Cache
 from slowfast_ext.study.experiment import BACKBONE_RATES, PARTS, Experiment
-from slowfast_ext.study.plots import SPEEDS_FILE, require_matplotlib, write_plots
+from slowfast_ext.study.plots import SPEEDS_FILE, write_plots
 from slowfast_ext.study.report import control_text, study_text
 from slowfast_ext.study.results import correlation_summary, difference, summarise
 from slowfast_ext.study.rows import CONTROLS, TITLES, rows_of, rows_of_control
@@ -37,7 +37,7 @@ def run(
             be written, or matplotlib, which draws, is not installed.
     """
     if plots:
-        require_matplotlib()
+        require_packages("--plots", ["matplotlib"])
         require_writable(os.path.join(plots, SPEEDS_FILE), "--plots")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise SlowFastExtError(

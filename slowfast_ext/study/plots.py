@@ -1,21 +1,13 @@
 """Pictures of the study: mAP by the activities' speed, and what Corr learned."""
 
-import importlib.util
 import os
 
 import numpy as np
 
-from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paths import open_atomically
 from slowfast_ext.study.results import SPEEDS
 
 SPEEDS_FILE, CORRELATION_FILE = "study_speeds.png", "study_correlation.png"
-
-
-def require_matplotlib():
-    """Raises SlowFastExtError, with the command to type, where matplotlib is missing."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise SlowFastExtError("plots need matplotlib: pip install matplotlib")
 
 
 def write_plots(result, folder):

@@ -47,16 +47,14 @@ def test_a_run_and_its_resumption(arguments, tmp_path):
 
 @pytest.mark.parametrize("missing", ["tensorboard", "matplotlib"])
 def test_without_what_it_needs(arguments, tmp_path, monkeypatch, missing):
-    monkeypatch.setattr(
-        tensorboard.importlib.util, "find_spec", lambda name: None if name == missing else 1
-    )
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else 1)
     with pytest.raises(SlowFastExtError, match=f"pip install {missing},"):
         main(arguments(tmp_path / "run", TENSORBOARD__ENABLE=True))
     assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_cannot_be_made(arguments, tmp_path, monkeypatch):
-    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
     (tmp_path / "logs").write_text("")
     with pytest.raises(SlowFastExtError, match="TENSORBOARD.LOG_DIR"):
         main(arguments(tmp_path, TENSORBOARD__ENABLE=True, TENSORBOARD__LOG_DIR="logs"))

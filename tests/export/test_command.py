@@ -124,7 +124,7 @@ def test_persons_are_refused_by_name(config):
 
 
 def test_absent_onnx_is_named(monkeypatch):
-    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SlowFastExtError, match="pip install onnx onnxscript onnxruntime$"):
         formats.onnx()
 

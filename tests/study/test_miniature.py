@@ -129,6 +129,13 @@ def test_a_property_switched_off(tables, tmp_path):
     assert len(os.listdir(tmp_path / "miniature" / "backbones")) == 1
 
 
+def test_without_matplotlib_nothing_is_begun(tables, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SlowFastExtError, match="--plots needs matplotlib: pip install matplotlib$"):
+        tables("--miniature", "--only", "3c", "--seeds", "1", "--plots", str(tmp_path / "plots"))
+    assert not (tmp_path / "miniature").exists()
+
+
 @pytest.mark.parametrize("file", ["miniature", "miniature/videos", "miniature/heads"])
 def test_a_file_in_place_of_a_folder(tables, monkeypatch, tmp_path, file):
     def must_not_run(*arguments):

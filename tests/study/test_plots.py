@@ -3,7 +3,6 @@
 import cv2
 import pytest
 
-from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.study import plots
 
 pytest.importorskip("matplotlib", reason="needs matplotlib")
@@ -29,9 +28,3 @@ def test_what_the_result_does_not_hold_is_not_drawn(result, tmp_path):
     del result["matrices"]
     plots.write_plots(result, str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [plots.SPEEDS_FILE]
-
-
-def test_without_matplotlib(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SlowFastExtError, match="pip install matplotlib"):
-        plots.require_matplotlib()
