@@ -10,13 +10,23 @@ from slowfast_ext.study.results import SPEED_OF
 
 
 def test_twins_of_one_ball_look_alike_and_nothing_else_does():
-    settings = SyntheticSettings(twins=True)
     of_look = {}
-    for look, activity in zip(twins_ceiling.looks(settings), settings.activities, strict=True):
-        of_look.setdefault(look, []).append(activity)
+    for activity in SyntheticSettings(twins=True).activities:
+        of_look.setdefault(twins_ceiling.look(*activity), []).append(activity)
     assert sorted(map(len, of_look.values())) == [1] * 4 + [2] * 4
     for twins in of_look.values():
         assert len({ball for _, ball in twins}) == 1
+
+
+def test_what_stands_looks_like_a_fast_twin():
+    settings = SyntheticSettings(twins=True)
+    labels, seen = twins_ceiling.draw(settings, 300)
+    still = [("fast", "blue"), ("fast", "violet")]
+    # Activities 8 to 11 are the fast ones: 8 and 10 with blue balls, 9 and 11 with violet ones.
+    twins = np.stack([labels[[8, 10]].sum(axis=1), labels[[9, 11]].sum(axis=1)], 1)
+    assert (seen[still].to_numpy() >= twins).all() and (seen[still].to_numpy() > twins).any()
+    hops = seen[("hops", "green")].to_numpy()
+    np.testing.assert_array_equal(hops, labels[4])
 
 
 def test_probabilities_are_frequencies_among_what_looks_the_same():
