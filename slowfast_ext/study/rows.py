@@ -79,8 +79,8 @@ def _head(name, *options):
     return Recipe(("ACTIVITY.HEAD", name, *options))
 
 
-def _as_printed(head):
-    return _head(head, "ACTIVITY.FORM", "as_printed")
+def _as_printed(head="ActivityHead"):
+    return _head(head, "ACTIVITY.FORM", "as_printed", "SOLVER.BASE_LR", 0.005)
 
 
 def _sizes(table, key, values, default, letter):
@@ -99,7 +99,7 @@ def _sizes(table, key, values, default, letter):
 
 def _open_points():
     recipes = {
-        "as printed": Recipe(("ACTIVITY.FORM", "as_printed")),
+        "as printed": _as_printed(),
         "as printed + LayerNorm": _as_printed("LayerNormAloneHead"),
         "as printed + mean query": _as_printed("MeanQueryAloneHead"),
         "as printed + scaled products": _as_printed("ScaleAloneHead"),
