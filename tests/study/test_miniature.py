@@ -12,6 +12,7 @@ from slowfast_ext.datasets import synthetic_videos
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.study import experiment, fitting, miniature, workers
 from slowfast_ext.study import maps as study_maps
+from slowfast_ext.study.rows import CONTROLS
 from slowfast_ext.tables import command
 
 SMALL = (
@@ -164,8 +165,20 @@ def test_a_file_in_place_of_a_folder(tables, monkeypatch, tmp_path, file):
         (["--miniature", "--seeds", "1", "1"], "different numbers"),
         (["--miniature", "--only", "3f"], "no table '3f'"),
         (["--miniature", "--only", "3c", "--without", "places"], "omit --only"),
+        (["--miniature", "--only", "", "--without", "places"], "omit --only"),
+        (["--plots", ""], "--plots belongs to --miniature"),
+        (["--miniature", "--plots", "", "--without", "places"], "omit --without"),
+        (["--miniature", "--plots", ""], "--plots is empty"),
+        (["--miniature", "--plots", "new", "--only", "3a,nothing"], "none is in these tables"),
     ],
 )
-def test_wrong_arguments(tables, arguments, message):
+def test_wrong_arguments(tables, monkeypatch, arguments, message):
+    monkeypatch.setattr(miniature, "require_matplotlib", lambda: None)
     with pytest.raises(SlowFastExtError, match=message):
         tables(*arguments)
+
+
+def test_every_control_can_be_asked_for():
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert f"{{{','.join(CONTROLS)}}}" in parser.format_help()
