@@ -62,7 +62,11 @@ def run_tasks(tasks):
             return [_score(task) for task in tasks]
         # Spawned: a fork would copy the threads' locks. Leaving the block ends the processes.
         with multiprocessing.get_context("spawn").Pool(processes, _start_worker) as pool:
-            return _run_in(pool, tasks, by_seed)
+            outcomes = _run_in(pool, tasks, by_seed)
+            # Processes that leaving the block ends would leave semaphores, and warnings of them.
+            pool.close()
+            pool.join()
+            return outcomes
 
 
 def _run_in(pool, tasks, by_seed):
