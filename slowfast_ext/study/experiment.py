@@ -100,10 +100,13 @@ class Experiment:
         """True where neither videos nor a backbone are needed any more."""
         return self.cache.has(self._maps_name)
 
+    def make_backbone_videos(self):
+        """Writes the videos that the backbone is trained on, with all cores."""
+        loaders.build_dataset(self._backbone, "train")
+
     def make_videos(self):
-        """Writes the videos that maps are made of, with all cores."""
-        for cfg in (self._backbone, self.cfg):
-            loaders.build_dataset(cfg, "train")
+        """Writes the videos that all rows are trained and tested on, with all cores."""
+        loaders.build_dataset(self.cfg, "train")
 
     def make_backbone(self):
         """Trains the seed's backbone; nothing where it is there and may serve."""
@@ -151,6 +154,17 @@ class Experiment:
         compute = lambda: {"predictions": held_out_predictions(cfg, self.maps)}  # noqa: E731
         return self._arrays("held-out", cfg, ["predictions"], compute)["predictions"]
 
+    def _from_nothing(self, recipe):
+        """The config of a whole network trained from nothing, and the name of what it gives."""
+        cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *FROM_NOTHING))
+        cfg.merge_from_list(recipe.settings())
+        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE)))
+        return cfg, f"from_nothing/{os.path.basename(self._videos)}.{key}"
+
+    def has_trained_from_nothing(self, recipe):
+        """True where `trained_from_nothing` needs no videos any more."""
+        return self.cache.has(f"{self._from_nothing(recipe)[1]}.npz")
+
     def trained_from_nothing(self, recipe):
         """
         Trains the whole network with the engine, from nothing, and tests it.
@@ -158,10 +172,7 @@ class Experiment:
         Returns:
             dict[str, ndarray]: `average_precision`, [A], and the head's `num_parameters`.
         """
-        cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *FROM_NOTHING))
-        cfg.merge_from_list(recipe.settings())
-        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE)))
-        name = f"from_nothing/{os.path.basename(self._videos)}.{key}"
+        cfg, name = self._from_nothing(recipe)
         cfg.OUTPUT_DIR, cfg.TRAIN.AUTO_RESUME = self.cache.path(name), not self.cache.fresh
 
         def compute():

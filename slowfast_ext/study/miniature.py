@@ -5,20 +5,32 @@ import os
 
 from slowfast_ext.errors import SlowFastExtError, require_packages
 from slowfast_ext.evaluation.results import installed_versions
-from slowfast_ext.paths import require_writable
+from slowfast_ext.paths import require_writable, require_writable_in
 from slowfast_ext.study.cache import Cache
 from slowfast_ext.study.experiment import BACKBONE_RATES, PARTS, Experiment
-from slowfast_ext.study.plots import SPEEDS_FILE, write_plots
+from slowfast_ext.study.plots import CORRELATION_FILE, SPEEDS_FILE, write_plots
 from slowfast_ext.study.report import control_text, study_text
 from slowfast_ext.study.results import correlation_summary, difference, summarise
-from slowfast_ext.study.rows import CONTROLS, TITLES, rows_of, rows_of_control
+from slowfast_ext.study.rows import (
+    CONTROLS,
+    TITLES,
+    has_complete_head,
+    rows_of,
+    rows_of_control,
+)
 from slowfast_ext.study.workers import Task, run_tasks
 
 FOLDER = "build/miniature"
 
 
 def run(
-    tables, seeds, without=None, backbone_rates=BACKBONE_RATES, fresh=False, as_json=False, plots=""
+    tables,
+    seeds,
+    without=None,
+    backbone_rates=BACKBONE_RATES,
+    fresh=False,
+    as_json=False,
+    plots=None,
 ):
     """
     Computes what the cache does not have, and prints tables or one JSON object.
@@ -30,15 +42,19 @@ def run(
         backbone_rates (sequence[int]): sampling rates that the backbone is trained at.
         fresh (bool): compute everything but the videos anew.
         as_json (bool): print JSON alone.
-        plots (str): a folder that gets pictures of 3c, 3d and Corr; empty: none are drawn.
+        plots (str | None): a folder that gets pictures of 3c, 3d and Corr; None: none are drawn.
 
     Raises:
         SlowFastExtError: a seed is negative or stands twice, a rate is below 1, a folder cannot
-            be written, or matplotlib, which draws, is not installed.
+            be written, `tables` give no picture, or matplotlib, which draws, is not installed.
     """
-    if plots:
+    if plots is not None:
+        if not has_complete_head(rows_of(tables)):
+            raise SlowFastExtError(
+                "--plots draws 3c, 3d and the complete head's Corr: none is in these tables"
+            )
         require_packages("--plots", ["matplotlib"])
-        require_writable(os.path.join(plots, SPEEDS_FILE), "--plots")
+        require_writable_in(plots, (SPEEDS_FILE, CORRELATION_FILE), "--plots")
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise SlowFastExtError(
             f"--seeds {' '.join(map(str, seeds))}: must be different numbers from 0 up"
@@ -60,7 +76,7 @@ def run(
         result, as_text = run_study(tasks_of, tables), study_text
     result |= {"seeds": seeds, "backbone_rates": list(backbone_rates)}
     result["versions"] = installed_versions()
-    if plots:
+    if plots is not None:
         write_plots(result, plots)
     print(json.dumps(result, indent=2, allow_nan=False) if as_json else as_text(result))
 

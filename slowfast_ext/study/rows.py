@@ -192,6 +192,11 @@ def rows_of(tables):
     return [row for row in ROWS if row.table in tables]
 
 
+def has_complete_head(rows):
+    """True where the complete head on cached maps, whose Corr is looked at, is among them."""
+    return any(row.recipe == COMPLETE and not row.from_nothing for row in rows)
+
+
 def rows_of_control(name):
     """The rows whose difference must vanish where the property `name` is switched off."""
     wanted = {(table, row) for table, *pair in CONTROLS[name][1] for row in pair}

@@ -10,7 +10,7 @@ import torch
 
 from slowfast_ext.study.experiment import Experiment
 from slowfast_ext.study.results import correlation_parts, score
-from slowfast_ext.study.rows import COMPLETE
+from slowfast_ext.study.rows import has_complete_head
 
 
 class Task(NamedTuple):
@@ -25,6 +25,15 @@ class Task(NamedTuple):
         on_maps = any(not row.from_nothing for row in self.rows)
         return on_maps and not self.experiment.has_maps
 
+    def make_videos(self):
+        """Writes what is missing of the videos that the rows need, with all cores."""
+        experiment, needs_maps = self.experiment, self.needs_maps
+        if needs_maps:
+            experiment.make_backbone_videos()
+        whole = (row.recipe for row in self.rows if row.from_nothing)
+        if needs_maps or not all(map(experiment.has_trained_from_nothing, whole)):
+            experiment.make_videos()
+
 
 def run_tasks(tasks):
     """
@@ -33,12 +42,15 @@ def run_tasks(tasks):
     Returns:
         list: per task its rows' Scores and, where the complete head is among their heads,
             Corr's parts (else None).
+
+    Raises:
+        ChildProcessError: a process was killed.
     """
     # The engine prints its log to stdout, which is the result's.
     with contextlib.redirect_stdout(sys.stderr):
+        # Here, since a pool's processes can start no others.
         for task in tasks:
-            if task.needs_maps:
-                task.experiment.make_videos()
+            task.make_videos()
         by_seed = {}
         for task in tasks:
             by_seed.setdefault(task.experiment.seed, []).append(task)
@@ -50,17 +62,34 @@ def run_tasks(tasks):
             return [_score(task) for task in tasks]
         # Spawned: a fork would copy the threads' locks. Leaving the block ends the processes.
         with multiprocessing.get_context("spawn").Pool(processes, _start_worker) as pool:
-            return _run_in(pool, tasks, by_seed)
+            outcomes = _run_in(pool, tasks, by_seed)
+            # Processes that leaving the block ends would leave semaphores, and warnings of them.
+            pool.close()
+            pool.join()
+            return outcomes
 
 
 def _run_in(pool, tasks, by_seed):
     """All backbones first; a seed's heads follow as soon as its backbone is there."""
+    workers = multiprocessing.active_children()
     backbones = [pool.apply_async(_make_backbone, [of_seed]) for of_seed in by_seed.values()]
     scores = {}
     for backbone, of_seed in zip(backbones, by_seed.values(), strict=True):
-        backbone.get()
+        _wait(backbone, workers)
         scores |= {task.experiment.name: pool.apply_async(_score, [task]) for task in of_seed}
-    return [scores[task.experiment.name].get() for task in tasks]
+    return [_wait(scores[task.experiment.name], workers) for task in tasks]
+
+
+def _wait(promise, workers):
+    """What a pool's task gives. The pool itself waits forever for one whose process was killed."""
+    while not promise.ready():
+        promise.wait(1)
+        if not all(worker.is_alive() for worker in workers):
+            raise ChildProcessError(
+                "a process that computes a seed has been killed (out of memory?): start the same "
+                "command again to go on; with OMP_NUM_THREADS=1 it computes one seed at a time"
+            )
+    return promise.get()
 
 
 def _start():
@@ -85,7 +114,6 @@ def _make_backbone(of_seed):
 def _score(task):
     experiment = task.experiment
     scores = [score(row, experiment) for row in task.rows]
-    is_complete = any(row.recipe == COMPLETE and not row.from_nothing for row in task.rows)
-    parts = correlation_parts(experiment) if is_complete else None
+    parts = correlation_parts(experiment) if has_complete_head(task.rows) else None
     print(f"{experiment.name}: done", file=sys.stderr, flush=True)
     return scores, parts

@@ -59,7 +59,8 @@ def run(args):
         run_miniature(args)
         return
     for name in ("seeds", "fresh", "without", "backbone_rates", "plots"):
-        if getattr(args, name):
+        # An empty name of a folder is given, too.
+        if getattr(args, name) not in (None, False):
             option = name.replace("_", "-")
             raise SlowFastExtError(f"--{option} belongs to --miniature, which is not given")
     if args.cost:
@@ -88,9 +89,9 @@ def run_miniature(args):
     """The study; it trains networks, and so needs torch and PySlowFast."""
     from slowfast_ext.study import miniature
 
-    if args.without and args.only:
+    if args.without and args.only is not None:
         raise SlowFastExtError("--without shows the differences that matter to it: omit --only")
-    if args.without and args.plots:
+    if args.without and args.plots is not None:
         raise SlowFastExtError("--plots draws tables 3c and 3d: omit --without")
     miniature.run(
         chosen_tables(args.only, list(miniature.TITLES)),

@@ -1,6 +1,7 @@
 """What is computed again and what is not."""
 
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -75,6 +76,16 @@ def test_a_file_with_other_arrays_is_named(folder, names):
     Cache(folder).arrays("a.npz", NAMES, Counting())
     with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
         Cache(folder).arrays("a.npz", names, Counting())
+
+
+def test_a_damaged_header_is_named(folder):
+    kept = Cache(folder)
+    kept.arrays("a.npz", NAMES, Counting())
+    with zipfile.ZipFile(kept.path("a.npz"), "w") as stream:
+        # numpy takes it apart with Python's tokenizer, which has an error of its own.
+        stream.writestr("value.npy", b"\x93NUMPY\x01\x00\x0c\x00{'descr': (\n")
+    with pytest.raises(SlowFastExtError, match=r"a\.npz: damaged.*--fresh"):
+        kept.arrays("a.npz", NAMES, Counting())
 
 
 def test_one_array_is_not_a_file_of_arrays(folder):

@@ -3,14 +3,16 @@
 import argparse
 import json
 import os
+import shutil
 
 import pytest
 import torch
 
 from slowfast_ext.datasets import synthetic_videos
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.study import experiment, fitting, miniature
+from slowfast_ext.study import experiment, fitting, miniature, workers
 from slowfast_ext.study import maps as study_maps
+from slowfast_ext.study.rows import CONTROLS
 from slowfast_ext.tables import command
 
 SMALL = (
@@ -96,9 +98,19 @@ def test_tables_3c_and_3d(tables, monkeypatch, tmp_path):
     assert len(made) == len(heads)
 
 
-def test_whole_networks_trained_from_nothing(tables, monkeypatch):
+def test_whole_networks_trained_from_nothing(tables, monkeypatch, tmp_path):
     arguments = ("--miniature", "--only", "nothing", "--seeds", "2", "--json")
-    first = tables(*arguments).out
+    videos, plain_score = tmp_path / "miniature" / "videos", workers._score
+
+    def must_find_videos(task):
+        # A pool's processes cannot start those that write videos.
+        (settings,) = videos.glob("*/settings.json")
+        assert settings.parent.name.startswith("seed-2.")
+        return plain_score(task)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "_score", must_find_videos)
+        first = tables(*arguments).out
     baseline, complete = json.loads(first)["rows"]
     assert baseline["metrics"]["mAP"]["mean"] != complete["metrics"]["mAP"]["mean"]
     assert baseline["parameters"] != complete["parameters"]
@@ -107,9 +119,13 @@ def test_whole_networks_trained_from_nothing(tables, monkeypatch):
     def must_not_run(cfg):
         raise AssertionError("trained again")
 
+    shutil.rmtree(videos)
     with monkeypatch.context() as patch:
         patch.setattr(experiment, "train", must_not_run)
         assert tables(*arguments).out == first
+    assert not videos.exists()
+    fresh = json.loads(tables(*arguments, "--fresh").out)
+    assert fresh["rows"] == json.loads(first)["rows"]
 
 
 def test_a_property_switched_off(tables, tmp_path):
@@ -156,8 +172,20 @@ def test_a_file_in_place_of_a_folder(tables, monkeypatch, tmp_path, file):
         (["--miniature", "--seeds", "1", "1"], "different numbers"),
         (["--miniature", "--only", "3f"], "no table '3f'"),
         (["--miniature", "--only", "3c", "--without", "places"], "omit --only"),
+        (["--miniature", "--only", "", "--without", "places"], "omit --only"),
+        (["--plots", ""], "--plots belongs to --miniature"),
+        (["--miniature", "--plots", "", "--without", "places"], "omit --without"),
+        (["--miniature", "--plots", ""], "--plots is empty"),
+        (["--miniature", "--plots", "new", "--only", "3a,nothing"], "none is in these tables"),
     ],
 )
-def test_wrong_arguments(tables, arguments, message):
+def test_wrong_arguments(tables, monkeypatch, arguments, message):
+    monkeypatch.setattr(miniature, "require_matplotlib", lambda: None)
     with pytest.raises(SlowFastExtError, match=message):
         tables(*arguments)
+
+
+def test_every_control_can_be_asked_for():
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert f"{{{','.join(CONTROLS)}}}" in parser.format_help()
