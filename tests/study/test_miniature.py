@@ -180,7 +180,7 @@ def test_a_file_in_place_of_a_folder(tables, monkeypatch, tmp_path, file):
     ],
 )
 def test_wrong_arguments(tables, monkeypatch, arguments, message):
-    monkeypatch.setattr(miniature, "require_matplotlib", lambda: None)
+    monkeypatch.setattr(miniature, "require_packages", lambda *needed: None)
     with pytest.raises(SlowFastExtError, match=message):
         tables(*arguments)
 
