@@ -198,7 +198,9 @@ def ensure(directory, settings):
         _refuse_foreign_files(str(directory))
         generate(directory, settings)
         return
-    found, wanted = _read_description(path), _description(settings)
+    # A switch that there was not yet when the set was written was as its default is.
+    defaults = {field.name: field.default for field in dataclasses.fields(SyntheticSettings)}
+    found, wanted = {**defaults, **_read_description(path)}, _description(settings)
     differing = [
         f"{key} is {found.get(key)}, not {wanted.get(key)}"
         for key in {**wanted, **found}

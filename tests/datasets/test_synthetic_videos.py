@@ -166,6 +166,22 @@ def test_other_settings_are_refused_by_name(data_set):
     assert "seed" not in message
 
 
+def test_a_set_older_than_a_switch_was_written_with_its_default(tmp_path):
+    settings = SyntheticSettings(num_train=1, num_test=1, num_frames=4)
+    ensure(tmp_path, settings)
+    path = tmp_path / "settings.json"
+    description = json.loads(path.read_text())
+    del description["several_at_once"]
+    path.write_text(json.dumps(description))
+    ensure(tmp_path, settings)
+    with pytest.raises(SlowFastExtError, match="several_at_once is True, not False"):
+        ensure(tmp_path, dataclasses.replace(settings, several_at_once=False))
+    del description["format"]
+    path.write_text(json.dumps(description))
+    with pytest.raises(SlowFastExtError, match="format is None"):
+        ensure(tmp_path, settings)
+
+
 def test_settings_that_are_no_settings_are_refused(tmp_path):
     (tmp_path / "settings.json").write_text("[half")
     with pytest.raises(SlowFastExtError, match=r"settings\.json.*delete"):
