@@ -52,6 +52,8 @@ def _verdict(gain, control):
         return f"{name}: one seed has no interval"
     if gain["low"] <= 0:
         return f"{name}: there was no gain with the property that could vanish"
+    if control["high"] < 0:
+        return f"{name}: without the property the gain is a loss, with all of the interval below 0"
     around_zero = control["low"] <= 0 <= control["high"]
     narrow = control["high"] - control["low"] < gain["mean"] / 2
     return (

@@ -173,6 +173,7 @@ class TestReport:
             (-0.01, 0.02, "contains 0 and is narrower"),
             (-0.03, 0.04, "contains 0 and is not narrower"),
             (0.01, 0.02, "excludes 0 and is narrower"),
+            (-0.03, -0.01, "the gain is a loss"),
         ],
     )
     def test_verdict_of_a_control(self, low, high, verdict):
