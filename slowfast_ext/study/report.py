@@ -54,10 +54,10 @@ def _verdict(gain, control):
         return f"{name}: there was no gain with the property that could vanish"
     if control["high"] < 0:
         return f"{name}: without the property the gain is a loss, with all of the interval below 0"
-    around_zero = control["low"] <= 0 <= control["high"]
+    where = "contains" if control["low"] <= 0 else "excludes"
     narrow = control["high"] - control["low"] < gain["mean"] / 2
     return (
-        f"{name}: the interval without the property {'contains' if around_zero else 'excludes'} 0 "
+        f"{name}: the interval without the property {where} 0 "
         f"and is {'' if narrow else 'not '}narrower than half the gain with it"
     )
 
