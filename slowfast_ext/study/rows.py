@@ -56,9 +56,6 @@ RATES_2_4_8 = ((4, 4, 1), (8, 3, 1), (2, 3, 1))
 COMPLETE = Recipe()
 TUNED = Recipe(tuned=(2, 4, 8))
 BASELINE = Recipe(("ACTIVITY.HEAD", "PoolHead", "SOLVER.BASE_LR", 0.05))
-TWO_STAGE = Recipe(("ACTIVITY.HEAD", "TwoStageTransformerHead", "SOLVER.BASE_LR", 0.005))
-# 160 wide: with 12 activities its parameters are within 10 % of the complete head's.
-_ML_DECODER = ("ACTIVITY.HEAD", "MLDecoderHead", "ACTIVITY.DIM", 160, "SOLVER.BASE_LR", 0.001)
 _NO_CORRELATION = ("ACTIVITY.CORRELATION", False)
 NO_CORRELATION = Recipe(_NO_CORRELATION)
 
@@ -77,6 +74,11 @@ TITLES |= {
 
 def _head(name, *options):
     return Recipe(("ACTIVITY.HEAD", name, *options))
+
+
+TWO_STAGE = _head("TwoStageTransformerHead", "SOLVER.BASE_LR", 0.005)
+# 160 wide: with 12 activities its parameters are within 10 % of the complete head's.
+ML_DECODER = _head("MLDecoderHead", "ACTIVITY.DIM", 160, "SOLVER.BASE_LR", 0.001)
 
 
 def _as_printed(head="ActivityHead"):
@@ -128,7 +130,7 @@ ROWS = (
     Row(
         "3c",
         "even attention",
-        Recipe(("ACTIVITY.HEAD", "EvenAttentionHead", *_NO_CORRELATION)),
+        _head("EvenAttentionHead", *_NO_CORRELATION),
         RATE_4,
         ("baseline",),
     ),
@@ -163,7 +165,7 @@ ROWS = (
     Row("3e", "ours", NO_CORRELATION, RATE_4, ("two-stage transformer",)),
     *_open_points(),
     Row("peer", "complete", COMPLETE, RATE_4),
-    Row("peer", "ML-Decoder", Recipe(_ML_DECODER), RATE_4, ("complete",)),
+    Row("peer", "ML-Decoder", ML_DECODER, RATE_4, ("complete",)),
     Row("rates", "plain mean", TUNED, RATES_2_4_8),
     Row("rates", "weighted per activity", TUNED, RATES_2_4_8, ("plain mean",), "weighted"),
     Row(
