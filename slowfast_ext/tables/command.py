@@ -32,7 +32,7 @@ def add_arguments(parser):
     study.add_argument(
         "--seeds", type=int, nargs="+", metavar="SEED", help="of videos and training; 1 2 3 4 5"
     )
-    study.add_argument("--fresh", action="store_true", help="compute all anew")
+    study.add_argument("--fresh", action="store_true", help="compute all but the videos anew")
     study.add_argument(
         "--without",
         choices=("actors", "places", "speeds", "correlations", "distractors"),
