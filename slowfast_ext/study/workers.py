@@ -4,6 +4,8 @@ import contextlib
 import multiprocessing
 import signal
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
 import torch
@@ -48,7 +50,6 @@ def run_tasks(tasks):
     """
     # The engine prints its log to stdout, which is the result's.
     with contextlib.redirect_stdout(sys.stderr):
-        # Here, since a pool's processes can start no others.
         for task in tasks:
             task.make_videos()
         by_seed = {}
@@ -60,36 +61,38 @@ def run_tasks(tasks):
             for of_seed in by_seed.values():
                 _make_backbone(of_seed)
             return [_score(task) for task in tasks]
-        # Spawned: a fork would copy the threads' locks. Leaving the block ends the processes.
-        with multiprocessing.get_context("spawn").Pool(processes, _start_worker) as pool:
-            outcomes = _run_in(pool, tasks, by_seed)
-            # Processes that leaving the block ends would leave semaphores, and warnings of them.
-            pool.close()
-            pool.join()
-            return outcomes
+        with _pool(processes) as pool:
+            return _run_in(pool, tasks, by_seed)
+
+
+@contextlib.contextmanager
+def _pool(processes):
+    """An executor whose processes end at once where the body fails."""
+    # Spawned: a fork would copy the threads' locks.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, _start_worker) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                "a process that computes a seed has been killed (out of memory?): start the same "
+                "command again to go on; with OMP_NUM_THREADS=1 it computes one seed at a time"
+            ) from error
+        except BaseException:
+            # Leaving the executor waits for what its processes compute.
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
 
 
 def _run_in(pool, tasks, by_seed):
     """All backbones first; a seed's heads follow as soon as its backbone is there."""
-    workers = multiprocessing.active_children()
-    backbones = [pool.apply_async(_make_backbone, [of_seed]) for of_seed in by_seed.values()]
+    backbones = [pool.submit(_make_backbone, of_seed) for of_seed in by_seed.values()]
     scores = {}
     for backbone, of_seed in zip(backbones, by_seed.values(), strict=True):
-        _wait(backbone, workers)
-        scores |= {task.experiment.name: pool.apply_async(_score, [task]) for task in of_seed}
-    return [_wait(scores[task.experiment.name], workers) for task in tasks]
-
-
-def _wait(promise, workers):
-    """What a pool's task gives. The pool itself waits forever for one whose process was killed."""
-    while not promise.ready():
-        promise.wait(1)
-        if not all(worker.is_alive() for worker in workers):
-            raise ChildProcessError(
-                "a process that computes a seed has been killed (out of memory?): start the same "
-                "command again to go on; with OMP_NUM_THREADS=1 it computes one seed at a time"
-            )
-    return promise.get()
+        backbone.result()
+        scores |= {task.experiment.name: pool.submit(_score, task) for task in of_seed}
+    return [scores[task.experiment.name].result() for task in tasks]
 
 
 def _start():

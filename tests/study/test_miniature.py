@@ -103,7 +103,7 @@ def test_whole_networks_trained_from_nothing(tables, monkeypatch, tmp_path):
     videos, plain_score = tmp_path / "miniature" / "videos", workers._score
 
     def must_find_videos(task):
-        # A pool's processes cannot start those that write videos.
+        # All cores write them, before each has a seed of its own.
         (settings,) = videos.glob("*/settings.json")
         assert settings.parent.name.startswith("seed-2.")
         return plain_score(task)
