@@ -21,12 +21,12 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from slowfast_ext.datasets.synthetic_motion import BALLS, TWINS
-from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, _hue_color, draw_actors
+from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings, ball_color, draw_actors
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.study.results import SPEED_OF, SPEEDS
 
 NUM_VIDEOS = 60_000
-BALL_OF = {_hue_color(hue, 255, 255): ball for ball, hue in BALLS.items()}
+BALL_OF = {ball_color(ball): ball for ball in BALLS}
 # Frequencies are learned from one half; the tested sets are as large as the study's.
 NUM_TESTED = 240
 
@@ -62,7 +62,7 @@ def probabilities(labels, seen, known):
 
     Args:
         labels (Series): V, bool: of one activity.
-        seen (DataFrame): V x looks: how many activities look so.
+        seen (DataFrame): V x looks: how many actors look so.
         known (ndarray): V, bool: videos whose labels are known.
 
     Returns:
@@ -73,11 +73,10 @@ def probabilities(labels, seen, known):
     return looking_so[~known].map(frequency).fillna(labels[known].mean()).to_numpy()
 
 
-def observe(settings, whole_video):
-    """Average precision of each activity, mean over sets of NUM_TESTED videos."""
-    labels, seen = draw(settings, NUM_VIDEOS)
+def observe(settings, labels, seen, whole_video):
+    """Average precision of each activity, mean over sets of NUM_TESTED of the drawn videos."""
     look_of = [look(*activity) for activity in settings.activities]
-    known = np.arange(NUM_VIDEOS) < NUM_VIDEOS // 2
+    known = np.arange(len(labels)) < len(labels) // 2
     scores = [
         probabilities(labels[k], seen if whole_video else seen[[look_of[k]]], known) for k in labels
     ]
@@ -95,8 +94,9 @@ def main():
     print("mAP in percent".ljust(52), *(f"{name:>7}" for name in ("all", *SPEEDS)))
     for correlated in (True, False):
         settings = SyntheticSettings(twins=True, correlated=correlated)
+        drawn = draw(settings, NUM_VIDEOS)
         for whole_video in (False, True):
-            precision = observe(settings, whole_video)
+            precision = observe(settings, *drawn, whole_video)
             means = [precision.mean(), *(precision[speed == SPEED_OF].mean() for speed in SPEEDS)]
             name = f"{'' if correlated else 'un'}correlated activities, seen "
             name += "with the whole video" if whole_video else "alone"

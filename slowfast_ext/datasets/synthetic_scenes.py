@@ -139,6 +139,11 @@ def _hue_color(hue, saturation, value):
     return tuple(cv2.cvtColor(color, cv2.COLOR_HSV2RGB)[0, 0].tolist())
 
 
+def ball_color(ball):
+    """RGB of one of BALLS."""
+    return _hue_color(BALLS[ball], 255, 255)
+
+
 def _draw_span(random, num_frames):
     """(start, end): all of the video, or without up to a quarter of it at either side."""
     start = end = 0
@@ -170,7 +175,7 @@ def draw_actor(random, settings, labels, motion, ball, cell):
         corners=int(random.choice([0, 3, 4, 5])),
         turn=random.uniform(0, 2 * math.pi),
         body_color=_hue_color(random.integers(180), 50, random.integers(150, 240)),
-        ball_color=_hue_color(BALLS[ball], 255, 255),
+        ball_color=ball_color(ball),
     )
 
 

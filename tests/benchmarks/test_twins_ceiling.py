@@ -39,10 +39,10 @@ def test_probabilities_are_frequencies_among_what_looks_the_same():
 
 
 @pytest.mark.parametrize("correlated", [True, False])
-def test_pairs_tell_twins_apart_where_there_are_pairs(monkeypatch, correlated):
-    monkeypatch.setattr(twins_ceiling, "NUM_VIDEOS", 6000)
+def test_pairs_tell_twins_apart_where_there_are_pairs(correlated):
     settings = SyntheticSettings(twins=True, correlated=correlated)
-    alone, whole = (twins_ceiling.observe(settings, whole_video) for whole_video in (False, True))
+    drawn = twins_ceiling.draw(settings, 6000)
+    alone, whole = (twins_ceiling.observe(settings, *drawn, each) for each in (False, True))
     normal = SPEED_OF == "normal"
     np.testing.assert_allclose(alone[normal], 1)
     # A whole video that was never seen before says nothing.
