@@ -5,6 +5,6 @@ from slowfast_ext.errors import exit_with_sentence
 
 if __name__ == "__main__":
     with exit_with_sentence():
-        from slowfast_ext.engine.main import main
+        from slowfast_ext.commands.run_net import main
 
         main()

@@ -22,10 +22,12 @@ from benchmarks.networks import config
 from benchmarks.timing import ROOT, benchmark_parser, report, require_equal, row
 from benchmarks.wide_videos import write_wide
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
+from slowfast_ext.datasets import clips
 from slowfast_ext.engine import checkpoint, loaders
-from slowfast_ext.engine.precision import inference
-from slowfast_ext.engine.test import evaluate, trained_network
+from slowfast_ext.engine.test import evaluate
+from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
+from slowfast_ext.models.inference import inference
 
 VIDEOS = ROOT / "build" / "synthetic"
 RUN = ROOT / "output" / "synthetic" / "activity_head"
@@ -56,7 +58,7 @@ def map_difference(options):
     """How far the last map F of one video's views in bfloat16 is from float32's, as text."""
     cfg = config("Synthetic/ACTIVITY_FROZEN", options)
     views = [pathway[:] for pathway in loaders.build_dataset(cfg, "test")[0].pathways]
-    inputs = loaders.network_input(cfg, views, torch.device("cpu"))
+    inputs = clips.network_input(cfg, views, torch.device("cpu"))
     network, maps = trained_network(cfg), {}
     for precision in ("float32", "bfloat16"):
         cfg.TEST.PRECISION = precision

@@ -21,8 +21,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from benchmarks.ports import plain_port
 from benchmarks.timing import (
     DATA,
@@ -37,6 +35,8 @@ from benchmarks.timing import (
 from slowfast_ext.datasets import ava_annotations
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.evaluation.ava import ava_metrics
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 LABEL_MAP = "ava_action_list_v2.1_for_activitynet_2018.pbtxt"
 BOX = ava_annotations.BOX

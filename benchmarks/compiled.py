@@ -20,7 +20,7 @@ from benchmarks.timing import (
     report,
     require_equal,
 )
-from slowfast_ext.engine.precision import compiled
+from slowfast_ext.models.inference import compiled
 
 SIZE = 256
 

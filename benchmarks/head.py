@@ -24,9 +24,9 @@ from benchmarks.timing import (
     row,
     saved_bytes,
 )
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.models import ActivityHead
-from slowfast_ext.tables.plain_head import at_every_position
+from slowfast_ext.paper.plain_head import at_every_position
 from slowfast_ext.upstream import base_config
 
 CHANNELS, SHAPE, BATCH, ACTIVITIES = 2048, (4, 7, 7), 2, 157

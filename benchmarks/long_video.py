@@ -3,7 +3,8 @@ What `predict` finds in a generated video of ten minutes, and how much memory it
 
     python benchmarks/long_video.py [--every 1 0.5]
 
-takes the narrow SlowFast of benchmarks/volleyball_margins.py, trained on short videos of one actor
+takes the narrow SlowFast of projects/study/volleyball_margins.py, trained on short videos of one
+actor
 each, whose labels are its motion and its ball, and fits thresholds to these videos. In the long
 video one actor after another acts for 4 to 12 seconds, with up to 4 seconds between them. For each
 activity its predicted spans are held against the true ones: the time in both over the time in
@@ -19,16 +20,16 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from benchmarks.ava_margins import DILATION, PRETRAINING_CONFIG, pretrain
-from benchmarks.volleyball_margins import BACKBONE_SEED, BUILD, PRETRAINING
+from projects.study.ava_margins import DILATION, PRETRAINING_CONFIG, pretrain
+from projects.study.volleyball_margins import BACKBONE_SEED, BUILD, PRETRAINING
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
-from slowfast_ext.datasets.synthetic_motion import BALLS, MOTIONS
-from slowfast_ext.datasets.synthetic_scenes import GRID, SyntheticSettings, draw_actor
-from slowfast_ext.datasets.synthetic_videos import FPS, encode, images_of
+from slowfast_ext.datasets.synthetic.motion import BALLS, MOTIONS
+from slowfast_ext.datasets.synthetic.scenes import GRID, SyntheticSettings, draw_actor
+from slowfast_ext.datasets.synthetic.videos import FPS, encode, images_of
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
-from slowfast_ext.paths import open_atomically
+from slowfast_ext.utils.paths import open_atomically
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 FOLDER = "build/long_video"
 SIZE = 80

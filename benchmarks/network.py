@@ -22,8 +22,8 @@ from benchmarks.timing import (
     row,
     saved_bytes,
 )
-from slowfast_ext.engine.fitting import loss_function
 from slowfast_ext.engine.optimizer import build_optimizer
+from slowfast_ext.engine.trainer import loss_function
 
 BATCH = 2
 

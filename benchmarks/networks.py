@@ -3,7 +3,7 @@
 import torch
 
 from benchmarks.timing import ROOT
-from slowfast_ext.config import load_config
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.models import ActivityNetwork
 
 # SlowFast-R50, 4 x 16: of SLOWFAST_101.yaml's keys those that make it another network.
@@ -18,7 +18,7 @@ def config(name, options):
     """The config `name` below configs/, on the CPU, with a dict's keys set."""
     pairs = {"NUM_GPUS": 0, **options}.items()
     path = ROOT / "configs" / f"{name}.yaml"
-    return load_config(str(path), [str(word) for pair in pairs for word in pair])
+    return checked_config(str(path), [str(word) for pair in pairs for word in pair])
 
 
 def slowfast_r50(options=None):

@@ -25,7 +25,7 @@ from benchmarks.timing import (
     require_equal,
     row,
 )
-from slowfast_ext.engine.fitting import loss_function
+from slowfast_ext.engine.trainer import loss_function
 from slowfast_ext.models import ActivityNetwork
 
 BATCH = 16

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.networks import config
 from benchmarks.timing import alternate, milliseconds, ratio_row, require_equal
+from slowfast_ext.datasets.clips import network_input
 from slowfast_ext.datasets.multi_label_videos import view_groups
-from slowfast_ext.engine.loaders import network_input
 
 CLASSES = 157
 # Of the difference in grey levels: upstream scales in floats, ours rounds to whole levels. What

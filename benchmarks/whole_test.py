@@ -30,10 +30,10 @@ from benchmarks.timing import (
     require_equal,
     row,
 )
+from slowfast_ext.datasets.clips import network_input
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
-from slowfast_ext.engine.loaders import network_input
-from slowfast_ext.engine.precision import set_layout
 from slowfast_ext.models import ActivityNetwork
+from slowfast_ext.models.inference import set_layout
 
 CPU = torch.device("cpu")
 PRECISIONS = ("float32", "bfloat16")

@@ -4,7 +4,7 @@ import av
 import numpy as np
 
 from benchmarks.reading import frames_of
-from slowfast_ext.datasets.synthetic_videos import FPS
+from slowfast_ext.datasets.synthetic.videos import FPS
 
 SHAPE = 16 / 9
 """Width over height, as most videos'."""

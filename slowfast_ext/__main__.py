@@ -8,59 +8,59 @@ from slowfast_ext.errors import exit_with_sentence
 # The words of a command -> (its module, which has add_arguments(parser) and run(args); help).
 COMMANDS = {
     ("quickstart",): (
-        "slowfast_ext.quickstart",
+        "slowfast_ext.commands.quickstart",
         "train, tune and test the paper's head and upstream's on synthetic video",
     ),
     ("prepare", "charades"): (
-        "slowfast_ext.prepare.charades",
+        "slowfast_ext.commands.prepare_charades",
         "check Charades' official files and write lists of them",
     ),
     ("prepare", "ava"): (
-        "slowfast_ext.prepare.ava",
+        "slowfast_ext.commands.prepare_ava",
         "check AVA's official files and write frames, lists and annotations of them",
     ),
     ("prepare", "volleyball"): (
-        "slowfast_ext.prepare.volleyball",
+        "slowfast_ext.commands.prepare_volleyball",
         "check Volleyball's own folders and write lists of their moments",
     ),
     ("prepare", "boxes"): (
-        "slowfast_ext.prepare.boxes",
+        "slowfast_ext.commands.prepare_boxes",
         "detect the persons on the keyframes of videos",
     ),
     ("prepare", "lists"): (
-        "slowfast_ext.prepare.lists",
+        "slowfast_ext.commands.prepare_lists",
         "check your own videos and labels, split them and write lists of them",
     ),
     ("evaluate", "charades"): (
-        "slowfast_ext.evaluation.charades_command",
+        "slowfast_ext.commands.evaluate_charades",
         "score predictions as Charades' official script does",
     ),
     ("evaluate", "ava"): (
-        "slowfast_ext.evaluation.ava_command",
+        "slowfast_ext.commands.evaluate_ava",
         "score detections as AVA's official script does, or as PySlowFast",
     ),
     ("predict",): (
-        "slowfast_ext.predict.command",
+        "slowfast_ext.commands.predict",
         "write when which activity happens in videos of any length",
     ),
     ("maps",): (
-        "slowfast_ext.visualization.maps_command",
+        "slowfast_ext.commands.maps",
         "draw where in a video a network sees each activity",
     ),
     ("fit-rates",): (
-        "slowfast_ext.engine.fit_rates",
+        "slowfast_ext.commands.fit_rates",
         "fit each activity's weights over the sampling rates of a test",
     ),
     ("report",): (
-        "slowfast_ext.report.command",
+        "slowfast_ext.commands.report",
         "write one page about a run: curves, precision, correlations, its hardest videos",
     ),
     ("export",): (
-        "slowfast_ext.export.command",
+        "slowfast_ext.commands.export",
         "write a trained network as a torch.export or ONNX file, checked against it",
     ),
     ("tables",): (
-        "slowfast_ext.tables.command",
+        "slowfast_ext.commands.tables",
         "print the paper's tables beside our results, or count what the heads cost",
     ),
 }

@@ -3,15 +3,16 @@
 import os
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
-from slowfast_ext.config import load_config
-from slowfast_ext.config_rules import require_clips_alone
+from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets.lists import Segment, Video, read_names
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
-from slowfast_ext.engine import distributed
-from slowfast_ext.engine.combining import combination
-from slowfast_ext.engine.precision import inference
-from slowfast_ext.engine.test import task_of, trained_network, video_scores
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.test import task_of, video_scores
+from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.rate_weights import combination
+from slowfast_ext.models.inference import inference
+from slowfast_ext.utils import distributed
 
 
 def load(cfg, checkpoint=None, class_names=None, options=()):
@@ -32,7 +33,7 @@ def load(cfg, checkpoint=None, class_names=None, options=()):
             are missing or not as many as the classes, or a network that needs more than a video.
     """
     named = ["TEST.CHECKPOINT_FILE_PATH", str(checkpoint)] if checkpoint else []
-    return Recognizer(load_config(str(cfg), [*map(str, options), *named]), class_names)
+    return Recognizer(checked_config(str(cfg), [*map(str, options), *named]), class_names)
 
 
 class Recognizer:

@@ -19,7 +19,7 @@ import torch.distributed as dist
 import torch.nn as nn
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, pathmgr
+from slowfast_ext.utils.paths import is_local, pathmgr
 
 INSTALL_COMMAND = "pip install pyslowfast"
 

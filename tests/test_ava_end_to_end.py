@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ava_margins import DETECTION, ava_keys, prepare
-from benchmarks.ava_stand_in import LABEL_MAP
+from projects.study.ava_margins import DETECTION, ava_keys, prepare
+from projects.study.ava_stand_in import LABEL_MAP
 from slowfast_ext.__main__ import build_parser
-from slowfast_ext.engine.main import main
+from slowfast_ext.commands.run_net import main
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
-from slowfast_ext.datasets.synthetic_videos import SyntheticSettings, write_video
+from slowfast_ext.commands.run_net import main
+from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings
+from slowfast_ext.datasets.synthetic.videos import write_video
 from slowfast_ext.engine.checkpoint import checkpoint_path
-from slowfast_ext.engine.main import main
-from slowfast_ext.tables.paper import ROWS
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.paper.numbers import ROWS
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs" / "Charades").glob("*.yaml"))
 # Files that others build on: no backbone, or no row of their own.
@@ -52,7 +53,7 @@ SHALLOW = {
 @functools.cache
 def loaded(path):
     """A config's values, to be left as they are."""
-    return load_config(str(path), ["NUM_GPUS", "0"])
+    return checked_config(str(path), ["NUM_GPUS", "0"])
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +229,9 @@ def test_no_two_configs_leave_their_results_in_one_folder():
 
 @needs_main
 def test_x3d_xl_gives_280_channels():
-    network = upstream.model_class("ActivityNetwork")(load_config(str(X3D_XL), ["NUM_GPUS", "0"]))
+    network = upstream.model_class("ActivityNetwork")(
+        checked_config(str(X3D_XL), ["NUM_GPUS", "0"])
+    )
     clip = torch.zeros(1, 3, 4, 64, 64)
     assert network.features([clip]).shape == (1, 280, 4, 2, 2)
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from slowfast_ext.__main__ import build_parser
-from slowfast_ext.config import load_config
-from slowfast_ext.engine.main import main as run_net
+from slowfast_ext.commands.run_net import main as run_net
+from slowfast_ext.engine.setup import checked_config
 from tests.test_charades_configs import ROW_CONFIGS, SHALLOW, SMALL
 
 ROOT = Path(__file__).parents[1]
@@ -201,7 +201,7 @@ def test_the_official_form_gives_the_same_scores(run):
 
 
 def test_the_tables_show_the_row(run):
-    row = load_config(str(CONFIG), ["NUM_GPUS", "0"]).ACTIVITY.TABLE_ROW
+    row = checked_config(str(CONFIG), ["NUM_GPUS", "0"]).ACTIVITY.TABLE_ROW
     shown = {f"{line['table']}/{line['row']}": line for line in run.lines if line["ours"]}
     assert {key: line["ours"] for key, line in shown.items()} == {row: run.results["mAP"]}
     assert shown[row]["form"] == "default"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 
 OURS = [
@@ -90,7 +90,7 @@ STEPS = ["SOLVER.LR_POLICY", "steps_with_relative_lrs", "SOLVER.STEPS"]
 )
 def test_a_mistake_is_one_sentence(options, sentence):
     with pytest.raises(SlowFastExtError) as error:
-        load_config(None, OURS + options)
+        checked_config(None, OURS + options)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -120,7 +120,7 @@ def test_a_bad_file_is_named(tmp_path, text, sentence):
     path = tmp_path / "bad.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SlowFastExtError) as error:
-        load_config(str(path), OURS)
+        checked_config(str(path), OURS)
     assert sentence in str(error.value)
 
 
@@ -128,7 +128,7 @@ def test_a_base_of_a_file_is_checked_too(tmp_path):
     (tmp_path / "base.yaml").write_text("TRAIN:\n  ENABLE: True\n  ENABLE: False\n")
     (tmp_path / "top.yaml").write_text("_BASE_: base.yaml\n")
     with pytest.raises(SlowFastExtError, match=r"base\.yaml:3: ENABLE stands in line 2 already"):
-        load_config(str(tmp_path / "top.yaml"), OURS)
+        checked_config(str(tmp_path / "top.yaml"), OURS)
 
 
 def test_plain_sgd_is_one_switch_away():
@@ -140,7 +140,7 @@ def test_plain_sgd_is_one_switch_away():
         "SOLVER.NESTEROV",
         "False",
     ]
-    assert load_config(None, OURS + words).SOLVER.MOMENTUM == 0
+    assert checked_config(None, OURS + words).SOLVER.MOMENTUM == 0
 
 
 @pytest.mark.skipif(upstream.IS_MAIN, reason="main has no such keys")
@@ -153,7 +153,7 @@ def test_plain_sgd_is_one_switch_away():
 )
 def test_keys_of_1_0_alone(options, sentence):
     with pytest.raises(SlowFastExtError) as error:
-        load_config(None, OURS + options)
+        checked_config(None, OURS + options)
     assert sentence in str(error.value)
 
 
@@ -171,41 +171,41 @@ def test_keys_of_1_0_alone(options, sentence):
 )
 def test_keys_of_main_without_a_use_here_are_refused(key, value):
     with pytest.raises(SlowFastExtError, match=f"{key} is .*: it is not done by this engine"):
-        load_config(None, [*OURS, key, value])
+        checked_config(None, [*OURS, key, value])
 
 
 @pytest.mark.skipif(not upstream.IS_MAIN, reason="1.0 does not know adamw")
 def test_decay_rates_of_adamw():
     words = ["SOLVER.OPTIMIZING_METHOD", "adamw", "SOLVER.BETAS", "(2, 3)"]
     with pytest.raises(SlowFastExtError, match=r"'adamw': torch does not take .* beta"):
-        load_config(None, OURS + words)
+        checked_config(None, OURS + words)
 
 
 def test_a_path_that_leads_nowhere_is_named(tmp_path):
     (tmp_path / "loop.yaml").symlink_to("loop.yaml")
     for path in (f"{__file__}/x.yaml", f"{tmp_path}/loop.yaml", f"{300 * 'x'}.yaml"):
         with pytest.raises(SlowFastExtError, match=rf"cannot read {path} \(.+\); check the path"):
-            load_config(path)
+            checked_config(path)
 
 
 def test_missing_file_is_named():
     with pytest.raises(SlowFastExtError, match=r"cannot read nowhere\.yaml \(No such .*; check"):
-        load_config("nowhere.yaml")
+        checked_config("nowhere.yaml")
 
 
 @pytest.mark.skipif(upstream.IS_MAIN, reason="main honours the key")
 def test_what_only_main_honours_is_refused_by_name():
     with pytest.raises(SlowFastExtError, match=r"SOLVER.COSINE_END_LR .* needs GitHub's main"):
-        load_config(None, OURS + ["SOLVER.COSINE_END_LR", "1e-6"])
+        checked_config(None, OURS + ["SOLVER.COSINE_END_LR", "1e-6"])
 
 
 def test_learning_rates_grow_with_the_machines_where_asked_to():
     words = ["SOLVER.BASE_LR_SCALE_NUM_SHARDS", "True", "NUM_SHARDS", "3", "SOLVER.BASE_LR", "0.1"]
-    assert pytest.approx(0.3) == load_config(None, OURS + words).SOLVER.BASE_LR
+    assert pytest.approx(0.3) == checked_config(None, OURS + words).SOLVER.BASE_LR
 
 
 def test_all_gpus_that_there_are():
-    cfg = load_config(None, [*OURS, "NUM_GPUS", "-1", "TRAIN.BATCH_SIZE", "64"])
+    cfg = checked_config(None, [*OURS, "NUM_GPUS", "-1", "TRAIN.BATCH_SIZE", "64"])
     assert torch.cuda.device_count() == cfg.NUM_GPUS
 
 
@@ -213,6 +213,6 @@ def test_a_whole_number_serves_where_a_float_is_meant(tmp_path):
     """Stock files of 1.0's time have WARMUP_EPOCHS: 34."""
     path = tmp_path / "stock.yaml"
     path.write_text("SOLVER:\n  WARMUP_EPOCHS: 34\n", encoding="utf-8")
-    cfg = load_config(str(path), [*OURS, "SOLVER.BASE_LR", "1", "TRAIN.BATCH_SIZE", "4"])
+    cfg = checked_config(str(path), [*OURS, "SOLVER.BASE_LR", "1", "TRAIN.BATCH_SIZE", "4"])
     assert (cfg.SOLVER.WARMUP_EPOCHS, cfg.SOLVER.BASE_LR) == (34.0, 1.0)
     assert isinstance(cfg.SOLVER.BASE_LR, float) and cfg.TRAIN.BATCH_SIZE == 4

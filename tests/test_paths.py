@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import (
+from slowfast_ext.utils.paths import (
     open_atomically,
     place_of,
     remove_leftovers,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.unpickling import load_arrays, read_arrays
+from slowfast_ext.utils.unpickling import load_arrays, read_arrays
 
 ROOT = Path(__file__).parents[1]
 RECONSTRUCT = np.zeros(1).__reduce__()[0]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.volleyball_margins import prepare, run
-from slowfast_ext.config import load_config
+from projects.study.volleyball_margins import prepare, run
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, read_moments
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.tables.paper import ROWS
+from slowfast_ext.paper.numbers import ROWS
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = {path.stem: path for path in (ROOT / "configs" / "Volleyball").glob("*.yaml")}
@@ -100,7 +100,7 @@ def test_clips_are_multi_label(lists, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(CONFIGS.keys() - {"BASE"}))
 def test_a_config_loads_and_names_its_row(name):
-    cfg = load_config(str(CONFIGS[name]), ["NUM_GPUS", "0"])
+    cfg = checked_config(str(CONFIGS[name]), ["NUM_GPUS", "0"])
     assert ROWS_OF.get(name, "") == cfg.ACTIVITY.TABLE_ROW
     assert (cfg.ACTIVITY.HEAD == "ActivityHead") == name.endswith("_ACTIVITY")
 
@@ -123,12 +123,12 @@ def test_every_cell_of_the_table_has_a_config():
 )
 def test_keys_that_do_not_go_together_are_refused(options, sentence):
     with pytest.raises(SlowFastExtError, match=re.escape(sentence)):
-        load_config(str(CONFIGS["PERSONS"]), ["NUM_GPUS", "0", *options.split()])
+        checked_config(str(CONFIGS["PERSONS"]), ["NUM_GPUS", "0", *options.split()])
 
 
 def test_hockey_s_config_reads_lists():
     path = ROOT / "configs" / "Hockey" / "CSN_152_ACTIVITY.yaml"
-    cfg = load_config(str(path), ["NUM_GPUS", "0"])
+    cfg = checked_config(str(path), ["NUM_GPUS", "0"])
     assert (cfg.TRAIN.DATASET, cfg.TEST.DATASET) == ("MultiLabelVideos",) * 2
     assert cfg.ACTIVITY.TABLE_ROW == "" and cfg.TUNE.ENABLE
 

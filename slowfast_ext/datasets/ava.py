@@ -17,12 +17,12 @@ from slowfast_ext.datasets.ava_annotations import (
     read_person_boxes,
 )
 from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
+from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
-from slowfast_ext.datasets.list_rows import outside_sentence
-from slowfast_ext.datasets.sample import Sample
+from slowfast_ext.datasets.lists import outside_sentence
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import leads_outside
 from slowfast_ext.upstream import register_dataset
+from slowfast_ext.utils.paths import leads_outside
 
 # Of the keyframes, evaluation between epochs takes every so many seconds, as upstream's.
 VAL_SECONDS = 4

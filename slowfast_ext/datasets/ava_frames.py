@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
+from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.text import summary_of_bad_rows
 
 FPS = 30
 # The movies' frames begin at this second; keyframes leave two seconds at either end.

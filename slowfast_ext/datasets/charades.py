@@ -4,12 +4,12 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 
-from slowfast_ext.datasets.list_rows import outside_sentence, shortened
-from slowfast_ext.datasets.lists import Segment, Video, refuse_bad_rows
+from slowfast_ext.datasets.lists import Segment, Video, outside_sentence
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, leads_outside, pathmgr
 from slowfast_ext.upstream import register_dataset
+from slowfast_ext.utils.paths import is_local, leads_outside, pathmgr
+from slowfast_ext.utils.text import refuse_bad_rows, shortened
 
 # PySlowFast's frame lists begin with this word, spelt so.
 FRAME_LIST_START = b"original_vido_id"

@@ -4,9 +4,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from slowfast_ext.datasets.list_rows import check_columns, read_rows, read_text, shortened
-from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.text import check_columns, read_rows, read_text, refuse_bad_rows, shortened
 
 SPLITS = ("train", "test")
 NUM_CLASSES = 157

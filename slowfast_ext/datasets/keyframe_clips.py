@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from slowfast_ext.datasets import multi_label_videos, views
-from slowfast_ext.datasets.decoding import FrameFolder, Video
+from slowfast_ext.datasets.video import FrameFolder, Video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import pack_pathways
 

@@ -4,14 +4,170 @@ Lists of labelled videos, and the names of their classes.
 A list is a CSV file with the header `path,labels[,start,end]`; one line is one segment.
 """
 
-from dataclasses import dataclass
+import difflib
+import math
+import os
+import re
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from slowfast_ext.datasets.list_rows import HEADER, RowParser, check_header, read_rows, read_text
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.paths import is_local, leads_outside, pathmgr
+from slowfast_ext.utils.text import (
+    check_columns,
+    parse_number,
+    read_rows,
+    read_text,
+    refuse_bad_rows,
+    shortened,
+)
 
-MAX_PROBLEMS_SHOWN = 20
+HEADER = "path,labels[,start,end]"
+
+
+def check_header(path, line, header):
+    """Returns the header if it has the needed columns; raises SlowFastExtError if not."""
+    times = ("start", "end") if {"start", "end"} & set(header) else ()
+    check_columns(path, line, header, ("path", "labels", *times), HEADER)
+    return header
+
+
+@dataclass
+class RowParser:
+    """
+    Turns rows of a list into segments.
+
+    Args:
+        header (list[str]): names of the columns.
+        class_names (list[str]): names of the classes in the order of their ids.
+        root (str): folder that relative paths refer to.
+        check_files (bool): whether a missing or empty video is a problem.
+        outside (str): DATA.PATHS_OUTSIDE.
+        allow_empty (bool): whether an empty file is none.
+    """
+
+    header: list
+    class_names: list
+    root: str
+    check_files: bool = True
+    outside: str = "absolute"
+    allow_empty: bool = False
+    _file_problems: dict = field(default_factory=dict)
+    _label_problems: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._ids = {name: index for index, name in enumerate(self.class_names)}
+
+    def parse(self, row):
+        """
+        Parses one row, with as many fields as it has.
+
+        Returns:
+            (str, tuple[tuple[int], float, float], list[str]): resolved path; class ids, start
+                and end; what is wrong with the row. The first two hold where nothing is.
+        """
+        if len(row) < len(self.header) or any(row[len(self.header) :]):
+            what = f"{len(row)} fields where the header has {len(self.header)}"
+            hint = "" if len(row) < len(self.header) else ': put a field with a comma in ""'
+            return None, None, [what + hint]
+        fields = dict(zip(self.header, row, strict=False))
+        problems = []
+        path = self._path(fields["path"], problems)
+        labels = self._labels(fields["labels"], problems)
+        start, end = _times(fields.get("start", ""), fields.get("end", ""), problems)
+        return path, (labels, start, end), problems
+
+    def _path(self, text, problems):
+        """Resolves a path; tells `problems` if there is no such file or it is empty."""
+        if not text:
+            problems.append("the path is empty")
+            return None
+        if "\0" in text:
+            problems.append("the path holds a NUL character")
+            return None
+        path = text
+        if is_local(text):
+            path = os.path.join(self.root, text)
+            path = os.path.normpath(path) if is_local(path) else path
+        if path not in self._file_problems:
+            self._file_problems[path] = self._problems_of_file(text, path)
+        problems.extend(self._file_problems[path])
+        return path
+
+    def _problems_of_file(self, text, path):
+        """What is wrong with a listed path: a list of no or one sentence."""
+        if leads_outside(self.root, text, self.outside):
+            return [outside_sentence(text, self.root)]
+        if not self.check_files or (self.allow_empty and pathmgr.isfile(path)):
+            return []
+        return _file_problem(path)
+
+    def _labels(self, text, problems):
+        """Class ids, distinct, of labels separated by `;`; tells `problems` of wrong ones."""
+        labels = []
+        for label in filter(None, map(str.strip, text.split(";"))):
+            number = int(label) if re.fullmatch(r"-?[0-9]{1,9}", label) else None
+            index = self._ids.get(label, number)
+            if index is None:
+                problems.append(self._unknown_label(label))
+            elif not 0 <= index < len(self.class_names):
+                problems.append(f"class id {index} is not in 0..{len(self.class_names) - 1}")
+            else:
+                labels.append(index)
+        return tuple(dict.fromkeys(labels))
+
+    def _unknown_label(self, label):
+        """What is wrong with a label that is neither a class name nor a number."""
+        if label not in self._label_problems:
+            nearest = difflib.get_close_matches(label, self.class_names, n=1)
+            hint = f', did you mean "{nearest[0]}"?' if nearest else ""
+            self._label_problems[label] = f'unknown label "{shortened(label)}"{hint}'
+        return self._label_problems[label]
+
+
+def outside_sentence(text, folder):
+    """What is wrong with a path that leads out of a folder, and what allows it."""
+    return (
+        f"{shortened(text)} leads out of {folder}, by .., by a link or as an absolute path; "
+        "DATA.PATHS_OUTSIDE any allows it"
+    )
+
+
+def _file_problem(path):
+    """What is wrong with a video's path: a list of no or one sentence."""
+    if not pathmgr.exists(path):
+        return [f"no such file {path}"]
+    # The size of a file in a store is not known without copying it here.
+    if not is_local(path) or os.path.isdir(path):
+        return []
+    if not os.path.isfile(path):
+        return [f"{path} is neither a regular file nor a folder"]
+    return [f"the file {path} is empty (0 bytes)"] if os.path.getsize(path) == 0 else []
+
+
+def _times(start, end, problems):
+    """Start and end of a segment in seconds (None, None: the whole video)."""
+    if not start and not end:
+        return None, None
+    if not start or not end:
+        problems.append(f"{'end' if start else 'start'} is missing: give both or neither")
+        return None, None
+    times = []
+    for name, text in (("start", start), ("end", end)):
+        time = _seconds(text)
+        if time is None:
+            problems.append(f'{name} "{shortened(text)}" is not a number of seconds from 0 on')
+        times.append(time)
+    if None not in times and times[1] < times[0]:
+        problems.append(f"end {end} is before start {start}")
+    return times
+
+
+def _seconds(text):
+    """A time as a finite float of at least 0, or None if the text is no such number."""
+    time = parse_number(text)
+    return time if time is not None and math.isfinite(time) and time >= 0 else None
 
 
 @dataclass(frozen=True)
@@ -158,18 +314,3 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
     if not segments:
         raise SlowFastExtError(f"{path}: no rows after the header {HEADER}; add one a segment")
     return [Video(video_path, tuple(found)) for video_path, found in segments.items()]
-
-
-def refuse_bad_rows(path, bad_rows):
-    """Raises SlowFastExtError that names them where there are any."""
-    if bad_rows:
-        raise SlowFastExtError(summary_of_bad_rows(path, bad_rows))
-
-
-def summary_of_bad_rows(path, bad_rows):
-    """The message about bad rows of a file or folder: how many there are, then the first."""
-    rows = "1 bad row" if len(bad_rows) == 1 else f"{len(bad_rows)} bad rows"
-    lines = [f"{path}: {rows}; correct or remove:", *bad_rows[:MAX_PROBLEMS_SHOWN]]
-    if len(bad_rows) > MAX_PROBLEMS_SHOWN:
-        lines.append(f"... and {len(bad_rows) - MAX_PROBLEMS_SHOWN} more")
-    return "\n".join(lines)

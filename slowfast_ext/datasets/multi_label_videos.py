@@ -6,14 +6,13 @@ import numpy as np
 import torch
 
 from slowfast_ext.datasets import views
-from slowfast_ext.datasets.cut_views import CutViews
-from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.clips import CutViews, Sample
 from slowfast_ext.datasets.lists import label_matrix, read_list, read_names
-from slowfast_ext.datasets.objects import VideoObjects, check_any_listed, read_objects
-from slowfast_ext.datasets.sample import Sample
+from slowfast_ext.datasets.object_boxes import VideoObjects, check_any_listed, read_objects
+from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
 from slowfast_ext.upstream import pack_pathways, register_dataset
+from slowfast_ext.utils.paths import pathmgr
 
 
 def view_groups(cfg):

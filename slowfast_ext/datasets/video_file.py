@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from slowfast_ext.datasets.frame_size import MAX_PIXELS, check_frame_size
-from slowfast_ext.datasets.mp4_header import read_mp4_header
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, pathmgr
+from slowfast_ext.utils.mp4_header import read_mp4_header
+from slowfast_ext.utils.paths import is_local, pathmgr
 
 # FFmpeg's names of what videos are stored in. It would also follow a play list, whatever its
 # ending, to other files and hosts, and make a "video" of a text or of a single image.
@@ -277,3 +276,30 @@ def _remembered(packet):
     """A _PACKET of PyAV's packet."""
     times = (_NO_TIME if time is None else time for time in (packet.pts, packet.dts))
     return (*times, packet.is_keyframe, packet.is_discard)
+
+
+MAX_PIXELS = 2**26
+"""Of one frame: 8192 x 8192, twice 8K video."""
+
+MAX_ASPECT = 16
+"""The longer side over the shorter, which is what frames are scaled by."""
+
+
+def check_frame_size(path, height, width):
+    """
+    Raises SlowFastExtError where frames of this size are not read.
+
+    Args:
+        path (str): of the video or image, for the message.
+        height (int), width (int): in pixels, as declared.
+    """
+    if height * width > MAX_PIXELS:
+        raise SlowFastExtError(
+            f"{path}: frames of {width} x {height} pixels, where {MAX_PIXELS} pixels at most are "
+            "read: scale it down, or take it out of the list"
+        )
+    if not 0 < max(height, width) <= MAX_ASPECT * min(height, width):
+        raise SlowFastExtError(
+            f"{path}: frames of {width} x {height} pixels, where the longer side may be at most "
+            f"{MAX_ASPECT} times the shorter: cut it, or take it out of the list"
+        )

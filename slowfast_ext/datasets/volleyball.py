@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from slowfast_ext.datasets import views
+from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
-from slowfast_ext.datasets.sample import Sample
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, mirrored, read_moments
-from slowfast_ext.paths import pathmgr
 from slowfast_ext.upstream import register_dataset
+from slowfast_ext.utils.paths import pathmgr
 
 
 @register_dataset

@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_ext.datasets.list_rows import (
+from slowfast_ext.datasets.lists import outside_sentence
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.paths import leads_outside, open_atomically
+from slowfast_ext.utils.text import (
     check_columns,
-    outside_sentence,
     parse_number,
     read_rows,
     read_text,
+    refuse_bad_rows,
     shortened,
 )
-from slowfast_ext.datasets.lists import refuse_bad_rows
-from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import leads_outside, open_atomically
 
 SIDES = ("l", "r")
 GROUPS = tuple(f"{side}_{what}" for side in SIDES for what in ("set", "spike", "pass", "winpoint"))

@@ -1,88 +1,21 @@
 """Checkpoints: written whole or not at all, read without executing anything in them."""
 
-import contextlib
 import io
 import itertools
+import logging
+import math
 import os
 import re
+from dataclasses import dataclass, field
 
 import torch
-import yaml
 
-from slowfast_ext.config_files import read_yaml
-from slowfast_ext.engine import distributed
+from slowfast_ext.config import compare
+from slowfast_ext.engine.optimizer import load_optimizer
+from slowfast_ext.engine.weights import load_weights, read_checkpoint, read_weights
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, open_atomically, pathmgr
-
-# Keys that may differ between the run that wrote a checkpoint and the one that goes on from
-# it: they change where and how fast it computes and what it reports, not what it learns.
-_MAY_DIFFER = (
-    "ACTIVITY.TABLE_ROW",
-    "AVA.EXCLUSION_FILE",
-    "AVA.FULL_TEST_ON_VAL",
-    "AVA.GROUNDTRUTH_FILE",
-    "AVA.TEST_CROP",
-    "AVA.TEST_LISTS",
-    "AVA.TEST_PREDICT_BOX_LISTS",
-    "BENCHMARK",
-    "DATA.PATHS_OUTSIDE",
-    "DATA.SKIP_BROKEN_VIDEOS",
-    "DATA_LOADER",
-    "DEMO",
-    "DIST_BACKEND",
-    "LOG_MODEL_INFO",
-    "LOG_PERIOD",
-    "NUM_GPUS",
-    "OUTPUT_DIR",
-    "SHARD_ID",
-    "TENSORBOARD",
-    "TEST",
-    "TRAIN.AUTO_RESUME",
-    "TRAIN.CHECKPOINT_PERIOD",
-    "TRAIN.ENABLE",
-    "TRAIN.EVAL_PERIOD",
-)
-
-# What a test may change of a training besides: how a video's views are cut and combined.
-_OF_TESTS = ("DATA.ENSEMBLE_METHOD", "DATA.TEST_CROP_SIZE")
-
-# What makes the network and its inputs what they are. A checkpoint that a test names itself
-# may come from any training of them.
-_OF_THE_NETWORK = (
-    "ACTIVITY",
-    "AVA.BGR",
-    "DATA.INPUT_CHANNEL_NUM",
-    "DATA.MEAN",
-    "DATA.REVERSE_INPUT_CHANNEL",
-    "DATA.STD",
-    "DETECTION",
-    "MODEL",
-    "NONLOCAL",
-    "OBJECTS",
-    "RESNET",
-    "SLOWFAST",
-    "X3D",
-)
-
-# Of those, what matters in training alone, or to nothing but names.
-_OF_TRAINING = (
-    "ACTIVITY.COOCCURRENCE_FILE",
-    "ACTIVITY.FREEZE_BACKBONE",
-    "ACTIVITY.LR_MULT",
-    "ACTIVITY.TABLE_ROW",
-    "MODEL.ACT_CHECKPOINT",
-    "MODEL.DROPCONNECT_RATE",
-    "MODEL.DROPOUT_RATE",
-    "MODEL.FC_INIT_STD",
-    "MODEL.FROZEN_BN",
-    "MODEL.LOSS_FUNC",
-    "MODEL.MULTI_PATHWAY_ARCH",
-    "MODEL.SINGLE_PATHWAY_ARCH",
-    "RESNET.INPLACE_RELU",
-    "RESNET.ZERO_INIT_FINAL_BN",
-    "RESNET.ZERO_INIT_FINAL_CONV",
-)
-
+from slowfast_ext.utils import distributed
+from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
 
 _CHECKPOINT = re.compile(r"checkpoint_.*\.pyth")
 
@@ -149,88 +82,184 @@ def save_again(saved, path, state):
         save_checkpoint(path, state)
 
 
-def check_same_config(path, state, cfg, stage):
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class History:
     """
-    Refuses to go on from a checkpoint that was trained with other settings.
+    Attributes:
+        epochs (dict[str, tuple[int, int]]): stage -> epochs behind the network, of how many.
+        skipped (dict[str, str]): video id -> reason of the broken videos.
+        curves (dict[str, list]): stage -> of each epoch [number from 1, mean loss, last learning
+            rate of the backbone, val mAP]; None where there is none.
+    """
+
+    epochs: dict = field(default_factory=dict)
+    skipped: dict = field(default_factory=dict)
+    curves: dict = field(default_factory=dict)
+
+    def update(self, path, state):
+        """
+        Adds what the checkpoint `path` tells; files of other projects tell nothing.
+
+        Raises:
+            SlowFastExtError: it tells it in another form.
+        """
+        try:
+            self.skipped.update(state.get("skipped", {}))
+            for stage, (done, total) in state.get("epochs", {}).items():
+                self.epochs[stage] = (int(done), int(total))
+            for stage, points in state.get("curves", {}).items():
+                self.curves[stage] = [_point(*point) for point in points]
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            raise SlowFastExtError(
+                f"{path}: its 'epochs', 'skipped' or 'curves' is damaged ({error})"
+            ) from error
+
+    def state(self):
+        """The entries of a checkpoint."""
+        curves = {stage: list(points) for stage, points in self.curves.items()}
+        return {"epochs": dict(self.epochs), "skipped": dict(self.skipped), "curves": curves}
+
+    def add_point(self, stage, epoch, loss, learning_rate, mean_ap):
+        """Adds an epoch, counted from 1, to the stage's curve; one done again takes its place."""
+        before = [point for point in self.curves.get(stage, []) if point[0] < epoch]
+        self.curves[stage] = [*before, [epoch, loss, learning_rate, mean_ap]]
+
+    def __str__(self):
+        """As `train epoch 3 of 3, tune epoch 2 of 2`."""
+        return ", ".join(
+            f"{stage} epoch {done} of {total}" for stage, (done, total) in self.epochs.items()
+        )
+
+    def warn_of_unfinished(self, path):
+        """Logs a warning where a stage of what `path` holds did not come to its end."""
+        if any(done < total for done, total in self.epochs.values()):
+            logger.warning(f"{path} is not of the last epoch: {self}")
+
+
+def _point(epoch, *values):
+    """An epoch of a curve; raises TypeError or ValueError where that is none."""
+    loss, learning_rate, mean_ap = (None if v is None else float(v) for v in values)
+    return [int(epoch), loss, learning_rate, mean_ap]
+
+
+MASK = "head.correlation.mask"
+"""The name of the co-occurrence mask in a network's state."""
+
+
+def resume(fitting):
+    """
+    Loads into a Fitting what there is to go on from.
+
+    Returns:
+        int: the first epoch to do, counted from 0.
 
     Raises:
-        SlowFastExtError: names the keys that differ.
+        SlowFastExtError: a checkpoint is damaged, or of another config or network.
     """
-    advice = "choose another OUTPUT_DIR"
-    if cfg.TRAIN.ENABLE:
-        advice += ", or start anew there with TRAIN.AUTO_RESUME False"
-    elif stage == "train":
-        advice += f" with TRAIN.CHECKPOINT_FILE_PATH {path}"
-    _refuse_different(path, _different(path, state, cfg, _may_differ(stage)), advice)
+    cfg, stage = fitting.cfg, fitting.stage
+    path = last_checkpoint(cfg.OUTPUT_DIR, stage.name)
+    if path and (cfg.TRAIN.AUTO_RESUME or not cfg.TRAIN.ENABLE):
+        state = read_checkpoint(path)
+        compare.check_same_config(path, state, cfg, stage.name)
+        return _load_all(fitting, path, state, "remove it to go on from an earlier one")
+    if stage.name == "train":
+        return _start_training(fitting, cfg.TRAIN.CHECKPOINT_FILE_PATH)
+    if not cfg.TRAIN.ENABLE:
+        _start_tuning(fitting)
+    return 0
 
 
-def check_tested_config(path, state, cfg, stage):
-    """As check_same_config, for a test of what OUTPUT_DIR holds."""
-    different = _different(path, state, cfg, _may_differ(stage) + _OF_TESTS)
-    advice = f"set them as they were, or test it by name with TEST.CHECKPOINT_FILE_PATH {path}"
-    _refuse_different(path, different, advice)
+def _start_tuning(fitting):
+    """Takes the network that an earlier run trained."""
+    cfg = fitting.cfg
+    trained = last_checkpoint(cfg.OUTPUT_DIR, "train")
+    if trained:
+        state = read_checkpoint(trained)
+        compare.check_same_config(trained, state, cfg, "train")
+        _load_network(fitting, trained, state)
+    elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        trained = cfg.TRAIN.CHECKPOINT_FILE_PATH
+        state, _ = _start_from(fitting, trained)
+    else:
+        raise SlowFastExtError(
+            f"there is nothing to tune: {cfg.OUTPUT_DIR} has no trained checkpoint, "
+            "TRAIN.ENABLE is False and TRAIN.CHECKPOINT_FILE_PATH is empty"
+        )
+    fitting.history.update(trained, state)
+    fitting.history.warn_of_unfinished(trained)
 
 
-def check_same_network(path, state, cfg, advice):
-    """
-    Refuses to test a checkpoint whose network, or what it was fed, this config does not make.
-
-    Files of other projects have no settings of ours, and pass.
-
-    Raises:
-        SlowFastExtError: names the keys that differ, and gives the `advice`.
-    """
-    if not isinstance(state.get("cfg"), str) or "ACTIVITY:" not in state["cfg"].splitlines():
-        return
-    different = {
-        key: values
-        for key, values in _different(path, state, cfg, _OF_TRAINING).items()
-        if _is_below(key, _OF_THE_NETWORK)
-    }
-    _refuse_different(path, different, advice)
+def _start_training(fitting, path):
+    """Starts from TRAIN.CHECKPOINT_FILE_PATH, with its epoch and optimizer where they fit."""
+    if not path:
+        return 0
+    state, is_same_network = _start_from(fitting, path)
+    if fitting.cfg.TRAIN.CHECKPOINT_EPOCH_RESET or not is_same_network:
+        return 0
+    advice = "take its weights alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
+    first = _load_all(fitting, path, state, advice, any_length=True)
+    if first >= fitting.num_epochs:
+        raise SlowFastExtError(
+            f"{path} has {first} epochs behind it and SOLVER.MAX_EPOCH is {fitting.num_epochs}: "
+            f"{advice}"
+        )
+    return first
 
 
-def _may_differ(stage):
-    return _MAY_DIFFER + (("TUNE",) if stage == "train" else ())
+def _start_from(fitting, path):
+    """Loads a file's weights; returns what it holds and if all its tensors are the network's."""
+    cfg, own = fitting.cfg, fitting.network.state_dict()
+    state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
+    weights = state["model_state"]
+    if MASK in own:
+        # The mask is counted from this run's labels, not taken from another's.
+        weights[MASK] = own[MASK]
+    loaded = load_weights(
+        fitting.network,
+        path,
+        weights,
+        clear_patterns=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
+        inflate=cfg.TRAIN.CHECKPOINT_INFLATE,
+    )
+    logger.info(f"{fitting.stage.name}: {loaded}")
+    shapes, own = ({n: v.shape for n, v in tensors.items()} for tensors in (weights, own))
+    return state, shapes == own
 
 
-def _different(path, state, cfg, ignored):
-    """{key: (the checkpoint's value, this config's)} where they differ and that is not ignored."""
-    theirs, ours = _settings(path, state), flattened(yaml.safe_load(cfg.dump()))
-    # A key that only one of them has belongs to the other version of PySlowFast.
-    return {
-        key: (theirs[key], ours[key])
-        for key in sorted(theirs.keys() & ours.keys())
-        if theirs[key] != ours[key] and not _is_below(key, ignored)
-    }
+def _load_network(fitting, path, state):
+    try:
+        fitting.network.load_state_dict(state["model_state"])
+    except RuntimeError as error:
+        raise SlowFastExtError(f"{path}: these are weights of another network") from error
 
 
-def _refuse_different(path, different, advice):
-    if different:
-        pairs = [f"{key} {theirs!r} (now {ours!r})" for key, (theirs, ours) in different.items()]
-        raise SlowFastExtError(f"{path} was trained with {', '.join(pairs)}: {advice}")
+def _load_all(fitting, path, state, advice, any_length=False):
+    """The network, the optimizer and the counters; returns the next epoch."""
+    logger.info(f"{fitting.stage.name}: going on from {path}")
+    _load_network(fitting, path, state)
+    try:
+        load_optimizer(fitting.optimizer, state["optimizer_state"])
+        scaler_state = state.get("scaler_state", {}) or fitting.scaler.state_dict()
+        fitting.scaler.load_state_dict(scaler_state)
+        fitting.best = _checked_best(state.get("best_mAP", -1.0))
+        fitting.history.update(path, state)
+        return _checked_epoch(state["epoch"], math.inf if any_length else fitting.num_epochs) + 1
+    except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
+        raise SlowFastExtError(
+            f"{path}: is not a state that this run can go on from ({error}); {advice}"
+        ) from error
 
 
-def _settings(path, state):
-    """The flat settings that a checkpoint was trained with."""
-    settings, text = None, state.get("cfg")
-    with contextlib.suppress(SlowFastExtError):
-        settings = read_yaml(path, text) if isinstance(text, str) else None
-    if not isinstance(settings, dict):
-        raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
-    return flattened(settings)
+def _checked_epoch(epoch, num_epochs):
+    if not isinstance(epoch, int) or not 0 <= epoch < num_epochs:
+        raise ValueError(f"its epoch, counted from 0, is {epoch} of {num_epochs}")
+    return epoch
 
 
-def flattened(tree, prefix=""):
-    """{"A": {"B": 1}} -> {"A.B": 1}."""
-    flat = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            flat.update(flattened(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
-
-
-def _is_below(key, prefixes):
-    return any(key == prefix or key.startswith(prefix + ".") for prefix in prefixes)
+def _checked_best(best):
+    if not isinstance(best, (int, float)) or not math.isfinite(best):
+        raise ValueError(f"its best_mAP is {best}")
+    return float(best)

@@ -10,7 +10,7 @@ from slowfast_ext.datasets.multi_label_videos import view_groups as view_groups
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import per_class_table
-from slowfast_ext.paths import open_atomically
+from slowfast_ext.utils.paths import open_atomically
 
 TASK = "multi_label_classification"
 

@@ -12,8 +12,8 @@ from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_gro
 from slowfast_ext.datasets.keyframe_clips import view_groups as view_groups
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, AvaMetrics, ava_metrics
-from slowfast_ext.evaluation.ava_command import results_text
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.evaluation.evaluators import results_text
+from slowfast_ext.utils.paths import open_atomically, pathmgr
 
 logger = logging.getLogger(__name__)
 TASK = "action_detection"

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import signal
 from dataclasses import dataclass
 
@@ -9,14 +10,12 @@ import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
-from torch.utils.data._utils.collate import default_collate
 
-from slowfast_ext.config import nearest
-from slowfast_ext.datasets.sample import Sample
-from slowfast_ext.engine import distributed
+from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError, interrupt_held
-from slowfast_ext.models.objects import Objects, join_objects
 from slowfast_ext.upstream import DATASET_REGISTRY
+from slowfast_ext.utils import distributed
+from slowfast_ext.utils.text import nearest
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +176,7 @@ def training_loader(cfg, dataset):
     Raises:
         SlowFastExtError: there are fewer videos than one batch.
     """
-    batch_size = distributed.batch_size_per_process(cfg, "TRAIN.BATCH_SIZE")
+    batch_size = batch_size_per_process(cfg, "TRAIN.BATCH_SIZE")
     batches = TrainingBatches(len(dataset), batch_size, cfg.RNG_SEED)
     if not len(batches):
         raise SlowFastExtError(
@@ -243,53 +242,14 @@ def _start_worker(_worker):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def collate(samples):
+def batch_size_per_process(cfg, key):
     """
-    Samples of clips -> one Sample: pathways B x 3 x T x H x W, labels B x A, index [B].
+    TRAIN.BATCH_SIZE or TEST.BATCH_SIZE of this process.
 
-    For detection labels are those of all persons, P x A, and boxes P x 5, the clip's place
-    in the batch first.
+    As upstream's, the keys mean one machine's batch, shared by its processes.
     """
-    pathways, labels, indices, objects, boxes, persons, actions = zip(*samples, strict=True)
-    pathways, indices = default_collate(pathways), default_collate(indices)
-    if boxes[0] is not None:
-        actions = None if actions[0] is None else torch.cat(actions)
-        of_persons = (join_boxes(boxes), torch.cat(persons), actions)
-        return Sample(pathways, torch.cat(labels), indices, None, *of_persons)
-    joined = None if objects[0] is None else join_objects(objects)
-    return Sample(pathways, torch.stack(labels), indices, joined)
-
-
-def join_boxes(of_clips):
-    """Boxes of clips, P x 4 each -> those of their batch, P x 5, the clip's place first."""
-    places = [torch.full((len(boxes), 1), float(place)) for place, boxes in enumerate(of_clips)]
-    return torch.cat([torch.cat(places), torch.cat(of_clips)], dim=1)
-
-
-def network_input(cfg, pathways, device):
-    """Pathways, uint8 -> float on the device, normalised by DATA.MEAN and DATA.STD."""
-    shape = (1, -1, 1, 1, 1)
-    mean, std = (
-        255 * torch.tensor(numbers, device=device).view(shape)
-        for numbers in (cfg.DATA.MEAN, cfg.DATA.STD)
-    )
-    # In place: what a clip takes as float is most of what a worker's batch takes.
-    return [p.to(device, non_blocking=True).float().sub_(mean).div_(std) for p in pathways]
-
-
-def views_input(cfg, sample, chosen, device):
-    """A slice of a test sample's views -> the network's input and what it is given beside it."""
-    inputs = network_input(cfg, [pathway[chosen] for pathway in sample.pathways], device)
-    objects = None if sample.objects is None else join_objects(sample.objects[chosen])
-    boxes = None if sample.boxes is None else join_boxes([sample.boxes] * len(inputs[0]))
-    return inputs, further_input(objects, boxes, device)
-
-
-def further_input(objects, boxes, device):
-    """What a network's call is given beside the pathways; Objects and boxes are None or given."""
-    given = {}
-    if objects is not None:
-        given["objects"] = Objects(*(tensor.to(device) for tensor in objects))
-    if boxes is not None:
-        given["boxes"] = boxes.to(device)
-    return given
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", max(cfg.NUM_GPUS, 1)))
+    total = upstream.get_key(cfg, key)
+    if total % local:
+        raise SlowFastExtError(f"{key} is {total}: it must be a multiple of the {local} processes")
+    return total // local

@@ -3,7 +3,7 @@
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.engine import distributed
+from slowfast_ext.utils import distributed
 
 
 def build_optimizer(cfg, network):

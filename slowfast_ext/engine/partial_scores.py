@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import yaml
 
-from slowfast_ext.engine import distributed
 from slowfast_ext.evaluation.results import installed_versions
-from slowfast_ext.paths import is_local, open_atomically, pathmgr
+from slowfast_ext.utils import distributed
+from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tqdm import tqdm
 
-from slowfast_ext.engine import distributed
+from slowfast_ext.utils import distributed
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ import time
 import numpy as np
 
 from slowfast_ext import upstream
-from slowfast_ext.engine import distributed
 from slowfast_ext.errors import SlowFastExtError, require_packages
-from slowfast_ext.paths import require_writable
-from slowfast_ext.visualization.activity_maps import has_maps
+from slowfast_ext.models.activity_maps import has_maps
+from slowfast_ext.utils import distributed
+from slowfast_ext.utils.paths import require_writable
 from slowfast_ext.visualization.view_maps import draw_view
 
 

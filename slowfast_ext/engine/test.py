@@ -8,36 +8,26 @@ from dataclasses import dataclass
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.engine import (
-    checkpoint,
-    classification,
-    detection,
-    distributed,
-    loaders,
-    volleyball,
-)
-from slowfast_ext.engine.combining import (
+from slowfast_ext.datasets.clips import views_input
+from slowfast_ext.engine import classification, detection, loaders, volleyball
+from slowfast_ext.engine.partial_scores import PartialScores
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.tensorboard import TensorBoard
+from slowfast_ext.engine.trained import network_to_test
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.ava import AvaMetrics
+from slowfast_ext.evaluation.multilabel import MultilabelMetrics
+from slowfast_ext.evaluation.rate_weights import (
     combination,
     plain_combination,
     stacked,
     unstacked,
     view_combination,
 )
-from slowfast_ext.engine.history import History
-from slowfast_ext.engine.partial_scores import PartialScores
-from slowfast_ext.engine.precision import inference
-from slowfast_ext.engine.progress import Progress
-from slowfast_ext.engine.tensorboard import TensorBoard
-from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation.ava import AvaMetrics
-from slowfast_ext.evaluation.multilabel import MultilabelMetrics
-from slowfast_ext.evaluation.results import (
-    installed_versions,
-    results_object,
-    write_results,
-)
-from slowfast_ext.models.weights import load_weights, read_checkpoint, read_weights
-from slowfast_ext.paths import make_folder, place_of, require_same_place
+from slowfast_ext.evaluation.results import installed_versions, results_object, write_results
+from slowfast_ext.models.inference import inference
+from slowfast_ext.utils import distributed
+from slowfast_ext.utils.paths import make_folder, place_of, require_same_place
 
 logger = logging.getLogger(__name__)
 
@@ -106,60 +96,6 @@ def test(cfg):
                 "recognised; results.json names them"
             )
     return results
-
-
-def network_to_test(cfg):
-    """The checkpoint's path, its network, what was loaded (a sentence) and its History."""
-    path, checkpoint_type = checkpoint_to_test(cfg)
-    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    state = read_weights(path, checkpoint_type)
-    advice = "set them as they were"
-    if not cfg.TEST.CHECKPOINT_FILE_PATH and path == cfg.TRAIN.CHECKPOINT_FILE_PATH:
-        advice = (
-            f"training starts from it, and {cfg.OUTPUT_DIR}/checkpoints has no {_stage(cfg)} "
-            "checkpoint yet; train first"
-        )
-    checkpoint.check_same_network(path, state, cfg, advice)
-    loaded = load_weights(network, path, state["model_state"], complete=True)
-    history = History()
-    history.update(path, state)
-    return path, network, loaded, history
-
-
-def trained_network(cfg):
-    """The network that a test would take, on its device, in evaluation."""
-    _, network, _, _ = network_to_test(cfg)
-    return network.to(distributed.device(cfg)).eval()
-
-
-def checkpoint_to_test(cfg):
-    """
-    TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
-
-    Returns:
-        tuple[str, str]: the path and its type, as TEST.CHECKPOINT_TYPE.
-
-    Raises:
-        SlowFastExtError: there is none, or the one in OUTPUT_DIR is of another config.
-    """
-    if cfg.TEST.CHECKPOINT_FILE_PATH:
-        return cfg.TEST.CHECKPOINT_FILE_PATH, cfg.TEST.CHECKPOINT_TYPE
-    stage = _stage(cfg)
-    path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
-    if path:
-        checkpoint.check_tested_config(path, read_checkpoint(path), cfg, stage)
-        return path, "pytorch"
-    if cfg.TRAIN.CHECKPOINT_FILE_PATH:
-        return cfg.TRAIN.CHECKPOINT_FILE_PATH, cfg.TRAIN.CHECKPOINT_TYPE
-    raise SlowFastExtError(
-        f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
-        "TEST.CHECKPOINT_FILE_PATH is empty; train first, or name a checkpoint there"
-    )
-
-
-def _stage(cfg):
-    """The stage whose checkpoints in OUTPUT_DIR a test takes."""
-    return "tune" if cfg.TUNE.ENABLE else "train"
 
 
 def evaluate(cfg, network, dataset, name, combine=None, partial=None):
@@ -255,13 +191,13 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
 
 def video_scores(cfg, network, sample, combine):
     """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
-    size = distributed.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    size = loaders.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     device = distributed.device(cfg)
     num_views = len(sample.pathways[0])
     outputs = []
     for start in range(0, num_views, size):
         chunk = slice(start, min(start + size, num_views))
-        inputs, further = loaders.views_input(cfg, sample, chunk, device)
+        inputs, further = views_input(cfg, sample, chunk, device)
         outputs.append(network(inputs, **further).double().cpu())
     probabilities = torch.cat(outputs).unflatten(0, (num_views, -1)).numpy()
     if sample.persons is None:

@@ -7,11 +7,10 @@ from collections import Counter
 import numpy as np
 
 from slowfast_ext.datasets.charades_annotations import NUM_CLASSES, read_split
-from slowfast_ext.datasets.list_rows import parse_number, read_text, shortened
-from slowfast_ext.datasets.lists import refuse_bad_rows
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
-from slowfast_ext.paths import open_atomically
+from slowfast_ext.utils.paths import open_atomically
+from slowfast_ext.utils.text import parse_number, read_text, refuse_bad_rows, shortened
 
 CODES = tuple(f"c{index:03d}" for index in range(NUM_CLASSES))
 

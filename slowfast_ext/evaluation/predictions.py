@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
-from slowfast_ext.datasets.list_rows import parse_number, read_rows, shortened
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically
+from slowfast_ext.utils.paths import open_atomically
+from slowfast_ext.utils.text import parse_number, read_rows, shortened
 
 
 def write_predictions(path, video_ids, class_names, scores):

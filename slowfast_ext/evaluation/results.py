@@ -1,6 +1,5 @@
 """What an evaluation leaves: `results.json` and a table to read."""
 
-import importlib.metadata
 import importlib.util
 import json
 import math
@@ -13,7 +12,7 @@ import numpy as np
 
 import slowfast_ext
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically
+from slowfast_ext.utils.paths import open_atomically
 
 NO_POSITIVES = "no positives: no AP"
 

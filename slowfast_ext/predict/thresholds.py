@@ -6,10 +6,9 @@ import os
 
 import numpy as np
 
-from slowfast_ext.datasets.list_rows import read_rows
-from slowfast_ext.datasets.lists import summary_of_bad_rows
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
+from slowfast_ext.utils.paths import open_atomically, pathmgr
+from slowfast_ext.utils.text import read_rows, summary_of_bad_rows
 
 # Where none is fitted: of a probability.
 DEFAULT = 0.5

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from slowfast_ext.datasets import views
-from slowfast_ext.engine import distributed, loaders
-from slowfast_ext.upstream import pack_pathways
+from slowfast_ext.datasets import clips, views
+from slowfast_ext.datasets.clips import read_clips
+from slowfast_ext.utils import distributed
 
 
 @dataclass(frozen=True)
@@ -91,32 +91,8 @@ def window_scores(cfg, network, reader, windows, progress=None):
     scores = []
     for start in range(0, len(windows.frames), cfg.TEST.BATCH_SIZE):
         pathways = read_clips(cfg, reader, windows.frames[start : start + cfg.TEST.BATCH_SIZE])
-        inputs = loaders.network_input(cfg, pathways, device)
+        inputs = clips.network_input(cfg, pathways, device)
         scores.append(network(inputs).double().cpu().numpy())
         if progress:
             progress()
     return np.concatenate(scores)
-
-
-def read_clips(cfg, reader, frames):
-    """
-    The clips of windows, their centre crops or, with TEST.WHOLE_FRAME, all of them.
-
-    Args:
-        reader (datasets.decoding.Video): the opened video.
-        frames (int array): B x T, numbers of frames; each is read once.
-
-    Returns:
-        list[Tensor]: a pathway each, B x 3 x T x H x W, uint8.
-    """
-    size = cfg.DATA.TEST_CROP_SIZE
-    needed, position = np.unique(frames, return_inverse=True)
-    images = reader.read(needed, size)
-    if not cfg.TEST.WHOLE_FRAME:
-        top, left = views.test_crop_offset(*images.shape[1:3], size, 0, 1)
-        images = views.Crop(top, left, size, size).cut(images)
-    clips = []
-    for of_clip in position.reshape(frames.shape):
-        clip = np.ascontiguousarray(images[of_clip].transpose(3, 0, 1, 2))
-        clips.append(pack_pathways(cfg, torch.from_numpy(clip)))
-    return [torch.stack(clips_of_pathway) for clips_of_pathway in zip(*clips, strict=True)]

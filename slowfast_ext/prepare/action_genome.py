@@ -14,11 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_ext.datasets.list_rows import shortened
-from slowfast_ext.datasets.lists import refuse_bad_rows
-from slowfast_ext.datasets.objects import COLUMNS
+from slowfast_ext.datasets.object_boxes import COLUMNS
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.unpickling import read_arrays
+from slowfast_ext.utils.text import refuse_bad_rows, shortened
+from slowfast_ext.utils.unpickling import read_arrays
 
 OBJECTS_FILE, PERSONS_FILE = "object_bbox_and_relationship.pkl", "person_bbox.pkl"
 PERSON = "person"

@@ -17,9 +17,9 @@ from slowfast_ext.datasets.ava_annotations import (
     read_person_boxes,
 )
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import pathmgr
 from slowfast_ext.prepare.ava_frames import KEYFRAMES
 from slowfast_ext.prepare.media import named
+from slowfast_ext.utils.paths import pathmgr
 
 SPLITS = ("train", "val")
 _LABEL_MAPS = {

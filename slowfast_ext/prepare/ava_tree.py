@@ -11,10 +11,10 @@ import functools
 import io
 import os
 
-from slowfast_ext.datasets.list_rows import read_text
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr
 from slowfast_ext.prepare.ava_frames import KEYFRAMES, frame_path
+from slowfast_ext.utils.paths import open_atomically, pathmgr
+from slowfast_ext.utils.text import read_text
 
 _HEADER = "original_vido_id video_id frame_id path labels"
 

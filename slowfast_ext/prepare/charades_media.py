@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from slowfast_ext.datasets.decoding import FrameFolder, Video, open_video
-from slowfast_ext.datasets.list_rows import shortened
+from slowfast_ext.datasets.video import FrameFolder, Video, open_video
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, pathmgr
+from slowfast_ext.utils.paths import is_local, pathmgr
+from slowfast_ext.utils.text import shortened
 
 # Of the official frames.
 FPS = 24

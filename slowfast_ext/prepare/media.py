@@ -2,9 +2,9 @@
 
 import json
 
-from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import require_writable_in
+from slowfast_ext.utils.paths import require_writable_in
+from slowfast_ext.utils.text import MAX_PROBLEMS_SHOWN
 
 
 def add_media_arguments(parser, annotations, videos, frames, out):

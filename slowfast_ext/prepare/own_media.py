@@ -3,10 +3,10 @@
 import difflib
 import os
 
-from slowfast_ext.datasets.decoding import IMAGE_ENDINGS
-from slowfast_ext.datasets.lists import MAX_PROBLEMS_SHOWN
+from slowfast_ext.datasets.video import IMAGE_ENDINGS
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import is_local, pathmgr
+from slowfast_ext.utils.paths import is_local, pathmgr
+from slowfast_ext.utils.text import MAX_PROBLEMS_SHOWN
 
 VIDEO_ENDINGS = (
     *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v"),

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from slowfast_ext.datasets.decoding import FrameFolder
+from slowfast_ext.datasets.video import FrameFolder
 from slowfast_ext.datasets.volleyball_annotations import REACH, read_tracklets
 from slowfast_ext.errors import SlowFastExtError
 

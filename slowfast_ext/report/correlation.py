@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from slowfast_ext.engine import distributed, loaders
-from slowfast_ext.engine.resuming import MASK
+from slowfast_ext.datasets import clips
+from slowfast_ext.engine.checkpoint import MASK
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils import distributed
 
 
 def correlation(run, num_videos):
@@ -64,7 +65,7 @@ def _correlations(run, num_videos):
     device = distributed.device(run.cfg)
     of_videos = []
     for index in spread(len(dataset), num_videos):
-        inputs, further = loaders.views_input(run.cfg, dataset[index], slice(0, 1), device)
+        inputs, further = clips.views_input(run.cfg, dataset[index], slice(0, 1), device)
         with torch.inference_mode():
             _, attention = network(inputs, **further, return_attention=True)
         if len(attention["correlation"]):  # A keyframe may have no persons.

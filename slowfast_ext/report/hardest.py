@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.visualization.activity_maps import has_maps
+from slowfast_ext.models.activity_maps import has_maps
 from slowfast_ext.visualization.drawing import color_of
 from slowfast_ext.visualization.grid import draw_cell
 from slowfast_ext.visualization.view_maps import shown_activities, view_frames, view_maps

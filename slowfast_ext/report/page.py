@@ -5,7 +5,35 @@ import hashlib
 import importlib.resources
 import os
 
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import plain
+from slowfast_ext.report import sections
+from slowfast_ext.report.correlation import correlation
+from slowfast_ext.report.hardest import hardest_videos
+
+
+def make_sections(found, num_videos):
+    """{name: {"content": what is drawn} or {"why_not": a sentence}}, in the page's order."""
+    makers = {
+        "summary": sections.summary,
+        "curves": sections.curves,
+        "classes": sections.classes,
+        "precision_recall": sections.precision_recall,
+        "rates": sections.rates,
+        "correlation": lambda run: correlation(run, num_videos),
+        "hardest": lambda run: hardest_videos(run, with_maps=num_videos > 0),
+        "settings": sections.settings,
+        "versions": sections.versions,
+    }
+    return {name: _content_or_why_not(make, found) for name, make in makers.items()}
+
+
+def _content_or_why_not(make, found):
+    try:
+        return {"content": make(found)}
+    except SlowFastExtError as error:
+        return {"why_not": str(error)}
+
 
 # What the script draws; all else stands in the page itself.
 _DRAWN = ("curves", "precision_recall", "rates", "correlation")

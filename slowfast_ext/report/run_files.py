@@ -9,15 +9,15 @@ import numpy as np
 import yaml
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
-from slowfast_ext.config import load_config
+from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.checkpoint import last_checkpoint
-from slowfast_ext.engine.test import trained_network
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.trained import trained_network
+from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
-from slowfast_ext.models.weights import read_checkpoint
-from slowfast_ext.paths import pathmgr
-from slowfast_ext.visualization.class_names import class_names
+from slowfast_ext.utils.paths import pathmgr
 
 # What a report computes itself, it computes here, whatever the run's machine was.
 _OF_THIS_MACHINE = {
@@ -141,7 +141,7 @@ class Run:
             stream.flush()
             pairs = [word for pair in _OF_THIS_MACHINE.items() for word in pair]
             try:
-                cfg = load_config(stream.name, pairs + self.options)
+                cfg = checked_config(stream.name, pairs + self.options)
             except SlowFastExtError as error:
                 text = str(error).removeprefix(f"{stream.name}: ")
                 raise SlowFastExtError(

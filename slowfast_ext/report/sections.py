@@ -3,9 +3,10 @@
 import numpy as np
 
 from slowfast_ext import upstream
-from slowfast_ext.config import add_slowfast_ext_config, all_keys
-from slowfast_ext.engine.checkpoint import flattened
-from slowfast_ext.engine.history import History
+from slowfast_ext.config.compare import flattened
+from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.config.schema import all_keys
+from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.results import plain

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import torch
 
-from slowfast_ext.engine import distributed, loaders
-from slowfast_ext.predict.windows import read_clips
-from slowfast_ext.visualization.activity_maps import activity_maps
+from slowfast_ext.datasets import clips
+from slowfast_ext.datasets.clips import read_clips
+from slowfast_ext.models.activity_maps import activity_maps
+from slowfast_ext.utils import distributed
 
 KINDS = {
     "attention": "activity maps (attention x backbone)",
@@ -47,7 +48,7 @@ def clip_maps(cfg, network, reader, frames, activities):
         ClipMaps
     """
     pathways = read_clips(cfg, reader, frames[None])
-    inputs = loaders.network_input(cfg, pathways, distributed.device(cfg))
+    inputs = clips.network_input(cfg, pathways, distributed.device(cfg))
     return input_maps(network, inputs, len(frames), activities)
 
 

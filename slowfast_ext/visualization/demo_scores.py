@@ -7,13 +7,14 @@ import numpy as np
 import torch
 
 from slowfast_ext import upstream
+from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.ava_annotations import BOX, read_person_boxes
 from slowfast_ext.datasets.keyframe_clips import persons_in
 from slowfast_ext.datasets.views import Crop
-from slowfast_ext.engine import distributed, loaders
-from slowfast_ext.engine.precision import inference
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.person_detectors import load_detector
+from slowfast_ext.models.inference import inference
+from slowfast_ext.prepare.person_detectors import load_detector
+from slowfast_ext.utils import distributed
 
 
 class Scored(NamedTuple):
@@ -70,9 +71,9 @@ class ClipScorer:
             boxes = boxes[kept.numpy()]
             if not len(boxes):
                 return Scored(boxes, np.zeros((0, self.cfg.MODEL.NUM_CLASSES)))
-            further = loaders.further_input(None, loaders.join_boxes([pixels]), device)
+            further = clips.further_input(None, clips.join_boxes([pixels]), device)
         with inference(self.cfg, self.network, device):
-            inputs = loaders.network_input(self.cfg, pathways, device)
+            inputs = clips.network_input(self.cfg, pathways, device)
             scores = self.network(inputs, **further).double().cpu().numpy()
         return Scored(boxes, scores)
 

@@ -6,7 +6,7 @@ import unicodedata
 import cv2
 import numpy as np
 
-from slowfast_ext.visualization.activity_maps import THRESHOLD
+from slowfast_ext.models.activity_maps import THRESHOLD
 
 # Told apart by most people who see colours differently (Okabe and Ito), the darkest one made
 # lighter, since they are drawn on video.

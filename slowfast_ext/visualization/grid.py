@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from slowfast_ext.models.activity_maps import THRESHOLD
 from slowfast_ext.visualization import drawing
-from slowfast_ext.visualization.activity_maps import THRESHOLD
 from slowfast_ext.visualization.clip_maps import laid_out
 
 MOST_COLUMNS = 8

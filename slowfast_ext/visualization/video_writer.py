@@ -6,7 +6,7 @@ from fractions import Fraction
 import av
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically, pathmgr, require_writable
+from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable
 
 # Ticks of the file's clock in a frame: frames that are not evenly spaced keep their times.
 _TICKS = 100

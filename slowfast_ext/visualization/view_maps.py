@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from slowfast_ext.engine import distributed, loaders
+from slowfast_ext.datasets import clips
+from slowfast_ext.utils import distributed
 from slowfast_ext.visualization.clip_maps import KINDS, input_maps
 from slowfast_ext.visualization.grid import columns_of, draw_grid
 
@@ -28,7 +29,7 @@ def view_maps(cfg, network, sample, num_frames):
     Returns:
         ClipMaps
     """
-    inputs, _ = loaders.views_input(cfg, sample, slice(0, 1), distributed.device(cfg))
+    inputs, _ = clips.views_input(cfg, sample, slice(0, 1), distributed.device(cfg))
     return input_maps(network, inputs, num_frames, slice(None))
 
 

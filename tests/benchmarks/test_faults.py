@@ -1,12 +1,12 @@
-"""Hostile and damaged files: the short form of what benchmarks/faults measures at length."""
+"""Hostile and damaged files: the short form of what tests/robustness measures at length."""
 
 import pickle
 
 import pytest
 
-from benchmarks.faults import hostile, hostile_files
-from benchmarks.faults.fuzz import run_case
-from benchmarks.faults.readers import all_readers
+from tests.robustness import hostile, hostile_files
+from tests.robustness.fuzz import run_case
+from tests.robustness.readers import all_readers
 
 
 @pytest.mark.parametrize("what", hostile_files.VIDEOS)

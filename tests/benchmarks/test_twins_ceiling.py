@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import twins_ceiling
-from slowfast_ext.datasets.synthetic_scenes import SyntheticSettings
-from slowfast_ext.study.results import SPEED_OF
+from projects.study import twins_ceiling
+from projects.study.results import SPEED_OF
+from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings
 
 
 def test_twins_of_one_ball_look_alike_and_nothing_else_does():

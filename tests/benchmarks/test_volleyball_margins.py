@@ -2,15 +2,15 @@
 
 import torch
 
-from benchmarks.volleyball_margins import CONFIG, maps_remembered
-from slowfast_ext.config import load_config
+from projects.study.volleyball_margins import CONFIG, maps_remembered
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.models.network import ActivityNetwork
 
 
 def test_remembered_maps_are_those_of_each_clip():
     options = ["NUM_GPUS", "0", "TRAIN.CHECKPOINT_FILE_PATH", "any"]
     torch.manual_seed(0)
-    network = ActivityNetwork(load_config(CONFIG, options))
+    network = ActivityNetwork(checked_config(CONFIG, options))
     network.freeze_backbone()
     slow, fast = torch.randn(3, 3, 2, 32, 48), torch.randn(3, 3, 8, 32, 48)
 

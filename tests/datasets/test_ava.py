@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
 from slowfast_ext.datasets import Ava
 from slowfast_ext.datasets.ava_frames import keyframe_clip, read_frame_lists
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from tests.ava_tree import LENGTH, options, write_tree
 from tests.datasets.test_multi_label_videos import options as small_options
@@ -29,7 +29,7 @@ def config(tree, **changes):
         "DATA.TEST_CROP_SIZE": "48",
     }
     pairs = {**options(tree), **sizes, **changes}
-    return load_config(None, [*words, *(word for pair in pairs.items() for word in pair)])
+    return checked_config(None, [*words, *(word for pair in pairs.items() for word in pair)])
 
 
 def test_keyframes_are_persons_with_their_actions(tree):

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
-from slowfast_ext.datasets import Charades, decoding
+from slowfast_ext.commands import prepare_charades as prepare
+from slowfast_ext.datasets import Charades, video
 from slowfast_ext.datasets.charades import read_frame_list
+from slowfast_ext.datasets.video import FrameFolder
 from slowfast_ext.engine.loaders import build_dataset
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare import charades as prepare
 
 LENGTH = 60
 HEADER = "original_vido_id video_id frame_id path labels\n"
@@ -86,7 +87,7 @@ def frame_lists(tmp_path):
 
 def dataset(folder, split, **changes):
     words = options(folder, DATA__PATH_PREFIX=folder / "frames", **changes)
-    return build_dataset(load_config(None, words), split)
+    return build_dataset(checked_config(None, words), split)
 
 
 def test_ours_is_the_one_that_is_registered():
@@ -202,12 +203,12 @@ def test_a_folder_with_other_frames_than_the_list_is_refused(frame_lists, key):
 def test_a_video_is_opened_once(frame_lists, monkeypatch, key):
     opened = []
 
-    class FrameFolder(decoding.FrameFolder):
+    class Opened(FrameFolder):
         def __init__(self, path):
             opened.append(path)
             super().__init__(path)
 
-    monkeypatch.setattr(decoding, "FrameFolder", FrameFolder)
+    monkeypatch.setattr(video, "FrameFolder", Opened)
     dataset(frame_lists, "train")[key]
     assert opened == [str(frame_lists / "frames" / "AAAAA")]
 
@@ -258,7 +259,7 @@ def prepare_lists(tree, media):
     words = ["--annotations", f"{tree}/annotations", f"--{media}", f"{tree}/{media}"]
     prepare.run(parser.parse_args([*words, "--out", f"{tree}/{media}_lists"]))
     changes = {"DATA__TARGET_FPS": 24, "MODEL__NUM_CLASSES": 157}
-    return load_config(None, options(tree / f"{media}_lists", **changes))
+    return checked_config(None, options(tree / f"{media}_lists", **changes))
 
 
 def test_prepared_videos_and_frames_give_the_same(prepared):

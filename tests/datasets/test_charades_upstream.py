@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
-from slowfast_ext.engine.loaders import build_dataset, network_input
+from slowfast_ext.datasets.clips import network_input
+from slowfast_ext.engine.loaders import build_dataset
+from slowfast_ext.engine.setup import checked_config
 from tests.datasets.test_charades import HEADER, frame_rows
 
 
@@ -40,7 +41,7 @@ def stock_config(theirs, folder, crop):
         "DATA.TRAIN_JITTER_SCALES": f"[{crop}, {crop}]",
         "DATA.TEST_CROP_SIZE": crop,
     }
-    return load_config(str(path), [str(word) for pair in settings.items() for word in pair])
+    return checked_config(str(path), [str(word) for pair in settings.items() for word in pair])
 
 
 @pytest.fixture(params=[(64, 85), (80, 107), (107, 80)], ids=["as stored", "wide", "high"])

@@ -3,7 +3,7 @@ import pickle
 import pytest
 import torch
 
-from slowfast_ext.datasets.cut_views import CutViews
+from slowfast_ext.datasets.clips import CutViews
 from slowfast_ext.datasets.views import Crop
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.video_file import VideoFile
 from slowfast_ext.datasets.views import scaled_size
 from slowfast_ext.errors import SlowFastExtError

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.config import load_config
+from slowfast_ext.commands.run_net import main
 from slowfast_ext.datasets import MultiLabelVideos
 from slowfast_ext.engine.loaders import build_dataset
-from slowfast_ext.engine.main import main
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 
 LENGTH, FPS = 60, 30
@@ -83,7 +83,7 @@ def numbers_of(clip):
 
 
 def test_views_of_a_video(folder):
-    dataset = MultiLabelVideos(load_config(None, options(folder)), "test")
+    dataset = MultiLabelVideos(checked_config(None, options(folder)), "test")
     (views,), labels, index, *_ = dataset[0]
     assert views.shape == views[:].shape == (3, 3, 4, 64, 64) and views[:].dtype == torch.uint8
     # Rate 4 spans 13 frames: the first and the last clip; rate 8 spans 25: the middle one.
@@ -93,18 +93,18 @@ def test_views_of_a_video(folder):
 
 
 def test_files_and_folders_of_frames_give_the_same_views(folder):
-    dataset = MultiLabelVideos(load_config(None, options(folder)), "test")
+    dataset = MultiLabelVideos(checked_config(None, options(folder)), "test")
     assert torch.equal(dataset[0][0][0][:], dataset[1][0][0][:])
 
 
 def test_a_short_video_repeats_its_ends(folder):
-    (views,), labels, *_ = MultiLabelVideos(load_config(None, options(folder)), "test")[2]
+    (views,), labels, *_ = MultiLabelVideos(checked_config(None, options(folder)), "test")[2]
     assert numbers_of(views[2]) == [0, 0, 4, 4]
     assert labels.tolist() == [0, 0, 0]
 
 
 def test_training_clips_follow_from_seed_epoch_and_index(folder):
-    cfg = load_config(None, options(folder))
+    cfg = checked_config(None, options(folder))
     first, second = (MultiLabelVideos(cfg, "train") for _ in range(2))
     clips = [first[(epoch, 0)][0][0] for epoch in range(6)]
     assert torch.equal(second[(3, 0)][0][0], clips[3])
@@ -116,7 +116,7 @@ def test_training_clips_follow_from_seed_epoch_and_index(folder):
 
 
 def test_a_clips_labels_are_those_of_the_segments_that_it_touches(folder):
-    dataset = MultiLabelVideos(load_config(None, options(folder)), "train")
+    dataset = MultiLabelVideos(checked_config(None, options(folder)), "train")
     seen = set()
     for epoch in range(40):
         (clip,), labels, *_ = dataset[(epoch, 0)]
@@ -126,19 +126,19 @@ def test_a_clips_labels_are_those_of_the_segments_that_it_touches(folder):
         seen.add(tuple(wanted))
     assert len(seen) == 3
     whole = MultiLabelVideos(
-        load_config(None, options(folder, DATA__TRAIN_LABELS="video")), "train"
+        checked_config(None, options(folder, DATA__TRAIN_LABELS="video")), "train"
     )
     assert all(whole[(epoch, 0)][1].tolist() == [1, 1, 0] for epoch in range(5))
 
 
 def test_tuning_draws_its_rates(folder):
-    dataset = MultiLabelVideos(load_config(None, options(folder, TUNE__RATES="[1, 8]")), "tune")
+    dataset = MultiLabelVideos(checked_config(None, options(folder, TUNE__RATES="[1, 8]")), "tune")
     steps = {int(np.diff(numbers_of(dataset[(epoch, 0)][0][0]))[0]) for epoch in range(20)}
     assert steps == {1, 8}
 
 
 def test_rate_counts_frames_at_the_target_frame_rate(folder):
-    dataset = MultiLabelVideos(load_config(None, options(folder, DATA__TARGET_FPS=15)), "test")
+    dataset = MultiLabelVideos(checked_config(None, options(folder, DATA__TARGET_FPS=15)), "test")
     assert numbers_of(dataset[0][0][0][0]) == [0, 8, 16, 24]
     # Frames of a folder are counted as stored, as upstream counts them.
     assert numbers_of(dataset[1][0][0][0]) == [0, 4, 8, 12]
@@ -146,7 +146,7 @@ def test_rate_counts_frames_at_the_target_frame_rate(folder):
 
 def test_flip_and_crop(folder):
     settings = {"DATA__RANDOM_FLIP": True, "DATA__TRAIN_CROP_SIZE": 32}
-    dataset = MultiLabelVideos(load_config(None, options(folder, **settings)), "train")
+    dataset = MultiLabelVideos(checked_config(None, options(folder, **settings)), "train")
     rising = set()
     for epoch in range(20):
         (clip,), *_ = dataset[(epoch, 0)]
@@ -158,11 +158,11 @@ def test_flip_and_crop(folder):
 
 def test_class_count_must_agree(folder):
     with pytest.raises(SlowFastExtError, match="names 3 classes but MODEL.NUM_CLASSES is 4"):
-        MultiLabelVideos(load_config(None, options(folder, MODEL__NUM_CLASSES=4)), "test")
+        MultiLabelVideos(checked_config(None, options(folder, MODEL__NUM_CLASSES=4)), "test")
 
 
 def test_unknown_dataset_is_named(folder):
-    cfg = load_config(None, options(folder, TRAIN__DATASET="MultiLabelVideo"))
+    cfg = checked_config(None, options(folder, TRAIN__DATASET="MultiLabelVideo"))
     with pytest.raises(SlowFastExtError, match="did you mean MultiLabelVideos"):
         build_dataset(cfg, "train")
 
@@ -211,7 +211,7 @@ def objects_config(folder, *rows):
     (folder / "objects.csv").write_text(
         "\n".join(["video,frame,class,x1,y1,x2,y2,score", *rows]) + "\n"
     )
-    return load_config(None, options(folder, OBJECTS__NUM_CLASSES=1, OBJECTS__MIN_SCORE=0.5))
+    return checked_config(None, options(folder, OBJECTS__NUM_CLASSES=1, OBJECTS__MIN_SCORE=0.5))
 
 
 @pytest.mark.parametrize(
@@ -247,5 +247,5 @@ def test_how_many_videos_have_objects(folder):
     rows = ("a.mp4,1,cup,0,0,1,1,1", "a.mp4,2,cup,0,0,1,1,1", "frames,3,cup,0,0,1,1,0.9")
     rows += ("short.mp4,1,cup,0,0,1,1,0.1", "other.mp4,900,cup,0,0,1,1,1")
     assert MultiLabelVideos(objects_config(folder, *rows), "test").num_videos_with_objects == 2
-    without = MultiLabelVideos(load_config(None, options(folder)), "test")
+    without = MultiLabelVideos(checked_config(None, options(folder)), "test")
     assert without.num_videos_with_objects is None

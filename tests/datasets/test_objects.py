@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slowfast_ext.datasets.objects import VideoObjects, read_objects
+from slowfast_ext.datasets.object_boxes import VideoObjects, read_objects
 from slowfast_ext.datasets.views import Crop
 from slowfast_ext.errors import SlowFastExtError
 

@@ -5,12 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.faults import odd_videos
-from benchmarks.faults.odd_videos import BROKEN, READABLE, moments_of, numbers_in, write_odd
 from slowfast_ext.datasets import views
-from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.video_file import VideoInfo
 from slowfast_ext.errors import SlowFastExtError
+from tests.robustness import odd_videos
+from tests.robustness.odd_videos import BROKEN, READABLE, moments_of, numbers_in, write_odd
 
 VIDEO = 173
 

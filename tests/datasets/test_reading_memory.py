@@ -14,7 +14,7 @@ MINUTE, HOUR = 60 * FPS, 3600 * FPS
 READ = """
 import sys
 from pathlib import Path
-from slowfast_ext.config import load_config
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 
 def peak():
@@ -26,7 +26,7 @@ words += " DATA.TEST_CROP_SIZE 120 TEST.VIEWS [[4,4,3],[8,3,3],[2,3,3]]"
 words += " DATA.TRAIN_CROP_SIZE 120 MODEL.MODEL_NAME ActivityNetwork MODEL.ARCH i3d"
 words += " MODEL.LOSS_FUNC bce_logit MODEL.HEAD_ACT sigmoid DATA.INPUT_CHANNEL_NUM [3]"
 words += " DATA.TRAIN_JITTER_SCALES [120,120]"
-dataset = MultiLabelVideos(load_config(None, words.split()), "test")
+dataset = MultiLabelVideos(checked_config(None, words.split()), "test")
 peaks = []
 for index in range(2):
     pathways = dataset[index].pathways

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from slowfast_ext.datasets import synthetic_scenes
-from slowfast_ext.datasets.synthetic_motion import (
+from slowfast_ext.datasets.synthetic import scenes
+from slowfast_ext.datasets.synthetic.motion import (
     ACTIVITIES,
     BALLS,
     MOTIONS,
@@ -15,7 +15,7 @@ from slowfast_ext.datasets.synthetic_motion import (
     bounding_box,
     draw_frame,
 )
-from slowfast_ext.datasets.synthetic_scenes import (
+from slowfast_ext.datasets.synthetic.scenes import (
     APART,
     MAX_ACTIVITIES,
     MAX_DISTRACTORS,
@@ -195,7 +195,7 @@ def test_one_rate_alone_tells_twins_apart(twins, telling):
 def test_a_box_holds_all_that_its_actor_covers(motion):
     settings = SyntheticSettings(distractors=False, several_places=False)
     random = np.random.default_rng(list(MOTIONS).index(motion))
-    actor = synthetic_scenes.draw_actor(random, settings, (motion,), motion, "red", 4)
+    actor = scenes.draw_actor(random, settings, (motion,), motion, "red", 4)
     background, moved = np.zeros((96, 96, 3), np.uint8), []
     for frame in range(actor.start, actor.end):
         image = draw_frame(background, [actor], frame).max(axis=2)

@@ -6,12 +6,12 @@ import av
 import numpy as np
 import pytest
 
-from slowfast_ext.datasets import synthetic_videos
 from slowfast_ext.datasets.lists import read_class_names, read_list
-from slowfast_ext.datasets.synthetic_scenes import draw_actors
-from slowfast_ext.datasets.synthetic_videos import (
+from slowfast_ext.datasets.synthetic import videos
+from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings, draw_actors
+from slowfast_ext.datasets.synthetic.videos import (
+    FORMAT,
     FPS,
-    SyntheticSettings,
     encode,
     ensure,
     generate,
@@ -46,7 +46,7 @@ def test_a_set_holds_what_the_settings_say(data_set):
     top = sorted(path.name for path in data_set.iterdir())
     assert top == ["classes.txt", "settings.json", "test.csv", "train.csv", "videos"]
     saved = json.loads((data_set / "settings.json").read_text())
-    assert saved == {"format": synthetic_videos.FORMAT, **dataclasses.asdict(SETTINGS)}
+    assert saved == {"format": FORMAT, **dataclasses.asdict(SETTINGS)}
 
 
 def test_videos_are_h264_long_enough_for_a_clip_at_rate_8(data_set):
@@ -132,7 +132,7 @@ def test_a_stopped_generation_is_begun_again(tmp_path, monkeypatch):
 
     settings = SyntheticSettings(num_train=1, num_test=1, num_frames=4)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(synthetic_videos, "_write_split", stop)
+        patch.setattr(videos, "_write_split", stop)
         ensure(tmp_path, SETTINGS)
     assert not (tmp_path / "settings.json").exists()
     (tmp_path / "videos").mkdir()

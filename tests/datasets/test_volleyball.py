@@ -6,10 +6,10 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.__main__ import build_parser
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.datasets.clips import collate
 from slowfast_ext.datasets.volleyball import Volleyball
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, mirrored, read_moments
-from slowfast_ext.engine.loaders import collate
 from slowfast_ext.errors import SlowFastExtError
 from tests import volleyball_tree
 

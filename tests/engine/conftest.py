@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_ext.engine.main import main
+from slowfast_ext.commands.run_net import main
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,10 +6,11 @@ import pickle
 import pytest
 import torch
 
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config import compare
+from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine.weights import read_checkpoint, read_weights
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.weights import read_checkpoint, read_weights
 from slowfast_ext.upstream import base_config
 
 
@@ -130,14 +131,14 @@ def test_a_file_without_tensors_is_named(tmp_path, state):
 @pytest.mark.parametrize("text", ["- a", None, "", "a: ["])
 def test_a_checkpoint_without_settings_is_named(cfg, text):
     with pytest.raises(SlowFastExtError, match=r"x\.pyth: does not say with which settings"):
-        checkpoint.check_same_config("x.pyth", {"cfg": text}, cfg, "train")
+        compare.check_same_config("x.pyth", {"cfg": text}, cfg, "train")
 
 
 def test_other_settings_are_named(cfg):
     state = {"cfg": cfg.dump()}
     cfg.SOLVER.BASE_LR = 0.25
     with pytest.raises(SlowFastExtError, match=r"SOLVER.BASE_LR 0.1 \(now 0.25\)"):
-        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+        compare.check_same_config("x.pyth", state, cfg, "train")
 
 
 def test_settings_that_do_not_change_what_is_learnt_may_differ(cfg):
@@ -145,21 +146,21 @@ def test_settings_that_do_not_change_what_is_learnt_may_differ(cfg):
     cfg.OUTPUT_DIR, cfg.NUM_GPUS, cfg.TEST.VIEWS = "elsewhere", 0, [[2, 1, 1]]
     cfg.DATA_LOADER.NUM_WORKERS = 0
     cfg.TUNE.MAX_ITER = 7
-    checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    compare.check_same_config("x.pyth", state, cfg, "train")
     with pytest.raises(SlowFastExtError, match=r"TUNE.MAX_ITER"):
-        checkpoint.check_same_config("x.pyth", state, cfg, "tune")
+        compare.check_same_config("x.pyth", state, cfg, "tune")
 
 
 def test_going_on_advises_what_helps(cfg):
     state = {"cfg": cfg.dump()}
     cfg.SOLVER.BASE_LR = 0.25
     with pytest.raises(SlowFastExtError, match="start anew there with TRAIN.AUTO_RESUME False"):
-        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+        compare.check_same_config("x.pyth", state, cfg, "train")
     cfg.TRAIN.ENABLE = False
     with pytest.raises(SlowFastExtError, match=r"OUTPUT_DIR with TRAIN.CHECKPOINT_FILE_PATH x\."):
-        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+        compare.check_same_config("x.pyth", state, cfg, "train")
     with pytest.raises(SlowFastExtError, match=r"by name with TEST.CHECKPOINT_FILE_PATH x\.pyth"):
-        checkpoint.check_tested_config("x.pyth", state, cfg, "train")
+        compare.check_tested_config("x.pyth", state, cfg, "train")
 
 
 @pytest.mark.parametrize(
@@ -168,15 +169,15 @@ def test_going_on_advises_what_helps(cfg):
 def test_a_test_may_cut_and_combine_views_otherwise(cfg, section, name, value):
     state = {"cfg": cfg.dump()}
     cfg[section][name] = value
-    checkpoint.check_tested_config("x.pyth", state, cfg, "train")
+    compare.check_tested_config("x.pyth", state, cfg, "train")
     with pytest.raises(SlowFastExtError, match=name):
-        checkpoint.check_same_config("x.pyth", state, cfg, "train")
+        compare.check_same_config("x.pyth", state, cfg, "train")
 
 
 def test_broken_videos_may_be_skipped_from_now_on(cfg):
     state = {"cfg": cfg.dump()}
     cfg.DATA.SKIP_BROKEN_VIDEOS = True
-    checkpoint.check_same_config("x.pyth", state, cfg, "train")
+    compare.check_same_config("x.pyth", state, cfg, "train")
 
 
 @pytest.mark.parametrize(
@@ -192,13 +193,13 @@ def test_a_named_checkpoint_of_another_network_is_not_tested(cfg, section, name,
     state = {"cfg": cfg.dump()}
     cfg[section][name] = value
     with pytest.raises(SlowFastExtError, match=rf"x\.pyth was trained with {section}\.{name}"):
-        checkpoint.check_same_network("x.pyth", state, cfg, "do this")
+        compare.check_same_network("x.pyth", state, cfg, "do this")
 
 
 def test_a_named_checkpoint_may_come_from_another_training(cfg):
     state = {"cfg": cfg.dump()}
     cfg.SOLVER.BASE_LR, cfg.MODEL.DROPOUT_RATE, cfg.DATA.SAMPLING_RATE = 7.0, 0.1, 3
-    checkpoint.check_same_network("x.pyth", state, cfg, "do this")
+    compare.check_same_network("x.pyth", state, cfg, "do this")
     # An upstream file's settings are of another head, which its own weights tell.
-    checkpoint.check_same_network("x.pyth", {"cfg": base_config().dump()}, cfg, "do this")
-    checkpoint.check_same_network("x.pyth", {}, cfg, "do this")
+    compare.check_same_network("x.pyth", {"cfg": base_config().dump()}, cfg, "do this")
+    compare.check_same_network("x.pyth", {}, cfg, "do this")

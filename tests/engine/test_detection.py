@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from slowfast_ext.__main__ import build_parser
-from slowfast_ext.config import load_config
+from slowfast_ext.commands.run_net import main
 from slowfast_ext.datasets import Ava
 from slowfast_ext.engine import detection
-from slowfast_ext.engine.main import main
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.tables.paper import ROWS
+from slowfast_ext.paper.numbers import ROWS
 from tests.ava_tree import PERSONS, options, write_tree
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "AVA"
@@ -76,13 +76,13 @@ def test_a_config_trains_and_tests_at_reduced_size(path, tree, tmp_path):
 
 @pytest.mark.parametrize("path", ROW_CONFIGS, ids=lambda path: path.stem)
 def test_a_config_names_a_row_of_the_paper(path):
-    cfg = load_config(str(path), ["NUM_GPUS", "0"])
+    cfg = checked_config(str(path), ["NUM_GPUS", "0"])
     assert cfg.ACTIVITY.TABLE_ROW in {row.id for row in ROWS}
     assert f"ava_val_{cfg.ACTIVITY.TABLE_ROW[-4:]}.csv" == cfg.AVA.GROUNDTRUTH_FILE
 
 
 def test_every_row_of_table_5_has_a_config():
-    rows = {load_config(str(path), ["NUM_GPUS", "0"]).ACTIVITY.TABLE_ROW for path in ROW_CONFIGS}
+    rows = {checked_config(str(path), ["NUM_GPUS", "0"]).ACTIVITY.TABLE_ROW for path in ROW_CONFIGS}
     assert rows == {row.id for row in ROWS if row.table == "5"}
 
 
@@ -169,7 +169,7 @@ def test_two_processes_with_unequal_persons_equal_one(tree, tmp_path, run_net):
 def stand_in(tree, **changes):
     """A config, its data set and a test's scores, without a network."""
     _, path, *words = arguments(CONFIGS / "SLOWFAST_101.yaml", tree, tree / "none", **changes)
-    cfg = load_config(path, words)
+    cfg = checked_config(path, words)
     dataset = Ava(cfg, "test")
     counts = [len(keyframe.boxes) for keyframe in dataset.keyframes]
     return cfg, dataset, {i: (np.arange(n), np.full((n, 3), 0.5)) for i, n in enumerate(counts)}

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from slowfast_ext.engine import distributed, endings
-from slowfast_ext.engine.endings import ended_together
+from slowfast_ext.engine import launch
+from slowfast_ext.engine.launch import ended_together
 from slowfast_ext.engine.loaders import worker_deaths_named
 from slowfast_ext.errors import SlowFastExtError
 
@@ -14,7 +14,7 @@ LOST = "[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:9
 
 @pytest.fixture
 def store(monkeypatch):
-    monkeypatch.setattr(endings, "SECONDS_TO_ASK", 0.3)
+    monkeypatch.setattr(launch, "SECONDS_TO_ASK", 0.3)
     monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
     store = dist.HashStore()
     store.set("process/1", "rank 1 (process 77 on node7)")
@@ -66,7 +66,7 @@ def test_a_restart_takes_nothing_of_the_attempt_before(monkeypatch):
     monkeypatch.setattr(dist, "rendezvous", lambda *_args, **_options: iter([(store, 0, 1)]))
     for attempt in "01":
         monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", attempt)
-        with pytest.raises(ValueError), distributed.process_group(Config, "env://"):
+        with pytest.raises(ValueError), launch.process_group(Config, "env://"):
             raise ValueError
         numbers.append(store.num_keys())
     assert numbers[1] == 2 * numbers[0]
@@ -99,4 +99,4 @@ def test_a_killed_process_of_a_gpu_is_a_sentence(monkeypatch):
 
     monkeypatch.setattr(torch.multiprocessing, "spawn", spawn)
     with pytest.raises(ChildProcessError, match=r"process 3 of this machine was killed \(SIGKILL"):
-        distributed._spawn(Config, "tcp://localhost:1", print)
+        launch._spawn(Config, "tcp://localhost:1", print)

@@ -1,4 +1,4 @@
-"""The short form of `benchmarks/faults`."""
+"""The short form of `tests/robustness`."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from tests.engine.conftest import ROOT
 def test_a_killed_rank_ends_all_and_the_same_command_goes_on():
     """As two machines would start it; then the same weights and predictions to the bit."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.faults.kill", "--only", "rank", "--kills", "1"],
+        [sys.executable, "-m", "tests.robustness.kill", "--only", "rank", "--kills", "1"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.__main__ import build_parser
-from slowfast_ext.engine.main import main
+from slowfast_ext.commands.run_net import main
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.evaluation.rate_weights import read_rate_weights, write_rate_weights

@@ -2,9 +2,9 @@
 
 import pytest
 
-from slowfast_ext.engine import distributed
 from slowfast_ext.engine.loaders import Batches, BrokenVideo, TrainingBatches
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils import distributed
 
 
 def batches_of(monkeypatch, rank, world, batch_size, num_videos=11, epoch=0):

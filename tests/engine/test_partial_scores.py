@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.config import load_config
-from slowfast_ext.engine import partial_scores, test
-from slowfast_ext.engine.main import main
-from slowfast_ext.engine.partial_scores import (
-    PartialScores,
-    _from_arrays,
-    _to_arrays,
-    fingerprint,
-)
+from slowfast_ext.commands.run_net import main
+from slowfast_ext.engine import classification, partial_scores, test
+from slowfast_ext.engine.partial_scores import PartialScores, _from_arrays, _to_arrays, fingerprint
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paths import open_atomically
+from slowfast_ext.utils.paths import open_atomically
 from tests.engine.conftest import ROOT
 
 
@@ -158,7 +153,7 @@ def test_an_error_behind_the_scoring_does_not_cost_what_was_scored(
 
     monkeypatch.setattr(partial_scores, "SECONDS_BETWEEN_SAVES", 1e9)
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
-        patch.setattr(test.classification, "measure", fail)
+        patch.setattr(classification, "measure", fail)
         main(of_the_test(tmp_path))
     main(of_the_test(tmp_path))
     assert scored == [0, 1, 2]
@@ -184,7 +179,7 @@ class Listed:
 
 
 def test_a_fingerprint_is_of_the_content(caplog):
-    cfg = load_config(str(ROOT / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"))
+    cfg = checked_config(str(ROOT / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"))
     network = torch.nn.Linear(1, 1)
 
     def of(**content):

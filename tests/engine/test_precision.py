@@ -6,16 +6,15 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-import torch._dynamo
 import torch._inductor.config
 import torch.nn as nn
 
-from slowfast_ext.config import add_slowfast_ext_config, load_config
-from slowfast_ext.engine.main import main
-from slowfast_ext.engine.precision import inference
+from slowfast_ext.commands.run_net import main
+from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityHead
+from slowfast_ext.models.inference import inference
 from slowfast_ext.upstream import base_config
 
 
@@ -76,7 +75,7 @@ def test_each_group_of_views_is_measured_by_itself_too(arguments, finished_run, 
 
 def test_an_unknown_precision_is_refused():
     with pytest.raises(SlowFastExtError, match="TEST.PRECISION is 'half': .*bfloat16"):
-        load_config("configs/Synthetic/ACTIVITY_SLOWFAST.yaml", ["TEST.PRECISION", "half"])
+        checked_config("configs/Synthetic/ACTIVITY_SLOWFAST.yaml", ["TEST.PRECISION", "half"])
 
 
 def small_head():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_ext.engine.main import main
+from slowfast_ext.commands.run_net import main
 from slowfast_ext.evaluation.predictions import read_predictions
 
 CONFIG = Path(__file__).parents[2] / "configs" / "Synthetic" / "REAL_CLIPS.yaml"

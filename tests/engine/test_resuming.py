@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
+from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine import checkpoint
-from slowfast_ext.engine.main import main
 from slowfast_ext.errors import SlowFastExtError
 from tests.engine.saved import weights
 
@@ -41,10 +41,10 @@ def test_a_test_alone_logs_how_much_was_loaded(finished_run, arguments, tmp_path
 
 def test_starts_from_a_trained_upstream_baseline(arguments, tmp_path):
     """Its `.pyth` has the backbone's names without a prefix and a head of another shape."""
-    from slowfast_ext.config import load_config
+    from slowfast_ext.engine.setup import checked_config
 
     words = arguments(tmp_path)
-    cfg = load_config(words[1], words[2:])
+    cfg = checked_config(words[1], words[2:])
     torch.manual_seed(5)
     baseline = upstream.model_class("SlowFast")(cfg)
     path = tmp_path / "baseline.pyth"

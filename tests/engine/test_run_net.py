@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.engine.main import main, parse_arguments
+from slowfast_ext.commands.arguments import parse_arguments
+from slowfast_ext.commands.run_net import main
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from tests.engine.saved import assert_equal, weights

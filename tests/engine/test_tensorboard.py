@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine import tensorboard
-from slowfast_ext.engine.history import History
-from slowfast_ext.engine.main import main
+from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.errors import SlowFastExtError
 
 

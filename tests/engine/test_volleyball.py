@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from slowfast_ext import upstream
-from slowfast_ext.config import add_slowfast_ext_config
-from slowfast_ext.datasets.sample import Sample
+from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.engine import volleyball
-from slowfast_ext.engine.fitting import Fitting, loss_function
 from slowfast_ext.engine.test import task_of
+from slowfast_ext.engine.trainer import Fitting, loss_function
 from slowfast_ext.evaluation.predictions import read_predictions
 
 

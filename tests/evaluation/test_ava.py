@@ -9,8 +9,9 @@ import json
 import numpy as np
 import pytest
 
+from slowfast_ext.commands import evaluate_ava
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation import ava, ava_command
+from slowfast_ext.evaluation import ava
 
 IDS = (1, 3, 4, 6, 7, 9)  # 2, 5 and 8 are not evaluated; 9 has no ground truth, 7 no detections.
 LABEL_MAP = "".join(f'item {{\n  name: "class {i}"\n  id: {i}\n}}\n' for i in IDS)
@@ -130,10 +131,10 @@ def write_random_files(folder, seed):
 
 def evaluate(folder, *words):
     parser = argparse.ArgumentParser()
-    ava_command.add_arguments(parser)
+    evaluate_ava.add_arguments(parser)
     files = {"ground-truth": "truth.csv", "detections": "detections.csv", "labelmap": "map.pbtxt"}
     paths = [word for key, name in files.items() for word in (f"--{key}", str(folder / name))]
-    ava_command.run(parser.parse_args([*paths, *words]))
+    evaluate_ava.run(parser.parse_args([*paths, *words]))
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import json
 import numpy as np
 import pytest
 
+from slowfast_ext.commands import evaluate_charades
+from slowfast_ext.datasets import charades_annotations
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation import charades, charades_command
+from slowfast_ext.evaluation import charades
 
-A = charades.NUM_CLASSES
+A = charades_annotations.NUM_CLASSES
 
 
 def official(scores_by_id, actions_by_id):
@@ -80,10 +82,10 @@ def files(data, tmp_path):
 
 def evaluate(folder, *words, predictions="scores.txt"):
     parser = argparse.ArgumentParser()
-    charades_command.add_arguments(parser)
+    evaluate_charades.add_arguments(parser)
     paths = ["--ground-truth", str(folder / "test.csv")]
     paths += ["--predictions", str(folder / predictions)]
-    charades_command.run(parser.parse_args([*paths, *words]))
+    evaluate_charades.run(parser.parse_args([*paths, *words]))
 
 
 def evaluated(folder, capsys, **options):

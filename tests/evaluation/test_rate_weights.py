@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from slowfast_ext.engine.combining import combine_views
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.rate_weights import (
+    combine_views,
     learn_weights,
     means_by_rate,
     read_rate_weights,

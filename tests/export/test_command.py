@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from slowfast_ext import __main__ as commands
-from slowfast_ext import upstream
-from slowfast_ext.config import load_config
+from slowfast_ext import export, upstream
 from slowfast_ext.engine.checkpoint import save_checkpoint
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.export import command, formats
 from tests.predict.small_run import CONFIG, pairs
 
 ONE_PATHWAY = [
@@ -38,7 +37,7 @@ def absent(name):
 
 
 needs_onnx = pytest.mark.skipif(
-    any(map(absent, formats.ONNX_MODULES)), reason="onnx, onnxscript or onnxruntime is missing"
+    any(map(absent, export.ONNX_MODULES)), reason="onnx, onnxscript or onnxruntime is missing"
 )
 
 
@@ -49,7 +48,7 @@ def config(run_folder, tmp_path):
     def make(options=()):
         path = str(tmp_path / "weights.pyth")
         words = [*pairs(run_folder), *options, "DATA.NUM_FRAMES", "8"]
-        cfg = load_config(CONFIG, [*words, "TEST.CHECKPOINT_FILE_PATH", path])
+        cfg = checked_config(CONFIG, [*words, "TEST.CHECKPOINT_FILE_PATH", path])
         torch.manual_seed(0)
         network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
         save_checkpoint(path, {"model_state": network.state_dict()})
@@ -68,7 +67,7 @@ def clips(cfg, batch_size):
 def test_torch_export_agrees_at_any_batch(config, tmp_path, options):
     cfg, network = config(options)
     out = str(tmp_path / "network.pt2")
-    assert command.export(cfg, "torch.export", out) <= 1e-4
+    assert export.export(cfg, "torch.export", out) <= 1e-4
     exported = torch.export.load(out).module()
     for size in (1, 5):
         pathways = clips(cfg, size)
@@ -84,7 +83,7 @@ def test_onnx_agrees_at_any_batch(config, tmp_path, options):
 
     cfg, network = config(options)
     out = str(tmp_path / "network.onnx")
-    assert command.export(cfg, "onnx", out) <= 1e-4
+    assert export.export(cfg, "onnx", out) <= 1e-4
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     for size in (1, 5):
         pathways = clips(cfg, size)
@@ -101,10 +100,10 @@ def test_what_differs_gets_no_file(config, tmp_path, monkeypatch, wrong):
     cfg, network = config()
     off = lambda *pathways: network(list(pathways)) + wrong  # noqa: E731
     of_format = lambda: (lambda network, pathways: b"x", lambda content: off)  # noqa: E731
-    monkeypatch.setitem(command.FORMATS, "torch.export", of_format)
+    monkeypatch.setitem(export.FORMATS, "torch.export", of_format)
     out = tmp_path / "network.pt2"
     with pytest.raises(SlowFastExtError, match="is not written"):
-        command.export(cfg, "torch.export", str(out))
+        export.export(cfg, "torch.export", str(out))
     assert not out.exists()
 
 
@@ -112,7 +111,7 @@ def test_the_checkpoint_is_not_written_over(config, tmp_path):
     cfg, _ = config()
     before = (tmp_path / "weights.pyth").read_bytes()
     with pytest.raises(SlowFastExtError, match="is the checkpoint that is exported"):
-        command.export(cfg, "torch.export", str(tmp_path / "." / "weights.pyth"))
+        export.export(cfg, "torch.export", str(tmp_path / "." / "weights.pyth"))
     assert (tmp_path / "weights.pyth").read_bytes() == before
 
 
@@ -120,13 +119,13 @@ def test_persons_are_refused_by_name(config):
     cfg, _ = config()
     cfg.DETECTION.ENABLE = True
     with pytest.raises(SlowFastExtError, match="DETECTION.ENABLE is True: it must be False"):
-        command.export(cfg, "torch.export", "x.pt2")
+        export.export(cfg, "torch.export", "x.pt2")
 
 
 def test_absent_onnx_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SlowFastExtError, match="pip install onnx onnxscript onnxruntime$"):
-        formats.onnx()
+        export.onnx()
 
 
 def test_the_command_line(run_folder, tmp_path, monkeypatch, capsys):

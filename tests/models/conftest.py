@@ -1,6 +1,6 @@
 import pytest
 
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.upstream import base_config
 
 

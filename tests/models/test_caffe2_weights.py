@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.config import load_config
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork
-from slowfast_ext.models.weights import load_weights, read_weights
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "Charades"
 # As deep as published, so that every name occurs; narrow, for speed.
@@ -86,7 +86,7 @@ def config(request):
 
 @pytest.fixture
 def network(config):
-    return ActivityNetwork(load_config(str(CONFIGS / f"{config}.yaml"), OPTIONS))
+    return ActivityNetwork(checked_config(str(CONFIGS / f"{config}.yaml"), OPTIONS))
 
 
 def test_every_tensor_finds_its_place(config, network, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn as nn
 
-from slowfast_ext.config import load_config
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import CSN, ActivityNetwork
 from tests.models.test_network import CONFIGS, SINGLE
@@ -17,7 +17,7 @@ OPTIONS = [
 
 
 def csn_config(*options):
-    return load_config(str(CONFIGS / "ACTIVITY_SLOWFAST.yaml"), [*OPTIONS, *options])
+    return checked_config(str(CONFIGS / "ACTIVITY_SLOWFAST.yaml"), [*OPTIONS, *options])
 
 
 def num_weights(network):

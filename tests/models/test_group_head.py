@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import add_slowfast_ext_config, load_config
+from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.group_head import GroupHead, pool_by_side
 from slowfast_ext.models.network import ActivityNetwork
@@ -92,7 +93,7 @@ SMALL = Path(__file__).parents[2] / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST
 
 def test_a_network_looks_at_each_person_s_own_box():
     options = "NUM_GPUS 0 DETECTION.ENABLE True VOLLEYBALL.TASK group MODEL.DROPOUT_RATE 0.0"
-    cfg = load_config(str(SMALL), options.split())
+    cfg = checked_config(str(SMALL), options.split())
     torch.manual_seed(0)
     network = ActivityNetwork(cfg).train()
     network.freeze_backbone()

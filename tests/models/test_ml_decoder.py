@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from slowfast_ext.config import load_config
+from projects.study.rows import rows_of
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.models import build_head
 from slowfast_ext.models.ml_decoder import NUM_HEADS, GroupClassifier
-from slowfast_ext.paths import CONFIGS
-from slowfast_ext.study.rows import rows_of
+from slowfast_ext.utils.paths import CONFIGS
 
 C, DIM = 12, 16
 
@@ -88,7 +88,7 @@ def test_groups_that_do_not_fill_the_last_one():
 def test_parameters_are_within_a_tenth_of_the_complete_heads():
     counts = {}
     for row in rows_of(["peer"]):
-        cfg = load_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
+        cfg = checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
         cfg.merge_from_list(row.recipe.settings())
         counts[row.name] = sum(p.numel() for p in build_head(cfg, 384).parameters())
     assert abs(counts["ML-Decoder"] / counts["complete"] - 1) < 0.1

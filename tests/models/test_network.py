@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.models import ActivityNetwork
 from slowfast_ext.models.backbones import feature_channels
 
@@ -27,7 +27,7 @@ NON_LOCAL = ["NONLOCAL.LOCATION", "[[[]],[[1]],[[1]],[[]]]"]
 
 
 def make_network(*options):
-    cfg = load_config(str(CONFIGS / "ACTIVITY_SLOWFAST.yaml"), options)
+    cfg = checked_config(str(CONFIGS / "ACTIVITY_SLOWFAST.yaml"), options)
     torch.manual_seed(0)
     return cfg, ActivityNetwork(cfg)
 
@@ -126,7 +126,7 @@ def main_config(name):
 def test_the_stock_charades_file_becomes_ours():
     path = main_config("Charades/SLOWFAST_16x8_R50.yaml")
     words = ["MODEL.MODEL_NAME", "ActivityNetwork", "NUM_GPUS", "0", "BN.NORM_TYPE", "batchnorm"]
-    cfg = load_config(path, words)
+    cfg = checked_config(path, words)
     head = ActivityNetwork(cfg).head
     assert type(head).__name__ == "ActivityHead"
     parts = (head.observations.alpha, head.observations.attention, head.activity_features)
@@ -144,7 +144,7 @@ def test_the_stock_charades_file_becomes_ours():
 def test_mains_further_backbones(name, backbone, channels):
     words = ["MODEL.MODEL_NAME", "ActivityNetwork", "NUM_GPUS", "0", "BN.NORM_TYPE", "batchnorm"]
     words += ["ACTIVITY.BACKBONE", backbone] if backbone else []
-    cfg = load_config(main_config(name), words)
+    cfg = checked_config(main_config(name), words)
     network = ActivityNetwork(cfg).eval()
     assert feature_channels(cfg) == channels
     with torch.no_grad():

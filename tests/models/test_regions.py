@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.models import RoIPoolHead
 from slowfast_ext.models.regions import PersonRegions
 

@@ -6,11 +6,10 @@ import pytest
 import torch
 import torchvision
 
-from slowfast_ext.config import load_config
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.weights import load_weights, read_weights, to_own_names
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork
-from slowfast_ext.models.weight_names import to_own_names
-from slowfast_ext.models.weights import load_weights, read_weights
 from tests.models.test_csn import csn_config
 from tests.models.test_network import CONFIGS, SINGLE
 
@@ -88,7 +87,7 @@ def test_torchvision_resnet_inflated_gives_its_features_on_a_clip_that_stands_st
     torch.save(flat.state_dict(), tmp_path / "resnet50.pth")
     options = [*SINGLE, "MODEL.ARCH", "c2d", "ACTIVITY.HEAD", "PoolHead"]
     options += ["RESNET.WIDTH_PER_GROUP", "64", "RESNET.SPATIAL_STRIDES", "[[1],[2],[2],[2]]"]
-    network = ActivityNetwork(load_config(str(CONFIGS / "ACTIVITY_SLOWFAST.yaml"), options))
+    network = ActivityNetwork(checked_config(str(CONFIGS / "ACTIVITY_SLOWFAST.yaml"), options))
     state = read_weights(str(tmp_path / "resnet50.pth"), "pytorch")["model_state"]
     load_weights(network, "resnet50.pth", state, inflate=True)
     image = torch.randn(1, 3, 64, 64).double()
@@ -103,7 +102,9 @@ def nonlocal_50():
     """Nonlocal-101's config at depth 50, which is faster."""
     options = ["NUM_GPUS", "0", "RESNET.DEPTH", "50"]
     options += ["RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3], [4], [6], [3]]"]
-    return ActivityNetwork(load_config(str(CONFIGS.parent / "Charades/NONLOCAL_101.yaml"), options))
+    return ActivityNetwork(
+        checked_config(str(CONFIGS.parent / "Charades/NONLOCAL_101.yaml"), options)
+    )
 
 
 def test_non_local_blocks_are_new_in_an_inflated_resnet(nonlocal_50):

@@ -9,8 +9,9 @@ import pytest
 import torch
 import torch.nn as nn
 
+from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.weights import load_weights, pathmgr, read_weights
+from slowfast_ext.utils.paths import pathmgr
 
 
 class Network(nn.Module):

@@ -7,8 +7,8 @@ import torch
 
 from slowfast_ext import __main__ as commands
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
 from slowfast_ext.engine.checkpoint import save_checkpoint
+from slowfast_ext.engine.setup import checked_config
 from tests.predict.small_run import CONFIG, NAMES, pairs, write_noise
 
 
@@ -26,7 +26,7 @@ def run_folder(tmp_path_factory):
         "path,labels,start,end\n"
         + "".join(f"{folder}/videos/{n}.mp4,{','.join(map(str, row))}\n" for n, *row in rows)
     )
-    cfg = load_config(CONFIG, pairs(folder))
+    cfg = checked_config(CONFIG, pairs(folder))
     torch.manual_seed(0)
     network = upstream.model_class("ActivityNetwork")(cfg)
     path = str(folder / "output" / "checkpoints" / "random.pyth")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.config import load_config
 from slowfast_ext.engine.checkpoint import save_checkpoint
-from slowfast_ext.predict.command import Predictor
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.predict.predictor import Predictor
 from tests.predict.small_run import CONFIG, NAMES, f1_at, pairs
 
 
@@ -44,7 +44,7 @@ def score(run_folder):
     """`score(number)`: the scores of a video's windows of half a second."""
     options = [*pairs(run_folder), "TEST.CHECKPOINT_FILE_PATH"]
     options.append(str(run_folder / "output" / "checkpoints" / "random.pyth"))
-    predictor = Predictor(load_config(CONFIG, options), 0.5)
+    predictor = Predictor(checked_config(CONFIG, options), 0.5)
     return lambda number: predictor.score(str(run_folder / "videos" / f"{number}.mp4"))[0]
 
 
@@ -189,7 +189,7 @@ def test_what_cannot_be_written_is_said_before_anything_is_scored(
 
 def test_thresholds_are_not_fitted_to_a_data_set_without_videos(predict, tmp_path, monkeypatch):
     no_videos = lambda *_: None  # noqa: E731
-    monkeypatch.setattr("slowfast_ext.predict.command.loaders.build_dataset", no_videos)
+    monkeypatch.setattr("slowfast_ext.predict.predictor.loaders.build_dataset", no_videos)
     code, _, error = predict(options=["--fit-thresholds"])
     assert code == 2 and "set it to MultiLabelVideos" in error
 
@@ -221,7 +221,7 @@ def test_without_a_checkpoint(predict, run_folder, tmp_path):
 def fed_otherwise(run_folder, tmp_path):
     """A checkpoint of a network that was fed otherwise normalised clips."""
     weights = run_folder / "output" / "checkpoints" / "random.pyth"
-    cfg = load_config(CONFIG, [*pairs(run_folder), "DATA.MEAN", "[0.0, 0.0, 0.0]"])
+    cfg = checked_config(CONFIG, [*pairs(run_folder), "DATA.MEAN", "[0.0, 0.0, 0.0]"])
     state = torch.load(weights, weights_only=True)
     save_checkpoint(str(tmp_path / "other.pyth"), {**state, "cfg": cfg.dump()})
     return tmp_path / "other.pyth"

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 import slowfast_ext
-from slowfast_ext.config import load_config
-from slowfast_ext.datasets.decoding import open_video
-from slowfast_ext.engine import test as testing
+from slowfast_ext.datasets.video import open_video
 from slowfast_ext.engine.loaders import build_dataset
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.test import evaluate
+from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.errors import SlowFastExtError
 from tests.predict.small_run import CONFIG, NAMES, pairs
 
@@ -34,9 +35,9 @@ def test_a_video_gets_the_scores_of_a_test(run_folder, run, tmp_path):
     (tmp_path / "classes.txt").write_text("\n".join(NAMES))
     (tmp_path / "test.csv").write_text(f"path,labels\n{run_folder}/videos/0.mp4,run\n")
     words = [*options, "DATA.PATH_TO_DATA_DIR", str(tmp_path), "TEST.DATASET", "MultiLabelVideos"]
-    cfg = load_config(CONFIG, [*words, "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)])
-    _, network, _, _ = testing.network_to_test(cfg)
-    wanted = testing.evaluate(cfg, network, build_dataset(cfg, "test"), "test").scores[0]
+    cfg = checked_config(CONFIG, [*words, "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)])
+    _, network, _, _ = network_to_test(cfg)
+    wanted = evaluate(cfg, network, build_dataset(cfg, "test"), "test").scores[0]
     assert list(found) == NAMES
     np.testing.assert_array_equal(list(found.values()), wanted)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.config import load_config
-from slowfast_ext.datasets.decoding import open_video
+from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.video_file import VideoInfo
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.predict.windows import list_windows, window_scores, window_seconds
 from tests.predict.small_run import CONFIG, pairs
 
@@ -14,7 +14,7 @@ from tests.predict.small_run import CONFIG, pairs
 @pytest.fixture
 def cfg(run_folder):
     """Windows of 8 frames, every 4th at 30 a second: 29 frames from the first to the last."""
-    return load_config(CONFIG, pairs(run_folder))
+    return checked_config(CONFIG, pairs(run_folder))
 
 
 def info(length, fps=30.0, times=None):

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from slowfast_ext.commands import prepare_lists
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare import lists
 
 # Every video is 1 s long. `run` occurs twice, `jump` five times, `wave` four.
 LABELS = {
@@ -47,9 +47,9 @@ def run(folder, labels, *words, out="out", videos="videos", name="labels.txt"):
     """Writes the labels and runs the command on them."""
     (folder / name).write_text(labels)
     parser = argparse.ArgumentParser()
-    lists.add_arguments(parser)
+    prepare_lists.add_arguments(parser)
     paths = ["--videos", folder / videos, "--labels", folder / name, "--out", folder / out]
-    lists.run(parser.parse_args([str(word) for word in (*paths, *words)]))
+    prepare_lists.run(parser.parse_args([str(word) for word in (*paths, *words)]))
 
 
 def refused(folder, *args, **options):

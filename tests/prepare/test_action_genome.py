@@ -7,12 +7,13 @@ import pickle
 import numpy as np
 import pytest
 
+from slowfast_ext.commands import prepare_charades
 from slowfast_ext.datasets.lists import read_class_names
-from slowfast_ext.datasets.objects import read_objects
-from slowfast_ext.datasets.synthetic_videos import SyntheticSettings, write_video
+from slowfast_ext.datasets.object_boxes import read_objects
+from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings
+from slowfast_ext.datasets.synthetic.videos import write_video
 from slowfast_ext.datasets.video_file import VideoInfo
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare import charades
 from slowfast_ext.prepare.action_genome import (
     Box,
     VideoBoxes,
@@ -126,10 +127,10 @@ def command(folder):
     (folder / "BBBBB.mp4").write_bytes(b"no video")
     words = ["--annotations", folder / "annotations", "--videos", folder, "--out", folder / "out"]
     parser = argparse.ArgumentParser()
-    charades.add_arguments(parser)
+    prepare_charades.add_arguments(parser)
 
     def run(*more):
-        charades.run(parser.parse_args([*map(str, words), *more]))
+        prepare_charades.run(parser.parse_args([*map(str, words), *more]))
 
     return run
 

@@ -8,8 +8,9 @@ import pytest
 from slowfast.datasets import ava_dataset
 
 from slowfast_ext import upstream
+from slowfast_ext.commands import prepare_ava
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
-from slowfast_ext.prepare import ava, ava_frames
+from slowfast_ext.prepare import ava_frames
 
 LABEL_MAP = "ava_action_list_v2.1_for_activitynet_2018.pbtxt"
 CLASSES = {1: "bend/bow (at the waist)", 12: "stand", 80: "watch (a person)"}
@@ -58,14 +59,14 @@ def tree(tmp_path, write_moving_square):
 
 def run(tree, *words, media="--videos"):
     parser = argparse.ArgumentParser()
-    ava.add_arguments(parser)
+    prepare_ava.add_arguments(parser)
     words = ["--version", "2.1", *(str(word) for word in words)]
     if "--annotations" not in words:
         words += ["--annotations", str(tree / "annotations")]
     if "--annotations-only" not in words:
         words += ["--out", str(tree / "out")] if "--out" not in words else []
         words += [media, str(tree / media.strip("-"))] if media else []
-    ava.run(parser.parse_args(words))
+    prepare_ava.run(parser.parse_args(words))
 
 
 def refused(tree, *words, **options):

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torchvision.models import detection
 
+from slowfast_ext.commands import prepare_boxes
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models import person_detectors
-from slowfast_ext.prepare import boxes
+from slowfast_ext.prepare import person_detectors
 
 NUM_CLASSES = 3
 
@@ -41,9 +41,9 @@ def tree(tmp_path, write_moving_square):
 
 def run(tree, *words):
     parser = argparse.ArgumentParser()
-    boxes.add_arguments(parser)
+    prepare_boxes.add_arguments(parser)
     folders = ["--videos", str(tree / "videos"), "--out", str(tree / "out" / "boxes.csv")]
-    boxes.run(parser.parse_args(folders + [str(word) for word in words]))
+    prepare_boxes.run(parser.parse_args(folders + [str(word) for word in words]))
 
 
 def refused(tree, *words):
@@ -82,7 +82,7 @@ def stand_in(monkeypatch):
         loaded.append(StandInDetector(*args))
         return loaded[-1]
 
-    monkeypatch.setattr(boxes, "load_detector", load)
+    monkeypatch.setattr(prepare_boxes, "load_detector", load)
     return loaded
 
 
@@ -154,7 +154,7 @@ def test_a_stopped_run_leaves_no_half_file(tree, monkeypatch):
 
         return detect
 
-    monkeypatch.setattr(boxes, "load_detector", load)
+    monkeypatch.setattr(prepare_boxes, "load_detector", load)
     with pytest.raises(KeyboardInterrupt):
         run(tree)
     assert not [path for path in tree.rglob("*") if "boxes.csv" in path.name and path.is_file()]

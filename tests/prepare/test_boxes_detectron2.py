@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.models import person_detectors
+from slowfast_ext.prepare import person_detectors
 from tests.prepare.test_boxes import refused, rows_of, run
 
 

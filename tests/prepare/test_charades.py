@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
+from slowfast_ext.commands import prepare_charades
 from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
-from slowfast_ext.prepare import charades
 
 CLASSES = [
     "Holding a phone/camera",
@@ -67,14 +67,14 @@ def tree(tmp_path):
 
 def run(tree, *words, media="--videos"):
     parser = argparse.ArgumentParser()
-    charades.add_arguments(parser)
+    prepare_charades.add_arguments(parser)
     words = [str(word) for word in words]
     folders = ["--annotations", str(tree / "annotations")]
     if "--annotations-only" not in words:
         folders += ["--out", str(tree / "out")]
         if media:
             folders += [media, str(tree / media.strip("-"))]
-    charades.run(parser.parse_args(folders + words))
+    prepare_charades.run(parser.parse_args(folders + words))
 
 
 def refused(tree, *words, **options):
@@ -221,7 +221,7 @@ def test_nothing_of_others_is_written_over(tree, name, text, own_classes):
 
 
 def test_out_takes_files_before_any_video_is_opened(tree, monkeypatch):
-    monkeypatch.setattr(charades, "read_annotations", None)
+    monkeypatch.setattr(prepare_charades, "read_annotations", None)
     (tree / "file").write_text("mine")
     assert "is a file" in refused(tree, "--out", tree / "file")
     assert "file is a file" in refused(tree, "--out", tree / "file" / "x")
@@ -235,7 +235,7 @@ def test_out_takes_files_before_any_video_is_opened(tree, monkeypatch):
 
 def test_nothing_else_imports_what_prepares():
     """Data flows one way: what reads lists knows nothing of what wrote them."""
-    folder = Path(charades.__file__).parent
+    folder = Path(prepare_charades.__file__).parent
     users = {
         path.name
         for path in folder.parent.rglob("*.py")

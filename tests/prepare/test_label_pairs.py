@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from slowfast_ext.prepare.label_pairs import strongest_pairs
+from slowfast_ext.prepare.lists_report import strongest_pairs
 
 
 def test_pairs():

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_ext.config import load_config
+from slowfast_ext.commands.arguments import parse_arguments
 from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
-from slowfast_ext.engine.main import parse_arguments
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from tests.prepare.own_labels import (
     LABELS,
@@ -210,7 +210,7 @@ def test_counts_and_the_command(folder, capsys):
     program, script, *words = report["command"].split()
     assert (program, script) == ("python", "run_net.py")
     args = parse_arguments(words)
-    cfg = load_config(str(ROOT / args.cfg_files[0]), args.opts)
+    cfg = checked_config(str(ROOT / args.cfg_files[0]), args.opts)
     assert cfg.TRAIN.DATASET == cfg.TEST.DATASET == "MultiLabelVideos"
     assert cfg.MODEL.NUM_CLASSES == 3 and str(folder / "out") == cfg.DATA.PATH_TO_DATA_DIR
     assert cfg.TRAIN.BATCH_SIZE <= 6

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
 from slowfast_ext.engine import checkpoint
-from slowfast_ext.engine.history import History
-from slowfast_ext.engine.resuming import MASK
+from slowfast_ext.engine.checkpoint import MASK, History
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import installed_versions, results_object, write_results
@@ -54,7 +53,7 @@ def make_run(folder, data):
         "OUTPUT_DIR": str(folder),
     }
     words = [word for pair in options.items() for word in pair]
-    cfg = load_config("configs/Synthetic/ACTIVITY_SLOWFAST.yaml", words)
+    cfg = checked_config("configs/Synthetic/ACTIVITY_SLOWFAST.yaml", words)
     torch.manual_seed(0)
     network = upstream.model_class("ActivityNetwork")(cfg)
     network.state_dict()[MASK].copy_(torch.as_tensor(MASK_OF_RUN))

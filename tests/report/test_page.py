@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast_ext.report import command
+from slowfast_ext.commands import report
 from tests.report.chromium import EXECUTABLE, Browser
 from tests.report.conftest import LABELS, NAMES
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="needs chromium (apt 
 @pytest.fixture(scope="module")
 def page(finished_report_run):
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    report.add_arguments(parser)
     folder = finished_report_run[0]
-    command.run(parser.parse_args([str(folder), "--videos", "2"]))
+    report.run(parser.parse_args([str(folder), "--videos", "2"]))
     return folder / "report.html"
 
 

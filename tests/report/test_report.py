@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from slowfast_ext.engine.checkpoint import checkpoint_path
-from slowfast_ext.engine.resuming import MASK
+from slowfast_ext.commands import report as command
+from slowfast_ext.engine.checkpoint import MASK, checkpoint_path
+from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.weights import read_checkpoint
-from slowfast_ext.report import command, sections
+from slowfast_ext.report import correlation, sections
 from slowfast_ext.report.correlation import clustered_order, spread
 from slowfast_ext.report.hardest import cross_entropy, hardest_videos
 from slowfast_ext.report.run_files import Run
@@ -124,7 +124,7 @@ def test_frames_stay_where_the_network_is_gone(run_folder):
 
 def test_learned_correlation_is_attention(run_folder):
     """Rows of Attn_C sum to 1, whatever Mask is."""
-    found = command.correlation(Run(str(run_folder)), 16)
+    found = correlation.correlation(Run(str(run_folder)), 16)
     assert found["num_videos"] == len(IDS)
     order = [NAMES.index(name) for name in found["names"]]
     np.testing.assert_allclose(np.sum(found["learned"], 1), 1, atol=1e-3)
@@ -204,7 +204,7 @@ def test_results_of_another_form(run_folder, capsys, keys, value):
 
 def test_correlation_of_a_run_that_was_not_tested(run_folder):
     (run_folder / "results.json").unlink()
-    found = command.correlation(Run(str(run_folder)), 0)
+    found = correlation.correlation(Run(str(run_folder)), 0)
     assert sorted(found["names"]) == sorted(NAMES)
 
 

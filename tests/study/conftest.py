@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from slowfast_ext.config import load_config
+from projects.study import heads  # noqa: F401  (registers the study's heads)
+from projects.study.maps import Maps, distinct_views, place
+from projects.study.rows import RATE_4, RATES_2_4, RATES_2_4_8
 from slowfast_ext.datasets.views import sample_random
-from slowfast_ext.paths import CONFIGS
-from slowfast_ext.study import heads  # noqa: F401  (registers the study's heads)
-from slowfast_ext.study.maps import Maps, distinct_views, place
-from slowfast_ext.study.rows import RATE_4, RATES_2_4, RATES_2_4_8
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.utils.paths import CONFIGS
 
 CHANNELS, ACTIVITIES = 8, 12
 
@@ -14,7 +14,7 @@ CHANNELS, ACTIVITIES = 8, 12
 @pytest.fixture
 def small_cfg():
     """The study's config with a head for maps of 8 channels."""
-    cfg = load_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
+    cfg = checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
     cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS = 4, 8, 2
     cfg.TRAIN.BATCH_SIZE, cfg.SOLVER.MAX_EPOCH, cfg.TUNE.MAX_ITER = 4, 3, 5
     cfg.RNG_SEED, cfg.NUM_GPUS = 7, 0

@@ -6,10 +6,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from projects.study import cache
+from projects.study.cache import HEADS_CODE, MAPS_CODE, ROOT, Cache, code_version, key_of
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import installed_versions
-from slowfast_ext.study import cache
-from slowfast_ext.study.cache import HEADS_CODE, MAPS_CODE, PACKAGE, Cache, code_version, key_of
 
 NAMES = ["value"]
 
@@ -138,20 +138,27 @@ def test_code_version_follows_contents_and_names(tmp_path):
 
 def test_every_pattern_names_files():
     for pattern in (*MAPS_CODE, *HEADS_CODE):
-        assert list(PACKAGE.glob(pattern)), pattern
+        assert list(ROOT.glob(pattern)), pattern
+
+
+def test_a_pattern_that_matches_no_file_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has no file moved/"):
+        code_version(["moved/*.py"], tmp_path)
 
 
 def test_code_that_decides_is_in_the_versions():
     maps, heads = (
-        {str(path.relative_to(PACKAGE)) for pattern in code for path in PACKAGE.glob(pattern)}
+        {str(path.relative_to(ROOT)) for pattern in code for path in ROOT.glob(pattern)}
         for code in (MAPS_CODE, HEADS_CODE)
     )
     assert maps >= {
-        *("datasets/cut_views.py", "datasets/lists.py", "datasets/list_rows.py"),
-        *("datasets/sample.py", "datasets/synthetic_motion.py", "upstream.py"),
-        *("models/weights.py", "engine/train.py", "engine/checkpoint.py", "engine/precision.py"),
+        *("slowfast_ext/datasets/clips.py", "slowfast_ext/datasets/lists.py"),
+        *("slowfast_ext/datasets/synthetic/motion.py", "slowfast_ext/upstream.py"),
+        *("slowfast_ext/engine/weights.py", "slowfast_ext/engine/train.py"),
+        *("slowfast_ext/engine/checkpoint.py", "slowfast_ext/models/inference.py"),
     }
     assert heads >= {
-        *("models/baseline_heads.py", "models/build.py", "models/outputs.py"),
-        *("engine/loaders.py", "evaluation/multilabel.py", "study/heads.py"),
+        *("slowfast_ext/models/baseline_heads.py", "slowfast_ext/models/build.py"),
+        *("slowfast_ext/models/outputs.py", "slowfast_ext/engine/loaders.py"),
+        *("slowfast_ext/evaluation/multilabel.py", "projects/study/heads.py"),
     }

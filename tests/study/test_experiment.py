@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from projects.study import experiment
+from projects.study.cache import GENERATOR_CODE, Cache, code_version
+from projects.study.experiment import Experiment
+from projects.study.maps import save_maps
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.study import experiment
-from slowfast_ext.study.cache import GENERATOR_CODE, Cache
-from slowfast_ext.study.experiment import Experiment
-from slowfast_ext.study.maps import save_maps
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_another_generator_gets_other_folders_of_videos(cache, monkeypatch):
         configs = [cfg for of_seed in made for cfg in (of_seed.cfg, of_seed._backbone)]
         return [cfg.DATA.PATH_TO_DATA_DIR for cfg in configs]
 
-    before, plain = folders(), experiment.code_version
+    before, plain = folders(), code_version
     assert before == folders()
     monkeypatch.setattr(
         experiment,

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.datasets.sample import Sample
+from projects.study import fitting
+from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.fitting import Fitting
-from slowfast_ext.engine.history import History
-from slowfast_ext.engine.stages import training_stage, tuning_stage
+from slowfast_ext.engine.checkpoint import History
+from slowfast_ext.engine.train import training_stage, tuning_stage
+from slowfast_ext.engine.trainer import Fitting
 from slowfast_ext.models import build_head
 from slowfast_ext.models.correlation import cooccurrence
-from slowfast_ext.study import fitting
 
 
 class MapsAsVideos(torch.utils.data.Dataset):
@@ -109,7 +109,7 @@ def test_held_out_predictions_come_from_heads_that_did_not_see_the_video(small_c
 
 
 def test_every_heads_row_trains(small_cfg, small_maps):
-    from slowfast_ext.study.rows import ROWS
+    from projects.study.rows import ROWS
 
     small_cfg.SOLVER.MAX_EPOCH, small_cfg.TUNE.MAX_ITER = 1, 1
     for recipe in {row.recipe for row in ROWS}:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from projects.study.gate import gated, learn_gate
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.rate_weights import learn_weights, weighted
-from slowfast_ext.study.gate import gated, learn_gate
 
 SHARES = np.array([0.5, 0.5])
 

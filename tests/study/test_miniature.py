@@ -8,12 +8,11 @@ import shutil
 import pytest
 import torch
 
-from slowfast_ext.datasets import synthetic_videos
+from projects.study import experiment, fitting, maps, miniature, workers
+from projects.study.rows import CONTROLS
+from slowfast_ext.commands import tables as command
+from slowfast_ext.datasets.synthetic import videos
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.study import experiment, fitting, miniature, workers
-from slowfast_ext.study import maps as study_maps
-from slowfast_ext.study.rows import CONTROLS
-from slowfast_ext.tables import command
 
 SMALL = (
     *("SYNTHETIC.SIZE", "32", "DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32"),
@@ -42,13 +41,13 @@ class InThisProcess:
 @pytest.fixture
 def tables(tmp_path, monkeypatch, capsys):
     """Runs `tables` with the arguments given; (stdout, stderr)."""
-    monkeypatch.setattr(synthetic_videos, "ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr(videos, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(miniature, "FOLDER", str(tmp_path / "miniature"))
     monkeypatch.setattr(experiment, "BACKBONE", SMALL)
     monkeypatch.setattr(experiment, "HEADS", SMALL)
     from_nothing = ("TEST.VIEWS", "[[4, 1, 1]]", "TEST.BATCH_SIZE", "2")
     monkeypatch.setattr(experiment, "FROM_NOTHING", (*SMALL, *from_nothing))
-    monkeypatch.setattr(study_maps, "CLIPS", {2: 1, 4: 1, 8: 1})
+    monkeypatch.setattr(maps, "CLIPS", {2: 1, 4: 1, 8: 1})
     # One process: what is replaced here would not be in others.
     torch.set_num_threads(1)
 

@@ -3,7 +3,7 @@
 import cv2
 import pytest
 
-from slowfast_ext.study import plots
+from projects.study import plots, results
 
 pytest.importorskip("matplotlib", reason="needs matplotlib")
 
@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib", reason="needs matplotlib")
 @pytest.fixture
 def result():
     metric = {"mean": 0.4, "low": 0.3, "high": 0.5, "per_seed": [0.35, 0.45]}
-    metrics = dict.fromkeys(("mAP", *plots.SPEEDS), metric)
+    metrics = dict.fromkeys(("mAP", *results.SPEEDS), metric)
     row = {"table": "3c", "row": "complete", "metrics": metrics}
     matrices = {"truth": [[1.0, 0.2], [0.3, 1.0]], "Corr": [[2.0, 0.5], [0.1, 2.0]]}
     return {"titles": {"3c": "parts"}, "rows": [row], "matrices": matrices}

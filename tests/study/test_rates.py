@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from slowfast_ext.study.rates import by_rate, views_of
-from slowfast_ext.study.rows import RATES_2_4_8
+from projects.study.rates import by_rate, views_of
+from projects.study.rows import RATES_2_4_8
 
 
 def test_views_are_found_by_their_place(small_maps):

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from slowfast_ext.datasets.synthetic_scenes import APART, TOGETHER, SyntheticSettings
-from slowfast_ext.evaluation.multilabel import multilabel_metrics
-from slowfast_ext.study import report
-from slowfast_ext.study.fitting import Outcome
-from slowfast_ext.study.results import (
+from projects.study import report
+from projects.study.fitting import Outcome
+from projects.study.results import (
     SPEED_OF,
     correlation_parts,
     correlation_summary,
@@ -15,8 +13,10 @@ from slowfast_ext.study.results import (
     summarise,
     true_frequencies,
 )
-from slowfast_ext.study.rows import CONTROLS, ROWS, TITLES, rows_of, rows_of_control
-from slowfast_ext.tables.paper import find_row
+from projects.study.rows import CONTROLS, ROWS, TITLES, rows_of, rows_of_control
+from slowfast_ext.datasets.synthetic.scenes import APART, TOGETHER, SyntheticSettings
+from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.paper.numbers import find_row
 
 CLASS_NAMES = SyntheticSettings(twins=True).class_names
 
@@ -141,7 +141,7 @@ def test_true_frequencies_show_the_pairs():
 
 def test_agreement_of_corr_and_of_its_parts(experiments, monkeypatch):
     truth = np.random.default_rng(3).random((12, 12))
-    monkeypatch.setattr("slowfast_ext.study.results.true_frequencies", lambda: truth)
+    monkeypatch.setattr("projects.study.results.true_frequencies", lambda: truth)
     mask = np.random.default_rng(4).random((12, 12))
     outcome = Outcome(np.zeros(0), mask - truth, mask, 1)
     monkeypatch.setattr(MadeUp, "outcome", lambda self, recipe: outcome)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from slowfast_ext.study.statistics import interval, off_diagonal, rank_correlation
+from projects.study.statistics import interval, off_diagonal, rank_correlation
 
 
 def test_interval_of_three_values():

@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from slowfast_ext.study import workers
+from projects.study import workers
 
 
 def test_a_killed_process_is_not_waited_for():

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from slowfast_ext import upstream
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.commands import tables as command
+from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.results import results_object, write_results
-from slowfast_ext.tables import command
-from slowfast_ext.tables.paper import ROWS, TITLES
+from slowfast_ext.paper.numbers import ROWS, TITLES
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 
 from slowfast_ext import upstream
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.models import ActivityNetwork, build_head
-from slowfast_ext.tables import backbones
-from slowfast_ext.tables.backbones import backbone_config
-from slowfast_ext.tables.cost import batch_norm_parameters, cost_rows, multiply_adds
-from slowfast_ext.tables.plain_head import PlainActivityHead
+from slowfast_ext.paper import backbones
+from slowfast_ext.paper.backbones import backbone_config
+from slowfast_ext.paper.cost import batch_norm_parameters, cost_rows, multiply_adds
+from slowfast_ext.paper.plain_head import PlainActivityHead
+from slowfast_ext.utils import paths
 
 # Row -> (paper's parameters in M, paper's multiply-adds in G, A, K, n).
 PAPER = {
@@ -121,7 +122,7 @@ class TestBackbones:
         assert row["gmacs"] > rows["4", "CSN-152 ir"]["gmacs"]
 
     def test_they_are_those_of_the_configs(self, tmp_path, monkeypatch):
-        charades = backbones.CONFIGS / "Charades"
+        charades = paths.CONFIGS / "Charades"
         shallow = (charades / "SLOWFAST_101.yaml").read_text().replace("101", "50")
         (tmp_path / "Charades").mkdir()
         (tmp_path / "Charades" / "SLOWFAST_101.yaml").write_text(shallow)

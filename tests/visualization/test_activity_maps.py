@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.config import add_slowfast_ext_config
+from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityHead
-from slowfast_ext.upstream import base_config
-from slowfast_ext.visualization.activity_maps import (
+from slowfast_ext.models.activity_maps import (
     activity_maps,
     evidence,
     on_one_scale,
     require_activity_head,
 )
+from slowfast_ext.upstream import base_config
 from slowfast_ext.visualization.clip_maps import laid_out
 from slowfast_ext.visualization.view_maps import shown_activities
 

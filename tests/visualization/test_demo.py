@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from slowfast_ext import upstream
-from slowfast_ext.config import load_config
-from slowfast_ext.engine import main as engine
+from slowfast_ext.commands import demo as demo_module
+from slowfast_ext.commands import run_net as engine
 from slowfast_ext.engine.checkpoint import save_checkpoint
+from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.visualization import demo as demo_module
 from slowfast_ext.visualization import demo_scores
 from tests.predict.small_run import CONFIG, NAMES, pairs, write_noise
 
@@ -179,7 +179,7 @@ def persons(run, run_folder, tmp_path):
     options |= {"DETECTION__SPATIAL_SCALE_FACTOR": 16, "TRAIN__DATASET": "Ava"}
     options |= {"TEST__DATASET": "Ava", "DETECTION__ROI_XFORM_RESOLUTION": 3}
     words = [str(w) for k, v in options.items() for w in (k.replace("__", "."), v)]
-    cfg = load_config(CONFIG, [*pairs(run_folder), *words])
+    cfg = checked_config(CONFIG, [*pairs(run_folder), *words])
     path = str(tmp_path / "persons.pyth")
     network = upstream.model_class("ActivityNetwork")(cfg)
     save_checkpoint(path, {"model_state": network.state_dict()})

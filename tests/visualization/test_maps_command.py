@@ -3,7 +3,6 @@
 import cv2
 import pytest
 
-from slowfast_ext.visualization import maps_command
 from tests.predict.small_run import CONFIG, NAMES, pairs
 from tests.visualization.test_demo import decoded
 
@@ -54,7 +53,9 @@ def test_wrong_arguments_end_with_a_sentence(maps, run_folder, tmp_path, options
 
 
 def test_where_nothing_can_be_written_nothing_is_scored(maps, run_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(maps_command, "trained_network", lambda cfg: pytest.fail("too late"))
+    monkeypatch.setattr(
+        "slowfast_ext.commands.maps.trained_network", lambda cfg: pytest.fail("too late")
+    )
     (tmp_path / "shown").write_text("")
     code, _, error = maps(run_folder / "videos" / "0.mp4")
     assert code == 2 and "--out" in error and "shown is a file" in error

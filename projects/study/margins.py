@@ -1,0 +1,57 @@
+"""
+The paper's head over upstream's on synthetic video, by seed, and without what it is made for.
+
+    python -m projects.study.margins [--seeds 1 2 3 4 5] [--one-place-one-rate]
+
+prints mAP of upstream's head, of the paper's and of the paper's tuned (30 views each), and the
+margins of the paper's head over upstream's with their mean. Finished runs are kept under build/.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from slowfast_ext.commands.quickstart import run_heads
+from slowfast_ext.errors import exit_with_sentence
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+ONE_PLACE_ONE_RATE = [
+    *("SYNTHETIC.SEVERAL_PLACES", "False"),
+    *("SYNTHETIC.SEVERAL_SPEEDS", "False"),
+]
+
+
+def seeds_parser(doc):
+    """An argument parser for a comparison by seed with this docstring, with --seeds."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[1])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    return parser
+
+
+def summary(margins):
+    """The margins of all seeds in words."""
+    return f"mean margin {sum(margins) / len(margins):+.3f}, smallest {min(margins):+.3f}"
+
+
+def main():
+    parser = seeds_parser(__doc__)
+    parser.add_argument("--one-place-one-rate", action="store_true")
+    args = parser.parse_args()
+    switches = ONE_PLACE_ONE_RATE if args.one_place_one_rate else []
+    name = "one_place_one_rate" if args.one_place_one_rate else "default"
+    margins = []
+    for seed in args.seeds:
+        # A seed of its own for the videos too: the margin should not hang on one set of them.
+        options = [*switches, "RNG_SEED", str(seed), "SYNTHETIC.SEED", str(seed)]
+        folder = f"build/margins/{name}/{seed}"
+        results = run_heads(folder, f"{folder}/videos", options)
+        upstreams, papers, tuned = (of_head["mAP"] for of_head in results.values())
+        margins.append(papers - upstreams)
+        print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
+    print(summary(margins))
+
+
+if __name__ == "__main__":
+    with exit_with_sentence():
+        main()

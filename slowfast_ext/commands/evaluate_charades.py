@@ -1,0 +1,127 @@
+"""`python -m slowfast_ext evaluate charades`: mAP as Charades_v1_classify.m computes it."""
+
+import csv
+import json
+import math
+import os
+import sys
+
+from slowfast_ext.datasets.charades_annotations import read_classes
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation import charades
+from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.evaluation.results import installed_versions, per_class_table, results_object
+from slowfast_ext.utils.paths import is_local, open_atomically, require_writable
+
+
+def add_arguments(parser):
+    """Adds the command's arguments."""
+    parser.add_argument("--ground-truth", required=True, metavar="CSV", help="Charades_v1_test.csv")
+    parser.add_argument(
+        "--predictions",
+        required=True,
+        metavar="FILE",
+        help="the official form (id s1 ... s157), or a predictions.csv",
+    )
+    parser.add_argument("--classes", metavar="FILE", help="Charades_v1_classes.txt, for names")
+    parser.add_argument("--csv", metavar="FILE", help="write the average precision per class")
+    parser.add_argument(
+        "--write-submission", metavar="FILE", help="write the scores in the official form"
+    )
+    parser.add_argument("--strict", action="store_true", help="refuse where videos have no scores")
+    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+
+
+def run(args):
+    """
+    Prints mAP, weighted AP, AP per class, counts and protocol.
+
+    Raises:
+        SlowFastExtError: bad rows, unknown videos, an output that is an input or cannot be written
+            (all before anything is written) or, with --strict, videos without scores.
+    """
+    _check_outputs(args)
+    names = _class_names(args.classes)
+    ids, labels = charades.read_ground_truth(args.ground_truth)
+    scored_ids, raw = charades.read_scores(args.predictions, names)
+    scores, missing = charades.align(ids, scored_ids, raw, args.predictions)
+    if missing:
+        sentence = f"{args.predictions}: {len(missing)} videos have no scores, {missing[0]} first"
+        if args.strict:
+            raise SlowFastExtError(f"{sentence}; without --strict they are scored last")
+        print(f"warning: {sentence}: scored last, as the official script does", file=sys.stderr)
+    metrics = multilabel_metrics(scores, labels)
+    results = _results(args, ids, missing, metrics, names)
+    if args.write_submission:
+        charades.write_submission(args.write_submission, scored_ids, raw)
+    if args.csv:
+        _write_csv(args.csv, results["per_class"])
+    print(json.dumps(results, allow_nan=False) if args.json else _text(results, metrics, names))
+
+
+def _check_outputs(args):
+    """
+    Raises SlowFastExtError where what is read, or the other output, would be written over, or
+    an output cannot be written.
+    """
+    options = {
+        "--ground-truth": args.ground_truth,
+        "--predictions": args.predictions,
+        "--classes": args.classes,
+        "--csv": args.csv,
+        "--write-submission": args.write_submission,
+    }
+    used = {}
+    for option, path in options.items():
+        if path is None:
+            continue
+        if not path:
+            raise SlowFastExtError(f"{option} is empty: name a file")
+        other = used.setdefault(os.path.realpath(path) if is_local(path) else path, option)
+        if option in ("--csv", "--write-submission"):
+            if other != option:
+                raise SlowFastExtError(f"{option} {path} is the file of {other}: name another")
+            require_writable(path, option)
+
+
+def _class_names(path):
+    return charades.CODES if path is None else read_classes(path)
+
+
+def _results(args, ids, missing, metrics, names):
+    protocol = {
+        "average_precision": "Charades_v1_classify",
+        "ground_truth": args.ground_truth,
+        "predictions": args.predictions,
+    }
+    counts = {
+        "videos": len(ids),
+        "videos_without_activity": metrics.num_unlabelled,
+        "videos_without_scores": len(missing),
+    }
+    return results_object(
+        task="multi_label_classification",
+        metrics=metrics,
+        class_names=names,
+        protocol=protocol,
+        counts=counts,
+        row="",
+        config={},
+        versions=installed_versions(),
+    )
+
+
+def _text(results, metrics, names):
+    counts = ", ".join(
+        f"{value} {key.replace('_', ' ')}" for key, value in results["counts"].items()
+    )
+    return f"{per_class_table(metrics, names)}\n{counts}; AP as Charades_v1_classify.m computes it"
+
+
+def _write_csv(path, per_class):
+    with open_atomically(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["id", "name", "ap", "positives"])
+        for row in per_class:
+            precision = math.nan if row["ap"] is None else row["ap"]
+            writer.writerow([row["id"], row["name"], precision, row["positives"]])

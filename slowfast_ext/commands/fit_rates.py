@@ -1,0 +1,68 @@
+"""
+python -m slowfast_ext fit-rates: each activity's weights over the sampling rates of a test.
+
+KEY VALUE pairs may follow, as run_net.py takes them.
+"""
+
+import os
+
+import numpy as np
+
+from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
+from slowfast_ext.datasets.multi_label_videos import view_groups
+from slowfast_ext.engine import loaders
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.test import score_videos
+from slowfast_ext.engine.trained import trained_network
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.rate_weights import (
+    learn_weights,
+    means_by_rate,
+    shares_of,
+    write_rate_weights,
+)
+from slowfast_ext.utils.paths import require_writable
+
+
+def add_arguments(parser):
+    """Adds the command's arguments to an argparse parser."""
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="the run's config")
+    parser.add_argument("options", nargs="*", metavar="KEY VALUE")
+
+
+def run(args):
+    """
+    Scores the training list's videos in the views of TEST.VIEWS with the network that a test
+    would take, fits the weights, writes OUTPUT_DIR/rate_weights.csv and prints it.
+
+    Raises:
+        SlowFastExtError: a config without rates to choose from, no checkpoint, or a video that
+            cannot be read.
+    """
+    cfg = checked_config(args.cfg, args.options)
+    if cfg.DETECTION.ENABLE:
+        raise SlowFastExtError("DETECTION.ENABLE must be False: rates are fitted to whole videos")
+    if len({rate for rate, _, _ in cfg.TEST.VIEWS}) < max(2, len(cfg.TEST.VIEWS)):
+        raise SlowFastExtError(
+            f"TEST.VIEWS is {cfg.TEST.VIEWS}: fit-rates needs two rates or more, each once"
+        )
+    path = os.path.join(cfg.OUTPUT_DIR, "rate_weights.csv")
+    require_writable(path, "OUTPUT_DIR")
+    dataset, groups = loaders.build_dataset(cfg, "train"), view_groups(cfg)
+    weights = _fit(cfg, dataset, groups)
+    write_rate_weights(path, dataset.class_names, groups, weights)
+    for name, of_activity in zip(dataset.class_names, weights, strict=True):
+        of_rates = zip(groups, of_activity, strict=True)
+        print(f"{name}: " + ", ".join(f"rate {rate} {w:.2f}" for (rate, _, _), w in of_rates))
+    print(f"wrote {path}; test with TEST.RATE_WEIGHTS {path}")
+
+
+def _fit(cfg, dataset, groups):
+    """The weights, A x R."""
+    network = trained_network(cfg)
+    scores, _ = score_videos(
+        cfg, network, dataset, "fit-rates", lambda views: means_by_rate(views, groups)
+    )
+    indices = sorted(scores)
+    by_rate = np.stack([scores[index] for index in indices], 1)  # R x V x A
+    return learn_weights(by_rate, dataset.labels[indices] > 0, shares_of(groups))

@@ -1,0 +1,68 @@
+"""python -m slowfast_ext predict: when which activity happens in videos, as a CSV file."""
+
+from slowfast_ext.commands.arguments import (
+    ONE_VALUE,
+    LeavesWords,
+    add_network_arguments,
+    seconds_of,
+    videos_and_options,
+)
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.predict.predictor import Predictor
+from slowfast_ext.predict.windows import window_seconds
+from slowfast_ext.utils.paths import pathmgr, require_writable
+
+
+def add_arguments(parser):
+    """Adds the command's arguments to an argparse parser."""
+    add_network_arguments(parser, "file, or folder of frames")
+    parser.add_argument(
+        "--every",
+        metavar="SECONDS",
+        **ONE_VALUE,
+        help="from one window to the next (default: a window's length, at DATA.TARGET_FPS)",
+    )
+    parser.add_argument("--out", metavar="CSV", **ONE_VALUE, help="video,activity,start,end,score")
+    parser.add_argument(
+        "--fit-thresholds",
+        nargs="*",
+        action=LeavesWords,
+        default=False,
+        metavar="KEY VALUE",
+        help="first fit OUTPUT_DIR/thresholds.csv to the training list (best F1 of each "
+        "activity); without that file they are 0.5",
+    )
+
+
+def run(args):
+    """
+    Fits thresholds, or writes the spans of all videos, or both.
+
+    Raises:
+        SlowFastExtError: wrong arguments; or videos that cannot be read, all of them, after the
+            others' rows are written.
+    """
+    videos, options = videos_and_options(args)
+    _check_arguments(args, videos)
+    cfg = checked_config(args.cfg, options)
+    every = window_seconds(cfg)
+    if args.every is not None:
+        every = seconds_of(args.every, "--every")
+    predictor = Predictor(cfg, every)
+    if args.fit_thresholds:
+        predictor.fit_thresholds()
+    if videos:
+        predictor.write_spans(videos, args.out)
+
+
+def _check_arguments(args, videos):
+    if not videos and not args.fit_thresholds:
+        raise SlowFastExtError("no video is given: name files, or --fit-thresholds")
+    if videos and not args.out:
+        raise SlowFastExtError("--out is missing: name the CSV file that gets the spans")
+    if args.out and (not args.out.endswith(".csv") or pathmgr.isdir(args.out)):
+        raise SlowFastExtError(f"--out {args.out}: must be a file that ends in .csv")
+    if videos:
+        # Before hours of scoring.
+        require_writable(args.out, "--out")

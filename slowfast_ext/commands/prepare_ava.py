@@ -1,0 +1,223 @@
+"""
+python -m slowfast_ext prepare ava: AVA's official files, checked, become PySlowFast's tree.
+
+OUT/frames/NAME/NAME_000001.jpg (30 a second from second 900 on, short side 256),
+OUT/frame_lists/train.csv and val.csv, OUT/annotations/: what the keys of AVA's configs name.
+"""
+
+import json
+import os
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.ava_counts import SPLITS, VERSIONS, FileNames, count, read_annotations
+from slowfast_ext.prepare.ava_frames import (
+    FIRST_SECOND,
+    FPS,
+    count_frames,
+    extract_all,
+    video_files,
+)
+from slowfast_ext.prepare.ava_tree import copy_annotations, write_frame_list
+from slowfast_ext.prepare.media import (
+    add_media_arguments,
+    check_media_arguments,
+    conclude,
+    first,
+    named,
+)
+from slowfast_ext.utils.paths import is_local, pathmgr
+
+
+def add_arguments(parser):
+    """Adds the command's arguments to an argparse parser."""
+    add_media_arguments(
+        parser,
+        annotations="holds ava_train_v2.2.csv, ava_val_v2.2.csv, their excluded timestamps and "
+        "the action list, and ava_val_predicted_boxes.csv where there is one",
+        videos="holds the movies, or their parts from second 900 on, as NAME.mp4, .mkv, ...",
+        frames="holds NAME/NAME_000001.jpg, 30 a second from second 900 on",
+        out="gets frames/, frame_lists/ and annotations/",
+    )
+    parser.add_argument(
+        "--version", choices=VERSIONS, default="2.2", help="of the annotations (default: 2.2)"
+    )
+
+
+def run(args):
+    """
+    Checks the annotations and the media against each other, writes the tree, prints counts.
+
+    Raises:
+        SlowFastExtError: arguments that do not go together, bad rows, or media that are
+            missing or cannot be read (after the counts are printed); no lists are written
+            then, but finished folders of frames are kept for the next run.
+    """
+    check_media_arguments(args, [f"frame_lists/{split}.csv" for split in SPLITS])
+    if args.out and not is_local(args.out):
+        raise SlowFastExtError(f"--out {args.out}: frames are written to a local folder only")
+    names = FileNames(args.version)
+    label_map, splits = read_annotations(args.annotations, names)
+    report = {
+        "version": args.version,
+        "classes": len(label_map),
+        "splits": {name: count(split, label_map) for name, split in splits.items()},
+        "files_missing": _files_missing(args.annotations, names),
+    }
+    failed = None if args.annotations_only else _prepare(args, names, splits, report)
+    conclude(args, report, _text, failed)
+
+
+def _files_missing(folder, names):
+    """Names of the official files that are not there and can be done without."""
+    wanted = [f(split) for split in SPLITS for f in (names.ground_truth, names.exclusions)]
+    wanted.append(names.person_boxes("val"))
+    return [name for name in wanted if not pathmgr.isfile(os.path.join(folder, name))]
+
+
+def _prepare(args, names, splits, report):
+    """Writes the tree and completes the report; returns why it cannot, or None."""
+    media = video_files(args.videos) if args.videos else _frame_folders(args.frames)
+    wanted = dict.fromkeys(name for split in splits.values() for name in split.videos)
+    report["media_in_no_split"] = len(media.keys() - wanted)
+    report["missing"] = [name for name in wanted if not _is_there(media.get(name))]
+    if report["missing"]:
+        return (
+            f"{args.videos or args.frames} lacks {named(report['missing'])}: nothing was written; "
+            f"expected is {'NAME.mp4 or the like' if args.videos else 'NAME/NAME_000001.jpg'}"
+        )
+    frames = os.path.abspath(args.frames or os.path.join(args.out, "frames"))
+    unreadable = {}
+    if args.videos:
+        unreadable = extract_all({name: media[name] for name in wanted}, frames)
+    num_frames = _count_all_frames(frames, wanted, unreadable)
+    report["unreadable"] = unreadable
+    if unreadable:
+        return "\n".join(
+            [f"no lists were written, for {named(sorted(unreadable))} cannot be read:"]
+            + first(unreadable.values())
+        )
+    _write(args, names, splits, report, frames, num_frames)
+    return None
+
+
+def _count_all_frames(frames, names, unreadable):
+    """Frames of each readable video, by name; `unreadable` gets what is wrong with others."""
+    num_frames = {}
+    for name in names:
+        if name in unreadable:
+            continue
+        try:
+            num_frames[name] = count_frames(frames, name)
+        except SlowFastExtError as error:
+            unreadable[name] = str(error)
+    return num_frames
+
+
+def _is_there(path):
+    """An empty file counts as missing: it is a download that never began."""
+    return path is not None and (os.path.isdir(path) or os.path.getsize(path) > 0)
+
+
+def _frame_folders(folder):
+    if not os.path.isdir(folder):
+        raise SlowFastExtError(f"{folder}: no such folder; check the path")
+    return {entry.name: entry.path for entry in os.scandir(folder) if entry.is_dir()}
+
+
+def _write(args, names, splits, report, frames, num_frames):
+    """Writes annotations and lists, and adds to the report what they are."""
+    out = os.path.abspath(args.out)
+    annotations, lists = os.path.join(out, "annotations"), os.path.join(out, "frame_lists")
+    copy_annotations(args.annotations, annotations, names, splits)
+    for name, split in splits.items():
+        # PySlowFast stops at a list whose videos are not those of the boxes to train on.
+        videos = split.videos_with_boxes if name == "train" else split.videos
+        counts = {video: num_frames[video] for video in videos}
+        report["splits"][name]["frames"] = sum(counts.values())
+        report["splits"][name]["shorter_than_annotated"] = [
+            video
+            for video, second in split.last_keyframes.items()
+            if (second - FIRST_SECOND) * FPS >= num_frames[video]
+        ]
+        write_frame_list(os.path.join(lists, f"{name}.csv"), counts)
+    report["config"] = _config(frames, lists, annotations, names, splits)
+
+
+def _config(frames, lists, annotations, names, splits):
+    """PySlowFast's keys for this tree."""
+    keys = {
+        "FRAME_DIR": frames,
+        "FRAME_LIST_DIR": lists,
+        "ANNOTATION_DIR": annotations,
+        "LABEL_MAP_FILE": names.label_map,
+    }
+    if "train" in splits:
+        keys.update(TRAIN_LISTS=["train.csv"], TRAIN_GT_BOX_LISTS=[names.ground_truth("train")])
+    if "val" in splits:
+        keys.update(
+            TEST_LISTS=["val.csv"],
+            TEST_PREDICT_BOX_LISTS=[names.person_boxes("val")],
+            GROUNDTRUTH_FILE=names.ground_truth("val"),
+            EXCLUSION_FILE=names.exclusions("val"),
+        )
+    return {"AVA": keys}
+
+
+# --- Report ---------------------------------------------------------------------------
+
+
+def _text(report):
+    """The report for people."""
+    lines = [f"AVA v{report['version']}, {report['classes']} evaluated classes"]
+    for name, split in report["splits"].items():
+        lines += _text_of_split(name, split)
+    if report["files_missing"]:
+        lines += [
+            f"not in the folder of the annotations: {', '.join(report['files_missing'])}",
+            "  (person boxes come from AVA's published ones or from `prepare boxes`)",
+        ]
+    if "missing" in report:
+        lines += [
+            f"media missing: {named(report['missing'])}",
+            f"media in no split: {report['media_in_no_split']}",
+        ]
+    if "config" in report:
+        lines += ["wrote what these keys name:", "AVA:"]
+        lines += [f"  {key}: {json.dumps(v)}" for key, v in report["config"]["AVA"].items()]
+    return "\n".join(lines)
+
+
+def _text_of_split(name, split):
+    boxes = split["boxes_by_number_of_labels"]
+    lines = [
+        f"{name}: {split['videos']} videos, {split['keyframes']} keyframes, {split['boxes']} boxes",
+        f"  labels per box: mean {split['labels_per_box']:.2f}; boxes with "
+        + ", ".join(f"{number}: {count}" for number, count in boxes.items()),
+        f"  labels used: {split['labels_used']}, {split['labels_used_and_evaluated']} of them "
+        f"evaluated ({split['boxes_of_labels_not_evaluated']} boxes of the others)",
+        f"  rarest class: {_described(split['rarest_class'])}",
+        f"  most frequent class: {_described(split['most_frequent_class'])}",
+        f"  boxes outside the frame: {split['boxes_outside_frame']}",
+        f"  rows of seconds outside 902 to 1798: {split['rows_outside_902_to_1798']}",
+    ]
+    if split["excluded_timestamps"] is not None:
+        lines.append(
+            f"  excluded timestamps: {split['excluded_timestamps']} "
+            f"({split['rows_at_excluded_timestamps']} rows at them)"
+        )
+    if split["person_boxes"]:
+        described = ", ".join(
+            f"{k.replace('_', ' ')} {n}" for k, n in split["person_boxes"].items()
+        )
+        lines.append(f"  person boxes of a detector: {described}")
+    if "frames" in split:
+        lines += [
+            f"  frames: {split['frames']}",
+            f"  videos that end before their last keyframe: "
+            f"{named(split['shorter_than_annotated'])}",
+        ]
+    return lines
+
+
+def _described(of_class):
+    return f"{of_class['id']} {of_class['name']} ({of_class['boxes']} boxes)"

@@ -1,0 +1,264 @@
+"""
+python -m slowfast_ext prepare lists: a folder of videos and their labels become lists.
+
+The forms of label files that are read stand in `slowfast_ext.prepare.label_forms`.
+"""
+
+import csv
+import io
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from slowfast_ext.datasets.video import open_video
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_forms import check_problems, read_label_file
+from slowfast_ext.prepare.lists_report import report_of, text_of
+from slowfast_ext.prepare.own_media import OwnMedia
+from slowfast_ext.prepare.stratify import stratified_split
+from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable_in
+from slowfast_ext.utils.text import shortened
+
+# Seconds by which a segment may end after its video: annotators round.
+_TOLERANCE = 1.0
+FILES = ("classes.txt", "train.csv", "val.csv", "test.csv")
+_SIDES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validate", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+@dataclass(frozen=True)
+class OwnVideo:
+    """A video: its path relative to the folder, {(start, end): labels}, its side and source."""
+
+    path: str
+    segments: dict
+    side: str
+    source: str
+
+    @property
+    def labels(self):
+        """The names of what happens in it: a set."""
+        return set().union(*self.segments.values())
+
+
+def add_arguments(parser):
+    """Adds the command's arguments to an argparse parser."""
+    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    parser.add_argument("--labels", required=True, metavar="FILE", help="says what they show")
+    parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
+    )
+    how.add_argument(
+        "--split-column", metavar="NAME", help="the column that says train, val or test"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args):
+    """
+    Checks labels and videos against each other, splits, writes, prints counts and a command.
+
+    Raises:
+        SlowFastExtError: arguments, labels or videos are wrong (all of them are named), or --out
+            holds other files of these names; nothing is written then.
+    """
+    if not 0 < args.test_share < 1:
+        raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
+    if args.seed < 0:
+        raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
+    if args.split_column == "":
+        raise SlowFastExtError("--split-column is empty: name a column, or leave it out")
+    require_writable_in(args.out, FILES, "--out")
+    media = OwnMedia(args.videos)
+    file = read_label_file(args.labels, media, args.split_column)
+    videos = _videos_of(file)
+    _check_times(file, media)
+    check_problems(file)
+    names = _class_names(file)
+    splits = _given_sides(file, videos) if args.split_column else _split(videos, names, args)
+    _write(args.out, names, splits, media)
+    report = report_of(file, names, splits, args.out)
+    print(json.dumps(report) if args.json else text_of(report))
+
+
+# --- Rows to videos -------------------------------------------------------------------
+
+
+def _videos_of(file):
+    """list[OwnVideo] in the order of their paths; tells the file's problems of two sides."""
+    rows_of = {}
+    for row in file.rows:
+        rows_of.setdefault(row.video, []).append(row)
+    videos = []
+    # Without the ending, so that files and folders of frames are split alike.
+    for path, rows in sorted(rows_of.items(), key=lambda item: _stem(file.media, item[0])):
+        segments, sides = {}, {}
+        for row in rows:
+            segments.setdefault((row.start, row.end), set()).update(row.labels)
+            sides.setdefault(_side(file, row), row.where)
+        if len(sides) > 1:
+            (one, first), (two, second) = list(sides.items())[:2]
+            file.problems.append(f'{second}: {path} is in "{two}", and in "{one}" at {first}')
+        order = sorted(segments, key=lambda times: (times[0] or 0, times[1] or 0))
+        # Segments that show nothing say nothing beside others.
+        kept = [times for times in order if segments[times]] or [(None, None)]
+        segments = {times: segments.get(times, set()) for times in kept}
+        source = rows[0].source or _stem(file.media, path)
+        videos.append(OwnVideo(path, segments, next(iter(sides)), source))
+    return videos
+
+
+def _stem(media, path):
+    return path if path in media.num_frames else os.path.splitext(path)[0]
+
+
+def _side(file, row):
+    if not file.split_column:
+        return ""
+    side = _SIDES.get(row.side.lower())
+    if side is None:
+        file.problems.append(
+            f'{row.where}: {file.split_column} is "{row.side}": it must be train, val or test'
+        )
+    return side or ""
+
+
+def _class_names(file):
+    """Sorted, so that they do not depend on the form; numbers by their value."""
+    names = {label for row in file.rows for label in row.labels} | set(file.declared)
+    if not any(row.labels for row in file.rows):
+        raise SlowFastExtError(f"{file.path}: no video has a label")
+    if all(name.isdecimal() and len(name) < 19 for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)
+
+
+def _check_times(file, media):
+    """Opens all videos; tells the file's problems of those that do not open, and of late times."""
+    first_row = {}
+    for row in file.rows:
+        first_row.setdefault(row.video, row)
+    with ThreadPoolExecutor() as pool:
+        opened = pool.map(lambda video: _seconds(media, video), first_row)
+        progress = tqdm(opened, "videos", len(first_row), disable=None, leave=False)
+        seconds = dict(zip(first_row, progress, strict=True))
+    for video, found in seconds.items():
+        if isinstance(found, str):
+            file.problems.append(f"{first_row[video].where}: {found}")
+    for row in file.rows:
+        length = seconds[row.video]
+        if row.start is None or not isinstance(length, float):
+            continue
+        if row.start >= length or row.end > length + _TOLERANCE:
+            file.problems.append(
+                f"{row.where}: {row.start:g} to {row.end:g} s, but {row.video} ends at "
+                f"{length:.2f} s"
+            )
+
+
+def _seconds(media, video):
+    """A video's length, None for a folder of frames; what is wrong with it where it is broken."""
+    try:
+        with open_video(media.path(video)) as reader:
+            info = reader.info
+            if not info.fps:
+                return None
+            return max(info.length / info.fps, 0.0 if info.times is None else info.times[-1])
+    except SlowFastExtError as error:
+        return str(error)
+
+
+# --- Sides ----------------------------------------------------------------------------
+
+
+def _given_sides(file, videos):
+    """{split: videos} by the split column; val serves as test where there is no test."""
+    splits = {}
+    for name in ("train", "val", "test"):
+        splits[name] = [video for video in videos if video.side == name]
+    if not splits["test"]:
+        splits["test"] = splits.pop("val")
+    splits = {name: members for name, members in splits.items() if members or name != "val"}
+    for name, members in splits.items():
+        if not any(video.labels for video in members):
+            raise SlowFastExtError(
+                f"{file.path}: no video of {name} has a label by {file.split_column}; split by "
+                "--test-share, or take the unlabelled videos out"
+            )
+    return splits
+
+
+def _split(videos, names, args):
+    """{split: videos}: by source, seeded and stratified."""
+    sources = sorted({video.source for video in videos})
+    if len(sources) < 2:
+        raise SlowFastExtError(f"{args.labels}: one video cannot be split into train and test")
+    place = {source: number for number, source in enumerate(sources)}
+    number_of = {name: number for number, name in enumerate(names)}
+    labels = np.zeros((len(sources), len(names)), bool)
+    for video in videos:
+        labels[place[video.source], [number_of[name] for name in video.labels]] = True
+    in_test = stratified_split(labels, args.test_share, args.seed)
+    return {
+        name: [video for video in videos if in_test[place[video.source]] == (name == "test")]
+        for name in ("train", "test")
+    }
+
+
+# --- Output ---------------------------------------------------------------------------
+
+
+def _write(out, names, splits, media):
+    """Writes classes.txt and the lists; refuses where other files have these names."""
+    contents = {"classes.txt": "\n".join(names) + "\n"}
+    for name, videos in splits.items():
+        contents[f"{name}.csv"] = _list_of(videos, media)
+    contents = {name: _encoded(name, text) for name, text in contents.items()}
+    for name in FILES:
+        path = os.path.join(out, name)
+        # People's own lists have the same names and the same header as these.
+        if pathmgr.exists(path) and not _holds(path, contents.get(name)):
+            raise SlowFastExtError(
+                f"{path} is there already and is not what this command would write: choose "
+                "another --out, or delete it"
+            )
+    for name, text in contents.items():
+        with open_atomically(os.path.join(out, name), "wb") as stream:
+            stream.write(text)
+
+
+def _encoded(name, text):
+    """A list's bytes; JSON's escapes and names of files can hold what no text file can."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        line = text[: error.start].count("\n")
+        shown = shortened(text.split("\n")[line])
+        raise SlowFastExtError(
+            f"{name} would hold a line that is no text in UTF-8: rename what is in {shown!a}"
+        ) from error
+
+
+def _holds(path, content):
+    with pathmgr.open(path, "rb") as stream:
+        return stream.read() == content
+
+
+def _list_of(videos, media):
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["path", "labels", "start", "end"])
+    for video in videos:
+        for times, labels in video.segments.items():
+            writer.writerow([media.path(video.path), ";".join(sorted(labels)), *times])
+    return stream.getvalue()

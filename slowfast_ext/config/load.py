@@ -1,0 +1,105 @@
+"""Every key that the project adds to PySlowFast's; reading a config."""
+
+import re
+
+import torch
+import yaml
+from fvcore.common.config import CfgNode
+
+from slowfast_ext import upstream
+from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.config.files import check_file, merge_file, merge_list
+from slowfast_ext.config.schema import all_keys, check_keys, check_values
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.text import nearest
+
+
+def load_config(path, options=()):
+    """
+    Defaults, then a YAML file (chained by `_BASE_`), then KEY VALUE pairs; checked.
+
+    Args:
+        path (str | None): the YAML file.
+        options (sequence[str]): KEY, VALUE, KEY, VALUE, ...
+
+    Returns:
+        CfgNode: NUM_GPUS -1 is replaced by the number of GPUs that this machine has.
+
+    Raises:
+        SlowFastExtError: one sentence naming the key, the value and the rule.
+    """
+    defaults = add_slowfast_ext_config(upstream.base_config())
+    cfg = defaults.clone()
+    if path is not None:
+        _merge(cfg, lambda: check_file(path), path)
+        _merge(cfg, lambda: merge_file(cfg, path), path)
+    if len(options) % 2:
+        raise SlowFastExtError(f"options are pairs of KEY VALUE: '{options[-1]}' has no value")
+    _merge(cfg, lambda: merge_list(cfg, options), "command line")
+    check_values(cfg, defaults)
+    if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
+        # As upstream does on loading a config.
+        for name in ("BASE_LR", "WARMUP_START_LR", "COSINE_END_LR"):
+            cfg.SOLVER[name] *= cfg.NUM_SHARDS
+    if cfg.NUM_GPUS == -1:
+        cfg.NUM_GPUS = torch.cuda.device_count()
+    check_keys(cfg)
+    return cfg
+
+
+def _merge(cfg, merge, source):
+    """Runs one of CfgNode's merges and says in a sentence what it does not like."""
+    try:
+        merge()
+    except OSError as error:
+        raise SlowFastExtError(
+            f"{source}: cannot read {error.filename or source} ({error.strerror}); check the path"
+        ) from error
+    except yaml.YAMLError as error:
+        raise SlowFastExtError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
+    except (KeyError, AssertionError) as error:
+        raise SlowFastExtError(f"{source}: {_unknown_key(cfg, str(error))}") from error
+    except (AttributeError, TypeError) as error:
+        raise SlowFastExtError(f"{source}: is not sections of KEY: value pairs") from error
+    except RecursionError as error:
+        raise SlowFastExtError(f"{source}: is nested too deeply") from error
+    except (ValueError, SyntaxError) as error:
+        raise SlowFastExtError(f"{source}: {_wrong_type(str(error))}") from error
+
+
+def _unknown_key(cfg, message):
+    """Turns yacs's message about a key into one with the nearest valid key."""
+    found = re.search(r"[Nn]on-existent (?:config )?key: ([\w.]+)", message)
+    if not found:
+        return message.strip("'\"")
+    key = found.group(1)
+    if key in all_keys(cfg):
+        section, _, name = key.rpartition(".")
+        return f"{key} stands in one line: in a file {name} belongs below its section, {section}:"
+    # A section is what is meant only where a section's name is.
+    known = [
+        k
+        for k in all_keys(cfg)
+        if "." not in key or not isinstance(upstream.get_key(cfg, k), CfgNode)
+    ]
+    hint = nearest(key, known)
+    if not hint and not upstream.IS_MAIN:
+        hint = "; pyslowfast 1.0 is installed, GitHub's main may know it (INSTALL.md)"
+    return f"unknown key {key}{hint}"
+
+
+def _wrong_type(message):
+    """Turns yacs's message about a value's type into one that names the key first."""
+    found = re.search(
+        r"Type mismatch \(<class '([\w.]+)'> vs\. <class '([\w.]+)'>\) "
+        r"with values \((.*) vs\. (.*)\) for config key: (\S+)",
+        message,
+        re.DOTALL,
+    )
+    if not found:
+        return " ".join(message.split())
+    wanted, given, default, value, key = found.groups()
+    if wanted.endswith("CfgNode"):
+        return f"{key} is {value}: it is a section, and needs KEY: value pairs below it"
+    value, default = (" ".join(text.split())[:60] for text in (value, default))
+    return f"{key} is {value}, of type {given}: it must be of type {wanted}, as {default}"

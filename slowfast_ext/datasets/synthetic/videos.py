@@ -1,0 +1,213 @@
+"""Writes a data set of real videos in which several actors do several things at once."""
+
+import csv
+import dataclasses
+import functools
+import io
+import json
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+
+import av
+import cv2
+import numpy as np
+
+from slowfast_ext.datasets.synthetic.motion import bounding_box, draw_frame
+from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings, draw_actors
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.paths import open_atomically, pathmgr
+
+__all__ = ["SyntheticSettings", "ensure", "generate", "write_video"]
+
+# Rises with every change of what the same settings give.
+FORMAT = 3
+FPS = 30
+# Standard deviation of a frame's own grain, in grey levels.
+NOISE = 3.0
+_SPLITS = ("train", "test")
+_SETTINGS = "settings.json"
+# There while a set is being generated: what is beside it may be written over.
+_BEGUN = "generation_begun"
+# A key frame every 12 frames makes seeking cheap. One thread, and no macroblock tree, make the
+# bytes reproducible: with the tree x264 gives small frames other bytes from time to time.
+_ENCODER = {
+    **{"preset": "veryfast", "crf": "21", "g": "12", "threads": "1"},
+    "x264-params": "mbtree=0",
+}
+
+
+def _draw_background(random, size):
+    """S x S x 3, uint8: dark coarse blotches of colour with a fine grain."""
+    coarse = random.uniform(30, 100, (6, 6, 3)).astype(np.float32)
+    image = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    grain = random.normal(0, 8, (size // 2, size // 2, 1)).astype(np.float32)
+    image += cv2.resize(grain, (size, size))[..., None]
+    return image.clip(0, 255).astype(np.uint8)
+
+
+def images_of(random, actors, settings):
+    """Yields the frames of a video, S x S x 3, uint8."""
+    background = _draw_background(random, settings.size)
+    for frame in range(settings.num_frames):
+        image = draw_frame(background, actors, frame)
+        image += random.normal(0, NOISE, (settings.size, settings.size, 1)).astype(np.float32)
+        yield image.clip(0, 255).astype(np.uint8)
+
+
+def encode(images, size):
+    """H.264 in MP4, as bytes."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=FPS, options=_ENCODER)
+        video.width = video.height = size
+        video.pix_fmt = "yuv420p"
+        for image in images:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(video.encode())
+    return stream.getvalue()
+
+
+def _truth(actor):
+    """What an actor does as a dict; from its first frame to its last, in seconds."""
+    # Not rounded: the times of these two frames must lie within.
+    return {
+        "labels": actor.labels,
+        "start": actor.start / FPS,
+        "end": (actor.end - 1) / FPS,
+        "boxes": [bounding_box(actor, frame) for frame in range(actor.start, actor.end)],
+    }
+
+
+def write_video(directory, settings, split, index):
+    """
+    Writes one video and its truth; the same arguments give the same frames.
+
+    Args:
+        directory (str): of the data set.
+        settings (SyntheticSettings): of the data set.
+        split (str): "train" or "test".
+        index (int): number of the video.
+
+    Returns:
+        list[tuple]: its rows in the list: path, label, start and end in seconds.
+    """
+    random = np.random.default_rng([settings.seed, _SPLITS.index(split), index])
+    actors = draw_actors(random, settings)
+    name = f"videos/{split}_{index:04d}"
+    with open_atomically(os.path.join(directory, f"{name}.mp4"), "wb") as stream:
+        stream.write(encode(images_of(random, actors, settings), settings.size))
+    truth = [_truth(actor) for actor in actors if actor.labels]
+    with open_atomically(os.path.join(directory, f"{name}.json")) as stream:
+        json.dump(truth, stream)
+    return [(f"{name}.mp4", ";".join(item["labels"]), item["start"], item["end"]) for item in truth]
+
+
+def _write_split(directory, settings, split, map_function):
+    """Writes the videos of a split, then their list."""
+    count = settings.num_train if split == "train" else settings.num_test
+    write = functools.partial(write_video, directory, settings, split)
+    rows = [row for rows in map_function(write, range(count)) for row in rows]
+    with open_atomically(os.path.join(directory, f"{split}.csv")) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["path", "labels", "start", "end"])
+        writer.writerows(rows)
+
+
+def _num_usable_cores():
+    # Where the machine is shared this is fewer than it has; not every system can tell.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _leave_interrupt_to_parent():
+    """Ctrl-C ends the parent, which ends these processes; theirs would print tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def generate(directory, settings):
+    """
+    Writes `classes.txt`, `train.csv`, `test.csv`, `videos/*.mp4`, beside each video its
+    truth (`.json`), and last `settings.json`, which marks a complete set.
+
+    Args:
+        directory (str): is made; files of an earlier attempt are written over.
+        settings (SyntheticSettings): what to write.
+    """
+    directory = str(directory)
+    begun = os.path.join(directory, _BEGUN)
+    with open_atomically(begun) as stream:
+        stream.write("An unfinished set of synthetic videos.\n")
+    with open_atomically(os.path.join(directory, "classes.txt")) as stream:
+        stream.write("\n".join(settings.class_names) + "\n")
+    # Spawned: a fork would copy the threads' locks of torch and OpenCV.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(_num_usable_cores(), spawn, _leave_interrupt_to_parent) as pool:
+        for split in _SPLITS:
+            _write_split(directory, settings, split, functools.partial(pool.map, chunksize=8))
+    with open_atomically(os.path.join(directory, _SETTINGS)) as stream:
+        json.dump(_description(settings), stream, indent=2)
+    pathmgr.rm(begun)
+
+
+def _description(settings):
+    return {"format": FORMAT, **dataclasses.asdict(settings)}
+
+
+def _read_description(path):
+    with pathmgr.open(path) as stream:
+        text = stream.read()
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise SlowFastExtError(
+            f"{path} is not the settings of a synthetic data set: choose another directory "
+            "or delete this one"
+        ) from error
+
+
+def _refuse_foreign_files(directory):
+    """A list of somebody's own videos has the same name as one of these."""
+    directory = directory or os.curdir
+    names = pathmgr.ls(directory) if pathmgr.isdir(directory) else []
+    foreign = sorted(name for name in names if not name.startswith("."))
+    if foreign and _BEGUN not in foreign:
+        raise SlowFastExtError(
+            f"{directory} holds {foreign[0]} and no synthetic data set, so none is written there: "
+            "for videos of your own set both TRAIN.DATASET and TEST.DATASET to MultiLabelVideos; "
+            "for synthetic ones name an empty or a new folder as DATA.PATH_TO_DATA_DIR"
+        )
+
+
+def ensure(directory, settings):
+    """
+    Generates the data set where `directory` does not hold it completely.
+
+    Args:
+        directory (str): of the data set.
+        settings (SyntheticSettings): what it should hold.
+
+    Raises:
+        SlowFastExtError: the directory holds a complete set with other settings, or
+            something else.
+    """
+    path = os.path.join(str(directory), _SETTINGS)
+    if not pathmgr.exists(path):
+        _refuse_foreign_files(str(directory))
+        generate(directory, settings)
+        return
+    # A switch that there was not yet when the set was written was as its default is.
+    defaults = {field.name: field.default for field in dataclasses.fields(SyntheticSettings)}
+    found, wanted = {**defaults, **_read_description(path)}, _description(settings)
+    differing = [
+        f"{key} is {found.get(key)}, not {wanted.get(key)}"
+        for key in {**wanted, **found}
+        if found.get(key) != wanted.get(key)
+    ]
+    if differing:
+        raise SlowFastExtError(
+            f"{directory} holds a synthetic data set with other settings "
+            f"({'; '.join(differing)}): choose another directory or delete this one"
+        )

@@ -1,0 +1,295 @@
+"""What is checked of a config before anything is built or written."""
+
+import contextlib
+import io
+import traceback
+
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.config.load import load_config
+from slowfast_ext.config.schema import MOST_FRAMES, MOST_PIXELS, is_count, is_number, refuse
+from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS
+from slowfast_ext.engine.optimizer import build_optimizer
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
+from slowfast_ext.models.backbones import backbone_name, feature_channels
+from slowfast_ext.utils.paths import has_store, pathmgr
+
+
+def checked_config(path, options=()):
+    """
+    A config that a run may start from: `load_config`, then `check_config`.
+
+    Args and Raises: as those two.
+    """
+    cfg = load_config(path, options)
+    check_config(cfg)
+    return cfg
+
+
+def check_config(cfg):
+    """
+    Checks everything that can be known before anything is built or written.
+
+    Raises:
+        SlowFastExtError: one sentence naming the key, the value and the rule.
+    """
+    if not has_store(cfg.OUTPUT_DIR):
+        refuse(cfg, "OUTPUT_DIR", "needs a handler for its store, registered with iopath")
+    if pathmgr.exists(cfg.OUTPUT_DIR) and not pathmgr.isdir(cfg.OUTPUT_DIR):
+        refuse(cfg, "OUTPUT_DIR", "is a file, and must be a folder")
+    _check_frames(cfg)
+    _check_views(cfg)
+    _check_processes(cfg)
+    _check_schedule(cfg)
+    _check_checkpoints(cfg)
+    _check_volleyball(cfg)
+    check_network(cfg)
+
+
+def _check_frames(cfg):
+    for key in ("DATA.MEAN", "DATA.STD"):
+        numbers = upstream.get_key(cfg, key)
+        if len(numbers) != 3 or not all(is_number(number) for number in numbers):
+            refuse(cfg, key, "must have one number for each of R, G and B")
+    if min(cfg.DATA.STD) <= 0:
+        refuse(cfg, "DATA.STD", "must be above 0")
+    scales = cfg.DATA.TRAIN_JITTER_SCALES
+    is_pair = len(scales) == 2 and all(is_count(scale, MOST_PIXELS) for scale in scales)
+    if not is_pair or not cfg.DATA.TRAIN_CROP_SIZE <= scales[0] <= scales[1]:
+        refuse(
+            cfg,
+            "DATA.TRAIN_JITTER_SCALES",
+            "must be two sizes, smallest first, not below DATA.TRAIN_CROP_SIZE nor above "
+            f"{MOST_PIXELS}",
+        )
+
+
+def _check_views(cfg):
+    if not cfg.TUNE.RATES or any(not is_count(rate, MOST_FRAMES) for rate in cfg.TUNE.RATES):
+        refuse(cfg, "TUNE.RATES", f"must be sampling rates, whole numbers in 1..{MOST_FRAMES}")
+    for view in cfg.TEST.VIEWS:
+        is_triple = isinstance(view, (list, tuple)) and len(view) == 3
+        if not is_triple or any(not is_count(number, MOST_FRAMES) for number in view):
+            rule = f"must list (rate, clips, crops), whole numbers in 1..{MOST_FRAMES}"
+            refuse(cfg, "TEST.VIEWS", rule)
+    if not cfg.TEST.VIEWS:
+        for key in ("TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS"):
+            if not is_count(upstream.get_key(cfg, key), MOST_FRAMES):
+                refuse(cfg, key, f"must lie in 1..{MOST_FRAMES}")
+    if cfg.TEST.WHOLE_FRAME and cfg.DETECTION.ENABLE:
+        refuse(
+            cfg,
+            "TEST.WHOLE_FRAME",
+            "is for videos as wholes: with DETECTION.ENABLE set AVA.TEST_CROP full",
+        )
+    if cfg.TEST.RATE_WEIGHTS:
+        _check_rate_weights(cfg)
+
+
+def _check_rate_weights(cfg):
+    rates = [rate for rate, _, _ in cfg.TEST.VIEWS]
+    if not rates or len(set(rates)) < len(rates):
+        refuse(cfg, "TEST.RATE_WEIGHTS", "needs TEST.VIEWS with each rate once")
+    if cfg.DETECTION.ENABLE:
+        refuse(cfg, "TEST.RATE_WEIGHTS", "is for videos as wholes, not for DETECTION.ENABLE")
+
+
+def _check_processes(cfg):
+    gpus = torch.cuda.device_count()
+    if not 0 <= cfg.NUM_GPUS <= gpus:
+        refuse(cfg, "NUM_GPUS", f"must lie in 0..{gpus}, the GPUs of this machine (0: CPU)")
+    if not 0 <= cfg.SHARD_ID < cfg.NUM_SHARDS:
+        refuse(cfg, "SHARD_ID", f"must lie in 0..NUM_SHARDS-1, {cfg.NUM_SHARDS - 1}")
+    for key in ("TRAIN.BATCH_SIZE", "TEST.BATCH_SIZE"):
+        if cfg.NUM_GPUS and upstream.get_key(cfg, key) % cfg.NUM_GPUS:
+            refuse(cfg, key, f"must be a multiple of NUM_GPUS, {cfg.NUM_GPUS}")
+    if not cfg.NUM_GPUS and cfg.TRAIN.MIXED_PRECISION:
+        # torch 2.14's bfloat16 3D convolutions on the CPU give gradients that are not finite.
+        refuse(cfg, "TRAIN.MIXED_PRECISION", "needs GPUs")
+    is_synchronised = cfg.BN.NORM_TYPE == "sync_batchnorm"
+    if is_synchronised and not cfg.NUM_GPUS and not upstream.get_key(cfg, "BN.GLOBAL_SYNC"):
+        rule = "needs GPUs, or BN.GLOBAL_SYNC True BN.NUM_SYNC_DEVICES None: set batchnorm"
+        refuse(cfg, "BN.NORM_TYPE", f"{rule} for the CPU")
+
+
+def _check_schedule(cfg):
+    if cfg.RNG_SEED >= 2**63:
+        refuse(cfg, "RNG_SEED", "must be below 2**63")
+    # main has no such key.
+    momentum = upstream.get_key(cfg, "BN.MOMENTUM")
+    if momentum is not None and not 0 <= momentum <= 1:
+        refuse(cfg, "BN.MOMENTUM", "must lie in [0, 1]")
+    _check_steps(cfg)
+    for key in ("SOLVER.CLIP_GRAD_VAL", "SOLVER.CLIP_GRAD_L2NORM"):
+        limit = upstream.get_key(cfg, key)
+        if limit is not None and not (is_number(limit) and limit > 0):
+            refuse(cfg, key, "must be a number above 0, or None for no clipping")
+    try:
+        upstream.get_epoch_lr(0.0, cfg)
+        upstream.get_epoch_lr(cfg.SOLVER.MAX_EPOCH - 0.5, cfg)
+    except Exception as error:  # Upstream's schedules check nothing themselves.
+        raise SlowFastExtError(
+            f"SOLVER.LR_POLICY is {cfg.SOLVER.LR_POLICY!r}: upstream's schedule cannot be "
+            f"computed from it and the rest of SOLVER: {reason(error)}"
+        ) from error
+
+
+def _check_steps(cfg):
+    """Upstream takes the last rate before the first step, and fails where one is missing."""
+    solver = cfg.SOLVER
+    if solver.LR_POLICY != "steps_with_relative_lrs":
+        return
+    steps = solver.STEPS
+    if not steps or not all(map(is_number, steps)) or steps[0] != 0 or steps != sorted(steps):
+        refuse(cfg, "SOLVER.STEPS", "must be epochs, 0 first, in their order")
+    # Stock files have more, which are never reached.
+    if len(solver.LRS) < len(steps) or not all(map(is_number, solver.LRS)):
+        rule = f"must have a number for each of the {len(steps)} SOLVER.STEPS"
+        refuse(cfg, "SOLVER.LRS", rule)
+
+
+def _check_checkpoints(cfg):
+    patterns = cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
+    if not all(isinstance(pattern, str) and pattern for pattern in patterns):
+        refuse(cfg, "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", "must list parts of tensors' names")
+
+
+def _check_volleyball(cfg):
+    """Each VOLLEYBALL.TASK has a loss of its own, and boxes or none."""
+    of = [name.lower() == "volleyball" for name in (cfg.TRAIN.DATASET, cfg.TEST.DATASET)]
+    if not any(of):
+        return
+    if not all(of):
+        refuse(cfg, "TEST.DATASET", "must be Volleyball where TRAIN.DATASET is, and only there")
+    task, loss = cfg.VOLLEYBALL.TASK, cfg.MODEL.LOSS_FUNC
+    if (loss == "cross_entropy") != (task != "clip"):
+        wanted = "bce_logit" if task == "clip" else "cross_entropy"
+        refuse(cfg, "MODEL.LOSS_FUNC", f"must be {wanted} for VOLLEYBALL.TASK {task}")
+    number = len(GROUPS if task == "group" else ACTIONS)
+    if number != cfg.MODEL.NUM_CLASSES:
+        refuse(cfg, "MODEL.NUM_CLASSES", f"must be {number} for VOLLEYBALL.TASK {task}")
+    if task != "group" and (task == "persons") != cfg.DETECTION.ENABLE:
+        refuse(cfg, "DETECTION.ENABLE", f"must be {task == 'persons'} for VOLLEYBALL.TASK {task}")
+    if len(ACTIONS) != cfg.VOLLEYBALL.NUM_ACTIONS:
+        rule = f"must be {len(ACTIONS)}, the actions of Volleyball's persons"
+        refuse(cfg, "VOLLEYBALL.NUM_ACTIONS", rule)
+    if task == "group" and cfg.DETECTION.ENABLE and cfg.BN.USE_PRECISE_STATS:
+        refuse(cfg, "BN.USE_PRECISE_STATS", "must be False for groups with persons' boxes")
+    for key in ("TEST.RATE_WEIGHTS", "TEST.SAVE_RESULTS_PATH"):
+        if upstream.get_key(cfg, key):
+            refuse(cfg, key, "must be empty for Volleyball")
+    if cfg.OBJECTS.NUM_CLASSES:
+        refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for Volleyball")
+
+
+# Of upstream's architectures those that give no map for a head of ours.
+_TRANSFORMERS = ("maskmvit", "mvit")
+
+# What upstream's own ResNets can be, by its table.
+_DEPTHS = (18, 50, 101) if upstream.IS_MAIN else (50, 101)
+
+
+def check_network(cfg):
+    """
+    Checks the keys of the network, then builds it.
+
+    Raises:
+        SlowFastExtError: one sentence naming the key, the value and the rule.
+    """
+    _check_keys_of_network(cfg)
+    _check_buildable(cfg)
+
+
+def _check_keys_of_network(cfg):
+    if cfg.MODEL.MODEL_NAME != "ActivityNetwork":
+        refuse(cfg, "MODEL.MODEL_NAME", "must be ActivityNetwork for this engine")
+    known = cfg.MODEL.SINGLE_PATHWAY_ARCH + cfg.MODEL.MULTI_PATHWAY_ARCH
+    known = [name for name in known if name not in _TRANSFORMERS]
+    if cfg.MODEL.ARCH not in known:
+        refuse(cfg, "MODEL.ARCH", f"must be one of {', '.join(known)}")
+    if cfg.ACTIVITY.HEAD not in HEAD_REGISTRY:
+        heads = [name for name, _ in HEAD_REGISTRY]
+        refuse(cfg, "ACTIVITY.HEAD", f"must be one of {', '.join(heads)}")
+    if not 0 <= cfg.MODEL.DROPOUT_RATE < 1:
+        refuse(cfg, "MODEL.DROPOUT_RATE", "must lie in [0, 1)")
+    wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
+    if wanted != cfg.MODEL.HEAD_ACT:
+        refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")
+    if cfg.ACTIVITY.HEAD == "RoIPoolHead" and not cfg.DETECTION.ENABLE:
+        refuse(cfg, "ACTIVITY.HEAD", "needs DETECTION.ENABLE True: PoolHead is the one for clips")
+    if cfg.DETECTION.ENABLE and cfg.OBJECTS.NUM_CLASSES:
+        refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 with DETECTION.ENABLE")
+    if cfg.DETECTION.ENABLE and cfg.TEST.SAVE_RESULTS_PATH:
+        refuse(cfg, "TEST.SAVE_RESULTS_PATH", "must be empty with DETECTION.ENABLE")
+    if cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.ENABLE and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
+        refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
+    _check_backbone(cfg)
+    channels, groups = feature_channels(cfg), cfg.ACTIVITY.GROUPS
+    if channels % groups:
+        refuse(cfg, "ACTIVITY.GROUPS", f"must divide the backbone's {channels} channels")
+    if cfg.ACTIVITY.DIM % groups:
+        refuse(cfg, "ACTIVITY.DIM", f"must be a multiple of ACTIVITY.GROUPS, {groups}")
+
+
+def _check_backbone(cfg):
+    """What upstream's constructors assert without a word to people."""
+    name = backbone_name(cfg)
+    # Says which backbones there are, where this one is none of them.
+    upstream.model_class(name)
+    if name in ("SlowFast", "ResNet", "X3D") and cfg.RESNET.DEPTH not in _DEPTHS:
+        refuse(cfg, "RESNET.DEPTH", f"must be one of {', '.join(map(str, _DEPTHS))} for {name}")
+    pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
+    if list(cfg.DATA.INPUT_CHANNEL_NUM) != [3] * pathways:
+        rule = f"must be {[3] * pathways} for MODEL.ARCH {cfg.MODEL.ARCH}: R, G and B"
+        refuse(cfg, "DATA.INPUT_CHANNEL_NUM", f"{rule} for each pathway")
+    alpha = cfg.SLOWFAST.ALPHA
+    if pathways == 2 and cfg.DATA.NUM_FRAMES % alpha:
+        refuse(cfg, "DATA.NUM_FRAMES", f"must be a multiple of SLOWFAST.ALPHA, {alpha}")
+
+
+def _check_buildable(cfg):
+    """Sends a clip without content through the network, on torch's device without memory."""
+    try:
+        with torch.device("meta"), torch.no_grad():
+            network = ActivityNetwork(cfg).eval()
+            size = cfg.DATA.TRAIN_CROP_SIZE
+            clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
+            boxes = {"boxes": torch.zeros(1, 5)} if cfg.DETECTION.ENABLE else {}
+            network([pathway[None] for pathway in upstream.pack_pathways(cfg, clip)], **boxes)
+    except SlowFastExtError:
+        raise
+    except Exception as error:  # Upstream's constructors assert, or fail anyhow.
+        raise SlowFastExtError(
+            "the network cannot be built from the keys of MODEL, RESNET, SLOWFAST, NONLOCAL, "
+            f"DATA.NUM_FRAMES and DATA.TRAIN_CROP_SIZE: {reason(error)}"
+        ) from error
+    _check_optimizer(cfg, network)
+
+
+def _check_optimizer(cfg, network):
+    """Builds the optimizer as well: torch knows best which numbers it takes."""
+    solver = cfg.SOLVER
+    is_refused = solver.MOMENTUM == 0 or solver.DAMPENING != 0
+    if solver.OPTIMIZING_METHOD == "sgd" and solver.NESTEROV and is_refused:
+        rule = "needs SOLVER.MOMENTUM above 0 and SOLVER.DAMPENING 0: set it to False"
+        refuse(cfg, "SOLVER.NESTEROV", rule)
+    alone = cfg.clone()
+    # With more, main takes the network for a wrapped one.
+    alone.NUM_GPUS = 0
+    try:
+        # main counts the parameters aloud.
+        with contextlib.redirect_stdout(io.StringIO()):
+            build_optimizer(alone, network)
+    except (ValueError, TypeError, IndexError) as error:
+        raise SlowFastExtError(
+            f"SOLVER.OPTIMIZING_METHOD is {solver.OPTIMIZING_METHOD!r}: torch does not take the "
+            f"numbers of SOLVER for it: {error}"
+        ) from error
+
+
+def reason(error):
+    """What an error says or, where a bare assertion says nothing, its line."""
+    return str(error) or traceback.extract_tb(error.__traceback__)[-1].line

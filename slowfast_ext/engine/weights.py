@@ -1,0 +1,307 @@
+"""Starting from weights that somebody else trained."""
+
+import logging
+import re
+
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.unpickling import load_arrays
+
+logger = logging.getLogger(__name__)
+
+# A start from fewer tensors than this is a mistake rather than a start.
+SMALLEST_SHARE = 0.95
+# Of a Caffe2 file's tensor, in characters.
+_LONGEST_NAME = 200
+
+
+def load_weights(network, path, state, clear_patterns=(), inflate=False, complete=False):
+    """
+    Copies into the network every tensor that fits by name and shape.
+
+    Weights of ours carry the names of the network; those of an upstream network lack the
+    prefix `backbone.`. A head is taken over where it fits and keeps its start otherwise.
+
+    Args:
+        network (ActivityNetwork): gets the weights.
+        path (str): the file, for messages.
+        state (dict[str, Tensor]): the file's `model_state`.
+        clear_patterns (sequence[str]): taken out of each name once
+            (TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN).
+        inflate (bool): repeat 2D kernels in time (TRAIN.CHECKPOINT_INFLATE).
+        complete (bool): the head must be there too, and no other, as for a test.
+
+    Returns:
+        str: what was loaded, for the log, which is warned where the stem or a whole stage was not.
+
+    Raises:
+        SlowFastExtError: under 95 % of the backbone's tensors matched (non-local blocks do not
+            count where 2D kernels are inflated: such files have none), one is not of finite
+            floats or, with `complete`, any tensor is missing or left over.
+    """
+    own = network.state_dict()
+    for pattern in clear_patterns:
+        state = {name.replace(pattern, "", 1): value for name, value in state.items()}
+    left_over = [n for n in state if n.startswith(("head.", "backbone.")) and n not in own]
+    state = {_own_name(name, own): value for name, value in state.items()}
+    fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
+    matched = _check_share(path, own, state, fitting, inflate)
+    _check_numbers(path, own, fitting)
+    missing = [name for name in own if name not in fitting and "num_batches" not in name]
+    if complete:
+        _check_complete(path, own, missing, left_over)
+    _warn_of_untrained(path, own, missing)
+    if inflate:
+        # Upstream's asserts on a kernel of another size, and gives the network's own values
+        # for whatever else does not fit: it gets what fits.
+        fitting = upstream.inflate_weight(fitting, own)
+    network.load_state_dict(fitting, strict=False)
+    return f"{matched}; not loaded: {', '.join(missing) or 'none'}"
+
+
+def _own_name(name, own):
+    """The name of an upstream network's tensor here."""
+    return name if name in own else f"backbone.{name}"
+
+
+def _fits(value, own, inflate):
+    """True where the shapes are equal or, with `inflate`, equal but for the kernel's time."""
+    return value.shape == own.shape or (inflate and _is_flat(value, own))
+
+
+def _is_flat(value, own):
+    """True where a 2D kernel, repeated in time, would fit."""
+    return value.dim() == 4 and own.dim() == 5 and value.shape == own.shape[:2] + own.shape[3:]
+
+
+def _check_complete(path, own, missing, left_over):
+    wrong = missing or left_over
+    if not wrong:
+        return
+    further = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    if missing:
+        what = f"has no {wrong[0]} of shape {tuple(own[wrong[0]].shape)}{further}"
+    else:
+        what = f"has {wrong[0]}{further}, which this config's network has not"
+    raise SlowFastExtError(
+        f"{path}: {what}: these are weights of another network; set ACTIVITY and MODEL as they "
+        "were in its training"
+    )
+
+
+def _check_share(path, own, state, fitting, inflate):
+    """A sentence on how many of the backbone's tensors are there; raises SlowFastExtError."""
+    wanted = [n for n in own if n.startswith("backbone.") and "num_batches" not in n]
+    is_flat = any(_is_flat(value, own[name]) for name, value in state.items() if name in own)
+    missing = [name for name in wanted if name not in fitting]
+    new = [name for name in missing if inflate and is_flat and "_nonlocal" in name]
+    wanted, missing = ([n for n in names if n not in new] for names in (wanted, missing))
+    message = f"{path}: {len(wanted) - len(missing)} of the backbone's {len(wanted)} tensors match"
+    if len(missing) > (1 - SMALLEST_SHARE) * len(wanted):
+        what = "these are weights of another network"
+        if is_flat and not inflate:
+            what = "its kernels are 2D: TRAIN.CHECKPOINT_INFLATE True repeats them in time"
+        raise SlowFastExtError(
+            f"{message}; missing or of another shape are {', '.join(missing[:3])}, ...: {what}"
+        )
+    return f"{message}, {len(new)} of non-local blocks are new" if new else message
+
+
+def _check_numbers(path, own, fitting):
+    """Raises SlowFastExtError where a tensor does not hold the finite floats that it must."""
+    for name, value in fitting.items():
+        if own[name].is_floating_point() and not (
+            value.is_floating_point() and value.isfinite().all()
+        ):
+            kind = "not finite" if value.is_floating_point() else f"of {value.dtype}"
+            raise SlowFastExtError(
+                f"{path}: its tensor {name} is {kind}: weights must be finite floats; take "
+                "another checkpoint"
+            )
+
+
+def _warn_of_untrained(path, own, missing):
+    """Warns where the stem, in part, or a whole stage keeps its random start."""
+    parts = {}
+    for name in own:
+        if name.startswith("backbone.") and "num_batches" not in name:
+            parts.setdefault(name.split(".")[1], set()).add(name)
+    # The stem is the first, and all others see nothing but what it lets through.
+    for index, (part, names) in enumerate(parts.items()):
+        lost = names.intersection(missing)
+        if lost == names or (index == 0 and lost):
+            logger.warning(
+                f"{path}: {len(lost)} of the {len(names)} tensors of the backbone's {part} are not "
+                "in it and keep their random start"
+            )
+
+
+def read_weights(path, checkpoint_type):
+    """
+    A checkpoint's dict, at least `model_state`.
+
+    Args:
+        checkpoint_type (str): "pytorch" or "caffe2", as TRAIN.CHECKPOINT_TYPE.
+
+    Raises:
+        SlowFastExtError: the file is missing, damaged, or would execute something.
+    """
+    if checkpoint_type == "caffe2":
+        return _with_model_state(path, {"model_state": _read_caffe2(path)})
+    state = _read_plain(path)
+    if isinstance(state, dict) and "model_state" not in state:
+        # Other projects' files: the tensors under `state_dict`, or nothing but tensors.
+        state = {"model_state": state.get("state_dict", state)}
+    state = _with_model_state(path, state)
+    return {**state, "model_state": to_own_names(state["model_state"])}
+
+
+def read_checkpoint(path):
+    """
+    A checkpoint's dict, on the CPU; nothing in the file is executed.
+
+    Raises:
+        SlowFastExtError: there is no such file, or it is not a checkpoint.
+    """
+    return _with_model_state(path, _read_plain(path))
+
+
+def _open(path):
+    """The file for reading; raises SlowFastExtError where that cannot be."""
+    if not pathmgr.exists(path):
+        raise SlowFastExtError(f"{path}: there is no such checkpoint")
+    try:
+        return pathmgr.open(path, "rb")
+    except OSError as error:
+        raise SlowFastExtError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_plain(path):
+    """What a file of torch's holds, on the CPU; raises SlowFastExtError."""
+    with _open(path) as stream:
+        try:
+            return torch.load(stream, map_location="cpu", weights_only=True)
+        except Exception as error:  # A damaged file can raise anything.
+            # torch's own message advises to load it with execution allowed.
+            hint = "; if it is one of Caffe2's, set CHECKPOINT_TYPE caffe2"
+            raise SlowFastExtError(
+                f"{path}: not a checkpoint of tensors and plain values alone, or damaged; nothing "
+                f"in it was executed{hint if path.endswith('.pkl') else ''}"
+            ) from error
+
+
+def _with_model_state(path, state):
+    """`state` where it is a dict with dense tensors by name in it; else raises SlowFastExtError."""
+    weights = state.get("model_state") if isinstance(state, dict) else None
+    is_named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+    if not is_named or not all(map(torch.is_tensor, weights.values())):
+        raise SlowFastExtError(
+            f"{path}: not a PySlowFast checkpoint: no 'model_state' of tensors by name"
+        )
+    for name, value in weights.items():
+        kind = _unusual_kind(value)
+        if kind:
+            raise SlowFastExtError(
+                f"{path}: its tensor {name} is {kind}: only dense tensors of real numbers are read"
+            )
+    return state
+
+
+def _unusual_kind(tensor):
+    """What makes a tensor one that no network's weights are copied from; "" for usual ones."""
+    kinds = {
+        "quantized": tensor.is_quantized,
+        "complex": tensor.is_complex(),
+        "without content (device meta)": tensor.is_meta,
+        "sparse or nested": tensor.layout != torch.strided or tensor.is_nested,
+    }
+    return next((kind for kind, holds in kinds.items() if holds), "")
+
+
+def _read_caffe2(path):
+    """The tensors of one of PySlowFast's Caffe2 `.pkl` files under PyTorch's names."""
+    with _open(path) as stream:
+        try:
+            blobs = load_arrays(stream)["blobs"]
+            rename = upstream.get_name_convert_func()
+            # Upstream's patterns take minutes over a name of pages.
+            if any(not isinstance(name, str) or len(name) > _LONGEST_NAME for name in blobs):
+                raise ValueError("a name that is no text or too long")
+            return {rename(name): torch.tensor(value) for name, value in blobs.items()}
+        except Exception as error:  # A damaged pickle can raise anything.
+            reason = " ".join(str(error).split())
+            # torch writes zip files.
+            stream.seek(0)
+            hint = "; it looks like one of torch's: set CHECKPOINT_TYPE pytorch"
+            raise SlowFastExtError(
+                f"{path}: not a Caffe2 file of arrays ({reason})"
+                f"{hint if stream.read(2) == b'PK' else ''}"
+            ) from error
+
+
+# Names of mmaction2's CSN -> VMZ's, which are ours. A convolution with its normalisation is
+# `conv` and `bn` there, 0 and 1 here; the ip form's two convolutions lie one level apart.
+_MMACTION2_IR = [
+    (r"^(backbone\.)?conv1\.conv\.", "stem.0."),
+    (r"^(backbone\.)?conv1\.bn\.", "stem.1."),
+    (r"\.conv2\.0\.conv\.", ".conv2.0."),
+    (r"\.conv2\.0\.bn\.", ".conv2.1."),
+    (r"\.(conv[13]|downsample)\.conv\.", r".\1.0."),
+    (r"\.(conv[13]|downsample)\.bn\.", r".\1.1."),
+    (r"^backbone\.", ""),
+]
+_MMACTION2_IP = [
+    (r"\.conv2\.0\.conv\.", ".conv2.0.0."),
+    (r"\.conv2\.0\.bn\.", ".conv2.0.1."),
+    (r"\.conv2\.1\.conv\.", ".conv2.0.2."),
+    (r"\.conv2\.1\.bn\.", ".conv2.1."),
+    *(pair for pair in _MMACTION2_IR if "conv2" not in pair[0]),
+]
+
+# Names of torchvision's 2D ResNet -> those of PySlowFast's single-pathway ResNet.
+_TORCHVISION = [
+    (r"^conv1\.", "s1.pathway0_stem.conv."),
+    (r"^bn1\.", "s1.pathway0_stem.bn."),
+    (r"\.conv1\.", ".branch2.a."),
+    (r"\.conv2\.", ".branch2.b."),
+    (r"\.conv3\.", ".branch2.c."),
+    (r"\.bn1\.", ".branch2.a_bn."),
+    (r"\.bn2\.", ".branch2.b_bn."),
+    (r"\.bn3\.", ".branch2.c_bn."),
+    (r"\.downsample\.0\.", ".branch1."),
+    (r"\.downsample\.1\.", ".branch1_bn."),
+    (r"^layer(\d)\.(\d+)\.", lambda m: f"s{int(m[1]) + 1}.pathway0_res{m[2]}."),
+]
+
+
+def to_own_names(state):
+    """
+    Renames the tensors of mmaction2's CSN and of torchvision's 2D ResNet, each recognised by
+    its names; other files keep theirs.
+
+    Args:
+        state (dict[str, Tensor]): name -> tensor.
+    """
+    table = _table_for(state)
+    return {_renamed(name, table): value for name, value in state.items()}
+
+
+def _table_for(state):
+    # Files of a backbone alone lack the prefix.
+    for prefix in ("backbone.", ""):
+        if f"{prefix}layer1.0.conv2.1.conv.weight" in state:
+            return _MMACTION2_IP
+        if f"{prefix}layer1.0.conv2.0.conv.weight" in state:
+            return _MMACTION2_IR
+    if "layer1.0.conv1.weight" in state and "conv1.weight" in state:
+        return _TORCHVISION
+    return []
+
+
+def _renamed(name, table):
+    for pattern, replacement in table:
+        name = re.sub(pattern, replacement, name)
+    return name

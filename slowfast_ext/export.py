@@ -1,0 +1,203 @@
+"""The formats of an exported network: how each is written to bytes and loaded from them."""
+
+import contextlib
+import io
+import logging
+import os
+import warnings
+
+import torch
+import torch.nn as nn
+
+from slowfast_ext.config.schema import require_clips_alone
+from slowfast_ext.engine.trained import network_to_test
+from slowfast_ext.errors import SlowFastExtError, require_packages
+from slowfast_ext.upstream import pack_pathways
+from slowfast_ext.utils.paths import open_atomically
+
+# What the ONNX format needs beyond torch; setup.py's extra "onnx".
+ONNX_MODULES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def torch_export():
+    """(write, load) of torch.export's format; `torch.export.load` reads it."""
+    return _write_torch, _load_torch
+
+
+def _dynamic_batch(pathways):
+    batch = torch.export.Dim("batch", min=1)
+    return (tuple({0: batch} for _ in pathways),)
+
+
+def _write_torch(network, pathways):
+    """ClipNetwork and example pathways -> the file's content."""
+    program = torch.export.export(network, pathways, dynamic_shapes=_dynamic_batch(pathways))
+    content = io.BytesIO()
+    torch.export.save(program, content)
+    return content.getvalue()
+
+
+def _load_torch(content):
+    return torch.export.load(io.BytesIO(content)).module()
+
+
+def onnx():
+    """
+    (write, load) of ONNX; the inputs are named `slow`, `fast` or `clip`, the output
+    `probabilities`.
+
+    Raises:
+        SlowFastExtError: onnx, onnxscript or onnxruntime is missing.
+    """
+    require_packages("--format onnx", ONNX_MODULES)
+    return _write_onnx, _load_onnx
+
+
+def _write_onnx(network, pathways):
+    """ClipNetwork and example pathways -> the file's content."""
+    names = ["clip"] if len(pathways) == 1 else ["slow", "fast"]
+    with _quiet_exporter():
+        exported = torch.export.export(
+            network, pathways, dynamic_shapes=_dynamic_batch(pathways)
+        ).run_decompositions({torch.ops.aten.adaptive_avg_pool3d.default: _plain_pool})
+        program = torch.onnx.export(
+            exported,
+            dynamo=True,
+            input_names=names,
+            output_names=["probabilities"],
+            verbose=False,
+        )
+    # Serialised whole, weights within: one file is what the user asked for.
+    return program.model_proto.SerializeToString()
+
+
+def _plain_pool(features, size):
+    """ONNX has no adaptive pooling; where the sizes divide it is pooling with a fixed kernel."""
+    lengths = features.shape[-3:]
+    if any(length % wanted for length, wanted in zip(lengths, size, strict=True)):
+        raise SlowFastExtError(
+            f"--format onnx: the fast pathway's map, {tuple(lengths)}, does not divide by the slow "
+            f"one's, {tuple(size)}: let SLOWFAST.ALPHA divide DATA.NUM_FRAMES, or take torch.export"
+        )
+    kernel = [length // wanted for length, wanted in zip(lengths, size, strict=True)]
+    return torch.nn.functional.avg_pool3d(features, kernel)
+
+
+@contextlib.contextmanager
+def _quiet_exporter():
+    """Without the exporter's remarks on its own workings."""
+    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for log, level in zip(logs, levels, strict=True):
+                log.setLevel(level)
+
+
+def _load_onnx(content):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+
+    def exported(*pathways):
+        arrays = [pathway.numpy() for pathway in pathways]
+        return torch.from_numpy(session.run(None, dict(zip(names, arrays, strict=True)))[0])
+
+    return exported
+
+
+# --format -> the function that gives the format's write and load.
+FORMATS = {"torch.export": torch_export, "onnx": onnx}
+
+
+class ClipNetwork(nn.Module):
+    """An ActivityNetwork in evaluation, its pathways arguments of their own."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, *pathways):
+        """B x 3 x T x H x W for each pathway -> probabilities, B x A."""
+        return self.network(list(pathways))
+
+
+def clip_network(network):
+    """An ActivityNetwork -> ClipNetwork on the CPU, in evaluation, without gradients."""
+    return ClipNetwork(network.cpu().requires_grad_(False)).eval()
+
+
+def example_pathways(cfg, batch_size):
+    """
+    Random clips of a test's shape.
+
+    Returns:
+        tuple[Tensor]: of each pathway, B x 3 x T x H x W, of variance 1.
+    """
+    random = torch.Generator().manual_seed(batch_size)
+    size = cfg.DATA.TEST_CROP_SIZE
+    shape = (3, cfg.DATA.NUM_FRAMES, size, size)
+    clips = [pack_pathways(cfg, torch.randn(shape, generator=random)) for _ in range(batch_size)]
+    return tuple(torch.stack(of_pathway) for of_pathway in zip(*clips, strict=True))
+
+
+@torch.no_grad()
+def greatest_difference(network, exported, batches):
+    """The largest absolute difference of both; inf where the shapes differ, nan where one is."""
+    differences = []
+    for pathways in batches:
+        wanted, given = network(*pathways), exported(*pathways)
+        if given.shape != wanted.shape:
+            return float("inf")
+        differences.append((given - wanted).abs().amax())
+    # Python's max would drop a nan.
+    return torch.stack(differences).amax().item()
+
+
+# The file's probabilities may differ from the network's by no more.
+TOLERANCE = 1e-4
+# Neither is the batch that the network is traced with.
+CHECKED_BATCHES = (1, 3)
+
+
+def export(cfg, form, out):
+    """
+    Writes the network that a test of `cfg` would take.
+
+    Args:
+        form (str): of FORMATS.
+        out (str): the file; it appears only where it agrees with the network.
+
+    Returns:
+        float: the largest difference between the file's probabilities and the network's.
+
+    Raises:
+        SlowFastExtError: the network needs more than clips, what the format needs is not
+            installed, `out` is the network's own checkpoint, or the file's probabilities are not
+            the network's.
+    """
+    write, load = FORMATS[form]()
+    require_clips_alone(cfg, "only networks of clips alone are exported")
+    path, network, _, _ = network_to_test(cfg)
+    if os.path.realpath(out) == os.path.realpath(path):
+        raise SlowFastExtError(f"--out {out} is the checkpoint that is exported: name another file")
+    network = clip_network(network)
+    content = write(network, example_pathways(cfg, 2))
+    batches = [example_pathways(cfg, size) for size in CHECKED_BATCHES]
+    difference = greatest_difference(network, load(content), batches)
+    # Not a number is above nothing.
+    if not difference <= TOLERANCE:
+        raise SlowFastExtError(
+            f"{out} is not written: the exported network's probabilities differ from the "
+            f"network's by {difference:.1e}, more than {TOLERANCE:.0e}; try another --format or "
+            "another version of torch"
+        )
+    with open_atomically(out, "wb") as stream:
+        stream.write(content)
+    return difference

@@ -1,0 +1,107 @@
+"""The paper's rows beside this code's."""
+
+from slowfast_ext.paper.numbers import ROWS
+
+FORMS = ("default", "as_printed")
+UPSTREAM_HEADS = ("PoolHead", "RoIPoolHead")
+# Keyframes of ava_val_v2.1 that have a box with a pose label.
+AVA_KEYFRAMES = 50_029
+
+
+def compare(results, tables):
+    """
+    One line per row of the paper, two where the row's head has two forms.
+
+    The rows of Table 4 have no metric: their `paper` and `ours` are None.
+
+    Args:
+        results (list[Result]): newest first.
+        tables (sequence[str]): which tables.
+
+    Returns:
+        list[dict]: `table`, `row`, `metric`, `form` (None where the head has but one),
+            `paper` and `ours` (fractions or None), `videos`, `views`, `date`, `config`, `file`
+            (of ours), `remark` (how the test differs from the paper's, or None), and `older`,
+            the files of the same row and form that are not shown.
+    """
+    lines = []
+    for row in ROWS:
+        if row.table not in tables:
+            continue
+        for form in FORMS if row.activity_head else (None,):
+            found = [result for result in results if _is_of(result, row, form)]
+            lines.append(_line(row, form, found))
+    return lines
+
+
+def _is_of(result, row, form):
+    scored = row.metric in result.metrics
+    return scored and result.row == row.id and form in (None, result.form)
+
+
+def _line(row, form, found):
+    newest = found[0] if found else None
+    return {
+        "table": row.table,
+        "row": row.name,
+        "metric": row.metric,
+        "form": form,
+        "paper": row.number,
+        "ours": newest and newest.metrics[row.metric],
+        "videos": newest and newest.counts["videos"],
+        "views": newest and newest.counts["views"],
+        "date": newest and newest.date,
+        "config": newest and newest.config,
+        "file": newest and newest.path,
+        "remark": newest and _remark(newest, row),
+        "older": [result.path for result in found[1:]],
+    }
+
+
+def _remark(result, row):
+    """What of a result is not the row's or not the paper's protocol, None where all is."""
+    remarks = (_of_head(result, row), _of_views(result, row), _of_keyframes(result, row))
+    return "; ".join(remark for remark in remarks if remark) or None
+
+
+def _of_head(result, row):
+    if row.activity_head and result.head in UPSTREAM_HEADS:
+        return f"ACTIVITY.HEAD is {result.head}, which is upstream's"
+    return None
+
+
+def _of_views(result, row):
+    counts, protocol = result.counts, row.protocol
+    if all(counts[name] == number for name, number in protocol.items()):
+        return None
+    known = {name: "?" if number is None else number for name, number in counts.items()}
+    return (
+        f"{known['videos']} videos of {known['views']} views, where the paper tests "
+        f"{protocol['videos']} of {protocol['views']}"
+    )
+
+
+def _of_keyframes(result, row):
+    number = result.counts["keyframes"]
+    if row.table != "5" or (number is not None and number >= AVA_KEYFRAMES):
+        return None
+    return (
+        f"{'?' if number is None else number} keyframes, where AVA's validation set has "
+        f"{AVA_KEYFRAMES} with pose labels alone"
+    )
+
+
+def unmatched(results):
+    """Sentences about the results that no table has a place for."""
+    metrics = {row.id: row.metric for row in ROWS}
+    sentences = []
+    for result in results:
+        if result.row not in metrics:
+            sentences.append(f"{result.path}: the tables have no row {result.row!r}")
+        elif metrics[result.row] is None:
+            sentences.append(f"{result.path}: row '{result.row}' lists costs alone, see --cost")
+        elif metrics[result.row] not in result.metrics:
+            sentences.append(f"{result.path}: it has no {metrics[result.row]}")
+        elif result.form not in FORMS:
+            sentences.append(f"{result.path}: ACTIVITY.FORM is {result.form!r}")
+    return sentences

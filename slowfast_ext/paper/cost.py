@@ -1,0 +1,150 @@
+"""
+Tables 3a, 3b and 4: parameters and multiply-adds, counted from the modules themselves.
+
+Everything is built and run on torch's meta device, where tensors have shapes and no
+values, so that a 3D network of 32 x 256 x 256 costs neither time nor memory.
+"""
+
+import itertools
+
+import torch
+import torch.nn as nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.models import ActivityNetwork, build_head
+from slowfast_ext.paper.backbones import BACKBONES, backbone_config
+from slowfast_ext.paper.numbers import find_row
+from slowfast_ext.paper.plain_head import PlainActivityHead
+from slowfast_ext.upstream import base_config
+
+TABLES = ("3a", "3b", "4")
+
+# CSN-152's last map: of 224 x 224 crops (training) and of 256 x 256 (testing).
+CHANNELS = 2048
+MAP_SIZES = ((4, 7, 7), (4, 8, 8))
+
+COUNTED = (
+    "Counted from the modules: multiply-adds of convolutions and matrix products.",
+    "Head: alpha, beta, gamma and the activities' queries, with correlation its two linear maps;",
+    "  without classifier and normalisation. C = 2048, C' = 128; where the row's name does not say",
+    "  otherwise K = 64, n = 32, A = 157, N = 196 and no correlation, as in the paper.",
+    "  plain: every map on all N positions, as the paper costs it; ours: the factorised form.",
+    "Backbones: with a linear classifier of 400 classes, one clip of 256 x 256; parameters with",
+    "  the classifier's and without batch-norm's.",
+)
+
+
+def cost_rows(tables=TABLES):
+    """
+    The costs of the rows of `tables`, under the paper's conditions and under others.
+
+    A row with the paper's name stands for the paper's conditions (N = 196, no correlation);
+    under others its name says which.
+
+    Returns:
+        list[dict]: `table`, `row`, `params_M` (millions), `gmacs_plain` and `gmacs` (1e9
+            multiply-adds; the first is None for a backbone), `in_paper` (the paper has this
+            row), `paper_params_M` and `paper_gmacs` (the paper's; None where unknown), `note`.
+    """
+    rows = []
+    for table in tables:
+        for name, activities, observations, groups in _HEADS[table]:
+            for correlation, size in itertools.product((False, True), MAP_SIZES):
+                head = activity_head(activities, observations, groups, correlation)
+                suffix = _suffix(size, correlation)
+                rows.append(_row(table, name + suffix, **head_cost(head, size)))
+        if table == "4":
+            rows += [_backbone_row(name) for name in BACKBONES]
+    return rows
+
+
+# Table -> (name, A, K, n).
+_HEADS = {
+    "3a": [(f"n={n}", 157, 64, n) for n in (1, 8, 32, 64)],
+    "3b": [(f"K={k}", 157, k, 32) for k in (16, 32, 64, 128)],
+    "4": [(f"A={a}", a, 64, 32) for a in (157, 1024)],
+}
+
+
+def _suffix(size, correlation):
+    positions = "" if size == MAP_SIZES[0] else f" N={torch.Size(size).numel()}"
+    return positions + (" correlation" if correlation else "")
+
+
+def _row(table, name, params, plain, ours, note=""):
+    paper = find_row(table, name)
+    return {
+        "table": table,
+        "row": name,
+        "params_M": params / 1e6,
+        "gmacs_plain": plain and plain / 1e9,
+        "gmacs": ours / 1e9,
+        "in_paper": paper is not None,
+        "paper_params_M": paper and paper.params_m,
+        "paper_gmacs": paper and paper.gmacs,
+        "note": note,
+    }
+
+
+def activity_head(activities, observations, groups, correlation):
+    """The paper's head as printed, on the meta device."""
+    cfg = add_slowfast_ext_config(base_config())
+    cfg.MODEL.NUM_CLASSES, cfg.MODEL.HEAD_ACT = activities, "sigmoid"
+    cfg.ACTIVITY.FORM, cfg.ACTIVITY.CORRELATION = "as_printed", correlation
+    cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.GROUPS = observations, groups
+    with torch.device("meta"):
+        return build_head(cfg, CHANNELS)
+
+
+def head_cost(head, size):
+    """Parameters and multiply-adds of a head on one map of `size` (T, H, W): a dict."""
+    features = torch.empty(1, CHANNELS, *size, device="meta")
+    parameters = {
+        name: parameter.numel()
+        for name, parameter in head.named_parameters()
+        if "classifier" not in name
+    }
+    return {
+        "params": sum(parameters.values()),
+        "plain": multiply_adds(PlainActivityHead(head), features),
+        "ours": multiply_adds(head, features),
+    }
+
+
+def _backbone_row(name):
+    cfg, note = backbone_config(name)
+    with torch.device("meta"):
+        network = ActivityNetwork(cfg)
+    clip = torch.empty(1, 3, cfg.DATA.NUM_FRAMES, 256, 256, device="meta")
+    pathways = [clip]
+    if cfg.MODEL.ARCH == "slowfast":
+        pathways = [clip[:, :, :: cfg.SLOWFAST.ALPHA], clip]
+    return _row(
+        "4",
+        name,
+        params=sum(p.numel() for p in network.parameters()) - batch_norm_parameters(network),
+        plain=None,
+        ours=multiply_adds(network, pathways),
+        note=note,
+    )
+
+
+def batch_norm_parameters(network):
+    """The scales and shifts of all batch-norm layers: int."""
+    layers = (m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
+    return sum(parameter.numel() for layer in layers for parameter in layer.parameters())
+
+
+def multiply_adds(module, *inputs):
+    """
+    Multiply-adds of convolutions and matrix products in one forward pass in evaluation: int.
+
+    torch's counter rather than fvcore's: fvcore traces, which the meta device cannot, and
+    would have to run each backbone for real (10 s and 2 GB). Both give the same numbers.
+    """
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        module.eval()(*inputs)
+    # It counts a multiply-add as two operations.
+    return counter.get_total_flops() // 2

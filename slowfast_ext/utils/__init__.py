@@ -1,0 +1,1 @@
+"""Reading text, paths, processes: what knows nothing of videos or networks."""

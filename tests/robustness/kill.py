@@ -1,0 +1,249 @@
+"""
+kill -9 at random moments of a job that trains, tunes and tests; then the same command again.
+
+    python -m tests.robustness.kill [--kills 30] [--seed 0] [--only NAME]
+
+Six ways: the main process at a random moment; the main process at a random write (before a file
+is on the disk, before and after it takes its name); the main process while it tests; one data
+worker; one of two ranks; one of two ranks while they test. A job is killed and started again until
+its share of the kills is spent, then runs to its end. After each kill every file under its final
+name must be whole; a test must go on from the scores that were saved; in the end weights and
+predictions must equal the uninterrupted run's to the bit and nothing temporary may be left.
+Synthetic videos, CPU.
+"""
+
+import argparse
+import collections
+import contextlib
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import time
+
+from tests.robustness.jobs import (
+    Job,
+    finish,
+    new_folder,
+    pause,
+    require_same_end,
+    require_whole,
+    words,
+)
+
+KILLS_PER_JOB = 4
+"""A job is killed so often at most: more and it does not come to its later stages."""
+
+
+def kill_at_write(number):
+    """Ends this process with SIGKILL at its `number`-th call of fsync or replace, from 0 on."""
+    calls = iter(range(10**9))
+
+    def wrapped(function, after):
+        def call(*args, **options):
+            is_last = next(calls) == number
+            if is_last and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            function(*args, **options)
+            if is_last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return call
+
+    os.fsync = wrapped(os.fsync, after=random.random() < 0.5)
+    os.replace = wrapped(os.replace, after=random.random() < 0.5)
+
+
+class Main:
+    """The main process, at a random moment."""
+
+    options = {}
+
+    def __init__(self, folder, data):
+        self.folder, self.data = folder, data
+
+    def arguments(self, output):
+        return [words(output, self.data, **self.options)]
+
+    def start(self, output, prepare=lambda: None):
+        lists = self.arguments(output)
+        return [
+            Job(arguments, self.folder / f"said_{rank}", prepare)
+            for rank, arguments in enumerate(lists)
+        ]
+
+    def run(self, output):
+        """To the end; returns the seconds it took."""
+        begun, saved = time.monotonic(), saved_scores(output)
+        jobs = self.start(output)
+        for job in jobs:
+            if job.wait():
+                raise RuntimeError(f"exit code {job.code}: {job.text()[-2000:]}")
+        if saved and "were scored before" not in jobs[0].text():
+            raise RuntimeError(f"{saved} files of scores are not taken")
+        return time.monotonic() - begun
+
+    def kill(self, output, seconds):
+        """Starts the job and kills something of it; True where it was in time."""
+        (job,) = self.start(output)
+        job.wait_for(lambda: "going on" in job.text() or "epoch 1" in job.text())
+        pause(seconds)
+        if not job.is_running():
+            return False
+        job.kill()
+        return job.wait() == -signal.SIGKILL
+
+
+class Write(Main):
+    """The main process, at a random write."""
+
+    def kill(self, output, seconds):
+        number = random.randrange(6)
+        (job,) = self.start(output, lambda: kill_at_write(number))
+        return job.wait() == -signal.SIGKILL
+
+
+class Scoring(Main):
+    """The main process while it tests, once a random number of videos is scored."""
+
+    def kill(self, output, seconds):
+        wanted = saved_scores(output) + random.randint(1, 3)
+        (job,) = self.start(output)
+        if not job.wait_for(lambda: saved_scores(output) >= wanted):
+            return False
+        job.kill()
+        return job.wait() == -signal.SIGKILL
+
+
+class Worker(Main):
+    """One data worker: the job must end by itself, with a sentence and exit code 1."""
+
+    options = {"DATA_LOADER__NUM_WORKERS": 2}
+
+    def kill(self, output, seconds):
+        (job,) = self.start(output)
+        job.wait_for(lambda: job.children())
+        pause(seconds)
+        if not job.wait_for(lambda: job.children()):
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(random.choice(job.children() or [2**22 + 1]), signal.SIGKILL)
+        if job.wait(60) == 0:
+            return False
+        text = job.text()
+        if job.code != 1 or "error: a process that reads videos" not in text:
+            raise RuntimeError(f"exit code {job.code}: {text[-2000:]}")
+        return True
+
+
+class Rank(Main):
+    """One of two ranks: the other must end within 60 s, naming it, with exit code 1."""
+
+    def arguments(self, output):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        return [
+            words(
+                output,
+                self.data,
+                *["--num_shards", "2", "--shard_id", str(rank)],
+                *["--init_method", f"tcp://127.0.0.1:{port}"],
+                TRAIN__BATCH_SIZE=2,
+            )
+            for rank in range(2)
+        ]
+
+    def wait_for_moment(self, job, output, seconds):
+        job.wait_for(lambda: "epoch" in job.text())
+        pause(seconds)
+
+    def kill(self, output, seconds):
+        jobs = self.start(output)
+        self.wait_for_moment(jobs[0], output, seconds)
+        victim = random.randrange(2)
+        if not all(job.is_running() for job in jobs):
+            [job.wait() for job in jobs]
+            return False
+        jobs[victim].kill()
+        jobs[victim].wait()
+        left = jobs[1 - victim]
+        if left.wait(60) == 0:  # It had nothing left to do together.
+            return True
+        text = left.text()
+        if left.code != 1 or not re.search(rf"error: rank {victim}\b.* has ended", text):
+            raise RuntimeError(f"exit code {left.code}: {text[-2000:]}")
+        return True
+
+
+class RankScoring(Rank):
+    """One of two ranks once a random number of videos is scored."""
+
+    def wait_for_moment(self, job, output, seconds):
+        wanted = saved_scores(output) + random.randint(1, 3)
+        job.wait_for(lambda: saved_scores(output) >= wanted)
+
+
+def saved_scores(output):
+    """How many files of a test's scores there are."""
+    return len(list((output / "partial_scores").glob("*.npz")))
+
+
+def stage_of(output):
+    """What the log says was going on last."""
+    log = output / "stdout.log"
+    found = re.findall(r"\b(train|tune|test)\b", log.read_text() if log.exists() else "")
+    return found[-1] if found else "start"
+
+
+def try_way(way, kills):
+    """Spends the kills on jobs of one kind; returns {stage: kills}."""
+    reference = way.folder / "reference"
+    seconds = way.run(reference)
+    stages, job_number = collections.Counter(), 0
+    while sum(stages.values()) < kills:
+        output = way.folder / f"job_{job_number}"
+        job_number += 1
+        for _ in range(min(KILLS_PER_JOB, kills - sum(stages.values()))):
+            if not way.kill(output, seconds / 2):
+                break
+            require_whole(output)
+            stages[stage_of(output)] += 1
+        way.run(output)
+        require_same_end(output, reference)
+    return stages
+
+
+WAYS = {
+    "main": Main,
+    "write": Write,
+    "scoring": Scoring,
+    "worker": Worker,
+    "rank": Rank,
+    "rank-scoring": RankScoring,
+}
+SHARES = {"main": 8, "write": 6, "scoring": 4, "worker": 4, "rank": 4, "rank-scoring": 4}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=WAYS)
+    args = parser.parse_args()
+    random.seed(args.seed)
+    folder = new_folder("kill")
+    finish(words(folder / "data_made", folder / "data", SOLVER__MAX_EPOCH=1), folder / "said")
+    for name in [args.only] if args.only else WAYS:
+        kills = args.kills if args.only else round(args.kills * SHARES[name] / 30)
+        (folder / name).mkdir()
+        stages = try_way(WAYS[name](folder / name, folder / "data"), kills)
+        where = ", ".join(f"{count} in {stage}" for stage, count in sorted(stages.items()))
+        print(f"{name}: {sum(stages.values())} kills ({where}): same to the bit", flush=True)
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
