@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Train, tune and test from PySlowFast-style YAML; the arguments are those of PySlowFast."""
 
+from slowfast_ext.commands.arguments import parse_arguments
 from slowfast_ext.errors import exit_with_sentence
 
 if __name__ == "__main__":
     with exit_with_sentence():
-        from slowfast_ext.commands.run_net import main
+        args = parse_arguments()
+        # torch takes seconds to import: help and usage errors are told before.
+        from slowfast_ext.commands.run_net import run_configs
 
-        main()
+        run_configs(args)

@@ -1,7 +1,21 @@
-"""Multi-label activity recognition for PySlowFast; importing it registers models and heads."""
+"""
+Multi-label activity recognition for PySlowFast.
+
+    import slowfast_ext
+    slowfast_ext.register()
+
+enters ActivityNetwork and the data sets into upstream's registries, and the heads into
+`slowfast_ext.models.HEAD_REGISTRY`. The import alone needs neither torch nor PySlowFast.
+"""
 
 __version__ = "0.1.0"
-__all__ = ["load"]
+__all__ = ["load", "register"]
+
+
+def register():
+    """Imports what registers itself: the networks, the heads and the data sets."""
+    import slowfast_ext.datasets
+    import slowfast_ext.models  # noqa: F401
 
 
 def __getattr__(name):

@@ -1,4 +1,8 @@
-"""The arguments that commands share: --cfg, videos, KEY VALUE pairs."""
+"""
+What run_net.py and the commands of `python -m slowfast_ext` take.
+
+Nothing here imports torch: help and usage errors come at once.
+"""
 
 import argparse
 import math
@@ -51,7 +55,7 @@ class LeavesWords(argparse.Action):
 ONE_VALUE = {"nargs": "+", "action": LeavesWords}
 
 
-def add_network_arguments(parser, videos):
+def _network_arguments(parser, videos):
     """Adds the videos, whose help is given, --cfg and --checkpoint to an argparse parser."""
     parser.add_argument("videos", nargs="*", metavar="VIDEO", help=videos)
     parser.add_argument(
@@ -80,3 +84,266 @@ def seconds_of(text, key, or_zero=False):
         least = "of at least 0.001, or 0" if or_zero else "from 0.001 on"
         raise SlowFastExtError(f"{key} is {text}: it must be a number of seconds {least}")
     return value
+
+
+# --- Each command's own --------------------------------------------------------------
+
+
+def quickstart_arguments(parser):
+    """`quickstart` takes none."""
+
+
+def _media_arguments(parser, annotations, videos, frames, out):
+    """What matches annotations with media takes."""
+    parser.add_argument("--annotations", required=True, metavar="DIR", help=annotations)
+    parser.add_argument("--videos", metavar="DIR", help=videos)
+    parser.add_argument("--frames", metavar="DIR", help=frames)
+    parser.add_argument("--out", metavar="DIR", help=out)
+    parser.add_argument(
+        "--annotations-only", action="store_true", help="count without media; write nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def prepare_charades_arguments(parser):
+    """What `prepare charades` takes."""
+    _media_arguments(
+        parser,
+        annotations="holds Charades_v1_train.csv, Charades_v1_test.csv, Charades_v1_classes.txt",
+        videos="holds ID.mp4 (Charades_v1_480)",
+        frames="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)",
+        out="gets classes.txt, train.csv and test.csv",
+    )
+    parser.add_argument(
+        "--action-genome",
+        metavar="DIR",
+        help="holds object_bbox_and_relationship.pkl and person_bbox.pkl: objects for Table 2",
+    )
+
+
+def prepare_ava_arguments(parser):
+    """What `prepare ava` takes."""
+    _media_arguments(
+        parser,
+        annotations="holds ava_train_v2.2.csv, ava_val_v2.2.csv, their excluded timestamps and "
+        "the action list, and ava_val_predicted_boxes.csv where there is one",
+        videos="holds the movies, or their parts from second 900 on, as NAME.mp4, .mkv, ...",
+        frames="holds NAME/NAME_000001.jpg, 30 a second from second 900 on",
+        out="gets frames/, frame_lists/ and annotations/",
+    )
+    parser.add_argument(
+        "--version", choices=("2.1", "2.2"), default="2.2", help="of the annotations (default: 2.2)"
+    )
+
+
+def prepare_volleyball_arguments(parser):
+    """What `prepare volleyball` takes."""
+    parser.add_argument(
+        "--root",
+        required=True,
+        metavar="DIR",
+        help="holds the videos by their numbers, or in videos/: V/annotations.txt and "
+        "V/FRAME/NUMBER.jpg; tracklets, if any, in volleyball_tracking_annotation/",
+    )
+    parser.add_argument("--out", metavar="DIR", help="gets the lists and classes.txt")
+    parser.add_argument(
+        "--annotations-only", action="store_true", help="count without frames; write nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def prepare_boxes_arguments(parser):
+    """What `prepare boxes` takes."""
+    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    parser.add_argument("--out", required=True, metavar="CSV", help="gets the boxes")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="a state_dict of a torchvision Faster R-CNN, or a .pkl of detectron2 (default: "
+        "downloaded, detectron2's where it is installed)",
+    )
+    parser.add_argument(
+        "--min-score",
+        type=float,
+        default=0.05,
+        metavar="SCORE",
+        help="leave out boxes below it (default: 0.05)",
+    )
+    parser.add_argument(
+        "--start",
+        type=int,
+        metavar="SECOND",
+        help="the second that each video's first frame counts as; every whole second is then a "
+        "keyframe (default: AVA's keyframes, 902 to 1798, where a video below 1,000 s counts as "
+        "cut at second 900)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def prepare_lists_arguments(parser):
+    """What `prepare lists` takes."""
+    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    parser.add_argument("--labels", required=True, metavar="FILE", help="says what they show")
+    parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
+    )
+    how.add_argument(
+        "--split-column", metavar="NAME", help="the column that says train, val or test"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def evaluate_charades_arguments(parser):
+    """What `evaluate charades` takes."""
+    parser.add_argument("--ground-truth", required=True, metavar="CSV", help="Charades_v1_test.csv")
+    parser.add_argument(
+        "--predictions",
+        required=True,
+        metavar="FILE",
+        help="the official form (id s1 ... s157), or a predictions.csv",
+    )
+    parser.add_argument("--classes", metavar="FILE", help="Charades_v1_classes.txt, for names")
+    parser.add_argument("--csv", metavar="FILE", help="write the average precision per class")
+    parser.add_argument(
+        "--write-submission", metavar="FILE", help="write the scores in the official form"
+    )
+    parser.add_argument("--strict", action="store_true", help="refuse where videos have no scores")
+    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+
+
+def evaluate_ava_arguments(parser):
+    """What `evaluate ava` takes."""
+    parser.add_argument(
+        "--ground-truth",
+        required=True,
+        metavar="CSV",
+        help="video,second,x1,y1,x2,y2,action[,person], such as ava_val_v2.2.csv",
+    )
+    parser.add_argument(
+        "--detections", required=True, metavar="CSV", help="video,second,x1,y1,x2,y2,action,score"
+    )
+    parser.add_argument(
+        "--labelmap", required=True, metavar="FILE", help="the classes: AVA's .pbtxt or a text list"
+    )
+    parser.add_argument("--exclusions", metavar="CSV", help="video,second: keyframes to leave out")
+    parser.add_argument(
+        "--protocol",
+        choices=("official", "pyslowfast"),
+        default="official",
+        help="official (default): the 50 highest scores of a keyframe, on keyframes of the ground "
+        "truth; pyslowfast: all",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+
+
+def predict_arguments(parser):
+    """What `predict` takes."""
+    _network_arguments(parser, "file, or folder of frames")
+    parser.add_argument(
+        "--every",
+        metavar="SECONDS",
+        **ONE_VALUE,
+        help="from one window to the next (default: a window's length, at DATA.TARGET_FPS)",
+    )
+    parser.add_argument("--out", metavar="CSV", **ONE_VALUE, help="video,activity,start,end,score")
+    parser.add_argument(
+        "--fit-thresholds",
+        nargs="*",
+        action=LeavesWords,
+        default=False,
+        metavar="KEY VALUE",
+        help="first fit OUTPUT_DIR/thresholds.csv to the training list (best F1 of each "
+        "activity); without that file they are 0.5",
+    )
+
+
+def maps_arguments(parser):
+    """What `maps` takes."""
+    _network_arguments(parser, "one file, or folder of frames")
+    parser.add_argument(
+        "--activities",
+        metavar="NAMES",
+        **ONE_VALUE,
+        help="names or ids, separated by ';' (default: the 3 with the highest score)",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="SECONDS",
+        **ONE_VALUE,
+        help="the moment whose clip is drawn (default: where the activities score highest)",
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", **ONE_VALUE, help="gets the files")
+
+
+def fit_rates_arguments(parser):
+    """What `fit-rates` takes."""
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="the run's config")
+    parser.add_argument("options", nargs="*", metavar="KEY VALUE")
+
+
+def report_arguments(parser):
+    """What `report` takes."""
+    parser.add_argument("output_dir", metavar="OUTPUT_DIR", help="of the run")
+    parser.add_argument(
+        "--videos",
+        type=int,
+        default=16,
+        metavar="N",
+        help="test videos that the network is run on, for the learned correlation map; 0: it is "
+        "run on none, and activity maps are left out too (default: 16)",
+    )
+    parser.add_argument(
+        "--opts",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="KEY VALUE",
+        help="in place of the run's own settings, as DATA.PATH_TO_DATA_DIR PLACE",
+    )
+
+
+def export_arguments(parser):
+    """What `export` takes."""
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="the run's config")
+    parser.add_argument("--checkpoint", metavar="FILE", help="default: the one a test would take")
+    parser.add_argument("--format", required=True, choices=("torch.export", "onnx"))
+    parser.add_argument("--out", required=True, metavar="FILE")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
+
+
+def tables_arguments(parser):
+    """What `tables` takes."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--results", metavar="DIR", help="take our numbers from the results.json files below DIR"
+    )
+    source.add_argument(
+        "--cost", action="store_true", help="count parameters and multiply-adds (3a, 3b, 4)"
+    )
+    source.add_argument(
+        "--miniature",
+        action="store_true",
+        help="train heads on synthetic video, with seeds and intervals (docs/STUDY.md)",
+    )
+    parser.add_argument("--only", metavar="3c,3d", help="these tables alone")
+    parser.add_argument("--json", action="store_true", help="JSON and nothing else")
+    study = parser.add_argument_group("with --miniature")
+    study.add_argument(
+        "--seeds", type=int, nargs="+", metavar="SEED", help="of videos and training; 1 2 3 4 5"
+    )
+    study.add_argument("--fresh", action="store_true", help="compute all but the videos anew")
+    study.add_argument(
+        "--without",
+        choices=("actors", "places", "speeds", "correlations", "distractors"),
+        help="switch a property of the videos off, and show the gain that must vanish",
+    )
+    study.add_argument(
+        "--backbone-rates",
+        type=int,
+        nargs="+",
+        metavar="RATE",
+        help="sampling rates that the backbone is trained at; 2 4 8",
+    )
+    study.add_argument("--plots", metavar="DIR", help="draw 3c, 3d and Corr into this folder")

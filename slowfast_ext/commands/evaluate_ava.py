@@ -9,34 +9,9 @@ from slowfast_ext.datasets.ava_annotations import (
     read_ground_truth,
     read_label_map,
 )
-from slowfast_ext.evaluation.ava import PROTOCOLS, ava_metrics
+from slowfast_ext.evaluation.ava import ava_metrics
 from slowfast_ext.evaluation.ava_hints import ava_hints
 from slowfast_ext.evaluation.evaluators import ava_results, results_text
-
-
-def add_arguments(parser):
-    """Adds the command's arguments."""
-    parser.add_argument(
-        "--ground-truth",
-        required=True,
-        metavar="CSV",
-        help="video,second,x1,y1,x2,y2,action[,person], such as ava_val_v2.2.csv",
-    )
-    parser.add_argument(
-        "--detections", required=True, metavar="CSV", help="video,second,x1,y1,x2,y2,action,score"
-    )
-    parser.add_argument(
-        "--labelmap", required=True, metavar="FILE", help="the classes: AVA's .pbtxt or a text list"
-    )
-    parser.add_argument("--exclusions", metavar="CSV", help="video,second: keyframes to leave out")
-    parser.add_argument(
-        "--protocol",
-        choices=PROTOCOLS,
-        default=PROTOCOLS[0],
-        help="official (default): the 50 highest scores of a keyframe, on keyframes of the ground "
-        "truth; pyslowfast: all",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
 
 
 def run(args):

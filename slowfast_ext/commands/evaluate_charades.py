@@ -14,24 +14,6 @@ from slowfast_ext.evaluation.results import installed_versions, per_class_table,
 from slowfast_ext.utils.paths import is_local, open_atomically, require_writable
 
 
-def add_arguments(parser):
-    """Adds the command's arguments."""
-    parser.add_argument("--ground-truth", required=True, metavar="CSV", help="Charades_v1_test.csv")
-    parser.add_argument(
-        "--predictions",
-        required=True,
-        metavar="FILE",
-        help="the official form (id s1 ... s157), or a predictions.csv",
-    )
-    parser.add_argument("--classes", metavar="FILE", help="Charades_v1_classes.txt, for names")
-    parser.add_argument("--csv", metavar="FILE", help="write the average precision per class")
-    parser.add_argument(
-        "--write-submission", metavar="FILE", help="write the scores in the official form"
-    )
-    parser.add_argument("--strict", action="store_true", help="refuse where videos have no scores")
-    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
-
-
 def run(args):
     """
     Prints mAP, weighted AP, AP per class, counts and protocol.

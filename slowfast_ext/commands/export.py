@@ -5,21 +5,11 @@ The file takes the pathways of a batch of any size, normalised by DATA.MEAN and 
 gives the probabilities, B x A. KEY VALUE pairs may follow, as run_net.py takes them.
 """
 
-import argparse
 import os
 
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.export import CHECKED_BATCHES, FORMATS, example_pathways, export
+from slowfast_ext.export import CHECKED_BATCHES, example_pathways, export
 from slowfast_ext.utils.paths import require_writable
-
-
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    parser.add_argument("--cfg", required=True, metavar="YAML", help="the run's config")
-    parser.add_argument("--checkpoint", metavar="FILE", help="default: the one a test would take")
-    parser.add_argument("--format", required=True, choices=FORMATS)
-    parser.add_argument("--out", required=True, metavar="FILE")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
 
 
 def run(args):

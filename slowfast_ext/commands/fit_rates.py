@@ -24,12 +24,6 @@ from slowfast_ext.evaluation.rate_weights import (
 from slowfast_ext.utils.paths import require_writable
 
 
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    parser.add_argument("--cfg", required=True, metavar="YAML", help="the run's config")
-    parser.add_argument("options", nargs="*", metavar="KEY VALUE")
-
-
 def run(args):
     """
     Scores the training list's videos in the views of TEST.VIEWS with the network that a test

@@ -14,8 +14,6 @@ import numpy as np
 
 from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.commands.arguments import (
-    ONE_VALUE,
-    add_network_arguments,
     seconds_of,
     videos_and_options,
 )
@@ -35,25 +33,8 @@ from slowfast_ext.visualization.frames import Frames, picture_size
 from slowfast_ext.visualization.grid import columns_of, draw_grid
 from slowfast_ext.visualization.video_writer import open_mp4
 
+# Activities that are drawn where none are named.
 _TOP = 3
-
-
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    add_network_arguments(parser, "one file, or folder of frames")
-    parser.add_argument(
-        "--activities",
-        metavar="NAMES",
-        **ONE_VALUE,
-        help=f"names or ids, separated by ';' (default: the {_TOP} with the highest score)",
-    )
-    parser.add_argument(
-        "--at",
-        metavar="SECONDS",
-        **ONE_VALUE,
-        help="the moment whose clip is drawn (default: where the activities score highest)",
-    )
-    parser.add_argument("--out", required=True, metavar="DIR", **ONE_VALUE, help="gets the files")
 
 
 def run(args):

@@ -1,9 +1,6 @@
 """python -m slowfast_ext predict: when which activity happens in videos, as a CSV file."""
 
 from slowfast_ext.commands.arguments import (
-    ONE_VALUE,
-    LeavesWords,
-    add_network_arguments,
     seconds_of,
     videos_and_options,
 )
@@ -12,27 +9,6 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.predict.predictor import Predictor
 from slowfast_ext.predict.windows import window_seconds
 from slowfast_ext.utils.paths import pathmgr, require_writable
-
-
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    add_network_arguments(parser, "file, or folder of frames")
-    parser.add_argument(
-        "--every",
-        metavar="SECONDS",
-        **ONE_VALUE,
-        help="from one window to the next (default: a window's length, at DATA.TARGET_FPS)",
-    )
-    parser.add_argument("--out", metavar="CSV", **ONE_VALUE, help="video,activity,start,end,score")
-    parser.add_argument(
-        "--fit-thresholds",
-        nargs="*",
-        action=LeavesWords,
-        default=False,
-        metavar="KEY VALUE",
-        help="first fit OUTPUT_DIR/thresholds.csv to the training list (best F1 of each "
-        "activity); without that file they are 0.5",
-    )
 
 
 def run(args):

@@ -9,7 +9,7 @@ import json
 import os
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.ava_counts import SPLITS, VERSIONS, FileNames, count, read_annotations
+from slowfast_ext.prepare.ava_counts import SPLITS, FileNames, count, read_annotations
 from slowfast_ext.prepare.ava_frames import (
     FIRST_SECOND,
     FPS,
@@ -19,28 +19,12 @@ from slowfast_ext.prepare.ava_frames import (
 )
 from slowfast_ext.prepare.ava_tree import copy_annotations, write_frame_list
 from slowfast_ext.prepare.media import (
-    add_media_arguments,
     check_media_arguments,
     conclude,
     first,
     named,
 )
 from slowfast_ext.utils.paths import is_local, pathmgr
-
-
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    add_media_arguments(
-        parser,
-        annotations="holds ava_train_v2.2.csv, ava_val_v2.2.csv, their excluded timestamps and "
-        "the action list, and ava_val_predicted_boxes.csv where there is one",
-        videos="holds the movies, or their parts from second 900 on, as NAME.mp4, .mkv, ...",
-        frames="holds NAME/NAME_000001.jpg, 30 a second from second 900 on",
-        out="gets frames/, frame_lists/ and annotations/",
-    )
-    parser.add_argument(
-        "--version", choices=VERSIONS, default="2.2", help="of the annotations (default: 2.2)"
-    )
 
 
 def run(args):

@@ -31,34 +31,6 @@ _BATCH = 8
 _DIGITS = 4
 
 
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
-    parser.add_argument("--out", required=True, metavar="CSV", help="gets the boxes")
-    parser.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="a state_dict of a torchvision Faster R-CNN, or a .pkl of detectron2 (default: "
-        "downloaded, detectron2's where it is installed)",
-    )
-    parser.add_argument(
-        "--min-score",
-        type=float,
-        default=0.05,
-        metavar="SCORE",
-        help="leave out boxes below it (default: 0.05)",
-    )
-    parser.add_argument(
-        "--start",
-        type=int,
-        metavar="SECOND",
-        help="the second that each video's first frame counts as; every whole second is then a "
-        "keyframe (default: AVA's keyframes, 902 to 1798, where a video below 1,000 s counts as "
-        "cut at second 900)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
 def run(args):
     """
     Detects persons, writes their boxes and prints counts.

@@ -20,29 +20,13 @@ from slowfast_ext.prepare.action_genome import (
 )
 from slowfast_ext.prepare.charades_media import CharadesMedia
 from slowfast_ext.prepare.charades_report import report_text
-from slowfast_ext.prepare.media import add_media_arguments, check_media_arguments, conclude, named
+from slowfast_ext.prepare.media import check_media_arguments, conclude, named
 from slowfast_ext.utils.paths import open_atomically, pathmgr
 from slowfast_ext.utils.text import read_text
 
 _LIST_FILES = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
 _OBJECT_FILES = ["object_classes.txt", "objects.csv"]
 _HEADER = ("path", "labels", "start", "end")
-
-
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    add_media_arguments(
-        parser,
-        annotations="holds Charades_v1_train.csv, Charades_v1_test.csv, Charades_v1_classes.txt",
-        videos="holds ID.mp4 (Charades_v1_480)",
-        frames="holds ID/ID-000001.jpg, 24 a second (Charades_v1_rgb)",
-        out="gets classes.txt, train.csv and test.csv",
-    )
-    parser.add_argument(
-        "--action-genome",
-        metavar="DIR",
-        help="holds object_bbox_and_relationship.pkl and person_bbox.pkl: objects for Table 2",
-    )
 
 
 def run(args):

@@ -48,22 +48,6 @@ class OwnVideo:
         return set().union(*self.segments.values())
 
 
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
-    parser.add_argument("--labels", required=True, metavar="FILE", help="says what they show")
-    parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
-    )
-    how.add_argument(
-        "--split-column", metavar="NAME", help="the column that says train, val or test"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
 def run(args):
     """
     Checks labels and videos against each other, splits, writes, prints counts and a command.

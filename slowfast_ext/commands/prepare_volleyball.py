@@ -40,22 +40,6 @@ from slowfast_ext.utils.text import read_text, refuse_bad_rows
 NEAR_DUPLICATE = 0.6
 
 
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    parser.add_argument(
-        "--root",
-        required=True,
-        metavar="DIR",
-        help="holds the videos by their numbers, or in videos/: V/annotations.txt and "
-        "V/FRAME/NUMBER.jpg; tracklets, if any, in volleyball_tracking_annotation/",
-    )
-    parser.add_argument("--out", metavar="DIR", help="gets the lists and classes.txt")
-    parser.add_argument(
-        "--annotations-only", action="store_true", help="count without frames; write nothing"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
 def run(args):
     """
     Checks annotations and frames against each other, writes the lists, prints counts.

@@ -13,10 +13,6 @@ from slowfast_ext.utils.paths import CONFIGS, pathmgr
 INIT_METHOD = "tcp://localhost:9999"
 
 
-def add_arguments(parser):
-    """The command takes none."""
-
-
 def run(args):
     """The main job once; prints the table that README.md shows."""
     started = time.monotonic()

@@ -1,6 +1,5 @@
 """python -m slowfast_ext report: one page, OUTPUT_DIR/report.html, about a run."""
 
-import argparse
 import os
 import sys
 
@@ -8,26 +7,6 @@ from slowfast_ext.errors import SlowFastExtError, require_packages
 from slowfast_ext.report.page import make_sections, render
 from slowfast_ext.report.run_files import Run
 from slowfast_ext.utils.paths import open_atomically, require_writable
-
-
-def add_arguments(parser):
-    """Adds the command's arguments to an argparse parser."""
-    parser.add_argument("output_dir", metavar="OUTPUT_DIR", help="of the run")
-    parser.add_argument(
-        "--videos",
-        type=int,
-        default=16,
-        metavar="N",
-        help="test videos that the network is run on, for the learned correlation map; 0: it is "
-        "run on none, and activity maps are left out too (default: 16)",
-    )
-    parser.add_argument(
-        "--opts",
-        nargs=argparse.REMAINDER,
-        default=[],
-        metavar="KEY VALUE",
-        help="in place of the run's own settings, as DATA.PATH_TO_DATA_DIR PLACE",
-    )
 
 
 def run(args):

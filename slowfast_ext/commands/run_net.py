@@ -18,8 +18,12 @@ from slowfast_ext.utils.paths import is_local, remove_leftovers, require_writabl
 
 
 def main(arguments=None):
+    """`run_configs` of the command line, or of a list of its words."""
+    run_configs(parse_arguments(arguments))
+
+
+def run_configs(args):
     """Runs each config in turn: trains, tunes, tests, shows a demo, whatever it enables."""
-    args = parse_arguments(arguments)
     shards = ["NUM_SHARDS", str(args.num_shards), "SHARD_ID", str(args.shard_id)]
     configs = [checked_config(path, args.opts + shards) for path in args.cfg_files]
     _check_outputs(args.cfg_files, configs)

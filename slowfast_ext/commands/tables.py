@@ -12,42 +12,6 @@ from slowfast_ext.paper.results import find_results
 UNKNOWN, NOT_RUN, SEE_COST = "?", "not run", "see --cost"
 
 
-def add_arguments(parser):
-    """Adds the command's arguments."""
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument(
-        "--results", metavar="DIR", help="take our numbers from the results.json files below DIR"
-    )
-    source.add_argument(
-        "--cost", action="store_true", help="count parameters and multiply-adds (3a, 3b, 4)"
-    )
-    source.add_argument(
-        "--miniature",
-        action="store_true",
-        help="train heads on synthetic video, with seeds and intervals (docs/STUDY.md)",
-    )
-    parser.add_argument("--only", metavar="3c,3d", help="these tables alone")
-    parser.add_argument("--json", action="store_true", help="JSON and nothing else")
-    study = parser.add_argument_group("with --miniature")
-    study.add_argument(
-        "--seeds", type=int, nargs="+", metavar="SEED", help="of videos and training; 1 2 3 4 5"
-    )
-    study.add_argument("--fresh", action="store_true", help="compute all but the videos anew")
-    study.add_argument(
-        "--without",
-        choices=("actors", "places", "speeds", "correlations", "distractors"),
-        help="switch a property of the videos off, and show the gain that must vanish",
-    )
-    study.add_argument(
-        "--backbone-rates",
-        type=int,
-        nargs="+",
-        metavar="RATE",
-        help="sampling rates that the backbone is trained at; 2 4 8",
-    )
-    study.add_argument("--plots", metavar="DIR", help="draw 3c, 3d and Corr into this folder")
-
-
 def run(args):
     """
     Prints the tables.

@@ -7,18 +7,6 @@ from slowfast_ext.utils.paths import require_writable_in
 from slowfast_ext.utils.text import MAX_PROBLEMS_SHOWN
 
 
-def add_media_arguments(parser, annotations, videos, frames, out):
-    """Adds --annotations ... --out, whose helps are given, --annotations-only and --json."""
-    parser.add_argument("--annotations", required=True, metavar="DIR", help=annotations)
-    parser.add_argument("--videos", metavar="DIR", help=videos)
-    parser.add_argument("--frames", metavar="DIR", help=frames)
-    parser.add_argument("--out", metavar="DIR", help=out)
-    parser.add_argument(
-        "--annotations-only", action="store_true", help="count without media; write nothing"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
 def check_media_arguments(args, files):
     """
     Raises SlowFastExtError where these arguments do not go together, or --out takes no files.

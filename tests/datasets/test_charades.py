@@ -10,6 +10,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.commands import prepare_charades as prepare
+from slowfast_ext.commands.arguments import prepare_charades_arguments
 from slowfast_ext.datasets import Charades, video
 from slowfast_ext.datasets.charades import read_frame_list
 from slowfast_ext.datasets.video import FrameFolder
@@ -255,7 +256,7 @@ def prepared(tmp_path):
 
 def prepare_lists(tree, media):
     parser = argparse.ArgumentParser()
-    prepare.add_arguments(parser)
+    prepare_charades_arguments(parser)
     words = ["--annotations", f"{tree}/annotations", f"--{media}", f"{tree}/{media}"]
     prepare.run(parser.parse_args([*words, "--out", f"{tree}/{media}_lists"]))
     changes = {"DATA__TARGET_FPS": 24, "MODEL__NUM_CLASSES": 157}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import evaluate_ava
+from slowfast_ext.commands.arguments import evaluate_ava_arguments
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import ava
 
@@ -131,7 +132,7 @@ def write_random_files(folder, seed):
 
 def evaluate(folder, *words):
     parser = argparse.ArgumentParser()
-    evaluate_ava.add_arguments(parser)
+    evaluate_ava_arguments(parser)
     files = {"ground-truth": "truth.csv", "detections": "detections.csv", "labelmap": "map.pbtxt"}
     paths = [word for key, name in files.items() for word in (f"--{key}", str(folder / name))]
     evaluate_ava.run(parser.parse_args([*paths, *words]))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import evaluate_charades
+from slowfast_ext.commands.arguments import evaluate_charades_arguments
 from slowfast_ext.datasets import charades_annotations
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import charades
@@ -82,7 +83,7 @@ def files(data, tmp_path):
 
 def evaluate(folder, *words, predictions="scores.txt"):
     parser = argparse.ArgumentParser()
-    evaluate_charades.add_arguments(parser)
+    evaluate_charades_arguments(parser)
     paths = ["--ground-truth", str(folder / "test.csv")]
     paths += ["--predictions", str(folder / predictions)]
     evaluate_charades.run(parser.parse_args([*paths, *words]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import prepare_lists
+from slowfast_ext.commands.arguments import prepare_lists_arguments
 from slowfast_ext.errors import SlowFastExtError
 
 # Every video is 1 s long. `run` occurs twice, `jump` five times, `wave` four.
@@ -47,7 +48,7 @@ def run(folder, labels, *words, out="out", videos="videos", name="labels.txt"):
     """Writes the labels and runs the command on them."""
     (folder / name).write_text(labels)
     parser = argparse.ArgumentParser()
-    prepare_lists.add_arguments(parser)
+    prepare_lists_arguments(parser)
     paths = ["--videos", folder / videos, "--labels", folder / name, "--out", folder / out]
     prepare_lists.run(parser.parse_args([str(word) for word in (*paths, *words)]))
 

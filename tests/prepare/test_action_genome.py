@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import prepare_charades
+from slowfast_ext.commands.arguments import prepare_charades_arguments
 from slowfast_ext.datasets.lists import read_class_names
 from slowfast_ext.datasets.object_boxes import read_objects
 from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings
@@ -127,7 +128,7 @@ def command(folder):
     (folder / "BBBBB.mp4").write_bytes(b"no video")
     words = ["--annotations", folder / "annotations", "--videos", folder, "--out", folder / "out"]
     parser = argparse.ArgumentParser()
-    prepare_charades.add_arguments(parser)
+    prepare_charades_arguments(parser)
 
     def run(*more):
         prepare_charades.run(parser.parse_args([*map(str, words), *more]))

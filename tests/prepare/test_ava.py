@@ -9,6 +9,7 @@ from slowfast.datasets import ava_dataset
 
 from slowfast_ext import upstream
 from slowfast_ext.commands import prepare_ava
+from slowfast_ext.commands.arguments import prepare_ava_arguments
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.prepare import ava_frames
 
@@ -59,7 +60,7 @@ def tree(tmp_path, write_moving_square):
 
 def run(tree, *words, media="--videos"):
     parser = argparse.ArgumentParser()
-    prepare_ava.add_arguments(parser)
+    prepare_ava_arguments(parser)
     words = ["--version", "2.1", *(str(word) for word in words)]
     if "--annotations" not in words:
         words += ["--annotations", str(tree / "annotations")]

@@ -12,6 +12,7 @@ import torch
 from torchvision.models import detection
 
 from slowfast_ext.commands import prepare_boxes
+from slowfast_ext.commands.arguments import prepare_boxes_arguments
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import person_detectors
 
@@ -41,7 +42,7 @@ def tree(tmp_path, write_moving_square):
 
 def run(tree, *words):
     parser = argparse.ArgumentParser()
-    prepare_boxes.add_arguments(parser)
+    prepare_boxes_arguments(parser)
     folders = ["--videos", str(tree / "videos"), "--out", str(tree / "out" / "boxes.csv")]
     prepare_boxes.run(parser.parse_args(folders + [str(word) for word in words]))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import prepare_charades
+from slowfast_ext.commands.arguments import prepare_charades_arguments
 from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 
@@ -67,7 +68,7 @@ def tree(tmp_path):
 
 def run(tree, *words, media="--videos"):
     parser = argparse.ArgumentParser()
-    prepare_charades.add_arguments(parser)
+    prepare_charades_arguments(parser)
     words = [str(word) for word in words]
     folders = ["--annotations", str(tree / "annotations")]
     if "--annotations-only" not in words:

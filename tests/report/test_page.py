@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import report
+from slowfast_ext.commands.arguments import report_arguments
 from tests.report.chromium import EXECUTABLE, Browser
 from tests.report.conftest import LABELS, NAMES
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="needs chromium (apt 
 @pytest.fixture(scope="module")
 def page(finished_report_run):
     parser = argparse.ArgumentParser()
-    report.add_arguments(parser)
+    report_arguments(parser)
     folder = finished_report_run[0]
     report.run(parser.parse_args([str(folder), "--videos", "2"]))
     return folder / "report.html"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import report as command
+from slowfast_ext.commands.arguments import report_arguments
 from slowfast_ext.engine.checkpoint import MASK, checkpoint_path
 from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
@@ -23,7 +24,7 @@ pytest.importorskip("jinja2", reason="needs jinja2")
 
 def report(*words):
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    report_arguments(parser)
     command.run(parser.parse_args([str(word) for word in words]))
 
 

@@ -11,6 +11,7 @@ import torch
 from projects.study import experiment, fitting, maps, miniature, workers
 from projects.study.rows import CONTROLS
 from slowfast_ext.commands import tables as command
+from slowfast_ext.commands.arguments import tables_arguments
 from slowfast_ext.datasets.synthetic import videos
 from slowfast_ext.errors import SlowFastExtError
 
@@ -53,7 +54,7 @@ def tables(tmp_path, monkeypatch, capsys):
 
     def run(*arguments):
         parser = argparse.ArgumentParser()
-        command.add_arguments(parser)
+        tables_arguments(parser)
         command.run(parser.parse_args([str(argument) for argument in arguments]))
         return capsys.readouterr()
 
@@ -186,5 +187,5 @@ def test_wrong_arguments(tables, monkeypatch, arguments, message):
 
 def test_every_control_can_be_asked_for():
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    tables_arguments(parser)
     assert f"{{{','.join(CONTROLS)}}}" in parser.format_help()

@@ -9,6 +9,7 @@ import pytest
 
 from slowfast_ext import upstream
 from slowfast_ext.commands import tables as command
+from slowfast_ext.commands.arguments import tables_arguments
 from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
@@ -22,7 +23,7 @@ def tables(capsys):
 
     def run(*arguments):
         parser = argparse.ArgumentParser()
-        command.add_arguments(parser)
+        tables_arguments(parser)
         command.run(parser.parse_args([str(argument) for argument in arguments]))
         printed = capsys.readouterr()
         return printed.out, printed.err
