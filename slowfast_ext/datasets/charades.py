@@ -28,18 +28,6 @@ class CharadesVideo(Video):
     id: str
     num_frames: int | None = None
 
-    def labels_between(self, times):
-        """
-        As upstream has it: the labels of all frames from a clip's first to its last, the
-        ones that are not sampled included.
-        """
-        touched = [
-            segment
-            for segment in self.segments
-            if segment.start is None or (segment.start <= times[-1] and segment.end >= times[0])
-        ]
-        return Video(self.path, tuple(touched)).labels
-
 
 @register_dataset
 class Charades(MultiLabelVideos):

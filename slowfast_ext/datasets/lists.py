@@ -185,12 +185,25 @@ class Segment:
     start: float | None = None
     end: float | None = None
 
-    def contains_any(self, times):
-        """True where at least one of `times` (float array, seconds) lies in the segment."""
+    def contains(self, times):
+        """Which of `times` (float array, seconds) lie in the segment: bool array."""
+        times = np.asarray(times, float)
+        if self.start is None:
+            return np.ones(times.shape, bool)
+        return (times >= self.start) & (times <= self.end)
+
+    def is_in_clip(self, first, last, until):
+        """
+        True where a clip shows some of the segment, be it between two sampled frames.
+
+        Args:
+            first (float), last (float): when the clip's first and its last frame come, in seconds.
+            until (float): when the last one is no longer shown: what is shorter than a frame
+                lies in the frame that is shown then.
+        """
         if self.start is None:
             return True
-        times = np.asarray(times)
-        return bool(np.any((times >= self.start) & (times <= self.end)))
+        return self.end >= first and (self.start <= last or self.end < until)
 
 
 @dataclass(frozen=True)
@@ -205,17 +218,21 @@ class Video:
         """tuple[int]: distinct class ids of all segments, sorted."""
         return _distinct(self.segments)
 
-    def labels_between(self, times):
+    def labels_between(self, times, until=None):
         """
-        Labels of a part of the video.
+        Labels of a clip: those of all frames from its first to its last, the ones between that
+        are not sampled included, as upstream has it for Charades. A moment (start = end) counts
+        in each clip that is going on then.
 
         Args:
-            times (float array): when the part's frames are shown, in seconds.
+            times (float array): when the clip's frames are shown, in seconds.
+            until (float or None): when the video's next frame is shown, inf after its last one;
+                None: the clip ends with its last frame's time.
         Returns:
-            tuple[int]: distinct class ids, sorted, of the segments that contain at least one
-                of the frames.
+            tuple[int]: distinct class ids, sorted.
         """
-        return _distinct(segment for segment in self.segments if segment.contains_any(times))
+        clip = times[0], times[-1], times[-1] if until is None else until
+        return _distinct(segment for segment in self.segments if segment.is_in_clip(*clip))
 
 
 def _distinct(segments):

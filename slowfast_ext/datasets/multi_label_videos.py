@@ -144,11 +144,14 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         with self._open(index) as reader:
             frames = self._clip_frames(reader.info, rate, random.random())
             images = reader.read(frames, short_side)
-            times = self._times(reader.info)[frames]
+            times = self._times(reader.info)
         crop = self._random_crop(random, *images.shape[1:3])
         labels = np.zeros(len(self.class_names), np.float32)
-        whole_video = data.TRAIN_LABELS == "video"
-        labels[list(video.labels if whole_video else video.labels_between(times))] = 1
+        if data.TRAIN_LABELS == "video":
+            labels[list(video.labels)] = 1
+        else:
+            until = np.append(times, np.inf)[frames[-1] + 1]
+            labels[list(video.labels_between(times[frames], until))] = 1
         return Sample(
             self._pathways(crop.cut(images)),
             torch.from_numpy(labels),

@@ -105,8 +105,6 @@ class Predictor:
         """
         Writes OUTPUT_DIR/thresholds.csv from the windows of the training list's videos.
 
-        A window has the labels of the segments that contain its middle.
-
         Raises:
             SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS; or the
                 data set is not one of videos.
@@ -129,17 +127,10 @@ class Predictor:
                 print(f"skipped: {error}")
                 continue
             scores.append(of_video)
-            labels.append(self._labels(video, windows))
+            labels.append(windows.labels_of(video.segments, len(self.class_names)))
         if not scores:
             raise SlowFastExtError("no video of the training list could be read")
         fitted = fit_thresholds(np.concatenate(scores), np.concatenate(labels))
         path = thresholds_path(self.cfg)
         write_thresholds(path, self.class_names, *fitted)
         print(f"wrote {path}, fitted to {sum(map(len, scores))} windows of {len(scores)} videos")
-
-    def _labels(self, video, windows):
-        """W x A, bool."""
-        labels = np.zeros((len(windows.spans), len(self.class_names)), bool)
-        for row, middle in zip(labels, windows.spans.mean(axis=1), strict=True):
-            row[list(video.labels_between([middle]))] = True
-        return labels

@@ -29,6 +29,22 @@ class Windows:
         """The number of the window that stands for a moment; from the end on, the last."""
         return min(int(np.searchsorted(self.spans[:, 1], seconds, "right")), len(self.spans) - 1)
 
+    def labels_of(self, segments, num_classes):
+        """
+        What the windows show: W x A, bool.
+
+        A window has the labels of the segments that contain its middle. A segment that contains
+        no window's middle, such as a moment, counts in the window that its own middle lies in.
+        """
+        labels = np.zeros((len(self.spans), num_classes), bool)
+        middles = self.spans.mean(axis=1)
+        for segment in segments:
+            shown = np.flatnonzero(segment.contains(middles))
+            if not len(shown):
+                shown = [self.at((segment.start + segment.end) / 2)]
+            labels[np.ix_(shown, segment.labels)] = True
+        return labels
+
 
 def window_seconds(cfg):
     """How long a window is: DATA.NUM_FRAMES frames at DATA.SAMPLING_RATE, in seconds."""

@@ -1,3 +1,4 @@
+import math
 import os
 
 import numpy as np
@@ -74,13 +75,31 @@ def test_absolute_paths_are_kept(root, tmp_path_factory):
     assert read_list(path, CLASSES, elsewhere)[0].path == f"{root}/a.mp4"
 
 
-def test_labels_between_are_those_of_segments_with_a_frame():
+def test_labels_between_a_clips_first_frame_and_its_last():
     video = Video("v", (Segment((0, 1), 1.0, 2.0), Segment((2,), 3.0, 4.0), Segment((3,))))
     assert video.labels_between(np.array([0.0, 0.9])) == (3,)
     assert video.labels_between(np.array([0.0, 2.0])) == (0, 1, 3)
     # Both sides of the segment, but no frame within it.
-    assert video.labels_between(np.array([2.9, 4.1])) == (3,)
+    assert video.labels_between(np.array([2.9, 4.1])) == (2, 3)
     assert video.labels_between(np.array([1.5, 3.0, 9.0])) == (0, 1, 2, 3)
+
+
+def test_a_moment_is_in_the_clips_that_are_going_on_then():
+    """Also between two neighbouring frames, and after the video's last one."""
+    video = Video("v", (Segment((0,), 1.02, 1.02), Segment((1,), 1.98, 1.99)))
+    frames = np.arange(20) / 10
+    taught = {0: set(), 1: set()}
+    for first in range(20):
+        until = frames[first + 1] if first < 19 else math.inf
+        for label in video.labels_between(frames[[first]], until):
+            taught[label].add(first)
+    assert taught == {0: {10}, 1: {19}}
+    for first in range(8):
+        clip = frames[[first, first + 6, first + 12]]
+        wanted = ((0,) if first + 12 >= 10 else ()) + ((1,) if first + 12 == 19 else ())
+        assert video.labels_between(clip, np.append(frames, math.inf)[first + 13]) == wanted
+    # What goes on in the next frame is not the last frame's.
+    assert Video("v", (Segment((0,), 1.02, 1.3),)).labels_between([0.9, 1.0], 1.1) == ()
 
 
 def test_label_matrix():

@@ -115,6 +115,22 @@ def test_training_clips_follow_from_seed_epoch_and_index(folder):
         assert np.diff(numbers).tolist() == [2, 2, 2]
 
 
+def test_moments_are_taught(folder):
+    """Between two frames, between two sampled ones, and while the last one is shown."""
+    moments = {"run": 20.5 / FPS, "jump": 31 / FPS, "sing": (LENGTH - 0.5) / FPS}
+    rows = [f"a.mp4,{name},{time},{time}" for name, time in moments.items()]
+    (folder / "train.csv").write_text("\n".join(["path,labels,start,end", *rows]))
+    dataset = MultiLabelVideos(checked_config(None, options(folder)), "train")
+    assert dataset.labels.tolist() == [[1, 1, 1]]
+    taught = np.zeros(3)
+    for epoch in range(150):
+        (clip,), labels, *_ = dataset[(epoch, 0)]
+        first, *_, last = numbers_of(clip)
+        assert labels.tolist() == [first <= 20 <= last, first <= 31 <= last, last == LENGTH - 1]
+        taught += labels.numpy()
+    assert (taught > 0).all()
+
+
 def test_a_clips_labels_are_those_of_the_segments_that_it_touches(folder):
     dataset = MultiLabelVideos(checked_config(None, options(folder)), "train")
     seen = set()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast_ext.datasets.lists import Segment
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.video_file import VideoInfo
 from slowfast_ext.engine.setup import checked_config
@@ -55,6 +56,20 @@ def test_spans_cover_the_video(cfg, length, every, expected):
     spans = list_windows(cfg, info(length), every).spans
     np.testing.assert_allclose(spans, expected, atol=1e-9)
     assert spans[0, 0] == 0 and spans[-1, 1] == pytest.approx(length / 30)
+
+
+def test_labels_of_windows(cfg):
+    """By their middles, 0.25, 0.75, ...; what lies between two middles is in one window."""
+    segments = [
+        Segment((0,)),
+        Segment((1,), 0.2, 1.3),
+        Segment((2,), 0.8, 0.8),
+        Segment((3,), 0.8, 1.1),
+        Segment((2, 3), 1.98, 2.1),
+    ]
+    labels = list_windows(cfg, info(60), 0.5).labels_of(segments, 5)
+    expected = [[1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [1, 0, 1, 1, 0]]
+    assert labels.astype(int).tolist() == expected
 
 
 @pytest.mark.parametrize("length", [1, 5, 28])
