@@ -9,7 +9,7 @@ from slowfast_ext.paper.comparison import compare, unmatched
 from slowfast_ext.paper.numbers import TITLES
 from slowfast_ext.paper.results import find_results
 
-UNKNOWN, NOT_RUN, SEE_COST = "?", "not run", "see --cost"
+NOT_IN_PAPER, NOT_RUN, SEE_COST = "(ours)", "not run", "see --cost"
 
 
 def run(args):
@@ -39,7 +39,7 @@ def run(args):
         for sentence in passed_over + unmatched(results):
             print(f"warning: passed over {sentence}", file=sys.stderr)
         rows = compare(results, tables)
-        heading = ("Percent; ?: the paper's number is not known here.",)
+        heading = (f"Percent; {NOT_IN_PAPER}: a row that the paper does not have.",)
         as_text = comparison_text
     if args.json:
         print(json.dumps(rows, indent=2, allow_nan=False))
@@ -93,9 +93,8 @@ def comparison_text(rows):
         (
             row["row"],
             row["form"] or "",
-            _percent(row["paper"], UNKNOWN if row["metric"] else ""),
-            _percent(row["ours"], NOT_RUN if row["metric"] else SEE_COST)
-            + ("*" if row["remark"] else ""),
+            _percent(row["paper"], "" if row["in_paper"] else NOT_IN_PAPER),
+            _percent(row["ours"], _no_result(row)) + ("*" if row["remark"] else ""),
             *("" if row[name] is None else str(row[name]) for name in ("videos", "views")),
             row["date"] or "",
             row["config"] or "",
@@ -131,9 +130,9 @@ def cost_text(rows):
     cells += [
         (
             row["row"],
-            f"{row['params_M']:.2f}",
-            "" if row["gmacs_plain"] is None else f"{row['gmacs_plain']:.3f}",
-            f"{row['gmacs']:.3f}",
+            _number(row["params_M"], 2),
+            _number(row["gmacs_plain"], 3),
+            _number(row["gmacs"], 3),
             _known(row, "paper_params_M"),
             _known(row, "paper_gmacs"),
         )
@@ -152,11 +151,22 @@ def _title(table):
     return f"Table {table}. {TITLES[table]}"
 
 
+def _number(value, digits):
+    return "" if value is None else f"{value:.{digits}f}"
+
+
 def _known(row, field):
     """A number of the paper; nothing under conditions that the paper does not list."""
     if not row["in_paper"]:
         return ""
-    return UNKNOWN if row[field] is None else str(row[field])
+    return "" if row[field] is None else str(row[field])
+
+
+def _no_result(row):
+    """What stands in place of a measured result."""
+    if row["other_work"]:
+        return ""
+    return NOT_RUN if row["metric"] else SEE_COST
 
 
 def _percent(fraction, otherwise):

@@ -27,7 +27,14 @@ BACKBONES = {
     ),
     "CSN-152": ("CSN_152", {}, "the interaction-preserved form"),
     "CSN-152 ir": ("CSN_152", {"ACTIVITY.CSN_FORM": "ir"}, "the interaction-reduced form"),
+    "X3D-XL": (
+        "X3D_XL_ACTIVITY",
+        {"ACTIVITY.HEAD": "PoolHead"},
+        "at 32 frames, not 16, and without its conv_5, whose place the head takes",
+    ),
 }
+# PyPI's 1.0 does not build these.
+NEED_MAIN = ("X3D-XL",)
 
 
 def backbone_config(name):

@@ -20,9 +20,10 @@ def compare(results, tables):
 
     Returns:
         list[dict]: `table`, `row`, `metric`, `form` (None where the head has but one),
-            `paper` and `ours` (fractions or None), `videos`, `views`, `date`, `config`, `file`
-            (of ours), `remark` (how the test differs from the paper's, or None), and `older`,
-            the files of the same row and form that are not shown.
+            `paper` and `ours` (fractions or None), `in_paper` (False: a row of ours),
+            `other_work` (a method that has no config here), `videos`, `views`, `date`,
+            `config`, `file` (of ours), `remark` (how the test differs from the paper's, or
+            None), and `older`, the files of the same row and form that are not shown.
     """
     lines = []
     for row in ROWS:
@@ -47,6 +48,8 @@ def _line(row, form, found):
         "metric": row.metric,
         "form": form,
         "paper": row.number,
+        "in_paper": row.in_paper,
+        "other_work": row.other_work,
         "ours": newest and newest.metrics[row.metric],
         "videos": newest and newest.counts["videos"],
         "views": newest and newest.counts["views"],
@@ -93,7 +96,7 @@ def _of_keyframes(result, row):
 
 def unmatched(results):
     """Sentences about the results that no table has a place for."""
-    metrics = {row.id: row.metric for row in ROWS}
+    metrics = {row.id: row.metric for row in ROWS if not row.other_work}
     sentences = []
     for result in results:
         if result.row not in metrics:

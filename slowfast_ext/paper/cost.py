@@ -1,5 +1,5 @@
 """
-Tables 3a, 3b and 4: parameters and multiply-adds, counted from the modules themselves.
+Tables 3a, 3b, 3d and 4: parameters and multiply-adds, counted from the modules themselves.
 
 Everything is built and run on torch's meta device, where tensors have shapes and no
 values, so that a 3D network of 32 x 256 x 256 costs neither time nor memory.
@@ -13,12 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.models import ActivityNetwork, build_head
-from slowfast_ext.paper.backbones import BACKBONES, backbone_config
+from slowfast_ext.paper.backbones import BACKBONES, NEED_MAIN, backbone_config
 from slowfast_ext.paper.numbers import find_row
 from slowfast_ext.paper.plain_head import PlainActivityHead
-from slowfast_ext.upstream import base_config
+from slowfast_ext.upstream import IS_MAIN, base_config
 
-TABLES = ("3a", "3b", "4")
+TABLES = ("3a", "3b", "3d", "4")
 
 # CSN-152's last map: of 224 x 224 crops (training) and of 256 x 256 (testing).
 CHANNELS = 2048
@@ -39,20 +39,21 @@ def cost_rows(tables=TABLES):
     """
     The costs of the rows of `tables`, under the paper's conditions and under others.
 
-    A row with the paper's name stands for the paper's conditions (N = 196, no correlation);
-    under others its name says which.
+    A row with the paper's name stands for the paper's conditions (N = 196; correlation in 3d
+    alone); under others its name says which.
 
     Returns:
         list[dict]: `table`, `row`, `params_M` (millions), `gmacs_plain` and `gmacs` (1e9
-            multiply-adds; the first is None for a backbone), `in_paper` (the paper has this
-            row), `paper_params_M` and `paper_gmacs` (the paper's; None where unknown), `note`.
+            multiply-adds; the first is None for a backbone, all of them for one that this
+            PySlowFast does not build), `in_paper` (the paper has this row), `paper_params_M` and
+            `paper_gmacs` (the paper's, as printed), `note`.
     """
     rows = []
     for table in tables:
         for name, activities, observations, groups in _HEADS[table]:
-            for correlation, size in itertools.product((False, True), MAP_SIZES):
+            for correlation, size in itertools.product(_CORRELATION[table], MAP_SIZES):
                 head = activity_head(activities, observations, groups, correlation)
-                suffix = _suffix(size, correlation)
+                suffix = _suffix(size, correlation and table != "3d")
                 rows.append(_row(table, name + suffix, **head_cost(head, size)))
         if table == "4":
             rows += [_backbone_row(name) for name in BACKBONES]
@@ -63,8 +64,11 @@ def cost_rows(tables=TABLES):
 _HEADS = {
     "3a": [(f"n={n}", 157, 64, n) for n in (1, 8, 32, 64)],
     "3b": [(f"K={k}", 157, k, 32) for k in (16, 32, 64, 128)],
+    "3d": [(rates, 157, 64, 32) for rates in ("4", "2+4 tuned", "2+4+8 tuned")],
     "4": [(f"A={a}", a, 64, 32) for a in (157, 1024)],
 }
+# Table 3d is the complete head; the paper costs the others without correlation.
+_CORRELATION = {"3a": (False, True), "3b": (False, True), "3d": (True,), "4": (False, True)}
 
 
 def _suffix(size, correlation):
@@ -77,9 +81,9 @@ def _row(table, name, params, plain, ours, note=""):
     return {
         "table": table,
         "row": name,
-        "params_M": params / 1e6,
+        "params_M": params and params / 1e6,
         "gmacs_plain": plain and plain / 1e9,
-        "gmacs": ours / 1e9,
+        "gmacs": ours and ours / 1e9,
         "in_paper": paper is not None,
         "paper_params_M": paper and paper.params_m,
         "paper_gmacs": paper and paper.gmacs,
@@ -113,6 +117,9 @@ def head_cost(head, size):
 
 
 def _backbone_row(name):
+    if name in NEED_MAIN and not IS_MAIN:
+        note = "counted over GitHub's main of PySlowFast alone"
+        return _row("4", name, params=None, plain=None, ours=None, note=note)
     cfg, note = backbone_config(name)
     with torch.device("meta"):
         network = ActivityNetwork(cfg)

@@ -83,7 +83,7 @@ def test_a_config_names_a_row_of_the_paper(path):
 
 def test_every_row_of_table_5_has_a_config():
     rows = {checked_config(str(path), ["NUM_GPUS", "0"]).ACTIVITY.TABLE_ROW for path in ROW_CONFIGS}
-    assert rows == {row.id for row in ROWS if row.table == "5"}
+    assert rows == {row.id for row in ROWS if row.table == "5" and not row.other_work}
 
 
 def test_the_detections_are_read_back_with_the_same_result(tree, tmp_path, capsys):

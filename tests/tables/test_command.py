@@ -106,12 +106,12 @@ class TestResults:
         write_run("persons", "6/ours persons", accuracy=0.875)
         assert lines_of(tables, tmp_path)["6/ours persons", "default"]["ours"] == 0.875
 
-    def test_text_names_date_config_and_what_is_unknown(self, tables, write_run, tmp_path):
+    def test_text_names_date_and_config(self, tables, write_run, tmp_path):
         write_run("ours", "3c/complete", minute=7)
         lines = tables("--results", tmp_path, "--only", "3c")[0].splitlines()
         line = next(line for line in lines if line.startswith("complete") and "default" in line)
         name, form, paper, ours, videos, views, day, time, config = line.split()
-        assert (name, form, paper, ours, config) == ("complete", "default", "?", "75.0", "ours")
+        assert (name, form, paper, ours, config) == ("complete", "default", "49.2", "75.0", "ours")
         assert (videos, views) == ("1863", "30")
         assert (day, time) == ("1970-01-01", "00:07Z")
         assert "48.4   not run" in next(line for line in lines if "no activity corr" in line)
@@ -268,8 +268,8 @@ class TestArguments:
         with pytest.raises(SlowFastExtError, match="there is no table"):
             tables("--only", only)
 
-    def test_costs_are_of_three_tables(self, tables):
-        with pytest.raises(SlowFastExtError, match="no table '3c' here, there are 3a, 3b, 4"):
+    def test_costs_are_of_four_tables(self, tables):
+        with pytest.raises(SlowFastExtError, match="no table '3c' here, there are 3a, 3b, 3d, 4"):
             tables("--cost", "--only", "3c")
 
     def test_only_in_the_papers_order(self, tables):
@@ -286,7 +286,7 @@ class TestArguments:
         text, _ = tables("--cost", "--only", "4")
         assert "without batch-norm" in text
         line = next(line for line in text.splitlines() if line.startswith("A=1024  "))
-        assert line.split() == ["A=1024", "1.70", "0.328", "0.070", "1.7", "0.328"]
+        assert line.split() == ["A=1024", "1.70", "0.328", "0.070", "1.7", "0.33"]
         assert "SlowFast-101: 16x8" in text
 
 

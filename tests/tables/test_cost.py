@@ -15,16 +15,21 @@ from slowfast_ext.utils import paths
 
 # Row -> (paper's parameters in M, paper's multiply-adds in G, A, K, n).
 PAPER = {
-    ("3a", "n=1"): (50.4, 9.871, 157, 64, 1),
-    ("3a", "n=8"): (6.3, 1.239, 157, 64, 8),
-    ("3a", "n=32"): (1.6, 0.314, 157, 64, 32),
-    ("3a", "n=64"): (0.8, 0.160, 157, 64, 64),
-    ("3b", "K=16"): (0.4, 0.078, 157, 16, 32),
-    ("3b", "K=32"): (0.8, 0.157, 157, 32, 32),
-    ("3b", "K=64"): (1.6, 0.314, 157, 64, 32),
-    ("3b", "K=128"): (3.2, 0.628, 157, 128, 32),
-    ("4", "A=157"): (1.6, 0.314, 157, 64, 32),
-    ("4", "A=1024"): (1.7, 0.328, 1024, 64, 32),
+    ("3a", "n=1"): (50.4, 9.87, 157, 64, 1),
+    ("3a", "n=8"): (6.3, 1.24, 157, 64, 8),
+    ("3a", "n=32"): (1.6, 0.32, 157, 64, 32),
+    ("3a", "n=64"): (0.8, 0.16, 157, 64, 64),
+    ("3b", "K=16"): (0.4, 0.08, 157, 16, 32),
+    ("3b", "K=32"): (0.8, 0.16, 157, 32, 32),
+    ("3b", "K=64"): (1.6, 0.32, 157, 64, 32),
+    ("3b", "K=128"): (3.2, 0.62, 157, 128, 32),
+    ("4", "A=157"): (1.6, 0.32, 157, 64, 32),
+    ("4", "A=1024"): (1.7, 0.33, 1024, 64, 32),
+}
+# Where the formula's value, rounded as the paper rounds, is not what the paper prints.
+ROUNDED_OTHERWISE = {
+    **{("3a", "n=32"): 0.31, ("3b", "K=64"): 0.31, ("4", "A=157"): 0.31},
+    ("3b", "K=128"): 0.63,
 }
 C, DIM = 2048, 128
 
@@ -42,7 +47,7 @@ def test_within_the_papers_rounding(rows, key):
     parameters, gmacs, *_ = PAPER[key]
     row = rows[key]
     assert round(row["params_M"], 1) == parameters == row["paper_params_M"]
-    assert abs(row["gmacs_plain"] - gmacs) < 0.001
+    assert round(row["gmacs_plain"], 2) == ROUNDED_OTHERWISE.get(key, gmacs)
     assert row["paper_gmacs"] == gmacs
 
 
@@ -118,7 +123,7 @@ class TestBackbones:
         row = rows["4", "CSN-152"]
         assert round(row["params_M"], 1) == 32.8 == row["paper_params_M"]
         assert abs(row["gmacs"] - 108.8) < 0.1
-        assert row["paper_gmacs"] == 108.8
+        assert row["paper_gmacs"] == 109.0
         assert row["gmacs"] > rows["4", "CSN-152 ir"]["gmacs"]
 
     def test_they_are_those_of_the_configs(self, tmp_path, monkeypatch):
@@ -138,6 +143,25 @@ class TestBackbones:
     def test_batch_norms_parameters(self):
         network = torch.nn.Sequential(torch.nn.Conv3d(3, 7, 1), torch.nn.BatchNorm3d(7))
         assert batch_norm_parameters(network) == 14
+
+
+@pytest.mark.parametrize("rates", ["4", "2+4 tuned", "2+4+8 tuned"])
+def test_table_3d_is_the_complete_head(rows, rates):
+    row, counted = rows["3d", rates], rows["3a", "n=32 correlation"]
+    assert (row["params_M"], row["gmacs"]) == (counted["params_M"], counted["gmacs"])
+    assert row["paper_gmacs"] == 0.32 and row["in_paper"]
+
+
+@pytest.mark.skipif(upstream.IS_MAIN, reason="main builds X3D")
+def test_what_this_pyslowfast_does_not_build_is_not_counted(rows):
+    row = rows["4", "X3D-XL"]
+    assert row["params_M"] is row["gmacs"] is None and "GitHub's main" in row["note"]
+    assert (row["paper_params_M"], row["paper_gmacs"]) == (11.0, 48.4)
+
+
+@pytest.mark.skipif(not upstream.IS_MAIN, reason="X3D needs GitHub's main of PySlowFast")
+def test_x3d_xl_is_counted(rows):
+    assert 5 < rows["4", "X3D-XL"]["params_M"] < 12
 
 
 def test_chosen_tables_alone():
