@@ -21,7 +21,6 @@ import torch
 from benchmarks.networks import config
 from benchmarks.timing import ROOT, benchmark_parser, report, require_equal, row
 from benchmarks.wide_videos import write_wide
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.datasets import clips
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.test import evaluate

@@ -22,7 +22,6 @@ import numpy as np
 
 from projects.study.ava_margins import DILATION, PRETRAINING_CONFIG, pretrain
 from projects.study.volleyball_margins import BACKBONE_SEED, BUILD, PRETRAINING
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.datasets.synthetic.motion import BALLS, MOTIONS
 from slowfast_ext.datasets.synthetic.scenes import GRID, SyntheticSettings, draw_actor
 from slowfast_ext.datasets.synthetic.videos import FPS, encode, images_of

@@ -11,7 +11,7 @@ import torch
 from benchmarks.networks import config
 from benchmarks.timing import alternate, milliseconds, ratio_row, require_equal
 from slowfast_ext.datasets.clips import network_input
-from slowfast_ext.datasets.multi_label_videos import view_groups
+from slowfast_ext.datasets.contract import ActivityDataset
 
 CLASSES = 157
 # Of the difference in grey levels: upstream scales in floats, ours rounds to whole levels. What
@@ -37,7 +37,7 @@ def config_of_test(root, dataset, options):
 
 def upstream_configs(cfg):
     """One config for each rate of TEST.VIEWS: upstream's loaders know one rate at a time."""
-    for rate, clips, crops in view_groups(cfg):
+    for rate, clips, crops in ActivityDataset.view_groups(cfg):
         of_rate = cfg.clone()
         of_rate.DATA.SAMPLING_RATE = rate
         of_rate.TEST.NUM_ENSEMBLE_VIEWS, of_rate.TEST.NUM_SPATIAL_CROPS = clips, crops

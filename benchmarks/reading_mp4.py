@@ -31,7 +31,7 @@ from slowfast_ext.upstream import pack_pathways
 def upstreams_transforms(loader, cfg, dataset, video):
     """The views of `dataset`, by upstream's arithmetic on its own decoding of all frames."""
     frames, views = torch.from_numpy(frames_of(video)), []
-    with dataset._open(0) as reader:
+    with dataset.open(0) as reader:
         fps = reader.info.fps
     mean, std = torch.tensor(cfg.DATA.MEAN), torch.tensor(cfg.DATA.STD)
     for view in dataset.views:

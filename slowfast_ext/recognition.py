@@ -2,12 +2,12 @@
 
 import os
 
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.config.schema import require_clips_alone
-from slowfast_ext.datasets.lists import Segment, Video, read_names
+from slowfast_ext.datasets.class_names import class_names
+from slowfast_ext.datasets.lists import Segment, Video
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.test import task_of, video_scores
+from slowfast_ext.engine.test import video_scores
 from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.rate_weights import combination
@@ -50,7 +50,7 @@ class Recognizer:
         require_clips_alone(cfg, "predict is given nothing but a video")
         self.cfg = cfg
         self.class_names = _class_names(cfg, class_names)
-        self._combine = combination(cfg, task_of(cfg).view_groups(cfg), self.class_names)
+        self._combine = combination(cfg, OneVideo.view_groups(cfg), self.class_names)
         self.network = trained_network(cfg)
 
     def predict(self, path):
@@ -77,19 +77,19 @@ class OneVideo(MultiLabelVideos):
         self._names, self._path = class_names, path
         super().__init__(cfg, "test")
 
-    def _read_class_names(self, list_path):
+    def read_class_names(self, cfg):
+        """Those that were given."""
         return self._names
 
-    def _read_videos(self, path, check_files=True):
+    def read_videos(self, path, check_files=True):
         return [Video(self._path, (Segment(()),))]
 
 
 def _class_names(cfg, given):
     number = cfg.MODEL.NUM_CLASSES
     if given is None:
-        path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
         try:
-            return read_names(path, "MODEL.NUM_CLASSES", number)
+            return class_names(cfg)
         except SlowFastExtError as error:
             raise SlowFastExtError(f"{error}; or give class_names") from error
     if isinstance(given, str):

@@ -119,7 +119,6 @@ def test_every_cell_of_the_table_has_a_config():
         ("MODEL.NUM_CLASSES 8", "MODEL.NUM_CLASSES is 8: it must be 9 for"),
         ("MODEL.LOSS_FUNC bce_logit", "MODEL.LOSS_FUNC is 'bce_logit': it must be cross_entropy"),
         ("TEST.DATASET Ava", "TEST.DATASET is 'Ava': it must be Volleyball"),
-        ("VOLLEYBALL.NUM_ACTIONS 8", "VOLLEYBALL.NUM_ACTIONS is 8: it must be 9"),
         ("TEST.SAVE_RESULTS_PATH x", "TEST.SAVE_RESULTS_PATH is 'x': it must be empty"),
     ],
 )

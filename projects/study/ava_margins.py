@@ -15,7 +15,6 @@ from pathlib import Path
 
 from projects.study.ava_stand_in import CLASSES, write_stand_in
 from projects.study.margins import seeds_parser, summary
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands import run_net as engine
 from slowfast_ext.commands.quickstart import config_before_tuning, read_results

@@ -11,7 +11,7 @@ from projects.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_ver
 from projects.study.fitting import Outcome, held_out_predictions, outcome
 from projects.study.maps import load_maps, make_maps, save_maps
 from projects.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
-from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers the data sets)
+from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.test import test

@@ -22,7 +22,6 @@ import torch
 from projects.study.ava_margins import DILATION, pretrain
 from projects.study.margins import seeds_parser, summary
 from projects.study.volleyball_stand_in import write_stand_in
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands import run_net as engine
 from slowfast_ext.commands.quickstart import read_results

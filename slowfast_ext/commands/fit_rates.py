@@ -8,8 +8,6 @@ import os
 
 import numpy as np
 
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
-from slowfast_ext.datasets.multi_label_videos import view_groups
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.test import score_videos
@@ -42,7 +40,8 @@ def run(args):
         )
     path = os.path.join(cfg.OUTPUT_DIR, "rate_weights.csv")
     require_writable(path, "OUTPUT_DIR")
-    dataset, groups = loaders.build_dataset(cfg, "train"), view_groups(cfg)
+    dataset = loaders.build_dataset(cfg, "train")
+    groups = dataset.view_groups(cfg)
     weights = _fit(cfg, dataset, groups)
     write_rate_weights(path, dataset.class_names, groups, weights)
     for name, of_activity in zip(dataset.class_names, weights, strict=True):

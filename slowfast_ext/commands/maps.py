@@ -12,7 +12,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.commands.arguments import (
     seconds_of,
     videos_and_options,

@@ -3,7 +3,6 @@
 import json
 import time
 
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.commands import run_net as engine
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.launch import launch

@@ -3,7 +3,6 @@
 import logging
 import os
 
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.commands.arguments import parse_arguments
 from slowfast_ext.commands.demo import check_demo, demo
 from slowfast_ext.engine.launch import launch

@@ -90,8 +90,6 @@ def add_slowfast_ext_config(cfg):
     # "persons": each player's action; "clip": which actions there are; "group": the group's
     # activity, with DETECTION.ENABLE from the players' boxes and actions too (bb).
     cfg.VOLLEYBALL.TASK = "persons"
-    # Classes of the players' actions that are learnt beside the group's activity.
-    cfg.VOLLEYBALL.NUM_ACTIONS = 9
     # The weight of the players' loss beside the group's.
     cfg.VOLLEYBALL.PERSONS_WEIGHT = 1.0
 

@@ -97,7 +97,6 @@ _COUNTS = {
     "TRAIN.CHECKPOINT_PERIOD": math.inf,
     "TRAIN.EVAL_PERIOD": math.inf,
     "TUNE.MAX_ITER": math.inf,
-    "VOLLEYBALL.NUM_ACTIONS": math.inf,
 }
 
 # Numbers of which none may be negative.

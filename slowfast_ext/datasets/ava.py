@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.ava_annotations import (
     BOX,
@@ -17,6 +18,7 @@ from slowfast_ext.datasets.ava_annotations import (
     read_person_boxes,
 )
 from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
+from slowfast_ext.datasets.class_names import names_by_output
 from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
 from slowfast_ext.datasets.lists import outside_sentence
@@ -47,6 +49,22 @@ class Ava(KeyframeClips):
     Raises:
         SlowFastExtError: lists or annotations that cannot be read, or their bad rows.
     """
+
+    evaluator = "AvaEvaluator"
+
+    @classmethod
+    def check_config(cls, cfg):
+        """Persons are what AVA is about."""
+        if not cfg.DETECTION.ENABLE:
+            refuse(cfg, "DETECTION.ENABLE", f"must be True for {cls.__name__}")
+
+    @classmethod
+    def read_class_names(cls, cfg):
+        """The label map's, and "class ID" for outputs that it does not name."""
+        path = os.path.join(cfg.AVA.ANNOTATION_DIR, cfg.AVA.LABEL_MAP_FILE)
+        # A network's outputs are AVA's ids from 1 on.
+        names = {i - 1: name for i, name in read_label_map(path).items()}
+        return names_by_output(path, names, cfg.MODEL.NUM_CLASSES)
 
     def __init__(self, cfg, split):
         super().__init__(cfg, split)
@@ -129,23 +147,23 @@ class Ava(KeyframeClips):
     def __len__(self):
         return len(self.keyframes)
 
-    def _training_crop(self, random, scaled, stored):
+    def training_crop(self, random, scaled, stored):
         size = self.cfg.DATA.TRAIN_CROP_SIZE
         return *views.random_crop_offset(random, *scaled, size), size, size
 
-    def _test_crop(self, height, width):
+    def test_crop(self, height, width):
         if self.cfg.AVA.TEST_CROP == "full":
             return views.Crop(0, 0, height, width)
         size = self.cfg.DATA.TEST_CROP_SIZE
         top, left = views.test_crop_offset(height, width, size, 0, 1)
         return views.Crop(top, left, size, size)
 
-    def _clip_frames(self, index, rate):
+    def clip_frames(self, index, rate):
         keyframe = self.keyframes[index]
         length = self.frames[keyframe.video].length
         return keyframe_clip(keyframe.second, self.cfg.DATA.NUM_FRAMES, rate, length)
 
-    def _files(self, index, numbers):
+    def files(self, index, numbers):
         frames = self.frames[self.keyframes[index].video]
         path = os.path.join(self.cfg.AVA.FRAME_DIR, frames.folder)
         return path, [frames.name(number) for number in numbers]
@@ -154,7 +172,7 @@ class Ava(KeyframeClips):
         # AVA.BGR asks for BGR, which is what upstream's keys mean where nothing reverses it.
         return super()._pathways(images[..., ::-1] if self.cfg.AVA.BGR else images)
 
-    def _sample(self, index, pathways, crop, scaled, stored):
+    def sample(self, index, pathways, crop, scaled, stored):
         keyframe = self.keyframes[index]
         boxes, persons = persons_in(crop, keyframe.boxes, scaled)
         labels = torch.from_numpy(keyframe.labels)[persons]

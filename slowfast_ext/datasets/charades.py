@@ -49,36 +49,38 @@ class Charades(MultiLabelVideos):
     Args, raises: those of MultiLabelVideos.
     """
 
-    def _list_path(self, split):
-        path = super()._list_path(split)
+    def list_path(self, split):
+        path = super().list_path(split)
         if split == "test" and not pathmgr.exists(path):
             val = os.path.join(self.root, "val.csv")
             return val if pathmgr.exists(val) else path
         return path
 
-    def _read_class_names(self, list_path):
-        # Beside frame lists there need be no names.
-        has_names = pathmgr.exists(os.path.join(self.root, "classes.txt"))
-        if is_frame_list(list_path) and not has_names:
-            return [f"c{index:03d}" for index in range(self.cfg.MODEL.NUM_CLASSES)]
-        return super()._read_class_names(list_path)
+    @classmethod
+    def read_class_names(cls, cfg):
+        """Beside frame lists there need be no classes.txt."""
+        names = ("classes.txt", "train.csv", "val.csv", "test.csv")
+        named, *lists = (os.path.join(cfg.DATA.PATH_TO_DATA_DIR, name) for name in names)
+        if not pathmgr.exists(named) and any(map(is_frame_list, lists)):
+            return [f"c{index:03d}" for index in range(cfg.MODEL.NUM_CLASSES)]
+        return super().read_class_names(cfg)
 
-    def _read_videos(self, path, check_files=True):
+    def read_videos(self, path, check_files=True):
         if is_frame_list(path):
             fps = self.cfg.DATA.FRAME_FOLDER_FPS
             outside = self.cfg.DATA.PATHS_OUTSIDE
             return read_frame_list(
                 path, len(self.class_names), self._prefix, fps, check_files, outside
             )
-        videos = super()._read_videos(path, check_files)
+        videos = super().read_videos(path, check_files)
         return [CharadesVideo(v.path, v.segments, _official_id(v.path)) for v in videos]
 
-    def _video_id(self, video):
+    def video_id(self, video):
         return video.id
 
-    def _open(self, index):
+    def open(self, index):
         """A frame list's labels belong to frames by their number: it must count them all."""
-        video, reader = self.videos[index], super()._open(index)
+        video, reader = self.videos[index], super().open(index)
         if video.num_frames not in (None, reader.info.length):
             reader.close()
             raise SlowFastExtError(

@@ -1,35 +1,30 @@
 """The names of a network's outputs, wherever its config has them."""
 
 import json
-import os
 
 from slowfast_ext import upstream
-from slowfast_ext.datasets.ava_annotations import read_label_map
-from slowfast_ext.datasets.lists import read_names
+from slowfast_ext.datasets.contract import ActivityDataset, named_datasets
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.text import read_text
 
 
 def class_names(cfg):
     """
-    From DEMO.LABEL_FILE_PATH, else for persons AVA's label map, else classes.txt.
+    From DEMO.LABEL_FILE_PATH, else those of the data set that the config names, the training's
+    first, else classes.txt.
 
     Returns:
-        list[str]: MODEL.NUM_CLASSES names; what the file does not name is "class ID".
+        list[str]: MODEL.NUM_CLASSES names; what a JSON file does not name is "class ID".
 
     Raises:
         SlowFastExtError: the file cannot be read or is of another number of classes.
     """
-    number = cfg.MODEL.NUM_CLASSES
-    if upstream.get_key(cfg, "DEMO.LABEL_FILE_PATH"):
-        path = cfg.DEMO.LABEL_FILE_PATH
-        return _filled(path, _read_json(path), number)
-    if cfg.DETECTION.ENABLE:
-        path = os.path.join(cfg.AVA.ANNOTATION_DIR, cfg.AVA.LABEL_MAP_FILE)
-        # A network's outputs are AVA's ids from 1 on.
-        return _filled(path, {i - 1: name for i, name in read_label_map(path).items()}, number)
-    path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
-    return read_names(path, "MODEL.NUM_CLASSES", number)
+    path = upstream.get_key(cfg, "DEMO.LABEL_FILE_PATH")
+    if path:
+        return names_by_output(path, _read_json(path), cfg.MODEL.NUM_CLASSES)
+    # Videos of any origin need no data set, and a config may name one of upstream's.
+    dataset = next(iter(named_datasets(cfg)), ActivityDataset)
+    return dataset.read_class_names(cfg)
 
 
 def _read_json(path):
@@ -44,7 +39,18 @@ def _read_json(path):
     return {i: name for name, i in ids.items()}
 
 
-def _filled(path, names, number):
+def names_by_output(path, names, number):
+    """
+    The names of a network's outputs, "class ID" where there is none.
+
+    Args:
+        path (str): the file, for messages.
+        names (dict[int, str]): by output, from 0 on.
+        number (int): of outputs.
+
+    Raises:
+        SlowFastExtError: a name of an output that there is not.
+    """
     outside = [i for i in names if not 0 <= i < number]
     if outside:
         raise SlowFastExtError(

@@ -3,49 +3,44 @@
 import numpy as np
 import torch
 
-from slowfast_ext.datasets import multi_label_videos, views
+from slowfast_ext.datasets import views
+from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.video import FrameFolder, Video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import pack_pathways
 
 
-def view_groups(cfg):
+class KeyframeClips(ActivityDataset):
     """
-    (rate, clips, crops) of a test: one clip around the keyframe for each rate of TEST.VIEWS or,
-    where it is empty, at DATA.SAMPLING_RATE.
-    """
-    if not cfg.TEST.VIEWS:
-        return [(cfg.DATA.SAMPLING_RATE, 1, 1)]
-    groups = multi_label_videos.view_groups(cfg)
-    if any((clips, crops) != (1, 1) for _, clips, crops in groups):
-        raise SlowFastExtError(
-            f"TEST.VIEWS is {groups}: on AVA and Volleyball each must be (rate, 1, 1), one clip "
-            "around the keyframe"
-        )
-    return groups
-
-
-class KeyframeClips(torch.utils.data.Dataset):
-    """
-    One item is one keyframe. What a data set adds: `_clip_frames(index, rate)`, numbers of
-    frames; `_files(index, numbers)`, their folder and names; `_training_crop(random, scaled,
-    stored)` and `_test_crop(height, width)`; `_sample(index, pathways, crop, scaled, stored)`.
+    One item is one keyframe. What a data set adds: `clip_frames(index, rate)`, numbers of
+    frames; `files(index, numbers)`, their folder and names; `training_crop(random, scaled,
+    stored)` and `test_crop(height, width)`; `sample(index, pathways, crop, scaled, stored)`.
     `scaled` and `stored` are the height and width of the frames as read and in their files.
 
-    Args:
-        cfg (CfgNode): with the keys of `slowfast_ext.config`.
-        split (str): "train", "tune" (rates drawn from TUNE.RATES), "val" or "test".
+    Args: those of ActivityDataset.
     """
-
-    @staticmethod
-    def prepare(cfg):
-        """Makes what is missing of the data: nothing here."""
 
     def __init__(self, cfg, split):
         self.cfg = cfg
         self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
-        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
+        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else self.view_groups(cfg)
         self.views = [rate for rate, _, _ in groups]
+
+    @staticmethod
+    def view_groups(cfg):
+        """
+        One clip around the keyframe for each rate of TEST.VIEWS or, where it is empty, at
+        DATA.SAMPLING_RATE.
+        """
+        if not cfg.TEST.VIEWS:
+            return [(cfg.DATA.SAMPLING_RATE, 1, 1)]
+        groups = ActivityDataset.view_groups(cfg)
+        if any((clips, crops) != (1, 1) for _, clips, crops in groups):
+            raise SlowFastExtError(
+                f"TEST.VIEWS is {groups}: on AVA and Volleyball each must be (rate, 1, 1), one "
+                "clip around the keyframe"
+            )
+        return groups
 
     def __getitem__(self, key):
         """
@@ -64,29 +59,29 @@ class KeyframeClips(torch.utils.data.Dataset):
         random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
         rate = self.rates[random.integers(len(self.rates))]
         short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
-        images, stored = self._read(index, self._clip_frames(index, rate), short_side)
+        images, stored = self._read(index, self.clip_frames(index, rate), short_side)
         scaled = images.shape[1:3]
-        place = self._training_crop(random, scaled, stored)
+        place = self.training_crop(random, scaled, stored)
         crop = views.Crop(*place, flipped=bool(data.RANDOM_FLIP and random.random() < 0.5))
-        return self._sample(index, self._pathways(crop.cut(images)), crop, scaled, stored)
+        return self.sample(index, self._pathways(crop.cut(images)), crop, scaled, stored)
 
     def _views(self, index):
         """One clip for each rate; each frame is read once."""
-        clips = [self._clip_frames(index, rate) for rate in self.views]
+        clips = [self.clip_frames(index, rate) for rate in self.views]
         needed, position = np.unique(np.concatenate(clips), return_inverse=True)
         images, stored = self._read(index, needed, self.cfg.DATA.TEST_CROP_SIZE)
         scaled = images.shape[1:3]
-        crop = self._test_crop(*scaled)
+        crop = self.test_crop(*scaled)
         position = position.reshape(len(clips), -1)
         pathways = [self._pathways(crop.cut(images[of_clip])) for of_clip in position]
         stacked = [torch.stack(clips) for clips in zip(*pathways, strict=True)]
-        return self._sample(index, stacked, crop, scaled, stored)
+        return self.sample(index, stacked, crop, scaled, stored)
 
     def _read(self, index, numbers, short_side):
         """Frames by number, T x H x W x 3, and the stored frames' height and width."""
         # A frame may stand in a clip more than once, at either end of what there is.
         distinct, places = np.unique(numbers, return_inverse=True)
-        path, names = self._files(index, distinct)
+        path, names = self.files(index, distinct)
         with Video(path, FrameFolder(path, names)) as video:
             return video.read(places, short_side), (video.info.height, video.info.width)
 

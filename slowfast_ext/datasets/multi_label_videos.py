@@ -5,8 +5,10 @@ import os
 import numpy as np
 import torch
 
+from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.clips import CutViews, Sample
+from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.lists import label_matrix, read_list, read_names
 from slowfast_ext.datasets.object_boxes import VideoObjects, check_any_listed, read_objects
 from slowfast_ext.datasets.video import open_video
@@ -15,22 +17,8 @@ from slowfast_ext.upstream import pack_pathways, register_dataset
 from slowfast_ext.utils.paths import pathmgr
 
 
-def view_groups(cfg):
-    """
-    (rate, clips, crops) of a test: TEST.VIEWS or, where it is empty, upstream's keys; with
-    TEST.WHOLE_FRAME one "crop", the frame.
-    """
-    test = cfg.TEST
-    groups = test.VIEWS or [
-        (cfg.DATA.SAMPLING_RATE, test.NUM_ENSEMBLE_VIEWS, test.NUM_SPATIAL_CROPS)
-    ]
-    if test.WHOLE_FRAME:
-        return [(rate, clips, 1) for rate, clips, _ in groups]
-    return groups
-
-
 @register_dataset
-class MultiLabelVideos(torch.utils.data.Dataset):
+class MultiLabelVideos(ActivityDataset):
     """
     DATA.PATH_TO_DATA_DIR holds `classes.txt` (one activity a line) and the lists
     `train.csv`, `val.csv` (optional: the test list serves) and `test.csv`
@@ -43,45 +31,39 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     beside them some 40 bytes for each frame of the file. A loader's worker has two such videos
     ready.
 
-    Args:
-        cfg (CfgNode): with the keys of `slowfast_ext.config`.
-        split (str): "train" (clips at DATA.SAMPLING_RATE), "tune" (the training videos,
-            each clip at a rate drawn from TUNE.RATES), "val" (one centre view) or "test"
-            (all views of a video).
+    Args: those of ActivityDataset.
 
     Raises:
         SlowFastExtError: all bad rows of the list at once, with file:line.
     """
 
-    @staticmethod
-    def prepare(cfg):
-        """Makes what is missing of the data, in one process before any opens it: nothing here."""
+    @classmethod
+    def check_config(cls, cfg):
+        """The labels of its lists are of videos, not of persons."""
+        if cfg.DETECTION.ENABLE:
+            refuse(cfg, "DETECTION.ENABLE", f"must be False for {cls.__name__}")
 
     def __init__(self, cfg, split):
         self.cfg = cfg
         self.root = cfg.DATA.PATH_TO_DATA_DIR
-        list_path = self._list_path(split)
-        self.class_names = self._read_class_names(list_path)
-        self.videos = self._read_videos(list_path)
+        list_path = self.list_path(split)
+        self.class_names = self.read_class_names(cfg)
+        self.videos = self.read_videos(list_path)
         self.objects = self._read_objects(list_path)
         self.labels = label_matrix(self.videos, len(self.class_names))
         self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
-        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else view_groups(cfg)
+        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else self.view_groups(cfg)
         self.views = views.list_views(groups)
         self.whole_frame = cfg.TEST.WHOLE_FRAME and split != "val"
 
-    def _list_path(self, split):
+    def list_path(self, split):
         name = "train" if split == "tune" else split
         path = os.path.join(self.root, f"{name}.csv")
         if split == "val" and not pathmgr.exists(path):
             path = os.path.join(self.root, "test.csv")
         return path
 
-    def _read_class_names(self, list_path):
-        path = os.path.join(self.root, "classes.txt")
-        return read_names(path, "MODEL.NUM_CLASSES", self.cfg.MODEL.NUM_CLASSES)
-
-    def _read_videos(self, path, check_files=True):
+    def read_videos(self, path, check_files=True):
         rules = {"outside": self.cfg.DATA.PATHS_OUTSIDE if check_files else "any"}
         rules["allow_empty"] = self.cfg.DATA.SKIP_BROKEN_VIDEOS
         return read_list(path, self.class_names, self._prefix, check_files, **rules)
@@ -105,7 +87,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
     def read_labels(self, path):
         """The label matrix, [V, A], of another list of this form; its videos may be absent."""
-        return label_matrix(self._read_videos(path, check_files=False), len(self.class_names))
+        return label_matrix(self.read_videos(path, check_files=False), len(self.class_names))
 
     def __len__(self):
         return len(self.videos)
@@ -113,9 +95,9 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     @property
     def video_ids(self):
         """One id a video, in the list's order."""
-        return [self._video_id(video) for video in self.videos]
+        return [self.video_id(video) for video in self.videos]
 
-    def _video_id(self, video):
+    def video_id(self, video):
         """The path as the list names it."""
         return video.path.removeprefix(os.path.join(os.path.normpath(self._prefix), ""))
 
@@ -141,8 +123,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
         random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
         rate = self.rates[random.integers(len(self.rates))]
         short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
-        with self._open(index) as reader:
-            frames = self._clip_frames(reader.info, rate, random.random())
+        with self.open(index) as reader:
+            frames = self.clip_frames(reader.info, rate, random.random())
             images = reader.read(frames, short_side)
             times = self._times(reader.info)
         crop = self._random_crop(random, *images.shape[1:3])
@@ -169,8 +151,8 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
     def _all_views(self, index):
         """Reads and scales each frame that any view needs once; views are cut when asked for."""
-        with self._open(index) as reader:
-            frames = [self._clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
+        with self.open(index) as reader:
+            frames = [self.clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
             needed, position = np.unique(np.concatenate(frames), return_inverse=True)
             images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
         position = position.reshape(len(self.views), -1)
@@ -206,7 +188,7 @@ class MultiLabelVideos(torch.utils.data.Dataset):
 
     # --- Both --------------------------------------------------------------------------
 
-    def _open(self, index):
+    def open(self, index):
         """Opens a video of the list, to be closed by the caller."""
         reader = open_video(self.videos[index].path)
         try:
@@ -219,9 +201,9 @@ class MultiLabelVideos(torch.utils.data.Dataset):
     def _objects_of(self, index):
         if self.objects is None:
             return VideoObjects.none()
-        return self.objects.get(self._video_id(self.videos[index]), VideoObjects.none())
+        return self.objects.get(self.video_id(self.videos[index]), VideoObjects.none())
 
-    def _clip_frames(self, info, rate, fraction):
+    def clip_frames(self, info, rate, fraction):
         data = self.cfg.DATA
         return views.clip_of_video(info, data.NUM_FRAMES, rate, data.TARGET_FPS, fraction)
 

@@ -5,6 +5,8 @@ import os
 import numpy as np
 import torch
 
+from slowfast_ext import upstream
+from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
@@ -37,6 +39,38 @@ class Volleyball(KeyframeClips):
         SlowFastExtError: a list that cannot be read, or its bad rows.
     """
 
+    evaluator = "VolleyballEvaluator"
+
+    @classmethod
+    def check_config(cls, cfg):
+        """Each VOLLEYBALL.TASK has a loss of its own, and boxes or none."""
+        datasets = {cfg.TRAIN.DATASET.capitalize(), cfg.TEST.DATASET.capitalize()}
+        if len(datasets) > 1:
+            rule = f"must be {cls.__name__} where TRAIN.DATASET is, and only there"
+            refuse(cfg, "TEST.DATASET", rule)
+        task, loss = cfg.VOLLEYBALL.TASK, cfg.MODEL.LOSS_FUNC
+        if (loss == "cross_entropy") != (task != "clip"):
+            wanted = "bce_logit" if task == "clip" else "cross_entropy"
+            refuse(cfg, "MODEL.LOSS_FUNC", f"must be {wanted} for VOLLEYBALL.TASK {task}")
+        number = len(cls.read_class_names(cfg))
+        if number != cfg.MODEL.NUM_CLASSES:
+            refuse(cfg, "MODEL.NUM_CLASSES", f"must be {number} for VOLLEYBALL.TASK {task}")
+        if task != "group" and (task == "persons") != cfg.DETECTION.ENABLE:
+            rule = f"must be {task == 'persons'} for VOLLEYBALL.TASK {task}"
+            refuse(cfg, "DETECTION.ENABLE", rule)
+        if task == "group" and cfg.DETECTION.ENABLE and cfg.BN.USE_PRECISE_STATS:
+            refuse(cfg, "BN.USE_PRECISE_STATS", "must be False for groups with persons' boxes")
+        for key in ("TEST.RATE_WEIGHTS", "TEST.SAVE_RESULTS_PATH"):
+            if upstream.get_key(cfg, key):
+                refuse(cfg, key, "must be empty for Volleyball")
+        if cfg.OBJECTS.NUM_CLASSES:
+            refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for Volleyball")
+
+    @classmethod
+    def read_class_names(cls, cfg):
+        """The group activities, or the persons' actions, in their fixed order."""
+        return list(GROUPS if cfg.VOLLEYBALL.TASK == "group" else ACTIONS)
+
     def __init__(self, cfg, split):
         super().__init__(cfg, split)
         self.task = cfg.VOLLEYBALL.TASK
@@ -46,7 +80,7 @@ class Volleyball(KeyframeClips):
             name = "test"
         folder = cfg.DATA.PATH_PREFIX or cfg.DATA.PATH_TO_DATA_DIR
         self.listed = read_moments(path.format(name), folder, cfg.DATA.PATHS_OUTSIDE)
-        self.class_names = list(GROUPS if self.task == "group" else ACTIONS)
+        self.class_names = self.read_class_names(cfg)
 
     @property
     def labels(self):
@@ -72,26 +106,26 @@ class Volleyball(KeyframeClips):
     def __len__(self):
         return len(self.listed)
 
-    def _training_crop(self, random, scaled, stored):
+    def training_crop(self, random, scaled, stored):
         # Frames of one shape give parts of one size, whatever they are scaled to.
         height, width = views.scaled_size(*stored, self.cfg.DATA.TRAIN_CROP_SIZE)
         top = int(random.integers(scaled[0] - height, endpoint=True))
         left = int(random.integers(scaled[1] - width, endpoint=True))
         return top, left, height, width
 
-    def _test_crop(self, height, width):
+    def test_crop(self, height, width):
         return views.Crop(0, 0, height, width)
 
-    def _clip_frames(self, index, rate):
+    def clip_frames(self, index, rate):
         """The numbers of a clip's frames, [T], the target in their middle."""
         listed, num_frames = self.listed[index], self.cfg.DATA.NUM_FRAMES
         start = listed.moment.target - num_frames * rate // 2
         return np.clip(start + rate * np.arange(num_frames), listed.first, listed.last)
 
-    def _files(self, index, numbers):
+    def files(self, index, numbers):
         return self.listed[index].path, [f"{number}.jpg" for number in numbers]
 
-    def _sample(self, index, pathways, crop, scaled, stored):
+    def sample(self, index, pathways, crop, scaled, stored):
         """With boxes where DETECTION.ENABLE is set; for TASK group with person_labels then."""
         moment = self.listed[index].moment
         labels = torch.from_numpy(self._labels(moment, crop.flipped))

@@ -6,7 +6,6 @@ import pickle
 import numpy as np
 import torch
 
-from slowfast_ext.datasets.multi_label_videos import view_groups as view_groups
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import per_class_table

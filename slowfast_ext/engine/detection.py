@@ -9,7 +9,6 @@ import pandas as pd
 
 from slowfast_ext.datasets.ava import refuse_actions_below_1
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
-from slowfast_ext.datasets.keyframe_clips import view_groups as view_groups
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, AvaMetrics, ava_metrics
 from slowfast_ext.evaluation.evaluators import results_text

@@ -12,10 +12,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast_ext import upstream
+from slowfast_ext.datasets.contract import dataset_class
 from slowfast_ext.errors import SlowFastExtError, interrupt_held
-from slowfast_ext.upstream import DATASET_REGISTRY
 from slowfast_ext.utils import distributed
-from slowfast_ext.utils.text import nearest
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +24,9 @@ def build_dataset(cfg, split):
     The data set of TRAIN.DATASET ("train", "tune", "val") or TEST.DATASET ("test").
 
     Raises:
-        SlowFastExtError: the name is not registered, or its class is not one that gives
-            all views of a test video as one item.
+        SlowFastExtError: as `dataset_class`, or what the data set raises.
     """
-    key = "TEST.DATASET" if split == "test" else "TRAIN.DATASET"
-    name = cfg.TEST.DATASET if split == "test" else cfg.TRAIN.DATASET
-    known = {registered: cls for registered, cls in DATASET_REGISTRY if hasattr(cls, "prepare")}
-    dataset = known.get(name.capitalize())
-    if dataset is None:
-        ours = [cls.__name__ for cls in known.values()]
-        raise SlowFastExtError(
-            f"{key} is '{name}': this engine reads {', '.join(ours)}{nearest(name, ours)}"
-        )
+    dataset = dataset_class(cfg, "TEST.DATASET" if split == "test" else "TRAIN.DATASET")
     distributed.main_process_first(lambda: dataset.prepare(cfg))
     return dataset(cfg, split)
 
@@ -164,7 +154,7 @@ class Batches:
 
 def log_objects(split, dataset):
     """Says how many of its videos have boxes, where the data set uses objects."""
-    found = getattr(dataset, "num_videos_with_objects", None)
+    found = dataset.num_videos_with_objects
     if found is not None:
         logger.info(f"{split}: {found} of {len(dataset)} videos have boxes in objects.csv")
 

@@ -9,7 +9,7 @@ import torch
 from slowfast_ext import upstream
 from slowfast_ext.config.load import load_config
 from slowfast_ext.config.schema import MOST_FRAMES, MOST_PIXELS, is_count, is_number, refuse
-from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS
+from slowfast_ext.datasets.contract import named_datasets
 from slowfast_ext.engine.optimizer import build_optimizer
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
@@ -44,7 +44,8 @@ def check_config(cfg):
     _check_processes(cfg)
     _check_schedule(cfg)
     _check_checkpoints(cfg)
-    _check_volleyball(cfg)
+    for dataset in named_datasets(cfg):
+        dataset.check_config(cfg)
     check_network(cfg)
 
 
@@ -154,34 +155,6 @@ def _check_checkpoints(cfg):
     patterns = cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
     if not all(isinstance(pattern, str) and pattern for pattern in patterns):
         refuse(cfg, "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", "must list parts of tensors' names")
-
-
-def _check_volleyball(cfg):
-    """Each VOLLEYBALL.TASK has a loss of its own, and boxes or none."""
-    of = [name.lower() == "volleyball" for name in (cfg.TRAIN.DATASET, cfg.TEST.DATASET)]
-    if not any(of):
-        return
-    if not all(of):
-        refuse(cfg, "TEST.DATASET", "must be Volleyball where TRAIN.DATASET is, and only there")
-    task, loss = cfg.VOLLEYBALL.TASK, cfg.MODEL.LOSS_FUNC
-    if (loss == "cross_entropy") != (task != "clip"):
-        wanted = "bce_logit" if task == "clip" else "cross_entropy"
-        refuse(cfg, "MODEL.LOSS_FUNC", f"must be {wanted} for VOLLEYBALL.TASK {task}")
-    number = len(GROUPS if task == "group" else ACTIONS)
-    if number != cfg.MODEL.NUM_CLASSES:
-        refuse(cfg, "MODEL.NUM_CLASSES", f"must be {number} for VOLLEYBALL.TASK {task}")
-    if task != "group" and (task == "persons") != cfg.DETECTION.ENABLE:
-        refuse(cfg, "DETECTION.ENABLE", f"must be {task == 'persons'} for VOLLEYBALL.TASK {task}")
-    if len(ACTIONS) != cfg.VOLLEYBALL.NUM_ACTIONS:
-        rule = f"must be {len(ACTIONS)}, the actions of Volleyball's persons"
-        refuse(cfg, "VOLLEYBALL.NUM_ACTIONS", rule)
-    if task == "group" and cfg.DETECTION.ENABLE and cfg.BN.USE_PRECISE_STATS:
-        refuse(cfg, "BN.USE_PRECISE_STATS", "must be False for groups with persons' boxes")
-    for key in ("TEST.RATE_WEIGHTS", "TEST.SAVE_RESULTS_PATH"):
-        if upstream.get_key(cfg, key):
-            refuse(cfg, key, "must be empty for Volleyball")
-    if cfg.OBJECTS.NUM_CLASSES:
-        refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for Volleyball")
 
 
 # Of upstream's architectures those that give no map for a head of ours.

@@ -68,7 +68,7 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
-    combine = combination(cfg, task_of(cfg).view_groups(cfg), dataset.class_names)
+    combine = combination(cfg, dataset.view_groups(cfg), dataset.class_names)
     path, network, loaded, history = network_to_test(cfg)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
@@ -121,7 +121,7 @@ def _evaluate_by_rate(cfg, network, dataset, combine, partial):
         tuple[Evaluation, list[dict]]: the second is results.json's `by_rate`: `rate`, `clips`,
             `crops`, `mAP`, `weighted_mAP` and `ap`, [A], of each group.
     """
-    groups = task_of(cfg).view_groups(cfg)
+    groups = dataset.view_groups(cfg)
     if len(groups) == 1:
         return evaluate(cfg, network, dataset, "test", combine, partial), []
     stack = stacked(combine, groups)
@@ -207,7 +207,7 @@ def video_scores(cfg, network, sample, combine):
 
 def _results(cfg, dataset, evaluation, path, history, by_rate):
     task, ids = task_of(cfg), dataset.video_ids
-    groups = task.view_groups(cfg)
+    groups = dataset.view_groups(cfg)
     own_protocol, own_counts, figures = task.describe(
         cfg, dataset, evaluation.scores, evaluation.metrics
     )

@@ -4,7 +4,6 @@ import os
 
 import numpy as np
 
-from slowfast_ext.datasets.keyframe_clips import view_groups as view_groups
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.volleyball import (
     clip_metrics,

@@ -7,6 +7,9 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.outputs import probabilities
 
+NUM_PERSON_ACTIONS = 9
+"""Volleyball's actions of persons, which are learnt beside the groups' activities."""
+
 # What takes the scene where ACTIVITY.HEAD is for persons alone.
 _OF_SCENE = {"RoIPoolHead": "PoolHead"}
 
@@ -21,8 +24,7 @@ class GroupHead(nn.Module):
     That teams are told apart by side, and how features are joined, is ours.
 
     Args:
-        cfg (CfgNode): MODEL.NUM_CLASSES are the groups' activities, VOLLEYBALL.NUM_ACTIONS the
-            persons'.
+        cfg (CfgNode): MODEL.NUM_CLASSES are the groups' activities.
         dim_in (int): C.
     """
 
@@ -30,7 +32,7 @@ class GroupHead(nn.Module):
         super().__init__()
         self.activation = cfg.MODEL.HEAD_ACT
         of_persons, of_scene = cfg.clone(), cfg.clone()
-        of_persons.MODEL.NUM_CLASSES = cfg.VOLLEYBALL.NUM_ACTIONS
+        of_persons.MODEL.NUM_CLASSES = NUM_PERSON_ACTIONS
         of_scene.ACTIVITY.HEAD = _OF_SCENE.get(cfg.ACTIVITY.HEAD, cfg.ACTIVITY.HEAD)
         self.persons, self.scene = build_head(of_persons, dim_in), build_head(of_scene, dim_in)
         if not hasattr(self.scene, "embed"):

@@ -12,9 +12,9 @@ import os
 import numpy as np
 from tqdm import tqdm
 
-from slowfast_ext import datasets, upstream  # noqa: F401  (the first registers the data sets)
 from slowfast_ext.config.schema import require_clips_alone
-from slowfast_ext.datasets.lists import read_names
+from slowfast_ext.datasets.class_names import class_names
+from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.trained import trained_network
@@ -35,7 +35,7 @@ class Predictor:
     A trained network that scores windows of videos.
 
     Args:
-        cfg (CfgNode): of the run; DATA.PATH_TO_DATA_DIR holds classes.txt.
+        cfg (CfgNode): of the run.
         every (float): seconds from one window to the next.
 
     Raises:
@@ -46,8 +46,7 @@ class Predictor:
     def __init__(self, cfg, every):
         require_clips_alone(cfg, "predict is given nothing but videos")
         self.cfg, self.every = cfg, every
-        path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
-        self.class_names = read_names(path, "MODEL.NUM_CLASSES", cfg.MODEL.NUM_CLASSES)
+        self.class_names = class_names(cfg)
         self.network = trained_network(cfg)
 
     def score(self, path):
@@ -110,7 +109,7 @@ class Predictor:
                 data set is not one of videos.
         """
         dataset = loaders.build_dataset(self.cfg, "train")
-        if not hasattr(dataset, "videos"):
+        if not isinstance(dataset, MultiLabelVideos):
             raise SlowFastExtError(
                 f"TRAIN.DATASET is {self.cfg.TRAIN.DATASET}, which lists no videos to fit "
                 "thresholds to; where its lists have the columns path and labels, set it to "

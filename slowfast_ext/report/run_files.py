@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 import yaml
 
-from slowfast_ext import datasets  # noqa: F401  (registers the data sets)
 from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.checkpoint import last_checkpoint

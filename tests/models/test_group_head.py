@@ -7,9 +7,10 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.datasets.volleyball_annotations import ACTIONS
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.group_head import GroupHead, pool_by_side
+from slowfast_ext.models.group_head import NUM_PERSON_ACTIONS, GroupHead, pool_by_side
 from slowfast_ext.models.network import ActivityNetwork
 
 C = 16
@@ -88,12 +89,16 @@ def test_a_head_without_features_is_refused(cfg):
         GroupHead(cfg, C)
 
 
+def test_it_has_an_output_for_each_action_of_volleyball():
+    assert len(ACTIONS) == NUM_PERSON_ACTIONS
+
+
 SMALL = Path(__file__).parents[2] / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"
 
 
 def test_a_network_looks_at_each_person_s_own_box():
-    options = "NUM_GPUS 0 DETECTION.ENABLE True VOLLEYBALL.TASK group MODEL.DROPOUT_RATE 0.0"
-    cfg = checked_config(str(SMALL), options.split())
+    cfg = checked_config(str(SMALL), ["NUM_GPUS", "0", "MODEL.DROPOUT_RATE", "0.0"])
+    cfg.DETECTION.ENABLE, cfg.VOLLEYBALL.TASK = True, "group"
     torch.manual_seed(0)
     network = ActivityNetwork(cfg).train()
     network.freeze_backbone()

@@ -1,0 +1,109 @@
+"""What the engine asks of a data set, and which one a config names."""
+
+import os
+
+import torch
+
+from slowfast_ext.datasets.lists import read_names
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.upstream import DATASET_REGISTRY
+from slowfast_ext.utils.text import nearest
+
+
+class ActivityDataset(torch.utils.data.Dataset):
+    """
+    The base of every data set that this engine reads.
+
+    One of your own derives from it or, with less to write, from MultiLabelVideos, KeyframeClips
+    or a data set of theirs; `register_dataset` makes it known to TRAIN.DATASET and TEST.DATASET.
+    It is built as `dataset(cfg, split)` and gives a Sample for a key: `dataset[epoch, index]` is
+    a training clip, `dataset[index]` all views of a test video.
+
+    Args:
+        cfg (CfgNode): with the keys of `slowfast_ext.config`.
+        split (str): "train" (clips at DATA.SAMPLING_RATE), "tune" (the same videos, each clip at
+            a rate drawn from TUNE.RATES), "val" (one centre view) or "test" (`view_groups`).
+
+    Attributes:
+        evaluator (str): of the class: what measures a test, by its name in EVALUATOR_REGISTRY.
+        class_names (list[str]): of the A classes that are measured.
+        labels (float array): rows x A, what the co-occurrence (eq. 6) is counted from.
+        video_ids (list[str]): one for each item.
+        num_videos_with_objects (int | None): None where no objects are used.
+    """
+
+    evaluator = "ClipsEvaluator"
+    num_videos_with_objects = None
+
+    @classmethod
+    def check_config(cls, cfg):
+        """Raises SlowFastExtError, before anything is built, where the config does not fit."""
+
+    @classmethod
+    def read_class_names(cls, cfg):
+        """
+        The names of the network's outputs, MODEL.NUM_CLASSES of them: DATA.PATH_TO_DATA_DIR's
+        classes.txt.
+
+        Raises:
+            SlowFastExtError: they cannot be read, or are of another number.
+        """
+        path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
+        return read_names(path, "MODEL.NUM_CLASSES", cfg.MODEL.NUM_CLASSES)
+
+    @staticmethod
+    def prepare(cfg):
+        """Makes what is missing of the data, in one process before any opens it: nothing here."""
+
+    @staticmethod
+    def view_groups(cfg):
+        """
+        (rate, clips, crops) of a test: TEST.VIEWS or, where it is empty, upstream's keys; with
+        TEST.WHOLE_FRAME one "crop", the frame.
+        """
+        test = cfg.TEST
+        groups = test.VIEWS or [
+            (cfg.DATA.SAMPLING_RATE, test.NUM_ENSEMBLE_VIEWS, test.NUM_SPATIAL_CROPS)
+        ]
+        if test.WHOLE_FRAME:
+            return [(rate, clips, 1) for rate, clips, _ in groups]
+        return groups
+
+    def read_labels(self, path):
+        """`labels` of another list (ACTIVITY.COOCCURRENCE_FILE), whose videos may be absent."""
+        raise SlowFastExtError(f"{type(self).__name__} reads no labels from {path}")
+
+
+def named_datasets(cfg):
+    """The classes of this engine's that TRAIN.DATASET and TEST.DATASET name; each once."""
+    known = _known_datasets()
+    names = dict.fromkeys(name.capitalize() for name in (cfg.TRAIN.DATASET, cfg.TEST.DATASET))
+    return [known[name] for name in names if name in known]
+
+
+def dataset_class(cfg, key):
+    """
+    The class that TRAIN.DATASET or TEST.DATASET, the `key`, names.
+
+    Raises:
+        SlowFastExtError: no such name is registered, or its class is no ActivityDataset, as
+            upstream's own, which give one view of a video at a time.
+    """
+    name = (cfg.TEST if key == "TEST.DATASET" else cfg.TRAIN).DATASET
+    known = _known_datasets()
+    if name.capitalize() in known:
+        return known[name.capitalize()]
+    ours = [cls.__name__ for cls in known.values()]
+    reads = f"this engine reads {', '.join(ours)}{nearest(name, ours)}"
+    other = dict(DATASET_REGISTRY).get(name.capitalize())
+    if other is not None:
+        reads = f"{other.__module__}.{other.__name__} is no ActivityDataset; {reads}"
+    raise SlowFastExtError(f"{key} is '{name}': {reads}")
+
+
+def _known_datasets():
+    return {
+        name: cls
+        for name, cls in DATASET_REGISTRY
+        if isinstance(cls, type) and issubclass(cls, ActivityDataset)
+    }
