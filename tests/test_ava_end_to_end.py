@@ -1,5 +1,6 @@
 """A stand-in of AVA's movies and annotations through every command, one after another."""
 
+import importlib
 import json
 import re
 import shutil
@@ -48,7 +49,7 @@ def evaluated(folder, capsys):
     words += ["--detections", str(folder / "output" / "predictions.csv")]
     args = build_parser().parse_args([*words, "--labelmap", str(annotations / LABEL_MAP)])
     capsys.readouterr()
-    args.run(args)
+    importlib.import_module(args.module).run(args)
     return json.loads(capsys.readouterr().out)
 
 
@@ -78,7 +79,7 @@ def test_persons_in_a_real_video(real_data, tmp_path, capsys):
     words = ["prepare", "ava", "--annotations", str(tmp_path / "annotations")]
     words += ["--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "ava")]
     args = build_parser().parse_args(words)
-    args.run(args)
+    importlib.import_module(args.module).run(args)
     keys = ava_keys(str(tmp_path / "ava"))
     train_and_test(tmp_path, keys, **{"MODEL.NUM_CLASSES": "2", "TRAIN.BATCH_SIZE": "2"})
     again, results = evaluated(tmp_path, capsys), results_of(tmp_path)

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import importlib
 import io
 import json
 import re
@@ -109,7 +110,7 @@ def command(*words):
     """What `python -m slowfast_ext ...` prints."""
     args = build_parser().parse_args([str(word) for word in words])
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        args.run(args)
+        importlib.import_module(args.module).run(args)
     return printed.getvalue()
 
 

@@ -1,5 +1,7 @@
 """Volleyball's moments as clips, boxes and labels."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ def lists(tmp_path_factory):
     volleyball_tree.write_tree(folder / "set")
     words = ["prepare", "volleyball", "--root", str(folder / "set"), "--out", str(folder / "out")]
     args = build_parser().parse_args(words)
-    args.run(args)
+    importlib.import_module(args.module).run(args)
     return folder / "out"
 
 
@@ -158,7 +160,7 @@ def test_real_moments(real_data, tmp_path):
     """The boxes of two moments, in pixels of a clip a quarter of the frames' size."""
     words = ["prepare", "volleyball", "--root", str(real_data / "volleyball")]
     args = build_parser().parse_args([*words, "--out", str(tmp_path)])
-    args.run(args)
+    importlib.import_module(args.module).run(args)
     dataset = make(tmp_path, "bb", "train", DATA__TRAIN_CROP_SIZE=270)
     dataset.cfg.DATA.TRAIN_JITTER_SCALES = [270, 270]
     sample = dataset[0, 0]

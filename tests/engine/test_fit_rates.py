@@ -1,5 +1,6 @@
 """Rates weighted per activity, from the fit to the test."""
 
+import importlib
 import json
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_all_weight_on_one_rate_is_a_test_at_that_rate(test_with, tmp_path):
 
 def _fit_rates(arguments):
     args = build_parser().parse_args(["fit-rates", *arguments])
-    args.run(args)
+    importlib.import_module(args.module).run(args)
 
 
 def test_a_fit_writes_what_a_test_reads(finished_run, arguments, data_dir, capsys):
