@@ -184,7 +184,7 @@ def export(cfg, form, out):
     """
     write, load = FORMATS[form]()
     require_clips_alone(cfg, "only networks of clips alone are exported")
-    path, network, _, _ = network_to_test(cfg)
+    path, network, *_ = network_to_test(cfg)
     if os.path.realpath(out) == os.path.realpath(path):
         raise SlowFastExtError(f"--out {out} is the checkpoint that is exported: name another file")
     network = clip_network(network)

@@ -46,8 +46,7 @@ def fit_head(cfg, maps, videos=None):
     videos = np.arange(len(maps.video_labels)) if videos is None else np.asarray(videos)
     torch.manual_seed(cfg.RNG_SEED)
     network = HeadOnMaps(cfg, maps.views.shape[2])
-    if getattr(network.head, "correlation", None) is not None:
-        network.head.correlation.mask.copy_(cooccurrence(maps.video_labels[videos]))
+    network.head.set_cooccurrence(cooccurrence(maps.video_labels[videos]))
     batches = TrainingBatches(len(videos), cfg.TRAIN.BATCH_SIZE, cfg.RNG_SEED)
     _run(
         training_stage(cfg, len(batches)), network, batches, maps, videos, [cfg.DATA.SAMPLING_RATE]
@@ -143,7 +142,7 @@ def outcome(cfg, maps):
     if cfg.ACTIVITY.HEAD == "ActivityHead" and cfg.ACTIVITY.CORRELATION:
         at_rate = [rate == cfg.DATA.SAMPLING_RATE for rate, _ in maps.places]
         correlation = mean_correlation(network, maps.views[:, at_rate].flatten(0, 1))
-        mask = network.head.correlation.mask.double().numpy()
+        mask = network.head.cooccurrence.double().numpy()
     num_parameters = sum(parameter.numel() for parameter in network.parameters())
     return Outcome(predict(network, maps.views), correlation, mask, num_parameters)
 

@@ -7,7 +7,6 @@ import torch.nn as nn
 from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.build import HEAD_REGISTRY
 from slowfast_ext.models.correlation import ActivityCorrelation
-from slowfast_ext.models.outputs import probabilities
 
 # --- What the default form adds to the equations as printed, each alone -------------------
 # To be used with ACTIVITY.FORM as_printed.
@@ -112,8 +111,7 @@ class OneOutputHead(ActivityHead):
         super().__init__(cfg, dim_in)
         del self.classifier
 
-    def forward(self, features, objects=None):
-        """F, B x C x T x H x W -> logits (B x A,) in training, probabilities B x A else."""
-        correlated, _ = self.correlation(self.embed(features, objects))
-        logits = (self.correlated_classifier(correlated),)
-        return logits if self.training else probabilities(logits, self.activation)
+    def classify(self, activity_features, attention=None):
+        """F_A, B x A x C' -> logits (B x A,)."""
+        correlated, _ = self.correlation(activity_features)
+        return (self.correlated_classifier(correlated),)

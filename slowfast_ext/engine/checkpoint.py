@@ -145,10 +145,6 @@ def _point(epoch, *values):
     return [int(epoch), loss, learning_rate, mean_ap]
 
 
-MASK = "head.correlation.mask"
-"""The name of the co-occurrence mask in a network's state."""
-
-
 def resume(fitting):
     """
     Loads into a Fitting what there is to go on from.
@@ -201,6 +197,7 @@ def _start_training(fitting, path):
         return 0
     advice = "take its weights alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
     first = _load_all(fitting, path, state, advice, any_length=True)
+    fitting.network.set_cooccurrence(fitting.cooccurrence)
     if first >= fitting.num_epochs:
         raise SlowFastExtError(
             f"{path} has {first} epochs behind it and SOLVER.MAX_EPOCH is {fitting.num_epochs}: "
@@ -214,9 +211,6 @@ def _start_from(fitting, path):
     cfg, own = fitting.cfg, fitting.network.state_dict()
     state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
     weights = state["model_state"]
-    if MASK in own:
-        # The mask is counted from this run's labels, not taken from another's.
-        weights[MASK] = own[MASK]
     loaded = load_weights(
         fitting.network,
         path,
@@ -224,6 +218,7 @@ def _start_from(fitting, path):
         clear_patterns=cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN,
         inflate=cfg.TRAIN.CHECKPOINT_INFLATE,
     )
+    fitting.network.set_cooccurrence(fitting.cooccurrence)
     logger.info(f"{fitting.stage.name}: {loaded}")
     shapes, own = ({n: v.shape for n, v in tensors.items()} for tensors in (weights, own))
     return state, shapes == own

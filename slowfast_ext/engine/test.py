@@ -77,7 +77,6 @@ def test(cfg):
     logger.info(f"test: {loaded}")
     loaders.log_objects("test", dataset)
     history.warn_of_unfinished(path)
-    network = network.to(distributed.device(cfg))
     partial = PartialScores(cfg, network, dataset)
     evaluation, by_rate = _evaluate_by_rate(cfg, network, dataset, combine, partial)
     results = _results(cfg, dataset, evaluation, path, history, by_rate)

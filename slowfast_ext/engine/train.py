@@ -7,7 +7,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
-from slowfast_ext.engine.checkpoint import MASK, History
+from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.trainer import Fitting
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.correlation import cooccurrence
@@ -113,8 +113,7 @@ def build_network(cfg, mask):
     """The network at its start, drawn from RNG_SEED, with the labels' mask where it has one."""
     torch.manual_seed(cfg.RNG_SEED)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    if MASK in network.state_dict():
-        network.state_dict()[MASK].copy_(mask)
+    network.set_cooccurrence(mask)
     if cfg.LOG_MODEL_INFO:
         logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
     return network

@@ -1,5 +1,6 @@
 """One stage of learning: its loop, its checkpoints, going on from them."""
 
+import copy
 import logging
 import math
 import os
@@ -47,6 +48,8 @@ class Fitting:
         self.loss = loss_function(cfg)
         self.board = TensorBoard(cfg, stage.name)
         self.best = -1.0
+        # It is counted from this run's labels, and not taken from another's weights.
+        self.cooccurrence = copy.deepcopy(network.cooccurrence)
         self.place = place_of(cfg.OUTPUT_DIR)
 
     def run(self):

@@ -1,9 +1,7 @@
 """The paper's head: observations -> activity-specific features -> correlation -> two outputs."""
 
-import torch.nn as nn
-
 from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatures
-from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.build import HEAD_REGISTRY, Head
 from slowfast_ext.models.correlation import ActivityCorrelation
 from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import Observations
@@ -11,7 +9,7 @@ from slowfast_ext.models.outputs import ActivityClassifier, probabilities
 
 
 @HEAD_REGISTRY.register()
-class ActivityHead(nn.Module):
+class ActivityHead(Head):
     """
     Activity-specific features and activity correlations (sec. 3, figure 2).
 
@@ -21,11 +19,9 @@ class ActivityHead(nn.Module):
     """
 
     def __init__(self, cfg, dim_in):
-        super().__init__()
         options, num_activities = cfg.ACTIVITY, cfg.MODEL.NUM_CLASSES
+        super().__init__(cfg, (num_activities, options.DIM))
         as_printed = options.FORM == "as_printed"
-        self.activation = cfg.MODEL.HEAD_ACT
-        self.embedding_shape = (num_activities, options.DIM)
         self.columns = ColumnsOf(cfg, dim_in)
         # What Table 3c's rows switch off is None.
         self.observations = self.activity_features = self.pooled_features = None
@@ -47,6 +43,16 @@ class ActivityHead(nn.Module):
         if options.CORRELATION:
             self.correlation = ActivityCorrelation(num_activities, options.DIM)
             self.correlated_classifier = ActivityClassifier(*classifier)
+
+    @property
+    def cooccurrence(self):
+        """Mask (eq. 6), A x A; None without correlation."""
+        return None if self.correlation is None else self.correlation.mask
+
+    def set_cooccurrence(self, mask):
+        """Takes Mask, A x A, where activities are correlated."""
+        if self.correlation is not None:
+            self.correlation.mask.copy_(mask)
 
     def forward(self, features, objects=None, return_attention=False):
         """

@@ -2,14 +2,13 @@
 
 import torch.nn as nn
 
-from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.build import HEAD_REGISTRY, Head
 from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import SpaceTimeAttention
-from slowfast_ext.models.outputs import probabilities
 
 
 @HEAD_REGISTRY.register()
-class PoolHead(nn.Module):
+class PoolHead(Head):
     """
     Upstream's head: average over space-time, dropout, one linear layer (the baseline).
 
@@ -18,25 +17,15 @@ class PoolHead(nn.Module):
     """
 
     def __init__(self, cfg, dim_in):
-        super().__init__()
-        self.activation = cfg.MODEL.HEAD_ACT
+        super().__init__(cfg, (dim_in,))
         self.columns = ColumnsOf(cfg, dim_in)
         self.dropout = nn.Dropout(cfg.MODEL.DROPOUT_RATE)
-        self.embedding_shape = (dim_in,)
         self.projection = nn.Linear(dim_in, cfg.MODEL.NUM_CLASSES)
         nn.init.normal_(self.projection.weight, std=cfg.MODEL.FC_INIT_STD)
         nn.init.zeros_(self.projection.bias)
 
-    def forward(self, features, objects=None):
-        """
-        F, B x C x T x H x W, and Objects, pooled with the rest -> logits (B x A,) in
-        training, probabilities B x A else.
-        """
-        logits = self.classify(self.embed(features, objects))
-        return logits if self.training else probabilities(logits, self.activation)
-
     def embed(self, features, objects=None):
-        """F, B x C x T x H x W, and Objects -> B x C."""
+        """F, B x C x T x H x W, and Objects, pooled with the rest -> B x C."""
         return self.columns(features, objects).mean()
 
     def classify(self, embedding):

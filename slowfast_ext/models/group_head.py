@@ -3,8 +3,7 @@
 import torch
 import torch.nn as nn
 
-from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.build import build_head
+from slowfast_ext.models.build import build_head, require_parts
 from slowfast_ext.models.outputs import probabilities
 
 NUM_PERSON_ACTIONS = 9
@@ -35,19 +34,16 @@ class GroupHead(nn.Module):
         of_persons.MODEL.NUM_CLASSES = NUM_PERSON_ACTIONS
         of_scene.ACTIVITY.HEAD = _OF_SCENE.get(cfg.ACTIVITY.HEAD, cfg.ACTIVITY.HEAD)
         self.persons, self.scene = build_head(of_persons, dim_in), build_head(of_scene, dim_in)
-        if not hasattr(self.scene, "embed"):
-            raise SlowFastExtError(
-                f"ACTIVITY.HEAD is {cfg.ACTIVITY.HEAD}: it has no features to join the persons' "
-                "with: choose ActivityHead or RoIPoolHead"
-            )
+        for head, options in ((self.persons, of_persons), (self.scene, of_scene)):
+            require_parts(cfg.ACTIVITY.HEAD, head)
+            # Each person, and each group, has one activity: none occurs beside another.
+            head.set_cooccurrence(torch.eye(options.MODEL.NUM_CLASSES))
         num_features, num_joined = (
             torch.Size(head.embedding_shape).numel() for head in (self.persons, self.scene)
         )
         self.joining = nn.Linear(2 * num_features, num_joined)
         nn.init.zeros_(self.joining.weight)
         nn.init.zeros_(self.joining.bias)
-        for head in (self.persons, self.scene):
-            _set_mask(head)
 
     def forward(self, features, regions, boxes):
         """
@@ -88,10 +84,3 @@ def pool_by_side(features, boxes, num_clips):
     sides = (2 * clips + is_right)[:, None].expand_as(features)
     pooled = features.new_zeros(2 * num_clips, features.shape[1])
     return pooled.scatter_reduce(0, sides, features, "amax", include_self=False).view(num_clips, -1)
-
-
-def _set_mask(head):
-    """Mask (eq. 6): of one activity each it is the identity, whatever the training labels."""
-    correlation = getattr(head, "correlation", None)
-    if correlation is not None:
-        nn.init.eye_(correlation.mask)

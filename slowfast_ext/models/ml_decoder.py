@@ -3,9 +3,8 @@
 import torch
 import torch.nn as nn
 
-from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.build import HEAD_REGISTRY, Head
 from slowfast_ext.models.objects import ColumnsOf
-from slowfast_ext.models.outputs import probabilities
 
 # Of the paper's decoder: 8 heads, and a feed-forward layer of 2,048 on queries of 768.
 NUM_HEADS = 8
@@ -37,7 +36,7 @@ class GroupClassifier(nn.Module):
 
 
 @HEAD_REGISTRY.register()
-class MLDecoderHead(nn.Module):
+class MLDecoderHead(Head):
     """
     Fixed random queries -> cross-attention over the map's positions -> feed-forward -> group
     classifier; residuals and LayerNorm as in a transformer's decoder, no self-attention.
@@ -47,11 +46,10 @@ class MLDecoderHead(nn.Module):
     """
 
     def __init__(self, cfg, dim_in):
-        super().__init__()
         dim, num_activities = cfg.ACTIVITY.DIM, cfg.MODEL.NUM_CLASSES
         num_queries = min(cfg.ACTIVITY.NUM_OBSERVATIONS, num_activities)
+        super().__init__(cfg, (num_queries, dim))
         dropout, width = cfg.MODEL.DROPOUT_RATE, round(FEEDFORWARD_RATIO * dim)
-        self.activation = cfg.MODEL.HEAD_ACT
         self.columns = ColumnsOf(cfg, dim_in)
         self.embedding = nn.Sequential(nn.Linear(dim_in, dim), nn.ReLU())
         # The paper finds learning them of no use.
@@ -64,11 +62,8 @@ class MLDecoderHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = GroupClassifier(num_queries, dim, num_activities)
 
-    def forward(self, features, objects=None):
-        """
-        F, B x C x T x H x W, and Objects, further positions -> logits (B x A,) in training,
-        probabilities B x A else.
-        """
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects, further positions -> B x Q x C'."""
         columns = self.columns(features, objects)
         positions = self.embedding(columns.values.transpose(1, 2))  # B x N x C'
         queries = self.queries.expand(len(positions), -1, -1)
@@ -78,6 +73,8 @@ class MLDecoderHead(nn.Module):
             vectors, positions, positions, columns.padding, need_weights=False
         )
         vectors = self.norms[1](vectors + self.dropout(attended))
-        vectors = self.norms[2](vectors + self.dropout(self.feedforward(vectors)))
-        logits = (self.classifier(vectors),)
-        return logits if self.training else probabilities(logits, self.activation)
+        return self.norms[2](vectors + self.dropout(self.feedforward(vectors)))
+
+    def classify(self, vectors):
+        """B x Q x C' -> logits (B x A,)."""
+        return (self.classifier(vectors),)

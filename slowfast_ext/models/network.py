@@ -61,6 +61,16 @@ class ActivityNetwork(nn.Module):
                     module.eval()
         return self
 
+    @property
+    def cooccurrence(self):
+        """The head's Mask (eq. 6), A x A; None of a head that takes none."""
+        return getattr(self.head, "cooccurrence", None)
+
+    def set_cooccurrence(self, mask):
+        """Gives the head its Mask (eq. 6), A x A, counted from the training labels."""
+        if self.cooccurrence is not None:
+            self.head.set_cooccurrence(mask)
+
     def features(self, inputs):
         """Pathways [B x 3 x T x H x W] -> F, B x C x T' x H' x W'."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_backbone):

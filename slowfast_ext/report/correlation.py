@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from slowfast_ext.datasets import clips
-from slowfast_ext.engine.checkpoint import MASK
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils import distributed
 
@@ -25,7 +24,7 @@ def correlation(run, num_videos):
     Raises:
         SlowFastExtError: the checkpoint has no map.
     """
-    mask = run.checkpoint["model_state"].get(MASK)
+    mask = run.network.cooccurrence
     if mask is None:
         raise SlowFastExtError(
             "the network has no correlation map (ACTIVITY.CORRELATION False, or another head)"

@@ -12,8 +12,8 @@ from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.checkpoint import last_checkpoint
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.trained import trained_network
-from slowfast_ext.engine.weights import read_checkpoint
+from slowfast_ext.engine.trained import build_trained
+from slowfast_ext.engine.weights import read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.utils.paths import pathmgr
@@ -108,14 +108,12 @@ class Run:
     @cached_property
     def checkpoint(self):
         """What the file of `checkpoint_path` holds."""
-        return read_checkpoint(self.checkpoint_path)
+        return read_weights(self.checkpoint_path, "pytorch")
 
     @cached_property
     def network(self):
         """The network of `checkpoint_path` on this machine's device, in evaluation."""
-        cfg = self.cfg.clone()
-        cfg.TEST.CHECKPOINT_FILE_PATH = self.checkpoint_path
-        return trained_network(cfg)
+        return build_trained(self.cfg, self.checkpoint_path, self.checkpoint).network
 
     # --- Settings and data ---------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint
-from slowfast_ext.engine.checkpoint import MASK, History
+from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
@@ -56,7 +56,7 @@ def make_run(folder, data):
     cfg = checked_config("configs/Synthetic/ACTIVITY_SLOWFAST.yaml", words)
     torch.manual_seed(0)
     network = upstream.model_class("ActivityNetwork")(cfg)
-    network.state_dict()[MASK].copy_(torch.as_tensor(MASK_OF_RUN))
+    network.set_cooccurrence(torch.as_tensor(MASK_OF_RUN))
     history = History({"train": (2, 2)})
     history.add_point("train", 1, 0.9, 0.1, None)
     history.add_point("train", 2, 0.7, 0.05, 0.4)

@@ -10,7 +10,7 @@ import pytest
 
 from slowfast_ext.commands import report as command
 from slowfast_ext.commands.arguments import report_arguments
-from slowfast_ext.engine.checkpoint import MASK, checkpoint_path
+from slowfast_ext.engine.checkpoint import checkpoint_path
 from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.report import correlation, sections
@@ -237,4 +237,6 @@ def test_curves_come_from_the_checkpoint(run_folder):
         {"name": "train", "points": [[1, 0.9, 0.1, None], [2, 0.7, 0.05, 0.4]]}
     ]
     state = read_checkpoint(checkpoint_path(str(run_folder), "tune", 2))
-    np.testing.assert_allclose(state["model_state"][MASK], MASK_OF_RUN, atol=1e-6)
+    np.testing.assert_allclose(
+        state["model_state"]["head.correlation.mask"], MASK_OF_RUN, atol=1e-6
+    )

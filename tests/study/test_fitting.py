@@ -39,6 +39,8 @@ class MapsAsVideos(torch.utils.data.Dataset):
 class HeadAsNetwork(fitting.HeadOnMaps):
     """A head on the only pathway, without a backbone to freeze."""
 
+    cooccurrence = None
+
     def freeze_backbone(self):
         pass
 
@@ -52,8 +54,7 @@ def trained_by_engine(cfg, maps, folder):
     cfg.DATA.MEAN, cfg.DATA.STD, cfg.DATA_LOADER.NUM_WORKERS = [0.0], [1.0], 0
     torch.manual_seed(cfg.RNG_SEED)
     network = HeadAsNetwork(cfg, maps.views.shape[2])
-    if hasattr(network.head, "correlation"):
-        network.head.correlation.mask.copy_(cooccurrence(maps.video_labels))
+    network.head.set_cooccurrence(cooccurrence(maps.video_labels))
     stages = [(training_stage, [4]), (tuning_stage, cfg.TUNE.RATES)]
     for make_stage, rates in stages[: 1 + cfg.TUNE.ENABLE]:
         loader = loaders.training_loader(cfg, MapsAsVideos(maps, rates, cfg.RNG_SEED))
