@@ -1,7 +1,7 @@
 """
 Time and memory of AVA's evaluation, beside the official script's.
 
-    python benchmarks/ava_evaluation.py [--official DIR] [--data DIR]
+    python -m benchmarks.ava_evaluation [--official DIR] [--data DIR]
 
 The ground truth is a fifth of the keyframes of AVA v2.1's validation boxes (pose labels); each box,
 jittered, is scored in all 60 classes: about 1.1 million detections. DIR of --official is the folder
@@ -35,8 +35,6 @@ from benchmarks.timing import (
 from slowfast_ext.datasets import ava_annotations
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.evaluation.ava import ava_metrics
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 LABEL_MAP = "ava_action_list_v2.1_for_activitynet_2018.pbtxt"
 BOX = ava_annotations.BOX

@@ -1,7 +1,7 @@
 """
 What `predict` finds in a generated video of ten minutes, and how much memory it takes.
 
-    python benchmarks/long_video.py [--every 1 0.5]
+    python -m benchmarks.long_video [--every 1 0.5]
 
 takes the narrow SlowFast of projects/study/volleyball_margins.py, trained on short videos of one
 actor
@@ -16,7 +16,6 @@ import csv
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -27,8 +26,6 @@ from slowfast_ext.datasets.synthetic.scenes import GRID, SyntheticSettings, draw
 from slowfast_ext.datasets.synthetic.videos import FPS, encode, images_of
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.utils.paths import open_atomically
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 FOLDER = "build/long_video"
 SIZE = 80

@@ -4,7 +4,6 @@ import importlib
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,7 @@ from projects.study.ava_margins import DETECTION, ava_keys, prepare
 from projects.study.ava_stand_in import LABEL_MAP
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main
-
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
 
 SMALL = {
     "DATA.TRAIN_JITTER_SCALES": "[48, 56]",

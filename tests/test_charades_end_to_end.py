@@ -17,9 +17,9 @@ import pytest
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main as run_net
 from slowfast_ext.engine.setup import checked_config
+from tests.helpers import ROOT
 from tests.test_charades_configs import ROW_CONFIGS, SHALLOW, SMALL
 
-ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs" / "Charades" / "SLOWFAST_101_ACTIVITY.yaml"
 NUM_CLASSES, FPS, NUM_FRAMES = 157, 24, 48
 HEADER = "id,subject,scene,quality,relevance,verified,script,objects,descriptions,actions,length"

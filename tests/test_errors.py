@@ -3,13 +3,11 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from slowfast_ext.errors import interrupt_held
-
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
 
 MANY_LINES = """
 from slowfast_ext.errors import exit_with_sentence

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, read_m
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paper.numbers import ROWS
+from tests.helpers import ROOT
 
-ROOT = Path(__file__).parents[1]
 CONFIGS = {path.stem: path for path in (ROOT / "configs" / "Volleyball").glob("*.yaml")}
 ROWS_OF = {
     "PERSONS": "6/baseline persons",

@@ -4,7 +4,7 @@ import pytest
 
 from slowfast_ext.datasets.charades_annotations import read_annotations
 from slowfast_ext.errors import SlowFastExtError
-from tests.prepare.test_charades import HEADER, annotate
+from tests.commands.test_prepare_charades import HEADER, annotate
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from slowfast_ext.engine.optimizer import clip_gradients
 from slowfast_ext.engine.trainer import parameter_norms, require_finite_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import base_config
-from tests.engine.saved import weights
+from tests.helpers import weights
 
 ONE_STAGE = {"TUNE__ENABLE": False, "TEST__ENABLE": False}
 

@@ -12,7 +12,7 @@ from slowfast_ext.engine.partial_scores import PartialScores, _from_arrays, _to_
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import open_atomically
-from tests.engine.conftest import ROOT
+from tests.helpers import ROOT
 
 
 @pytest.fixture

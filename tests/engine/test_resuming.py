@@ -12,7 +12,7 @@ from slowfast_ext import upstream
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.errors import SlowFastExtError
-from tests.engine.saved import weights
+from tests.helpers import weights
 
 
 def test_another_config_does_not_go_on_from_it(finished_run, arguments):

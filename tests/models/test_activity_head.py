@@ -1,18 +1,10 @@
 """The factorised head against the paper's plain equations in float64."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
 from slowfast_ext.models import ActivityHead
-
-_spec = importlib.util.spec_from_file_location(
-    "reference", Path(__file__).with_name("reference.py")
-)
-reference = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(reference)
+from tests.models import reference
 
 
 def make_head(cfg, dim_in=128, dtype=torch.float64):

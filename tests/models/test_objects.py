@@ -1,19 +1,11 @@
 """Objects as further columns of F, against columns put together by hand."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
 from slowfast_ext.models import ActivityHead, PoolHead, TwoStageTransformerHead
 from slowfast_ext.models.objects import ObjectColumns, Objects, join_objects
-
-_spec = importlib.util.spec_from_file_location(
-    "reference", Path(__file__).with_name("reference.py")
-)
-reference = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(reference)
+from tests.models import reference
 
 T, H, W = 2, 3, 4
 

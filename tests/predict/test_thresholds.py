@@ -10,7 +10,7 @@ from slowfast_ext.predict.thresholds import (
     read_thresholds,
     write_thresholds,
 )
-from tests.predict.small_run import f1_at
+from tests.helpers import f1_at
 
 NAMES = ["run", "jump, high", "wave"]
 

@@ -9,7 +9,7 @@ from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.video_file import VideoInfo
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.predict.windows import list_windows, window_scores, window_seconds
-from tests.predict.small_run import CONFIG, pairs
+from tests.helpers import CONFIG, pairs
 
 
 @pytest.fixture

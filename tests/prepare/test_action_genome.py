@@ -23,7 +23,7 @@ from slowfast_ext.prepare.action_genome import (
     place_boxes,
     read_action_genome,
 )
-from tests.prepare.test_charades import annotate
+from tests.commands.test_prepare_charades import annotate
 
 SIZE = 32
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.prepare.test_charades import TEST, TRAIN, annotate, run
+from tests.commands.test_prepare_charades import TEST, TRAIN, annotate, run
 
 KINDS = "missing", "unreadable", "misnumbered", "shorter_than_annotated", "longer_than_annotated"
 

@@ -1,7 +1,7 @@
 """
 A test of 500 videos, 50 of them odd or broken in 12 ways, by the real program.
 
-    python tests/robustness/bad_data.py [--videos 500] [--json]
+    python -m tests.robustness.bad_data [--videos 500] [--json]
 
 Checked: every broken video is named and counted, none is replaced; the frames that are read are
 those of the right video, upright, at the right moments; the others' scores are, bit for bit, those
@@ -25,8 +25,6 @@ from slowfast_ext.datasets.video import open_video
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.evaluation.predictions import read_predictions
 from tests.robustness.odd_videos import BROKEN, READABLE, moments_of, numbers_in, write_odd
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 CONFIG = ROOT / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"
 SHARE = 10

@@ -1,7 +1,7 @@
 """
 Damaged files of every kind, for some minutes: nothing but SlowFastExtError may come of them.
 
-    python tests/robustness/fuzz.py [--minutes 10] [--seed 0] [--only NAME]
+    python -m tests.robustness.fuzz [--minutes 10] [--seed 0] [--only NAME]
 
 Exit code 1 where a reader raised anything else, died, hung, or took more memory than it may.
 """
@@ -21,8 +21,6 @@ from pathlib import Path
 from slowfast_ext.errors import SlowFastExtError
 from tests.robustness.mutation import mutated
 from tests.robustness.readers import all_readers
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 SECONDS_A_CASE = 60
 """Of the processor: longer is a hang."""

@@ -1,7 +1,7 @@
 """
 Hostile files through every key that takes a path: nothing executed, memory bounded.
 
-    python tests/robustness/hostile.py [--json]
+    python -m tests.robustness.hostile [--json]
 
 Each is read in a process of its own, of which the most memory is measured beyond what it had
 before. Exit code 1 where one is not refused by name, something of it was executed, or it took
@@ -28,8 +28,6 @@ from slowfast_ext.prepare.person_detectors import load_detector
 from slowfast_ext.utils.unpickling import read_arrays
 from tests.robustness import hostile_files
 from tests.robustness.bad_data import CONFIG
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 MOST_MEMORY = 256 * 2**20
 # An entry of each of Action Genome's files.

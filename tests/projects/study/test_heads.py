@@ -1,18 +1,12 @@
 """The study's heads against the plain equations with their one part changed, in float64."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
 from slowfast_ext.models.build import build_head
-
-_path = Path(__file__).parents[1] / "models" / "reference.py"
-_spec = importlib.util.spec_from_file_location("reference", _path)
-reference = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(reference)
+from tests.models import reference
 
 AS_PRINTED = {"LayerNormAloneHead", "MeanQueryAloneHead", "ScaleAloneHead"}
 

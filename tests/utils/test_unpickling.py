@@ -7,15 +7,14 @@ import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.unpickling import load_arrays, read_arrays
+from tests.helpers import ROOT
 
-ROOT = Path(__file__).parents[1]
 RECONSTRUCT = np.zeros(1).__reduce__()[0]
 SCALAR = np.float32(0).__reduce__()[0]
 
@@ -139,7 +138,7 @@ def test_the_pointers_of_a_file_do_not_crash(tmp_path):
     """Without a crash in this process where they are followed after all."""
     (tmp_path / "hostile.pkl").write_bytes(pickle.dumps(HOSTILE["a field of objects"]))
     code = (
-        "from slowfast_ext.unpickling import read_arrays\n"
+        "from slowfast_ext.utils.unpickling import read_arrays\n"
         f"print(read_arrays({str(tmp_path / 'hostile.pkl')!r})['bbox'])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -1,7 +1,5 @@
 """slowfast_ext.load and torch.hub: a video's probabilities, by name."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -14,9 +12,8 @@ from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.test import evaluate
 from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.errors import SlowFastExtError
-from tests.predict.small_run import CONFIG, NAMES, pairs
+from tests.helpers import CONFIG, NAMES, ROOT, pairs
 
-ROOT = Path(__file__).parents[2]
 VIEWS = ["TEST.VIEWS", "[[4, 2, 3], [2, 1, 1]]"]
 
 

@@ -14,7 +14,7 @@ from slowfast_ext.engine.checkpoint import save_checkpoint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.visualization import demo_scores
-from tests.predict.small_run import CONFIG, NAMES, pairs, write_noise
+from tests.helpers import CONFIG, NAMES, pairs, write_noise
 
 
 def decoded(path):

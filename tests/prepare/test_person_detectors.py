@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from slowfast_ext.prepare import person_detectors
-from tests.prepare.test_boxes import refused, rows_of, run
+from tests.commands.test_prepare_boxes import refused, rows_of, run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from slowfast_ext import export, upstream
 from slowfast_ext.engine.checkpoint import save_checkpoint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from tests.predict.small_run import CONFIG, pairs
+from tests.helpers import CONFIG, pairs
 
 ONE_PATHWAY = [
     *("MODEL.ARCH", "i3d", "DATA.INPUT_CHANNEL_NUM", "[3]"),

@@ -15,7 +15,7 @@ from slowfast_ext.commands.arguments import parse_arguments
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
-from tests.engine.saved import assert_equal, weights
+from tests.helpers import assert_equal, weights
 
 
 def test_trains_tunes_and_tests(finished_run):

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.engine.conftest import ROOT
+from tests.helpers import ROOT
 
 
 def test_a_killed_rank_ends_all_and_the_same_command_goes_on():

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from slowfast_ext.commands.arguments import parse_arguments
 from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
+from tests.helpers import ROOT
 from tests.prepare.own_labels import (
     LABELS,
     SEGMENTS,
@@ -21,8 +21,6 @@ from tests.prepare.own_labels import (
     write_videos,
     written,
 )
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

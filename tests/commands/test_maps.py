@@ -3,8 +3,8 @@
 import cv2
 import pytest
 
-from tests.predict.small_run import CONFIG, NAMES, pairs
-from tests.visualization.test_demo import decoded
+from tests.commands.test_demo import decoded
+from tests.helpers import CONFIG, NAMES, pairs
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from slowfast_ext.engine.checkpoint import save_checkpoint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.predict.predictor import Predictor
-from tests.predict.small_run import CONFIG, NAMES, f1_at, pairs
+from tests.helpers import CONFIG, NAMES, f1_at, pairs
 
 
 @pytest.fixture
