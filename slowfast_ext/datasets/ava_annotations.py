@@ -5,24 +5,15 @@ The CSV files have no header. A row belongs to a keyframe, named by a video and 
 (`0902` and `902` are the same); corners of boxes are fractions of the frame's width and height.
 """
 
-import io
-import math
 import re
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.text import (
-    parse_number,
-    parse_rows,
-    read_bytes,
-    read_text,
-    refuse_bad_rows,
-    shortened,
-)
+from slowfast_ext.utils.tables import read_large_table
+from slowfast_ext.utils.text import read_text, refuse_bad_rows, shortened
 
 KEYFRAME = ["video", "second"]
 BOX = ["x1", "y1", "x2", "y2"]
@@ -95,10 +86,6 @@ def _needing_rows(path, rows):
 
 _NUMBERS = ["second", *BOX, "action", "score"]
 _MAX_FIELDS = 8
-# Floats as Python's own, since a last digit moves a box over a threshold; later pandas does so
-# by itself and warns of the argument.
-_PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
-_EXACT_FLOATS = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 
 
 @dataclass(frozen=True)
@@ -111,13 +98,13 @@ class _Form:
         columns (dict[int, list[str]]): number of fields -> names of the columns.
         ordered (bool): whether x2 < x1 and y2 < y1 are refused, as the official evaluator does
             in ground truth; it drops such detections.
-        of_persons (bool): whether boxes may have no action, and scores lie in [0, 1].
+        by_detector (bool): whether boxes may have no action, and scores lie in [0, 1].
     """
 
     text: str
     columns: dict
     ordered: bool = True
-    of_persons: bool = False
+    by_detector: bool = False
 
 
 _GROUND_TRUTH = _Form(
@@ -129,95 +116,53 @@ _DETECTIONS = _Form(
 _PERSON_BOXES = _Form(
     "video,second,x1,y1,x2,y2,[action],score",
     {7: [*KEYFRAME, *BOX, "score"], 8: _SCORED},
-    of_persons=True,
+    by_detector=True,
 )
 _EXCLUSIONS = _Form("video,second", {2: KEYFRAME})
 
 
 def _read(path, form, columns):
     """The named columns of a file; raises SlowFastExtError."""
-    # Once, since a pipe cannot be read twice.
-    data = read_bytes(path)
-    rows = _rows_at_once(data, form)
-    # Files of millions of rows are read at once; only one with something unusual row by row.
-    if rows is None or any(wrong.any() for wrong, _ in _checks(rows, form)):
-        rows = _rows_one_by_one(path, data, form)
-    rows["action"][np.isnan(rows["action"])] = NO_ACTION
-    rows |= {name: rows[name].astype("int64") for name in ("second", "action")}
-    return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
+    named = {}
+
+    def check(table):
+        named.update(_named(table, form))
+        good = np.ones(len(table.rows), bool)
+        for wrong, *sentence in _unread(table, form):
+            table.tell(wrong, *sentence)
+            good &= ~wrong
+        # The first of these alone: the others may follow from it.
+        for wrong, sentence in _checks(named, form):
+            table.tell(good & wrong, sentence)
+            good &= ~wrong
+
+    numbers = range(1, 7 if "person" in form.columns.get(_MAX_FIELDS, []) else _MAX_FIELDS)
+    read_large_table(path, check, numbers, header=list(range(_MAX_FIELDS)))
+    named["action"][np.isnan(named["action"])] = NO_ACTION
+    named |= {name: named[name].astype("int64") for name in ("second", "action")}
+    return pd.DataFrame({name: named[name] for name in columns}, copy=False)
 
 
-def _rows_at_once(data, form):
-    """The file's rows as pandas reads them, or None where they are not of the form."""
-    # One field more than a row may have shows the rows that are too long.
-    places = range(_MAX_FIELDS + 1)
-    types = dict.fromkeys(places, "float64")
-    # A category's type is inferred: 0001 would become the number 1.
-    types[0], types[_MAX_FIELDS] = str, "category"
-    if "person" in form.columns.get(_MAX_FIELDS, []):
-        types[_MAX_FIELDS - 1] = "category"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            fields = pd.read_csv(
-                io.BytesIO(data),
-                header=None,
-                names=list(places),
-                index_col=False,
-                dtype=types,
-                keep_default_na=False,
-                na_values={place: [""] for place in places},
-                **_EXACT_FLOATS,
-            )
-    except (ValueError, pd.errors.ParserWarning):
-        return None
-    fields[0] = fields[0].astype("category")
-    if any(name != name.strip() for name in fields[0].cat.categories):
-        return None
-    lengths = np.zeros(len(fields), int)
-    for place in places:
-        lengths[fields[place].notna()] = place + 1
-    return _named(fields, lengths, form) if set(np.unique(lengths)) <= set(form.columns) else None
-
-
-def _rows_one_by_one(path, data, form):
-    """The file's rows; raises SlowFastExtError that names all bad ones."""
-    lines, table, problems = [], [], {}
-    for line, row in parse_rows(path, data):
-        length = max((place for place, text in enumerate(row, start=1) if text), default=0)
-        names = form.columns.get(length, [])
-        numbers = [_number(text) for text in row[1:length]]
-        wrong = [
-            f'{name} "{text}" is not a number'
-            for name, text, number in zip(names[1:], row[1:length], numbers, strict=bool(names))
-            if name in _NUMBERS and text and math.isnan(number)
-        ]
-        if not names:
-            wrong = [f"{length} fields where {form.text} is expected"]
-        if wrong:
-            problems[line] = "; ".join(wrong)
-            continue
-        lines.append(line)
-        table.append([row[0] or None, *numbers, *[math.nan] * (_MAX_FIELDS - length), length])
-    fields = pd.DataFrame(table, columns=[*range(_MAX_FIELDS), "length"])
-    fields = fields.astype({0: "category"} | dict.fromkeys(range(1, _MAX_FIELDS), "float64"))
-    rows = _named(fields, fields["length"].to_numpy(), form)
-    for wrong, sentence in _checks(rows, form):
-        for index in np.flatnonzero(wrong):
-            problems.setdefault(lines[index], sentence)
-    refuse_bad_rows(path, [f"{path}:{line}: {problems[line]}" for line in sorted(problems)])
-    return rows
-
-
-def _named(fields, lengths, form):
-    """Fields by place -> `video`, all of _NUMBERS (float64, NaN where left out) and `boxed`."""
-    rows = {"video": fields[0], "boxed": lengths > len(KEYFRAME)}
-    rows |= {name: np.full(len(fields), np.nan) for name in _NUMBERS}
+def _unread(table, form):
+    """What `Table.tell` takes: which rows have other fields than the form, and what is wrong."""
+    for length in set(np.flatnonzero(np.bincount(table.lengths))) - set(form.columns):
+        yield table.lengths == length, f"{length} fields where {form.text} is expected"
     for length, names in form.columns.items():
-        here = lengths == length
         for place, name in enumerate(names):
             if name in _NUMBERS:
-                np.copyto(rows[name], fields[place].to_numpy(), where=here)
+                wrong = table.not_numbers(place) & (table.lengths == length)
+                yield wrong, f'{name} "{{}}" is not a number', place
+
+
+def _named(table, form):
+    """A Table's `video`, all of _NUMBERS (float64, NaN where left out) and `boxed`, by name."""
+    rows = {"video": table.rows[0].astype("category"), "boxed": table.lengths > len(KEYFRAME)}
+    rows |= {name: np.full(len(table.rows), np.nan) for name in _NUMBERS}
+    for length, names in form.columns.items():
+        here = table.lengths == length
+        for place, name in enumerate(names):
+            if name in _NUMBERS:
+                np.copyto(rows[name], table.rows[place].to_numpy(), where=here)
     return rows
 
 
@@ -233,24 +178,18 @@ def _checks(rows, form):
     if form.ordered:
         yield boxed & ((x2 < x1) | (y2 < y1)), "x2 < x1 or y2 < y1: corners go x1,y1,x2,y2"
     wrong = ~_whole(action, 0)
-    if form.of_persons:
+    if form.by_detector:
         wrong = ~(np.isnan(action) | _whole(action, NO_ACTION))
     yield boxed & wrong, "the action is not a class id"
     if "score" in form.text:
         yield boxed & ~np.isfinite(score), "the score is not a finite number"
-    if form.of_persons:
+    if form.by_detector:
         yield boxed & ((score < 0) | (score > 1)), "the score is not within 0 and 1"
 
 
 def _whole(numbers, least):
     """True where a number is whole, at least `least` and not absurdly large."""
     return (numbers == np.floor(numbers)) & (numbers >= least) & (numbers < 2**31)
-
-
-def _number(text):
-    """The number that a text holds, NaN where it holds none."""
-    number = parse_number(text)
-    return math.nan if number is None else number
 
 
 def read_label_map(path):

@@ -7,8 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.paths import pathmgr
-from slowfast_ext.utils.text import summary_of_bad_rows
+from slowfast_ext.utils.text import read_words, refuse_bad_rows
 
 FPS = 30
 # The movies' frames begin at this second; keyframes leave two seconds at either end.
@@ -83,7 +82,12 @@ def read_frame_lists(paths):
 @lru_cache(maxsize=4)
 def _read_frame_list(path):
     first, lengths, problems = {}, {}, {}
-    for line, fields in _lines(path):
+    rows = read_words(path)
+    header = next(rows, None)
+    for line, fields in rows:
+        if len(fields) != len(_COLUMNS):
+            what = f"{len(fields)} fields where {' '.join(_COLUMNS)} are meant"
+            raise SlowFastExtError(f"{path}:{line}: {what}")
         movie, file = fields[0], fields[3]
         if movie not in first:
             first[movie], lengths[movie] = _first_frame(file, f"{path}:{line}"), 0
@@ -95,33 +99,13 @@ def _read_frame_list(path):
                 "that count up by 1",
             )
         lengths[movie] += 1
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, list(problems.values())))
-    return {movie: replace(frame, length=lengths[movie]) for movie, frame in first.items()}
-
-
-def _lines(path):
-    """Yields (line number, the five fields) of the lines after the header."""
-    try:
-        with pathmgr.open(path, "r", encoding="utf-8-sig") as stream:
-            header = stream.readline().split()
-            line = 1
-            for line, text in enumerate(stream, start=2):
-                fields = text.split()
-                if len(fields) != len(_COLUMNS):
-                    raise SlowFastExtError(
-                        f"{path}:{line}: {len(fields)} fields where {' '.join(_COLUMNS)} are meant"
-                    )
-                yield line, fields
-    except OSError as error:
-        raise SlowFastExtError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise SlowFastExtError(f"{path}: not a list of frames in UTF-8") from error
-    if header != _COLUMNS or line == 1:
+    if not first or header[1] != _COLUMNS:
         raise SlowFastExtError(
             f"{path}: its first line must be '{' '.join(_COLUMNS)}', and a line for each frame "
             "follow, separated by blanks"
         )
+    refuse_bad_rows(path, list(problems.values()))
+    return {movie: replace(frame, length=lengths[movie]) for movie, frame in first.items()}
 
 
 def _first_frame(file, listed):

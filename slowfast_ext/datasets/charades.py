@@ -9,7 +9,7 @@ from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import register_dataset
 from slowfast_ext.utils.paths import is_local, leads_outside, pathmgr
-from slowfast_ext.utils.text import refuse_bad_rows, shortened
+from slowfast_ext.utils.text import read_words, refuse_bad_rows, shortened
 
 # PySlowFast's frame lists begin with this word, spelt so.
 FRAME_LIST_START = b"original_vido_id"
@@ -129,8 +129,10 @@ def read_frame_list(path, num_classes, root, fps, check_files=True, outside="abs
         SlowFastExtError: not readable, no rows, or any bad rows, all of which it counts.
     """
     parser, bad_rows = _FrameListParser(num_classes), []
-    for line, text in _lines(path):
-        problem = parser.add(line, text)
+    rows = read_words(path)
+    next(rows, None)
+    for line, fields in rows:
+        problem = parser.add(line, fields)
         if problem:
             bad_rows.append(f"{path}:{line}: {problem}")
     videos = []
@@ -149,19 +151,6 @@ def read_frame_list(path, num_classes, root, fps, check_files=True, outside="abs
     if not videos:
         raise SlowFastExtError(f"{path}: no rows after the header; add one a frame")
     return videos
-
-
-def _lines(path):
-    """Yields (line number, text) after the header: such a list can have millions of lines."""
-    line = 1
-    try:
-        with pathmgr.open(path, "r", encoding="utf-8") as stream:
-            next(stream, None)
-            for line, text in enumerate(stream, start=2):
-                if not text.isspace():
-                    yield line, text
-    except UnicodeDecodeError as error:
-        raise SlowFastExtError(f"{path}: not UTF-8 text, after line {line}") from error
 
 
 @dataclass
@@ -197,10 +186,9 @@ class _FrameListParser:
         self.videos = {}
         self._labels_of = {}
 
-    def add(self, line, text):
+    def add(self, line, fields):
         """Adds one line; returns what is wrong with it, or None."""
-        fields = text.split()
-        if "\0" in text:
+        if any("\0" in text for text in fields):
             return "holds a NUL character"
         if len(fields) != 5:
             return f"{len(fields)} fields where the header has 5"

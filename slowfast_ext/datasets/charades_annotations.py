@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.text import check_columns, read_rows, read_text, refuse_bad_rows, shortened
+from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.text import read_text, refuse_bad_rows, shortened
 
 SPLITS = ("train", "test")
 NUM_CLASSES = 157
@@ -70,13 +71,11 @@ def read_annotations(folder):
     Raises:
         SlowFastExtError: a file that cannot be read, or all bad rows of the three at once.
     """
-    problems = []
+    problems, places, splits = [], {}, {}
     class_names = _read_classes(os.path.join(folder, "Charades_v1_classes.txt"), problems)
-    parser = _RowParser()
-    splits = {}
     for split in SPLITS:
         path = os.path.join(folder, f"Charades_v1_{split}.csv")
-        splits[split] = _read_split(path, parser, problems)
+        splits[split] = _read_split(path, places, problems)
     refuse_bad_rows(folder, problems)
     return class_names, splits
 
@@ -92,7 +91,7 @@ def read_classes(path):
 def read_split(path):
     """The list[AnnotatedVideo] of one annotation file; raises SlowFastExtError."""
     problems = []
-    videos = _read_split(path, _RowParser(), problems)
+    videos = _read_split(path, {}, problems)
     refuse_bad_rows(path, problems)
     return videos
 
@@ -121,59 +120,44 @@ def _read_classes(path, problems):
     return names
 
 
-def _read_split(path, parser, problems):
-    rows = read_rows(path)
-    header = rows[0][1] if rows else []
-    check_columns(path, 1, header, _COLUMNS, "Charades' own: id,subject,...,actions,length")
-    if len(rows) == 1:
-        raise SlowFastExtError(f"{path}: no rows after the header")
+def _read_split(path, places, problems):
+    """`places` holds where each video's id stands, in the files of both splits."""
+    table = read_table(path)
+    table.require(_COLUMNS, "Charades' own: id,subject,...,actions,length")
     videos = []
-    for line, row in rows[1:]:
-        video, found = parser.parse(header, row, f"{path}:{line}")
-        problems.extend(f"{path}:{line}: {problem}" for problem in found)
-        if not found:
-            videos.append(video)
+    for line, fields in table:
+        video_id, wrong = fields["id"], []
+        if not re.fullmatch(r"[\w-]+", video_id, re.ASCII):
+            wrong.append(f'the id "{shortened(video_id)}" is not made of letters and digits')
+        elif video_id in places:
+            wrong.append(f"{video_id} stands at {places[video_id]} already")
+        places.setdefault(video_id, f"{path}:{line}")
+        length = _number(fields["length"])
+        if not length:
+            quoted = shortened(fields["length"])
+            wrong.append(f'length "{quoted}" is not a number of seconds above 0')
+        texts = filter(None, map(str.strip, fields["actions"].split(";")))
+        videos.append(AnnotatedVideo(video_id, length, tuple(_action(t, wrong) for t in texts)))
+        table.add(line, wrong)
+    found = [f"{path}:{line}: {what}" for line, wrong in table.problems() for what in wrong]
+    if not videos and not found:
+        raise SlowFastExtError(f"{path}: no rows after the header")
+    problems += found
     return videos
 
 
-class _RowParser:
-    """Turns rows into videos and remembers the ids of both splits."""
-
-    def __init__(self):
-        self._seen_at = {}
-
-    def parse(self, header, row, place):
-        """(AnnotatedVideo, problems); the first holds where there are none."""
-        if len(row) != len(header):
-            return None, [f"{len(row)} fields where the header has {len(header)}"]
-        fields = dict(zip(header, row, strict=True))
-        video_id, problems = fields["id"], []
-        if not re.fullmatch(r"[\w-]+", video_id, re.ASCII):
-            problems.append(f'the id "{shortened(video_id)}" is not made of letters and digits')
-        elif video_id in self._seen_at:
-            problems.append(f"{video_id} stands at {self._seen_at[video_id]} already")
-        self._seen_at.setdefault(video_id, place)
-        length = _number(fields["length"])
-        if not length:
-            problems.append(
-                f'length "{shortened(fields["length"])}" is not a number of seconds above 0'
-            )
-        texts = [text.strip() for text in fields["actions"].split(";")]
-        actions = tuple(self._action(text, problems) for text in texts if text)
-        return AnnotatedVideo(video_id, length, actions), problems
-
-    def _action(self, text, problems):
-        """The action of `c092 11.90 21.20`; tells `problems` what is wrong with it."""
-        found, quoted = re.fullmatch(r"c([0-9]{3})\s+(\S+)\s+(\S+)", text), shortened(text)
-        if not found:
-            problems.append(f'"{quoted}" is not an action such as "c092 11.90 21.20"')
-            return None
-        class_id, start, end = int(found[1]), _number(found[2]), _number(found[3])
-        if class_id >= NUM_CLASSES:
-            problems.append(f'"{quoted}": the classes go from c000 to c{NUM_CLASSES - 1:03d}')
-        if start is None or end is None:
-            problems.append(f'"{quoted}": start and end must be numbers of seconds from 0 on')
-        return Action(class_id, start, end)
+def _action(text, wrong):
+    """The action of `c092 11.90 21.20`; `wrong` gets what is wrong with it."""
+    found, quoted = re.fullmatch(r"c([0-9]{3})\s+(\S+)\s+(\S+)", text), shortened(text)
+    if not found:
+        wrong.append(f'"{quoted}" is not an action such as "c092 11.90 21.20"')
+        return None
+    class_id, start, end = int(found[1]), _number(found[2]), _number(found[3])
+    if class_id >= NUM_CLASSES:
+        wrong.append(f'"{quoted}": the classes go from c000 to c{NUM_CLASSES - 1:03d}')
+    if start is None or end is None:
+        wrong.append(f'"{quoted}": start and end must be numbers of seconds from 0 on')
+    return Action(class_id, start, end)
 
 
 def _number(text):

@@ -14,23 +14,10 @@ import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import is_local, leads_outside, pathmgr
-from slowfast_ext.utils.text import (
-    check_columns,
-    parse_number,
-    read_rows,
-    read_text,
-    refuse_bad_rows,
-    shortened,
-)
+from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.text import parse_number, read_text, shortened
 
 HEADER = "path,labels[,start,end]"
-
-
-def check_header(path, line, header):
-    """Returns the header if it has the needed columns; raises SlowFastExtError if not."""
-    times = ("start", "end") if {"start", "end"} & set(header) else ()
-    check_columns(path, line, header, ("path", "labels", *times), HEADER)
-    return header
 
 
 @dataclass
@@ -39,7 +26,6 @@ class RowParser:
     Turns rows of a list into segments.
 
     Args:
-        header (list[str]): names of the columns.
         class_names (list[str]): names of the classes in the order of their ids.
         root (str): folder that relative paths refer to.
         check_files (bool): whether a missing or empty video is a problem.
@@ -47,7 +33,6 @@ class RowParser:
         allow_empty (bool): whether an empty file is none.
     """
 
-    header: list
     class_names: list
     root: str
     check_files: bool = True
@@ -59,19 +44,16 @@ class RowParser:
     def __post_init__(self):
         self._ids = {name: index for index, name in enumerate(self.class_names)}
 
-    def parse(self, row):
+    def parse(self, fields):
         """
-        Parses one row, with as many fields as it has.
+        Parses one row.
 
+        Args:
+            fields (dict[str, str]): by column.
         Returns:
             (str, tuple[tuple[int], float, float], list[str]): resolved path; class ids, start
                 and end; what is wrong with the row. The first two hold where nothing is.
         """
-        if len(row) < len(self.header) or any(row[len(self.header) :]):
-            what = f"{len(row)} fields where the header has {len(self.header)}"
-            hint = "" if len(row) < len(self.header) else ': put a field with a comma in ""'
-            return None, None, [what + hint]
-        fields = dict(zip(self.header, row, strict=False))
         problems = []
         path = self._path(fields["path"], problems)
         labels = self._labels(fields["labels"], problems)
@@ -153,21 +135,14 @@ def _times(start, end, problems):
     if not start or not end:
         problems.append(f"{'end' if start else 'start'} is missing: give both or neither")
         return None, None
-    times = []
-    for name, text in (("start", start), ("end", end)):
-        time = _seconds(text)
-        if time is None:
+    times = parse_number(start), parse_number(end)
+    fits = [time is not None and math.isfinite(time) and time >= 0 for time in times]
+    for name, text, fit in zip(("start", "end"), (start, end), fits, strict=True):
+        if not fit:
             problems.append(f'{name} "{shortened(text)}" is not a number of seconds from 0 on')
-        times.append(time)
-    if None not in times and times[1] < times[0]:
+    if all(fits) and times[1] < times[0]:
         problems.append(f"end {end} is before start {start}")
     return times
-
-
-def _seconds(text):
-    """A time as a finite float of at least 0, or None if the text is no such number."""
-    time = parse_number(text)
-    return time if time is not None and math.isfinite(time) and time >= 0 else None
 
 
 @dataclass(frozen=True)
@@ -315,19 +290,19 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
         SlowFastExtError: not readable, a wrong header, no rows, or any bad rows, all of
             which it names.
     """
-    rows = read_rows(path)
-    if not rows:
+    table = read_table(path)
+    header = table.header
+    if not header:
         raise SlowFastExtError(f"{path}: the list is empty; its first line must be {HEADER}")
-    header = check_header(path, *rows[0])
-    parser = RowParser(header, list(class_names), root, check_files, outside, allow_empty)
-    segments, bad_rows = {}, []
-    for line, row in rows[1:]:
-        video_path, segment, problems = parser.parse(row)
-        if problems:
-            bad_rows.append(f"{path}:{line}: {'; '.join(problems)}")
-        else:
-            segments.setdefault(video_path, []).append(Segment(*segment))
-    refuse_bad_rows(path, bad_rows)
+    times = ("start", "end") if {"start", "end"} & set(header) else ()
+    table.require(("path", "labels", *times), HEADER, 'put a field with a comma in ""')
+    parser = RowParser(list(class_names), root, check_files, outside, allow_empty)
+    segments = {}
+    for line, fields in table:
+        video_path, segment, problems = parser.parse(fields)
+        table.add(line, problems)
+        segments.setdefault(video_path, []).append(Segment(*segment))
+    table.check()
     if not segments:
         raise SlowFastExtError(f"{path}: no rows after the header {HEADER}; add one a segment")
     return [Video(video_path, tuple(found)) for video_path, found in segments.items()]

@@ -5,27 +5,19 @@ Its header is `video,frame,class,x1,y1,x2,y2[,score]`: a video's id, the frame's
 from 1 on, the name of a class, and the box as fractions of the frame's width and height.
 """
 
-import csv
-import math
 import os
-from array import array
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 
 import numpy as np
+import pandas as pd
 import torch
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.objects import Objects
-from slowfast_ext.utils.paths import is_local, pathmgr
-from slowfast_ext.utils.text import (
-    check_columns,
-    parse_number,
-    read_text,
-    refuse_bad_rows,
-    shortened,
-)
+from slowfast_ext.utils.paths import is_local
+from slowfast_ext.utils.tables import read_large_table
+from slowfast_ext.utils.text import shortened
 
 COLUMNS = ["video", "frame", "class", "x1", "y1", "x2", "y2"]
 FORM = f"{','.join(COLUMNS)}[,score]"
@@ -127,90 +119,35 @@ def _version(path):
 
 @lru_cache(maxsize=1)
 def _read_objects(path, class_names, min_score, _version):
-    rows = _rows(path)
-    line, header = next(rows, (1, []))
-    check_columns(path, line, header, COLUMNS, FORM)
-    parser = _RowParser(header, class_names, min_score)
-    # One at a time: there can be millions of rows.
-    bad_rows = [f"{path}:{line}: {problem}" for line, row in rows if (problem := parser.add(row))]
-    refuse_bad_rows(path, bad_rows)
-    return parser.videos()
+    ids = {name: index for index, name in enumerate(class_names)}
 
-
-def _rows(path):
-    """Yields (number of its first line, fields stripped of blanks) of rows that are not blank."""
-    line = 1
-    try:
-        with pathmgr.open(path, "r", encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            for row in reader:
-                fields = [field.strip() for field in row]
-                if any(fields):
-                    yield line, fields
-                line = reader.line_num + 1
-    except csv.Error as error:
-        raise SlowFastExtError(f"{path}:{line}: not a CSV file ({error})") from error
-    except (OSError, UnicodeDecodeError):
-        read_text(path)  # Says where and why.
-        raise
-
-
-class _RowParser:
-    """Collects the boxes of objects.csv by video."""
-
-    def __init__(self, header, class_names, min_score):
-        self._ids = {name: index for index, name in enumerate(class_names)}
-        self._min_score = min_score
-        self._num_columns = len(header)
-        self._has_scores = "score" in header
-        names = [*COLUMNS, *(["score"] if self._has_scores else [])]
-        self._fields = itemgetter(*map(header.index, names))
-        self._numbers = {}  # A video's id -> frame, class, x1, y1, x2, y2 of each of its boxes.
-
-    def add(self, row):
-        """Adds one row; returns what is wrong with it, or None."""
-        if len(row) < self._num_columns or any(row[self._num_columns :]):
-            return f"{len(row)} fields where the header has {self._num_columns}"
-        video, frame, class_name, *numbers = self._fields(row)
-        frame, class_id = _parse(frame), self._ids.get(class_name)
-        x1, y1, x2, y2, score = map(_parse, numbers if self._has_scores else [*numbers, "1"])
-        # What is no number is nan, for which no comparison holds.
-        checks = (
-            video and "\0" not in video,
-            1 <= frame <= MOST_FRAMES and frame % 1 == 0,
-            class_id is not None,
-            0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1,
-            0 <= score <= 1,
+    def check(table):
+        table.require(COLUMNS, FORM)
+        video, frame, class_name, x1, y1, x2, y2 = (table.rows[name] for name in COLUMNS)
+        table.tell(
+            video.str.contains("\0", regex=False, na=True),
+            "the video's id is empty or holds a NUL character",
         )
-        if not all(checks):
-            broken = (rule for holds, rule in zip(checks, _RULES, strict=True) if not holds)
-            return f"{'; '.join(broken)}: {shortened(','.join(row))}"
-        if score >= self._min_score:
-            box = (frame - 1, class_id, x1, y1, x2, y2)
-            self._numbers.setdefault(video, array("d")).extend(box)
-        return None
+        # What is no number is nan, for which no comparison holds.
+        is_frame = frame.between(1, MOST_FRAMES) & (frame % 1 == 0)
+        table.tell(~is_frame, "the frame is not a whole number from 1 on")
+        table.tell(~class_name.isin(class_names), "the class is not in object_classes.txt")
+        is_box = (x1 >= 0) & (x1 < x2) & (x2 <= 1) & (y1 >= 0) & (y1 < y2) & (y2 <= 1)
+        rule = "the box is not x1 < x2, y1 < y2 within 0..1, fractions of the frame"
+        table.tell(~is_box, rule)
+        table.tell(~_scores(table).between(0, 1), "the score is not a number from 0 to 1")
 
-    def videos(self):
-        """dict[str, VideoObjects]: of what was added."""
-        tables = {video: np.array(n).reshape(-1, 6) for video, n in self._numbers.items()}
-        return {
-            video: VideoObjects(
-                table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:].copy()
-            )
-            for video, table in tables.items()
-        }
-
-
-# What must hold of a row, in the order of its checks.
-_RULES = (
-    "the video's id is empty or holds a NUL character",
-    "the frame is not a whole number from 1 on",
-    "the class is not in object_classes.txt",
-    "the box is not x1 < x2, y1 < y2 within 0..1, fractions of the frame",
-    "the score is not a number from 0 to 1",
-)
+    table = read_large_table(path, check, ["frame", *COLUMNS[3:], "score"])
+    rows = table.rows[_scores(table) >= min_score]
+    frames, boxes = rows["frame"].to_numpy(np.int64) - 1, rows[COLUMNS[3:]].to_numpy()
+    classes = rows["class"].map(ids).to_numpy(np.int64)
+    places = rows.groupby("video", sort=False, observed=True).indices
+    return {
+        video: VideoObjects(frames[chosen], classes[chosen], boxes[chosen])
+        for video, chosen in places.items()
+    }
 
 
-def _parse(text):
-    number = parse_number(text)
-    return math.nan if number is None else number
+def _scores(table):
+    """1 in a file without scores."""
+    return table.rows.get("score", pd.Series(1.0, table.rows.index))

@@ -16,14 +16,8 @@ import numpy as np
 from slowfast_ext.datasets.lists import outside_sentence
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import leads_outside, open_atomically
-from slowfast_ext.utils.text import (
-    check_columns,
-    parse_number,
-    read_rows,
-    read_text,
-    refuse_bad_rows,
-    shortened,
-)
+from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.text import parse_number, read_words, shortened
 
 SIDES = ("l", "r")
 GROUPS = tuple(f"{side}_{what}" for side in SIDES for what in ("set", "spike", "pass", "winpoint"))
@@ -85,10 +79,7 @@ def read_annotations(path):
         SlowFastExtError: the file cannot be read.
     """
     moments, spellings, problems, lines = [], Counter(), [], {}
-    for line, text in enumerate(read_text(path).split("\n"), start=1):
-        fields = text.split()
-        if not fields:
-            continue
+    for line, fields in read_words(path):
         wrong = []
         moment = _moment(fields, wrong)
         if moment.target in lines:
@@ -169,10 +160,7 @@ def read_tracklets(path):
         SlowFastExtError: the file cannot be read.
     """
     count, problems = 0, []
-    for line, text in enumerate(read_text(path).split("\n"), start=1):
-        fields = text.split()
-        if not fields:
-            continue
+    for line, fields in read_words(path):
         wrong = []
         if len(fields) != 10 or None in map(parse_number, fields[:9]):
             wrong.append("not nine numbers and an action")
@@ -223,30 +211,24 @@ def read_moments(path, folder="", outside="any"):
     Raises:
         SlowFastExtError: not readable, a wrong header, no rows, or bad rows, all of which it names.
     """
-    rows = read_rows(path)
-    form = ",".join(COLUMNS)
-    if len(rows) < 2:
+    table = read_table(path)
+    if not len(table.lengths):
         raise SlowFastExtError(f"{path}: no moments; write it with `prepare volleyball`")
-    check_columns(path, rows[0][0], rows[0][1], COLUMNS, form)
-    listed, bad_rows = [], []
-    for line, row in rows[1:]:
+    table.require(COLUMNS, ",".join(COLUMNS))
+    listed = []
+    for line, fields in table:
         wrong = []
-        moment = _listed(rows[0][1], row, wrong)
-        if moment is not None:
-            within = folder if os.path.isabs(moment.path) else os.curdir
-            if leads_outside(within, moment.path, outside):
-                wrong.append(outside_sentence(moment.path, within))
-        listed.append(moment)
-        bad_rows += [f"{path}:{line}: {'; '.join(wrong)}"] if wrong else []
-    refuse_bad_rows(path, bad_rows)
+        listed.append(_listed(fields, wrong))
+        if listed[-1] is not None:
+            within = folder if os.path.isabs(fields["path"]) else os.curdir
+            if leads_outside(within, fields["path"], outside):
+                wrong.append(outside_sentence(fields["path"], within))
+        table.add(line, wrong)
+    table.check()
     return listed
 
 
-def _listed(header, row, wrong):
-    if len(row) != len(header):
-        wrong.append(f"{len(row)} fields where the header has {len(header)}")
-        return None
-    fields = dict(zip(header, row, strict=True))
+def _listed(fields, wrong):
     numbers = [fields[name] for name in ("video", "target", "first", "last")]
     if not all(re.fullmatch("[0-9]{1,9}", text) for text in numbers):
         wrong.append("video, target, first and last are not whole numbers")

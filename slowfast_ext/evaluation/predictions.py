@@ -1,13 +1,13 @@
 """`predictions.csv`: the scores of each video, as an evaluation leaves them."""
 
 import csv
-import math
 
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import open_atomically
-from slowfast_ext.utils.text import parse_number, read_rows, shortened
+from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.text import shortened
 
 
 def write_predictions(path, video_ids, class_names, scores):
@@ -49,18 +49,25 @@ def read_predictions(path):
     Raises:
         SlowFastExtError: the file is missing or malformed; the message names file:line.
     """
-    rows = read_rows(path)
-    class_names = _class_names(path, rows[0][1] if rows else [""])
-    scores, first_lines = [], {}
-    for line, row in rows[1:]:
-        where = f"{path}:{line}"
-        scores.append(_row_scores(where, row, class_names))
-        if row[0] in first_lines:
-            raise SlowFastExtError(
-                f"{where}: video '{shortened(row[0])}' stands in line {first_lines[row[0]]} already"
-            )
-        first_lines[row[0]] = line
-    scores = np.array(scores, dtype=np.float64).reshape(-1, len(class_names))
+    table = read_table(path)
+    class_names = _class_names(path, table.header or [""])
+    has_all = table.lengths == len(table.header)
+    for length in set(table.lengths[~has_all]):
+        what = f"{length - 1} scores, but the header names {len(class_names)} classes"
+        table.tell(table.lengths == length, what)
+    scores = table.numbers(class_names)
+    for name, column in zip(class_names, scores.T, strict=True):
+        sentence = f"the score '{{}}' for class '{shortened(name)}' is no number"
+        table.tell(has_all & np.isnan(column), sentence, name)
+    first_lines = {}
+    for line, row in table:
+        if not row["id"]:
+            table.add(line, ["the video's id is empty"])
+        elif row["id"] in first_lines:
+            first = first_lines[row["id"]]
+            table.add(line, [f"video '{shortened(row['id'])}' stands in line {first} already"])
+        first_lines.setdefault(row["id"], line)
+    table.check()
     return list(first_lines), class_names, scores
 
 
@@ -72,30 +79,7 @@ def _class_names(path, header):
             f"begins with '{shortened(header[0])}'"
         )
     names = header[1:]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
         raise SlowFastExtError(f"{path}:1: class '{shortened(twice)}' has more than one column")
     return names
-
-
-def _row_scores(where, row, class_names):
-    """The scores (list of A floats) in one row of a predictions file; raises SlowFastExtError."""
-    video_id, *texts = row
-    if not video_id:
-        raise SlowFastExtError(f"{where}: the video's id is empty")
-    if len(texts) != len(class_names):
-        raise SlowFastExtError(
-            f"{where}: {len(texts)} scores, but the header names {len(class_names)} classes"
-        )
-    return [_score(where, name, text) for name, text in zip(class_names, texts, strict=True)]
-
-
-def _score(where, class_name, text):
-    """One score of a predictions file as a float; raises SlowFastExtError."""
-    score = parse_number(text)
-    if score is None or math.isnan(score):
-        raise SlowFastExtError(
-            f"{where}: the score '{shortened(text)}' for class '{shortened(class_name)}' is no "
-            "number"
-        )
-    return score

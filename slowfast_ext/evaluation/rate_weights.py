@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import open_atomically
-from slowfast_ext.utils.text import read_rows, summary_of_bad_rows
+from slowfast_ext.utils.tables import read_table
 
 # Pull towards the plain mean, in nats of the loss per nat of divergence.
 STRENGTH = 0.02
@@ -119,38 +119,18 @@ def read_rate_weights(path, class_names, groups):
         SlowFastExtError: bad rows, all of them; other activities than `class_names`, or other
             rates than those of `groups`.
     """
-    rows, header = read_rows(path), _header(groups)
-    if not rows or rows[0][1] != header:
+    table, header = read_table(path), _header(groups)
+    if table.header != header:
         raise SlowFastExtError(
             f"{path}: its first line must be {','.join(header)}, as TEST.VIEWS has the rates; "
             "fit it again for other views"
         )
-    found, problems = {}, []
-    for line, (name, *words) in rows[1:]:
-        weights = _weights(words)
-        if name not in class_names or name in found:
-            why = "has a row already" if name in found else "is not an activity of the data set"
-            problems.append(f'{path}:{line}: "{name}" {why}')
-        elif weights is None or len(weights) != len(groups):
-            rule = f"must have {len(groups)} weights, none below 0, that sum to 1"
-            problems.append(f"{path}:{line}: {rule}")
-        else:
-            found[name] = weights
-    problems += [f'{path}: no row for "{name}"' for name in class_names if name not in found]
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, problems))
-    return np.stack([found[name] for name in class_names])
-
-
-def _weights(words):
-    try:
-        weights = np.array([float(word) for word in words])
-    except ValueError:
-        return None
+    weights = table.numbers(header[1:])
     # Six digits each were written. A comparison with nan is False.
-    if not ((weights >= 0).all() and abs(weights.sum() - 1) < 1e-4):
-        return None
-    return weights / weights.sum()
+    fits = (table.lengths == len(header)) & (weights >= 0).all(1) & (abs(weights.sum(1) - 1) < 1e-4)
+    table.tell(~fits, f"must have {len(groups)} weights, none below 0, that sum to 1")
+    order = table.rows_of("activity", class_names, "is not an activity of the data set")
+    return (weights / weights.sum(1, keepdims=True))[order]
 
 
 def combination(cfg, groups, class_names):

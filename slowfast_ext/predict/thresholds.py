@@ -8,7 +8,7 @@ import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import open_atomically, pathmgr
-from slowfast_ext.utils.text import read_rows, summary_of_bad_rows
+from slowfast_ext.utils.tables import read_table
 
 # Where none is fitted: of a probability.
 DEFAULT = 0.5
@@ -75,32 +75,11 @@ def read_thresholds(path, class_names):
     """
     if not pathmgr.exists(path):
         return np.full(len(class_names), DEFAULT)
-    rows = read_rows(path)
-    if not rows or rows[0][1][:2] != _HEADER[:2]:
+    table = read_table(path)
+    if table.header[:2] != _HEADER[:2]:
         raise SlowFastExtError(f"{path}: its first line must be {','.join(_HEADER)}")
-    found, problems = {}, []
-    for line, row in rows[1:]:
-        value = _number(row[1]) if len(row) > 1 else None
-        if row[0] not in class_names:
-            problems.append(f'{path}:{line}: "{row[0]}" is not in classes.txt')
-        elif row[0] in found:
-            problems.append(f'{path}:{line}: "{row[0]}" has a row already')
-        elif value is None:
-            problems.append(f"{path}:{line}: the threshold must be a number")
-        else:
-            found[row[0]] = value
-    problems += [f'{path}: no row for "{name}"' for name in class_names if name not in found]
-    if problems:
-        raise SlowFastExtError(
-            f"{summary_of_bad_rows(path, problems)}\nor fit the thresholds again, by "
-            "predict --fit-thresholds"
-        )
-    return np.array([found[name] for name in class_names])
-
-
-def _number(text):
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    table.require(_HEADER[:2], ",".join(_HEADER))
+    thresholds = table.numbers(["threshold"])[:, 0]
+    table.tell(~np.isfinite(thresholds), "the threshold must be a number")
+    remedy = "or fit the thresholds again, by predict --fit-thresholds"
+    return thresholds[table.rows_of("activity", class_names, "is not in classes.txt", remedy)]

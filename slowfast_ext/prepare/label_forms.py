@@ -16,13 +16,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.text import (
-    parse_number,
-    read_rows,
-    read_text,
-    shortened,
-    summary_of_bad_rows,
-)
+from slowfast_ext.utils.tables import read_rows
+from slowfast_ext.utils.text import parse_number, read_text, shortened, summary_of_bad_rows
 
 TIMES = ("start", "end")
 

@@ -1,8 +1,6 @@
-"""Reading text files: bytes, rows, numbers, and what is said of bad ones."""
+"""Reading text files: bytes, lines, numbers, and what is said of bad ones."""
 
-import csv
 import difflib
-import io
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import pathmgr
@@ -32,24 +30,19 @@ def decode(path, data):
         raise SlowFastExtError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error
 
 
-def read_rows(path):
-    """Reads a CSV file as (line number, fields stripped of blanks) pairs, no blank lines."""
-    return parse_rows(path, read_bytes(path))
-
-
-def parse_rows(path, data):
-    """The rows of a CSV file's bytes, as of `read_rows`."""
-    reader = csv.reader(io.StringIO(decode(path, data), newline=""))
-    rows, line = [], 1
+def read_words(path):
+    """
+    Reads a UTF-8 file line by line, since some have millions: yields (line number, its words) of
+    lines that are not blank; raises SlowFastExtError.
+    """
     try:
-        for row in reader:
-            fields = [text.strip() for text in row]
-            if fields not in ([], [""]):
-                rows.append((line, fields))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise SlowFastExtError(f"{path}:{reader.line_num}: not a CSV file ({error})") from error
-    return rows
+        with pathmgr.open(path, "r", encoding="utf-8-sig") as stream:
+            for line, text in enumerate(stream, start=1):
+                if words := text.split():
+                    yield line, words
+    except (OSError, UnicodeDecodeError):
+        read_text(path)  # Says where and why.
+        raise
 
 
 def parse_number(text):
@@ -63,19 +56,6 @@ def parse_number(text):
 def shortened(text, width=80):
     """The text, or its beginning: what a message quotes may be a whole file's line."""
     return text if len(text) <= width else f"{text[: width - 3]}..."
-
-
-def check_columns(path, line, header, needed, form):
-    """Raises SlowFastExtError where a needed column is missing, or any column stands twice."""
-    missing = [name for name in needed if name not in header]
-    if missing:
-        raise SlowFastExtError(
-            f"{path}:{line}: the header has no column {' and no column '.join(missing)}; "
-            f"it must be {form}, and is {shortened(','.join(header))}"
-        )
-    twice = next((name for name in header if name and header.count(name) > 1), None)
-    if twice is not None:
-        raise SlowFastExtError(f"{path}:{line}: the header has the column {shortened(twice)} twice")
 
 
 MAX_PROBLEMS_SHOWN = 20
