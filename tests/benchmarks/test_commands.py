@@ -10,7 +10,7 @@ from tests.helpers import ROOT
 
 PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "RESULTS.md", *ROOT.glob("docs/*.md"))
 TEXT = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-MODULES = r"python -m ((?:benchmarks|projects\.study|tests\.robustness)\.\w+)"
+MODULES = r"python -m ((?:benchmarks|projects\.study|tests\.robustness)\.[a-z]\w+)"
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(MODULES, TEXT))))
