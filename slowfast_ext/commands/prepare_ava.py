@@ -5,7 +5,6 @@ OUT/frames/NAME/NAME_000001.jpg (30 a second from second 900 on, short side 256)
 OUT/frame_lists/train.csv and val.csv, OUT/annotations/: what the keys of AVA's configs name.
 """
 
-import json
 import os
 
 from slowfast_ext.errors import SlowFastExtError
@@ -25,6 +24,8 @@ from slowfast_ext.prepare.media import (
     named,
 )
 from slowfast_ext.utils.paths import is_local, pathmgr
+
+_BOXES_NOTE = "person boxes come from AVA's published ones or from `prepare boxes`"
 
 
 def run(args):
@@ -48,7 +49,8 @@ def run(args):
         "files_missing": _files_missing(args.annotations, names),
     }
     failed = None if args.annotations_only else _prepare(args, names, splits, report)
-    conclude(args, report, _text, failed)
+    notes = [_BOXES_NOTE] if report["files_missing"] else []
+    conclude(args, report, notes, failed)
 
 
 def _files_missing(folder, names):
@@ -145,63 +147,3 @@ def _config(frames, lists, annotations, names, splits):
             EXCLUSION_FILE=names.exclusions("val"),
         )
     return {"AVA": keys}
-
-
-# --- Report ---------------------------------------------------------------------------
-
-
-def _text(report):
-    """The report for people."""
-    lines = [f"AVA v{report['version']}, {report['classes']} evaluated classes"]
-    for name, split in report["splits"].items():
-        lines += _text_of_split(name, split)
-    if report["files_missing"]:
-        lines += [
-            f"not in the folder of the annotations: {', '.join(report['files_missing'])}",
-            "  (person boxes come from AVA's published ones or from `prepare boxes`)",
-        ]
-    if "missing" in report:
-        lines += [
-            f"media missing: {named(report['missing'])}",
-            f"media in no split: {report['media_in_no_split']}",
-        ]
-    if "config" in report:
-        lines += ["wrote what these keys name:", "AVA:"]
-        lines += [f"  {key}: {json.dumps(v)}" for key, v in report["config"]["AVA"].items()]
-    return "\n".join(lines)
-
-
-def _text_of_split(name, split):
-    boxes = split["boxes_by_number_of_labels"]
-    lines = [
-        f"{name}: {split['videos']} videos, {split['keyframes']} keyframes, {split['boxes']} boxes",
-        f"  labels per box: mean {split['labels_per_box']:.2f}; boxes with "
-        + ", ".join(f"{number}: {count}" for number, count in boxes.items()),
-        f"  labels used: {split['labels_used']}, {split['labels_used_and_evaluated']} of them "
-        f"evaluated ({split['boxes_of_labels_not_evaluated']} boxes of the others)",
-        f"  rarest class: {_described(split['rarest_class'])}",
-        f"  most frequent class: {_described(split['most_frequent_class'])}",
-        f"  boxes outside the frame: {split['boxes_outside_frame']}",
-        f"  rows of seconds outside 902 to 1798: {split['rows_outside_902_to_1798']}",
-    ]
-    if split["excluded_timestamps"] is not None:
-        lines.append(
-            f"  excluded timestamps: {split['excluded_timestamps']} "
-            f"({split['rows_at_excluded_timestamps']} rows at them)"
-        )
-    if split["person_boxes"]:
-        described = ", ".join(
-            f"{k.replace('_', ' ')} {n}" for k, n in split["person_boxes"].items()
-        )
-        lines.append(f"  person boxes of a detector: {described}")
-    if "frames" in split:
-        lines += [
-            f"  frames: {split['frames']}",
-            f"  videos that end before their last keyframe: "
-            f"{named(split['shorter_than_annotated'])}",
-        ]
-    return lines
-
-
-def _described(of_class):
-    return f"{of_class['id']} {of_class['name']} ({of_class['boxes']} boxes)"

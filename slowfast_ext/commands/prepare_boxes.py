@@ -22,6 +22,7 @@ from slowfast_ext.prepare.ava_frames import (
     nearest_frames,
     video_files,
 )
+from slowfast_ext.prepare.media import conclude
 from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
 from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable
 from slowfast_ext.utils.text import read_text
@@ -52,7 +53,13 @@ def run(args):
         )
     report = _write(args.out, list(videos), parts)
     report["computed_now"] = len(waiting)
-    print(json.dumps(report) if args.json else _text(report))
+    without, notes = report["videos_without_keyframes"], []
+    if without:
+        notes.append(
+            f"{len(without)} videos have no keyframe, {without[0]} first: they end before second "
+            "902; --start 0 takes every whole second"
+        )
+    conclude(args, report, notes)
 
 
 def _check_arguments(args):
@@ -197,20 +204,3 @@ def _write(out, names, parts):
             if not part["seconds"]:
                 report["videos_without_keyframes"].append(name)
     return {**report, "out": out}
-
-
-def _text(report):
-    """The report for people."""
-    lines = [
-        f"{report['videos']} videos ({report['computed_now']} computed now), "
-        f"{report['keyframes']} keyframes, {report['boxes']} boxes of persons",
-        f"wrote {report['out']}",
-    ]
-    without = report["videos_without_keyframes"]
-    if without:
-        lines.insert(
-            1,
-            f"{len(without)} videos have no keyframe, {without[0]} first: they end before second "
-            "902; --start 0 takes every whole second",
-        )
-    return "\n".join(lines)

@@ -18,8 +18,7 @@ from slowfast_ext.prepare.action_genome import (
     place_boxes,
     read_action_genome,
 )
-from slowfast_ext.prepare.charades_media import CharadesMedia
-from slowfast_ext.prepare.charades_report import report_text
+from slowfast_ext.prepare.charades_media import TOLERANCE, CharadesMedia
 from slowfast_ext.prepare.media import check_media_arguments, conclude, named
 from slowfast_ext.utils.paths import open_atomically, pathmgr
 from slowfast_ext.utils.text import read_text
@@ -44,7 +43,7 @@ def run(args):
         "splits": {name: _counts(videos, class_names) for name, videos in splits.items()},
     }
     failed = None if args.annotations_only else _prepare(args, class_names, splits, report)
-    conclude(args, report, report_text, failed)
+    conclude(args, report, _notes(report), failed)
 
 
 def _prepare(args, class_names, splits, report):
@@ -162,6 +161,32 @@ def _counts(videos, class_names):
         "segments_past_length": sum(video.num_past_length for video in videos),
         "segments_reversed": sum(video.num_reversed for video in videos),
     }
+
+
+def _notes(report):
+    """Sentences on what is unusual in a report, and what to do about it."""
+    found = {kind for split in report["splits"].values() for kind, items in split.items() if items}
+    notes = ["segments past a video's length are cut there, reversed ones turned round"]
+    if "unreadable" in found:
+        notes.append(
+            "what does not open is in the lists all the same: get it again, or set "
+            "DATA.SKIP_BROKEN_VIDEOS True"
+        )
+    if "misnumbered" in found:
+        notes.append(
+            "what is misnumbered, its frames not from 000001 on or among others, is in the lists "
+            "all the same, and its labels would fall on other frames: extract its frames again"
+        )
+    if found & {"shorter_than_annotated", "longer_than_annotated"}:
+        notes.append(f"media count as shorter or longer from a difference of {TOLERANCE:g} s on")
+    if "objects" in report:
+        notes.append(f"for the objects set OBJECTS.NUM_CLASSES {report['objects']['classes']}")
+    if "objects_left" in report:
+        notes.append(
+            f"{report['objects_left']} was left as it is, and may be of other videos: it is read "
+            "with OBJECTS.NUM_CLASSES; delete it, or give --action-genome"
+        )
+    return notes
 
 
 # --- Output ---------------------------------------------------------------------------

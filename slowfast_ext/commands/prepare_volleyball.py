@@ -65,7 +65,11 @@ def run(args):
         "tracklets": _tracklets(args.root, splits),
     }
     failed = None if args.annotations_only else _prepare(args, videos, splits, report)
-    conclude(args, report, _text, failed)
+    moments = sum(split["moments"] for split in report["splits"].values())
+    notes = []
+    if not report["videos_missing"] and moments != NUM_MOMENTS:
+        notes.append(f"{moments} moments, where the published set has {NUM_MOMENTS}")
+    conclude(args, report, notes, failed)
 
 
 def _read_all(root, videos):
@@ -156,9 +160,10 @@ def _problem_of(frames):
         return "\n".join([f"{len(unreadable)} target frames cannot be read:", *first(unreadable)])
     sizes = [tuple(map(int, size.split("x"))) for size in frames["sizes"]]
     if len({round(width / height, 2) for width, height in sizes}) > 1:
+        shapes = ", ".join(f"{size} {count}" for size, count in frames["sizes"].items())
         return (
-            f"frames are of several shapes ({_listing(frames['sizes'])}) and the clips of a "
-            "batch must be of one: scale them to one shape"
+            f"frames are of several shapes ({shapes}) and the clips of a batch must be of one: "
+            "scale them to one shape"
         )
     return None
 
@@ -210,59 +215,3 @@ def _write(out, listed):
             paths.append(os.path.join(out, f"{split}.csv"))
             write_moments(paths[-1], moments)
     return paths
-
-
-# --- Report -----------------------------------------------------------------------------
-
-
-def _text(report):
-    """The report for people."""
-    lines = []
-    for name, split in report["splits"].items():
-        lines.append(
-            f"{name}: {split['videos']} of {len(SPLITS[name])} videos, {split['moments']} moments, "
-            f"{split['boxes']} boxes"
-        )
-        if not split["moments"]:
-            continue
-        lines += [
-            f"  group activities: {_listing(split['groups'])}",
-            f"  persons' actions: {_listing(split['actions'])}",
-            f"  boxes that overlap another by {NEAR_DUPLICATE} or more (kept): "
-            f"{split['near_duplicate_boxes']}",
-        ]
-    lines.append(f"videos missing: {named(report['videos_missing'])}")
-    moments = sum(split["moments"] for split in report["splits"].values())
-    if not report["videos_missing"] and moments != NUM_MOMENTS:
-        lines.append(f"moments: {moments}, where the published set has {NUM_MOMENTS}")
-    if report["group_labels_respelled"]:
-        lines.append(f"group labels respelled: {_listing(report['group_labels_respelled'])}")
-    if report["tracklets"]["moments"]:
-        tracklets = report["tracklets"]
-        lines.append(
-            f"tracklets (checked; the lists hold the target frames' boxes alone): "
-            f"{tracklets['boxes']} boxes in {tracklets['moments']} moments"
-        )
-    if "frames" in report:
-        lines += _text_of_frames(report["frames"])
-    if "out" in report:
-        lines += [f"wrote {', '.join(report['out'])}"]
-    return "\n".join(lines)
-
-
-def _text_of_frames(frames):
-    return [
-        f"frames missing of moments: {named(frames['missing'])}",
-        f"target frames that cannot be read: {len(frames['unreadable'])}",
-        f"frame sizes: {_listing(frames['sizes'])}",
-        f"boxes that reach outside their frame (cut off there): {frames['boxes_outside_frame']}",
-        f"moments of other than {2 * REACH + 1} frames: "
-        f"{frames['moments_of_other_than_41_frames']}",
-        f"misplaced folders (used where they lie): {named(frames['misplaced_folders'])}",
-        f"stray folders among frames: {frames['stray_folders']}",
-        f"folders of moments without annotation: {frames['folders_without_annotation']}",
-    ]
-
-
-def _listing(counts):
-    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"

@@ -5,6 +5,9 @@ import shlex
 from collections import Counter
 
 import numpy as np
+import pandas as pd
+
+from slowfast_ext.prepare.media import as_yaml
 
 
 def strongest_pairs(labels, names, number):
@@ -102,31 +105,17 @@ def _command(out, num_classes, num_train):
 
 
 def text_of(report):
-    """The report for people."""
-    splits = report["videos"]
-    lines = [f"labels read as: {report['form']}"]
-    if report["columns_not_used"]:
-        lines.append(f"columns not used: {', '.join(report['columns_not_used'])}")
+    """The report for people: YAML, and tables of what is better read in columns."""
+    report, tables = dict(report), []
+    for key in ("labels", "co_occurring", "excluding"):
+        found = report.pop(key)
+        # A row a label, a row a pair.
+        table = pd.DataFrame(found).T if key == "labels" else pd.DataFrame(found)
+        tables.append(f"{key}:\n{table.to_string(index=key == 'labels') if found else '  none'}")
+    command = report.pop("command")
     if report["folders_of_frames"]:
-        lines.append(
-            f"{report['folders_of_frames']} folders of frames: DATA.FRAME_FOLDER_FPS (24) turns "
-            "their frame numbers into seconds; times are not checked"
-        )
-    lines.append(", ".join(f"{number} videos in {split}" for split, number in splits.items()))
-    if report["videos_without_a_row"]:
-        lines.append(f"videos that the labels do not name: {report['videos_without_a_row']}")
-    width = max(len(name) for name in ["label", *report["labels"]])
-    lines.append("  ".join([f"{'label':{width}}", *(f"{split:>6}" for split in splits)]))
-    for name, counts in report["labels"].items():
-        gone = [split for split, count in counts.items() if not count]
-        note = f"  none in {' and '.join(gone)}" if gone else ""
-        lines.append("  ".join([f"{name:{width}}", *(f"{n:6}" for n in counts.values())]) + note)
-    for key, title in (("co_occurring", "occur together"), ("excluding", "exclude each other")):
-        lines.append(f"{title}:" + ("" if report[key] else " none"))
-        lines += [
-            f"  {' + '.join(pair['labels'])}: in {pair['videos']} videos, {pair['expected']:g} by "
-            f"chance (correlation {pair['correlation']:+.2f})"
-            for pair in report[key]
+        report["notes"] = [
+            "folders of frames: DATA.FRAME_FOLDER_FPS (24) turns their frame numbers into seconds; "
+            "times are not checked"
         ]
-    lines += [f"wrote classes.txt and lists to {report['out']}; train and test on them:"]
-    return "\n".join([*lines, report["command"]])
+    return "\n".join([as_yaml(report), *tables, "train and test on the lists:", command])

@@ -1,6 +1,9 @@
 """What the commands that match annotations with media have in common."""
 
 import json
+import math
+
+import yaml
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import require_writable_in
@@ -38,16 +41,39 @@ def check_media_arguments(args, files):
     require_writable_in(args.out, files, "--out")
 
 
-def conclude(args, report, report_text, failed):
+def conclude(args, report, notes, failed=None):
     """
-    Prints the report, for people by `report_text` or as JSON.
+    Prints the report as one JSON object, or for people as YAML, with notes on what it means.
 
     Raises:
         SlowFastExtError: `failed`, the sentence on why nothing was written, where there is one.
     """
-    print(json.dumps(report) if args.json else report_text(report))
+    noted = {**report, "notes": notes} if notes else report
+    print(json.dumps(report) if args.json else as_yaml(noted))
     if failed:
         raise SlowFastExtError(failed)
+
+
+def as_yaml(report):
+    """A report's YAML, without what it lists beyond MAX_PROBLEMS_SHOWN items."""
+    # A sentence is not broken, so that it is found by its words.
+    options = {"sort_keys": False, "allow_unicode": True, "width": math.inf}
+    return yaml.safe_dump(_cut_short(report), **options).rstrip()
+
+
+def _cut_short(value):
+    if isinstance(value, dict):
+        value = {key: _cut_short(item) for key, item in value.items()}
+        # Counts are shown in full, what is wrong with single videos is not.
+        if not any(isinstance(item, str | float) for item in value.values()):
+            return value
+        items, number = dict(first(value.items())), len(value) - MAX_PROBLEMS_SHOWN
+        return {**items, "...": f"and {number} more"} if number > 0 else items
+    if isinstance(value, list):
+        number = len(value) - MAX_PROBLEMS_SHOWN
+        items = [_cut_short(item) for item in first(value)]
+        return [*items, f"... and {number} more"] if number > 0 else items
+    return value
 
 
 def first(items):

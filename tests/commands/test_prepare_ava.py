@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+import yaml
 from slowfast.datasets import ava_dataset
 
 from slowfast_ext import upstream
@@ -106,8 +107,7 @@ def test_counts(tree, capsys):
         "videos_without_boxes": 0,
     }
     run(tree, "--annotations-only")
-    shown = capsys.readouterr().out
-    assert "mean 1.60; boxes with 1: 3, 2: 1, 3: 1" in shown and "media" not in shown
+    assert yaml.safe_load(capsys.readouterr().out) == report
     assert not (tree / "out").exists()
 
 
@@ -230,7 +230,9 @@ def test_a_split_without_actions(tree, capsys):
     assert (val["keyframes"], val["boxes"], val["labels_per_box"]) == (1, 0, 0.0)
     assert val["boxes_by_number_of_labels"] == {} and val["frames"] == 100
     run(tree)
-    assert "not in the folder of the annotations: ava_val_pred" in capsys.readouterr().out
+    report = yaml.safe_load(capsys.readouterr().out)
+    assert report["files_missing"] == ["ava_val_predicted_boxes.csv"]
+    assert "`prepare boxes`" in report["notes"][0]
 
 
 def test_one_split_alone(tree, capsys):

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
+import yaml
 from torchvision.models import detection
 
 from slowfast_ext.commands import prepare_boxes
@@ -115,7 +116,9 @@ def test_form_of_the_rows(tree, stand_in, capsys):
     assert (tree / "out" / "boxes.csv").read_text() == (
         "a,0902,0.4167,0.25,0.5833,1.0,,0.010000\na,0903,0.2083,0.25,0.375,1.0,,0.020000\n"
     )
-    assert "1 videos (1 computed now), 2 keyframes, 2 boxes" in capsys.readouterr().out
+    report = yaml.safe_load(capsys.readouterr().out)
+    counts = {"videos": 1, "computed_now": 1, "keyframes": 2, "boxes": 2}
+    assert {name: report[name] for name in counts} == counts
 
 
 def test_start_takes_every_second(tree, stand_in, write_moving_square, capsys):

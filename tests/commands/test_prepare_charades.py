@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import yaml
 
 from slowfast_ext.commands import prepare_charades
 from slowfast_ext.commands.arguments import prepare_charades_arguments
@@ -101,7 +102,7 @@ def test_lists(tree, capsys):
     assert [video.labels for video in read] == [(0, 1, 2), (), (0,)]
     assert read[0].segments[2] == Segment((2,), 2.0, 2.0)
     shown = capsys.readouterr().out
-    assert f"wrote classes.txt, train.csv and test.csv to {out}" in shown
+    assert yaml.safe_load(shown)["out"] == str(out)
     assert f"{videos}/CCCCC.mp4: " in shown and "SKIP_BROKEN_VIDEOS" in shown
     run(tree)
 
@@ -152,11 +153,13 @@ def test_counts_as_json(tree, capsys):
 
 def test_annotations_alone(tree, capsys):
     run(tree, "--annotations-only", "--json")
-    train = json.loads(capsys.readouterr().out)["splits"]["train"]
+    report = json.loads(capsys.readouterr().out)
+    train = report["splits"]["train"]
     assert train["segments_past_length"] == 2 and "missing" not in train
     run(tree, "--annotations-only")
-    shown = capsys.readouterr().out
-    assert "train: 3 videos, 1 without actions" in shown and "media" not in shown
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert "reversed ones turned round" in shown.pop("notes")[0]
+    assert shown == report
     assert not (tree / "out").exists()
 
 

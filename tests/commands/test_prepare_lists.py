@@ -125,12 +125,12 @@ def test_a_column_may_say_the_side(folder, capsys):
     assert sorted(written(folder, "two")) == ["classes.txt", "test.csv", "train.csv"]
     capsys.readouterr()
     run(folder, "id,label,subset\n" + "\n".join(rows), out="three")
-    assert "columns not used: subset" in capsys.readouterr().out
+    assert "columns_not_used:\n- subset\n" in capsys.readouterr().out
 
 
 def test_videos_without_labels_are_kept(folder, capsys):
     run(folder, "path,labels\na,jump\nb,jump\nc,\n")
-    assert "videos that the labels do not name: 5" in capsys.readouterr().out
+    assert "videos_without_a_row: 5\n" in capsys.readouterr().out
     assert "c,,," in written(folder)["train.csv"] + written(folder)["test.csv"]
 
 
@@ -214,8 +214,10 @@ def test_counts_and_the_command(folder, capsys):
     assert cfg.TRAIN.BATCH_SIZE <= 6
     run(folder, WHOLE["path label"])
     shown = capsys.readouterr().out
-    assert "labels read as: path label" in shown and report["command"] in shown
-    assert "  run + wave: in 0 videos, 1 by chance (correlation -0.58)" in shown
+    assert "form: path label" in shown and report["command"] in shown
+    excluding = shown.partition("excluding:\n")[2].splitlines()[:2]
+    assert excluding[0].split() == ["labels", "videos", "expected", "correlation"]
+    assert excluding[1].split() == ["[run,", "wave]", "0", "1.00", "-0.577"]
 
 
 def test_lists_are_csv(folder):

@@ -8,6 +8,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.datasets.lists import read_class_names, read_list
@@ -148,7 +149,12 @@ def test_missing_and_broken_frames_are_named_and_nothing_is_written(root, tmp_pa
         command("--root", root, "--out", tmp_path / "out")
     assert f"{root}/videos/4/95" in str(error.value)
     assert "120/120.jpg: not a readable image" in str(error.value)
-    assert "test: 1 of 16 videos, 2 moments" in capsys.readouterr().out
+    report = yaml.safe_load(capsys.readouterr().out)
+    test = report["splits"]["test"]
+    assert (test["videos"], test["moments"]) == (1, 2)
+    assert report["frames"]["missing"] == [f"{root}/videos/4/95"]
+    # Of many the first, and how many more there are.
+    assert len(report["videos_missing"]) == 21 and report["videos_missing"][-1] == "... and 32 more"
     assert not (tmp_path / "out").exists()
 
 
