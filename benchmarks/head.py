@@ -24,10 +24,9 @@ from benchmarks.timing import (
     row,
     saved_bytes,
 )
-from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.config.defaults import default_config
 from slowfast_ext.models import ActivityHead
 from slowfast_ext.paper.plain_head import at_every_position
-from slowfast_ext.upstream import base_config
 
 CHANNELS, SHAPE, BATCH, ACTIVITIES = 2048, (4, 7, 7), 2, 157
 PLAIN = "the plain equations"
@@ -63,7 +62,7 @@ class PlainHead(nn.Module):
 
 def build_head(groups, num_activities=ACTIVITIES):
     """The head at the paper's size, in training form without dropout."""
-    cfg = add_slowfast_ext_config(base_config())
+    cfg = default_config()
     cfg.MODEL.NUM_CLASSES, cfg.MODEL.DROPOUT_RATE = num_activities, 0.0
     cfg.MODEL.HEAD_ACT, cfg.ACTIVITY.GROUPS = "sigmoid", groups
     torch.manual_seed(0)

@@ -33,7 +33,7 @@ def load(cfg, checkpoint=None, class_names=None, options=()):
             are missing or not as many as the classes, or a network that needs more than a video.
     """
     named = ["TEST.CHECKPOINT_FILE_PATH", str(checkpoint)] if checkpoint else []
-    return Recognizer(checked_config(str(cfg), [*map(str, options), *named]), class_names)
+    return Recognizer(checked_config(str(cfg), [*options, *named]), class_names)
 
 
 class Recognizer:

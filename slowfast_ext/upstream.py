@@ -110,7 +110,6 @@ __all__ = [
     "round_width",
     "run_in_process_group",
     "setup_logging",
-    "unhonoured_keys",
 ]
 
 
@@ -118,121 +117,14 @@ __all__ = [
 # Config
 # --------------------------------------------------------------------------------------
 
-# Keys of main that stock files set, with main's defaults; 1.0 does not know them.
-_KEYS_OF_MAIN = {
-    "AUG.ENABLE": False,
-    "BN.NORM_TYPE": "batchnorm",
-    "BN.NUM_SPLITS": 1,
-    "BN.NUM_SYNC_DEVICES": 1,
-    "DATA.DECODING_BACKEND": "torchvision",
-    "DATA.ENSEMBLE_METHOD": "sum",
-    "DATA.INV_UNIFORM_SAMPLE": False,
-    "DATA.MULTI_LABEL": False,
-    "DATA.RANDOM_FLIP": True,
-    "DATA.REVERSE_INPUT_CHANNEL": False,
-    "DATA.TARGET_FPS": 30,
-    "DEMO.BUFFER_SIZE": 0,
-    "DEMO.CLIP_VIS_SIZE": 10,
-    "DEMO.COMMON_CLASS_NAMES": [
-        "watch (a person)",
-        "talk to (e.g., self, a person, a group)",
-        "listen to (a person)",
-        "touch (an object)",
-        "carry/hold (an object)",
-        "walk",
-        "sit",
-        "lie/sleep",
-        "bend/bow (at the waist)",
-    ],
-    "DEMO.COMMON_CLASS_THRES": 0.7,
-    "DEMO.DETECTRON2_CFG": "COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml",
-    "DEMO.DETECTRON2_THRESH": 0.9,
-    "DEMO.DETECTRON2_WEIGHTS": (
-        "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/model_final_280758.pkl"
-    ),
-    "DEMO.DISPLAY_HEIGHT": 0,
-    "DEMO.DISPLAY_WIDTH": 0,
-    "DEMO.ENABLE": False,
-    "DEMO.FPS": 30,
-    "DEMO.GT_BOXES": "",
-    "DEMO.INPUT_FORMAT": "BGR",
-    "DEMO.INPUT_VIDEO": "",
-    "DEMO.LABEL_FILE_PATH": "",
-    "DEMO.NUM_CLIPS_SKIP": 0,
-    "DEMO.NUM_VIS_INSTANCES": 2,
-    "DEMO.OUTPUT_FILE": "",
-    "DEMO.OUTPUT_FPS": -1,
-    "DEMO.PREDS_BOXES": "",
-    "DEMO.SLOWMO": 1,
-    "DEMO.STARTING_SECOND": 900,
-    "DEMO.THREAD_ENABLE": False,
-    "DEMO.UNCOMMON_CLASS_THRES": 0.3,
-    "DEMO.VIS_MODE": "thres",
-    "DEMO.WEBCAM": -1,
-    "LOG_MODEL_INFO": True,
-    "MIXUP.ENABLE": False,
-    "MODEL.DETACH_FINAL_FC": False,
-    "MODEL.FROZEN_BN": False,
-    "MODEL.HEAD_ACT": "softmax",
-    "MODEL.MODEL_NAME": "SlowFast",
-    "MULTIGRID.LONG_CYCLE": False,
-    "MULTIGRID.SHORT_CYCLE": False,
-    "SOLVER.BASE_LR_SCALE_NUM_SHARDS": False,
-    "SOLVER.BETAS": (0.9, 0.999),
-    "SOLVER.CLIP_GRAD_L2NORM": None,
-    "SOLVER.CLIP_GRAD_VAL": None,
-    "SOLVER.COSINE_AFTER_WARMUP": False,
-    "SOLVER.COSINE_END_LR": 0.0,
-    "SOLVER.LARS_ON": False,
-    "SOLVER.LAYER_DECAY": 1.0,
-    # 1.0 has a whole number here and would refuse the stock files' 34.0.
-    "SOLVER.WARMUP_EPOCHS": 0.0,
-    "SOLVER.ZERO_WD_1D_PARAM": False,
-    "TASK": "",
-    "TENSORBOARD.ENABLE": False,
-    "TENSORBOARD.LOG_DIR": "",
-    "TENSORBOARD.MODEL_VIS.TOPK_PREDS": 1,
-    "TEST.SAVE_RESULTS_PATH": "",
-    "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN": (),
-    "TRAIN.CHECKPOINT_EPOCH_RESET": False,
-    "TRAIN.MIXED_PRECISION": False,
-}
-
-# Of those, what lives in upstream's network, optimizer and schedule: 1.0 has no code for it.
-_NEEDS_MAIN = (
-    "BN.NORM_TYPE",
-    "SOLVER.BETAS",
-    "SOLVER.COSINE_AFTER_WARMUP",
-    "SOLVER.COSINE_END_LR",
-    "SOLVER.ZERO_WD_1D_PARAM",
-)
-
 
 def base_config():
     """
-    Upstream's defaults, unfrozen; over 1.0 with main's keys that stock files set.
+    Upstream's defaults, unfrozen: `fvcore`'s CfgNode.
 
-    `fvcore`'s CfgNode. Upstream's own assertions are left to `slowfast_ext.config`,
-    which says them in sentences.
+    Upstream's own assertions are left to `slowfast_ext.config`, which says them in sentences.
     """
-    cfg = _defaults.get_cfg()
-    if not IS_MAIN:
-        for key, default in _KEYS_OF_MAIN.items():
-            *parents, name = key.split(".")
-            node = cfg
-            for parent in parents:
-                if parent not in node:
-                    node[parent] = type(cfg)()
-                node = node[parent]
-            node[name] = default
-    return cfg
-
-
-def unhonoured_keys(cfg):
-    """The keys set away from their default that only GitHub's main can honour: a list."""
-    if IS_MAIN:
-        return []
-    return [key for key in _NEEDS_MAIN if get_key(cfg, key) != _KEYS_OF_MAIN[key]]
+    return _defaults.get_cfg()
 
 
 def get_key(cfg, key):

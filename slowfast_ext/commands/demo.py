@@ -12,7 +12,8 @@ import torch
 from tqdm import tqdm
 
 from slowfast_ext import upstream
-from slowfast_ext.config.schema import is_number, refuse
+from slowfast_ext.config.compare import set_own
+from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.datasets.clips import read_clips
@@ -52,11 +53,6 @@ def check_demo(cfg):
     if not 0 <= options.BUFFER_SIZE <= cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE // 2:
         rule = "must lie between 0 and half of DATA.NUM_FRAMES x DATA.SAMPLING_RATE"
         refuse(cfg, "DEMO.BUFFER_SIZE", rule)
-    for key in ("COMMON_CLASS_THRES", "UNCOMMON_CLASS_THRES", "DETECTRON2_THRESH"):
-        if not (is_number(options[key]) and 0 <= options[key] <= 1):
-            refuse(cfg, f"DEMO.{key}", "must lie in [0, 1]")
-    if options.FPS <= 0:
-        refuse(cfg, "DEMO.FPS", "must be above 0")
     if cfg.OBJECTS.NUM_CLASSES:
         refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for a demo, which has no objects' boxes")
     if cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group":
@@ -78,8 +74,8 @@ def demo(cfg):
     """
     cfg = cfg.clone()
     # Persons are looked for in all of a frame; folders of frames have upstream's key here.
-    cfg.TEST.WHOLE_FRAME = cfg.TEST.WHOLE_FRAME or cfg.DETECTION.ENABLE
-    cfg.DATA.FRAME_FOLDER_FPS = float(cfg.DEMO.FPS)
+    whole_frame, fps = cfg.TEST.WHOLE_FRAME or cfg.DETECTION.ENABLE, float(cfg.DEMO.FPS)
+    set_own(cfg, {"TEST.WHOLE_FRAME": whole_frame, "DATA.FRAME_FOLDER_FPS": fps})
     names = class_names(cfg)
     look = Look(cfg, names)
     if cfg.DEMO.WEBCAM >= 0:

@@ -18,7 +18,7 @@ def run(args):
     if args.checkpoint:
         options += ["TEST.CHECKPOINT_FILE_PATH", args.checkpoint]
     # Wherever the file will run, it is written and checked on the CPU.
-    cfg = checked_config(args.cfg, [*options, "NUM_GPUS", "0"])
+    cfg = checked_config(args.cfg, options, own={"NUM_GPUS": 0})
     require_writable(args.out, "--out")
     difference = export(cfg, args.format, args.out)
     size = os.path.getsize(args.out) / 2**20

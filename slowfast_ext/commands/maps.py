@@ -16,6 +16,7 @@ from slowfast_ext.commands.arguments import (
     seconds_of,
     videos_and_options,
 )
+from slowfast_ext.config.compare import set_own
 from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.datasets.video import open_video
@@ -51,7 +52,7 @@ def run(args):
     require_clips_alone(cfg, "maps are of a video's frames and nothing else")
     require_activity_head(cfg)
     # Maps of what is seen at the borders too.
-    cfg.TEST.WHOLE_FRAME = True
+    set_own(cfg, {"TEST.WHOLE_FRAME": True})
     names = class_names(cfg)
     chosen = _chosen(args.activities, names) if args.activities else None
     at = None if args.at is None else seconds_of(args.at, "--at", or_zero=True)

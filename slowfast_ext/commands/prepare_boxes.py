@@ -12,7 +12,7 @@ import re
 import numpy as np
 from tqdm import tqdm
 
-from slowfast_ext.config.schema import is_number
+from slowfast_ext.config.rules import is_number
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.ava_frames import (

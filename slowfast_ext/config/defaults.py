@@ -1,118 +1,399 @@
-"""Every key that the project adds to PySlowFast's."""
+"""
+The schema: one row a key, with its default, what it may be, and what it changes.
 
-from fvcore.common.config import CfgNode
+Every key that the project adds to PySlowFast's has a row, and every key of PySlowFast's that
+the project has more to say of than PySlowFast does.
+"""
+
+from slowfast_ext import upstream
+from slowfast_ext.config.rules import (
+    MOST_FRAMES,
+    MOST_PIXELS,
+    above_zero,
+    anything,
+    both,
+    channels,
+    clipping,
+    count,
+    deviations,
+    dropout,
+    fraction,
+    frames,
+    modules,
+    needs_main,
+    not_done,
+    not_negative,
+    one_of,
+    parts_of_names,
+    rates,
+    seed,
+    views,
+)
+from slowfast_ext.config.schema import (
+    COURSE,
+    IN_BOTH,
+    IN_MAIN,
+    IN_PYPI,
+    MACHINE,
+    NETWORK,
+    NOTHING,
+    RESULTS,
+    SCORES,
+    SECTION,
+    TRAINING,
+    TUNING,
+    Key,
+    Main,
+)
+
+# main's own values.
+_COMMON_CLASSES = [
+    "watch (a person)",
+    "talk to (e.g., self, a person, a group)",
+    "listen to (a person)",
+    "touch (an object)",
+    "carry/hold (an object)",
+    "walk",
+    "sit",
+    "lie/sleep",
+    "bend/bow (at the waist)",
+]
+_DETECTRON2_WEIGHTS = (
+    "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/model_final_280758.pkl"
+)
+_OPTIMIZERS = ("sgd", "adam", "adamw") if upstream.IS_MAIN else ("sgd", "adam")
+
+KEYS = (
+    # Modules of one's own that register heads, backbones and data sets; imported first.
+    Key("PLUGINS", [], modules, NETWORK),
+    #
+    # --- The network ------------------------------------------------------------------------
+    Key("ACTIVITY", SECTION, anything, NETWORK),
+    # Upstream's model class; empty: derived from MODEL.ARCH.
+    Key("ACTIVITY.BACKBONE", ""),
+    # Of ACTIVITY.BACKBONE CSN: "ip" (interaction-preserved) or "ir" (interaction-reduced).
+    Key("ACTIVITY.CSN_FORM", "ip", one_of("ip", "ir")),
+    # The head, by its name in HEAD_REGISTRY.
+    Key("ACTIVITY.HEAD", "ActivityHead"),
+    # "default", or "as_printed": the paper's equations as they stand (docs/METHOD.md).
+    Key("ACTIVITY.FORM", "default", one_of("default", "as_printed")),
+    # K, the number of observations.
+    Key("ACTIVITY.NUM_OBSERVATIONS", 64, count()),
+    # C', the channels of an observation and of an activity's features.
+    Key("ACTIVITY.DIM", 128, count()),
+    # n, the groups of the observations' linear maps (eq. 13).
+    Key("ACTIVITY.GROUPS", 32, count()),
+    # "shared": one classifier for all activities (eq. 9); "per_activity": one for each.
+    Key("ACTIVITY.CLASSIFIER", "shared", one_of("shared", "per_activity")),
+    # Table 3c: with activity-specific features, or from the pooled map.
+    Key("ACTIVITY.ACTIVITY_FEATURES", True),
+    # Table 3c: with the second output, from correlated features.
+    Key("ACTIVITY.CORRELATION", True),
+    # The mask's source, in the form of a training list; empty: the training list itself.
+    Key("ACTIVITY.COOCCURRENCE_FILE", "", anything, RESULTS),
+    # Train the head alone, on a backbone as TRAIN.CHECKPOINT_FILE_PATH gives it.
+    Key("ACTIVITY.FREEZE_BACKBONE", False, anything, TRAINING),
+    # The head's learning rate over the backbone's.
+    Key("ACTIVITY.LR_MULT", 1.0, above_zero, TRAINING),
+    # The row of the paper's tables that a config reproduces; goes into results.json.
+    Key("ACTIVITY.TABLE_ROW", "", anything, NOTHING),
+    #
+    Key("MODEL", IN_BOTH, anything, NETWORK),
+    Key("MODEL.ACT_CHECKPOINT", IN_MAIN, anything, RESULTS),
+    Key("MODEL.DETACH_FINAL_FC", Main(False), not_done),
+    Key("MODEL.DROPCONNECT_RATE", IN_MAIN, anything, RESULTS),
+    Key("MODEL.DROPOUT_RATE", IN_BOTH, dropout, RESULTS),
+    Key("MODEL.FC_INIT_STD", IN_BOTH, anything, RESULTS),
+    Key("MODEL.FP16_ALLREDUCE", IN_MAIN, not_done),
+    Key("MODEL.FROZEN_BN", Main(False), anything, RESULTS),
+    Key("MODEL.HEAD_ACT", Main("softmax"), one_of("sigmoid", "softmax")),
+    Key("MODEL.LOSS_FUNC", IN_BOTH, one_of("bce", "bce_logit", "cross_entropy"), RESULTS),
+    Key("MODEL.MODEL_NAME", Main("SlowFast")),
+    Key("MODEL.MULTI_PATHWAY_ARCH", IN_BOTH, anything, RESULTS),
+    Key("MODEL.NUM_CLASSES", IN_BOTH, count()),
+    Key("MODEL.SINGLE_PATHWAY_ARCH", IN_BOTH, anything, RESULTS),
+    Key("NONLOCAL", IN_BOTH, anything, NETWORK),
+    Key("RESNET", IN_BOTH, anything, NETWORK),
+    Key("RESNET.INPLACE_RELU", IN_BOTH, anything, RESULTS),
+    Key("RESNET.ZERO_INIT_FINAL_BN", IN_BOTH, anything, RESULTS),
+    Key("RESNET.ZERO_INIT_FINAL_CONV", IN_MAIN, anything, RESULTS),
+    Key("SLOWFAST", IN_BOTH, anything, NETWORK),
+    Key("SLOWFAST.ALPHA", IN_BOTH, count()),
+    Key("SLOWFAST.BETA_INV", IN_BOTH, count()),
+    Key("X3D", IN_MAIN, anything, NETWORK),
+    #
+    Key("BN", IN_BOTH, anything, RESULTS),
+    Key("BN.EPSILON", IN_PYPI, above_zero),
+    Key("BN.MOMENTUM", IN_PYPI, fraction),
+    # A test of main's sub_batchnorm needs its statistics gathered first.
+    Key(
+        "BN.NORM_TYPE",
+        Main("batchnorm"),
+        both(one_of("batchnorm", "sync_batchnorm"), needs_main),
+        RESULTS | MACHINE,
+    ),
+    Key("BN.NUM_BATCHES_PRECISE", IN_BOTH, count()),
+    Key("BN.NUM_SPLITS", Main(1)),
+    Key("BN.NUM_SYNC_DEVICES", Main(1)),
+    Key("BN.WEIGHT_DECAY", IN_BOTH, not_negative),
+    #
+    # --- Objects and persons as further columns of F (Table 2) -------------------------------
+    # Classes in DATA.PATH_TO_DATA_DIR's object_classes.txt, whose boxes stand in its
+    # objects.csv; 0: no objects.
+    Key("OBJECTS", SECTION, anything, NETWORK),
+    Key("OBJECTS.NUM_CLASSES", 0, not_negative),
+    # Boxes with a lower score are left out.
+    Key("OBJECTS.MIN_SCORE", 0.0),
+    #
+    # --- Training ----------------------------------------------------------------------------
+    Key("TRAIN", IN_BOTH, anything, TRAINING),
+    Key("TRAIN.AUTO_RESUME", IN_BOTH, anything, NOTHING),
+    Key("TRAIN.BATCH_SIZE", IN_BOTH, count()),
+    Key("TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", Main(()), parts_of_names),
+    Key("TRAIN.CHECKPOINT_EPOCH_RESET", Main(False)),
+    Key("TRAIN.CHECKPOINT_IN_INIT", IN_MAIN, not_done),
+    Key("TRAIN.CHECKPOINT_PERIOD", IN_BOTH, count(), NOTHING),
+    Key("TRAIN.CHECKPOINT_TYPE", IN_BOTH, one_of("pytorch", "caffe2")),
+    Key("TRAIN.ENABLE", IN_BOTH, anything, NOTHING),
+    Key("TRAIN.EVAL_PERIOD", IN_BOTH, count(), NOTHING),
+    Key("TRAIN.KILL_LOSS_EXPLOSION_FACTOR", IN_MAIN, not_done),
+    Key("TRAIN.MIXED_PRECISION", Main(False), anything, TRAINING | MACHINE),
+    #
+    Key("SOLVER", IN_BOTH, anything, TRAINING),
+    Key("SOLVER.BASE_LR", IN_BOTH, not_negative),
+    Key("SOLVER.BASE_LR_SCALE_NUM_SHARDS", Main(False)),
+    Key("SOLVER.BETAS", Main((0.9, 0.999)), needs_main),
+    Key("SOLVER.CLIP_GRAD_L2NORM", Main(None), clipping),
+    Key("SOLVER.CLIP_GRAD_VAL", Main(None), clipping),
+    Key("SOLVER.COSINE_AFTER_WARMUP", Main(False), needs_main),
+    Key("SOLVER.COSINE_END_LR", Main(0.0), both(not_negative, needs_main)),
+    Key("SOLVER.LARS_ON", Main(False), not_done),
+    Key("SOLVER.LAYER_DECAY", Main(1.0), not_done),
+    Key("SOLVER.MAX_EPOCH", IN_BOTH, count()),
+    Key("SOLVER.OPTIMIZING_METHOD", IN_BOTH, one_of(*_OPTIMIZERS)),
+    # 1.0 has a whole number here and would refuse the stock files' 34.0.
+    Key("SOLVER.WARMUP_EPOCHS", Main(0.0), not_negative),
+    Key("SOLVER.WARMUP_START_LR", IN_BOTH, not_negative),
+    Key("SOLVER.WEIGHT_DECAY", IN_BOTH, not_negative),
+    Key("SOLVER.ZERO_WD_1D_PARAM", Main(False), needs_main),
+    #
+    # --- Speed-invariant tuning (sec. 3.6) ----------------------------------------------------
+    Key("TUNE", SECTION, anything, TUNING),
+    # After training, freeze the backbone and tune the head on clips of mixed rates.
+    Key("TUNE.ENABLE", False),
+    # Each clip's sampling rate is drawn from these.
+    Key("TUNE.RATES", [2, 4, 8], rates),
+    # I, the number of tuning iterations.
+    Key("TUNE.MAX_ITER", 10000, count()),
+    # The first learning rate; it falls along half a cosine to zero.
+    Key("TUNE.BASE_LR", 0.0035, above_zero),
+    #
+    # --- Testing ------------------------------------------------------------------------------
+    Key("TEST", IN_BOTH, anything, SCORES),
+    Key("TEST.BATCH_SIZE", IN_BOTH, count()),
+    Key("TEST.CHECKPOINT_FILE_PATH", IN_BOTH, anything, NOTHING),
+    Key("TEST.CHECKPOINT_TYPE", IN_BOTH, one_of("pytorch", "caffe2"), NOTHING),
+    Key("TEST.ENABLE", IN_BOTH, anything, NOTHING),
+    Key("TEST.NUM_ENSEMBLE_VIEWS", IN_BOTH, frames),
+    Key("TEST.NUM_SPATIAL_CROPS", IN_BOTH, frames),
+    Key("TEST.NUM_TEMPORAL_CLIPS", IN_MAIN, not_done),
+    Key("TEST.SAVE_RESULTS_PATH", Main(""), anything, NOTHING),
+    # Views of one video, each (sampling rate, clips, crops); empty: upstream's
+    # NUM_ENSEMBLE_VIEWS x NUM_SPATIAL_CROPS at DATA.SAMPLING_RATE.
+    Key("TEST.VIEWS", [], views),
+    # A file of `fit-rates`: each activity's weights over the rates of TEST.VIEWS; empty: the
+    # mean over all views, the paper's sum.
+    Key("TEST.RATE_WEIGHTS", ""),
+    # One view of the whole frame in place of a clip's crops, which overlap: less to compute.
+    Key("TEST.WHOLE_FRAME", False),
+    # "float32", or "bfloat16": faster where the processor computes in it, scores not quite equal.
+    Key("TEST.PRECISION", "float32", one_of("float32", "bfloat16"), SCORES | MACHINE),
+    # Test, and validate, under torch.compile: compiling takes minutes, and anew for each shape
+    # of inputs; where it fails, one warning, and the test goes on without.
+    Key("TEST.COMPILE", False),
+    #
+    # --- Data ---------------------------------------------------------------------------------
+    Key("DATA", IN_BOTH, anything, RESULTS),
+    Key("DATA.COLOR_RND_GRAYSCALE", IN_MAIN, not_done),
+    Key("DATA.DECODING_BACKEND", Main("torchvision")),
+    Key("DATA.DUMMY_LOAD", IN_MAIN, not_done),
+    Key("DATA.ENSEMBLE_METHOD", Main("sum"), one_of("sum", "max"), COURSE | SCORES),
+    Key("DATA.INPUT_CHANNEL_NUM", IN_BOTH, anything, NETWORK),
+    Key("DATA.INV_UNIFORM_SAMPLE", Main(False)),
+    Key("DATA.MEAN", IN_BOTH, channels, NETWORK),
+    Key("DATA.MULTI_LABEL", Main(False)),
+    Key("DATA.NUM_FRAMES", IN_BOTH, count(MOST_FRAMES)),
+    Key("DATA.RANDOM_FLIP", Main(True)),
+    Key("DATA.REVERSE_INPUT_CHANNEL", Main(False), anything, NETWORK),
+    Key("DATA.SAMPLING_RATE", IN_BOTH, count(MOST_FRAMES)),
+    Key("DATA.SSL_COLOR_JITTER", IN_MAIN, not_done),
+    Key("DATA.STD", IN_BOTH, deviations, NETWORK),
+    Key("DATA.TARGET_FPS", Main(30), not_negative),
+    Key("DATA.TEST_CROP_SIZE", IN_BOTH, count(MOST_PIXELS), COURSE | SCORES),
+    Key("DATA.TRAIN_CROP_SIZE", IN_BOTH, count(MOST_PIXELS)),
+    Key("DATA.TRAIN_JITTER_ASPECT_RELATIVE", IN_MAIN, not_done),
+    Key("DATA.TRAIN_JITTER_FPS", IN_MAIN, not_done),
+    Key("DATA.TRAIN_JITTER_MOTION_SHIFT", IN_MAIN, not_done),
+    Key("DATA.TRAIN_JITTER_SCALES_RELATIVE", IN_MAIN, not_done),
+    Key("DATA.USE_OFFSET_SAMPLING", IN_MAIN, not_done),
+    # A training clip's labels: of the segments it touches ("clip") or all of its video's.
+    Key("DATA.TRAIN_LABELS", "clip", one_of("clip", "video")),
+    # Frames per second of folders of frames: what turns their frame numbers into seconds.
+    Key("DATA.FRAME_FOLDER_FPS", 24.0, above_zero),
+    # Which of a list's paths may lead out of the folder that relative ones start at: "absolute"
+    # ones, as in PySlowFast's lists; "none"; or "any", by .. and by links too.
+    Key("DATA.PATHS_OUTSIDE", "absolute", one_of("none", "absolute", "any"), NOTHING),
+    # Go on without the videos that cannot be decoded; results.json counts them.
+    Key("DATA.SKIP_BROKEN_VIDEOS", False, anything, NOTHING),
+    #
+    Key("AUG.ENABLE", Main(False), not_done, RESULTS),
+    Key("MASK.ENABLE", IN_MAIN, not_done, RESULTS),
+    Key("MIXUP.ENABLE", Main(False), not_done, RESULTS),
+    Key("MULTIGRID.LONG_CYCLE", Main(False), not_done, RESULTS),
+    Key("MULTIGRID.SHORT_CYCLE", Main(False), not_done, RESULTS),
+    Key("TASK", Main(""), not_done, RESULTS),
+    Key("VIS_MASK.ENABLE", IN_MAIN, not_done, RESULTS),
+    #
+    # --- Detection (AVA) ----------------------------------------------------------------------
+    Key("DETECTION", IN_BOTH, anything, NETWORK),
+    Key("AVA", IN_BOTH, anything, RESULTS),
+    Key("AVA.BGR", IN_BOTH, anything, NETWORK),
+    Key("AVA.EXCLUSION_FILE", IN_BOTH, anything, SCORES),
+    Key("AVA.FULL_TEST_ON_VAL", IN_BOTH, anything, SCORES),
+    Key("AVA.GROUNDTRUTH_FILE", IN_BOTH, anything, SCORES),
+    # What of a frame is tested: "full", or upstream's "centre" crop of DATA.TEST_CROP_SIZE.
+    Key("AVA.TEST_CROP", "full", one_of("full", "centre"), SCORES),
+    Key("AVA.TEST_FORCE_FLIP", IN_BOTH, not_done),
+    Key("AVA.TEST_LISTS", IN_BOTH, anything, SCORES),
+    Key("AVA.TEST_PREDICT_BOX_LISTS", IN_BOTH, anything, SCORES),
+    Key("AVA.TRAIN_USE_COLOR_AUGMENTATION", IN_BOTH, not_done),
+    #
+    # --- Volleyball (sec. 6) ------------------------------------------------------------------
+    Key("VOLLEYBALL", SECTION, anything, RESULTS),
+    # "persons": each player's action; "clip": which actions there are; "group": the group's
+    # activity, with DETECTION.ENABLE from the players' boxes and actions too (bb).
+    Key("VOLLEYBALL.TASK", "persons", one_of("persons", "clip", "group")),
+    # The weight of the players' loss beside the group's.
+    Key("VOLLEYBALL.PERSONS_WEIGHT", 1.0, not_negative),
+    #
+    # --- The synthetic data set: each switch takes one property away --------------------------
+    Key("SYNTHETIC", SECTION, anything, RESULTS),
+    # Training and test videos.
+    Key("SYNTHETIC.NUM_TRAIN", 400, count()),
+    Key("SYNTHETIC.NUM_TEST", 120, count()),
+    # Pixels of a side of their frames.
+    Key("SYNTHETIC.SIZE", 80, count(MOST_PIXELS)),
+    Key("SYNTHETIC.SEED", 0),
+    # Several actors act at once; otherwise one, who does an activity.
+    Key("SYNTHETIC.SEVERAL_AT_ONCE", True),
+    # Actors of a video are at different places.
+    Key("SYNTHETIC.SEVERAL_PLACES", True),
+    # There are slow, normal and fast activities.
+    Key("SYNTHETIC.SEVERAL_SPEEDS", True),
+    # Some activities occur together, others exclude each other.
+    Key("SYNTHETIC.CORRELATED", True),
+    # Things move that are no activity.
+    Key("SYNTHETIC.DISTRACTORS", True),
+    # One actor a video, labelled with its motion and its ball: to train a backbone first.
+    Key("SYNTHETIC.PARTS", False),
+    # Slow and fast motions in pairs that rate 8 or rate 2 alone tells apart.
+    Key("SYNTHETIC.TWINS", False),
+    #
+    # --- Where and how fast a run computes, and what it reports -------------------------------
+    Key("BENCHMARK", IN_MAIN, anything, NOTHING),
+    Key("DATA_LOADER", IN_BOTH, anything, NOTHING),
+    Key("DATA_LOADER.NUM_WORKERS", IN_BOTH, not_negative),
+    Key("DEMO", IN_MAIN, anything, NOTHING),
+    Key("DEMO.BUFFER_SIZE", Main(0)),
+    Key("DEMO.CLIP_VIS_SIZE", Main(10), not_done),
+    Key("DEMO.COMMON_CLASS_NAMES", Main(_COMMON_CLASSES)),
+    Key("DEMO.COMMON_CLASS_THRES", Main(0.7), fraction),
+    Key("DEMO.DETECTRON2_CFG", Main("COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"), not_done),
+    Key("DEMO.DETECTRON2_THRESH", Main(0.9), fraction),
+    Key("DEMO.DETECTRON2_WEIGHTS", Main(_DETECTRON2_WEIGHTS)),
+    Key("DEMO.DISPLAY_HEIGHT", Main(0), not_negative),
+    Key("DEMO.DISPLAY_WIDTH", Main(0), not_negative),
+    Key("DEMO.ENABLE", Main(False)),
+    Key("DEMO.FPS", Main(30), above_zero),
+    Key("DEMO.GT_BOXES", Main(""), not_done),
+    Key("DEMO.INPUT_FORMAT", Main("BGR"), not_done),
+    Key("DEMO.INPUT_VIDEO", Main("")),
+    Key("DEMO.LABEL_FILE_PATH", Main("")),
+    Key("DEMO.NUM_CLIPS_SKIP", Main(0), not_done),
+    Key("DEMO.NUM_VIS_INSTANCES", Main(2)),
+    Key("DEMO.OUTPUT_FILE", Main("")),
+    Key("DEMO.OUTPUT_FPS", Main(-1)),
+    Key("DEMO.PREDS_BOXES", Main("")),
+    Key("DEMO.SLOWMO", Main(1), not_done),
+    Key("DEMO.STARTING_SECOND", Main(900)),
+    Key("DEMO.THREAD_ENABLE", Main(False)),
+    Key("DEMO.UNCOMMON_CLASS_THRES", Main(0.3), fraction),
+    Key("DEMO.VIS_MODE", Main("thres"), one_of("thres", "top-k")),
+    Key("DEMO.WEBCAM", Main(-1)),
+    Key("DIST_BACKEND", IN_BOTH, anything, NOTHING),
+    Key("LOG_MODEL_INFO", Main(True), anything, NOTHING),
+    Key("LOG_PERIOD", IN_BOTH, count(), NOTHING),
+    Key("NUM_GPUS", IN_BOTH, anything, MACHINE),
+    # TRAIN.BATCH_SIZE is one machine's, so that more of them have a larger batch.
+    Key("NUM_SHARDS", IN_BOTH, count(), COURSE | MACHINE),
+    Key("OUTPUT_DIR", IN_BOTH, anything, NOTHING),
+    Key("RNG_SEED", IN_BOTH, seed, RESULTS),
+    Key("SHARD_ID", IN_BOTH, anything, MACHINE),
+    Key("TENSORBOARD", IN_MAIN, anything, NOTHING),
+    Key("TENSORBOARD.CONFUSION_MATRIX.ENABLE", IN_MAIN, not_done),
+    Key("TENSORBOARD.ENABLE", Main(False), anything, MACHINE),
+    Key("TENSORBOARD.HISTOGRAM.ENABLE", IN_MAIN, not_done),
+    Key("TENSORBOARD.LOG_DIR", Main("")),
+    Key("TENSORBOARD.MODEL_VIS.ENABLE", IN_MAIN, not_done),
+    Key("TENSORBOARD.MODEL_VIS.TOPK_PREDS", Main(1)),
+    Key("TENSORBOARD.WRONG_PRED_VIS.ENABLE", IN_MAIN, not_done),
+)
+
+_ROWS = {key.name: key for key in KEYS}
+
+# Keys of earlier versions, which runs of their time still name: without effect, with a warning.
+GONE = ("VOLLEYBALL.NUM_ACTIONS",)
 
 
 def add_slowfast_ext_config(cfg):
-    """Adds the project's keys, with the paper's values as defaults, to an upstream config."""
-    # --- The network -----------------------------------------------------------------
-    cfg.ACTIVITY = CfgNode()
-    # Upstream's model class; empty: derived from MODEL.ARCH.
-    cfg.ACTIVITY.BACKBONE = ""
-    # Of ACTIVITY.BACKBONE CSN: "ip" (interaction-preserved) or "ir" (interaction-reduced).
-    cfg.ACTIVITY.CSN_FORM = "ip"
-    # The head, by its name in HEAD_REGISTRY.
-    cfg.ACTIVITY.HEAD = "ActivityHead"
-    # "default", or "as_printed": the paper's equations as they stand (docs/METHOD.md).
-    cfg.ACTIVITY.FORM = "default"
-    # K, the number of observations.
-    cfg.ACTIVITY.NUM_OBSERVATIONS = 64
-    # C', the channels of an observation and of an activity's features.
-    cfg.ACTIVITY.DIM = 128
-    # n, the groups of the observations' linear maps (eq. 13).
-    cfg.ACTIVITY.GROUPS = 32
-    # "shared": one classifier for all activities (eq. 9); "per_activity": one for each.
-    cfg.ACTIVITY.CLASSIFIER = "shared"
-    # Table 3c: with activity-specific features, or from the pooled map.
-    cfg.ACTIVITY.ACTIVITY_FEATURES = True
-    # Table 3c: with the second output, from correlated features.
-    cfg.ACTIVITY.CORRELATION = True
-    # The mask's source, in the form of a training list; empty: the training list itself.
-    cfg.ACTIVITY.COOCCURRENCE_FILE = ""
-    # Train the head alone, on a backbone as TRAIN.CHECKPOINT_FILE_PATH gives it.
-    cfg.ACTIVITY.FREEZE_BACKBONE = False
-    # The head's learning rate over the backbone's.
-    cfg.ACTIVITY.LR_MULT = 1.0
-    # The row of the paper's tables that a config reproduces; goes into results.json.
-    cfg.ACTIVITY.TABLE_ROW = ""
-
-    # --- Speed-invariant tuning (sec. 3.6) ---------------------------------------------
-    cfg.TUNE = CfgNode()
-    # After training, freeze the backbone and tune the head on clips of mixed rates.
-    cfg.TUNE.ENABLE = False
-    # Each clip's sampling rate is drawn from these.
-    cfg.TUNE.RATES = [2, 4, 8]
-    # I, the number of tuning iterations.
-    cfg.TUNE.MAX_ITER = 10000
-    # The first learning rate; it falls along half a cosine to zero.
-    cfg.TUNE.BASE_LR = 0.0035
-
-    # --- Testing -----------------------------------------------------------------------
-    # Views of one video, each (sampling rate, clips, crops); empty: upstream's
-    # NUM_ENSEMBLE_VIEWS x NUM_SPATIAL_CROPS at DATA.SAMPLING_RATE.
-    cfg.TEST.VIEWS = []
-    # A file of `fit-rates`: each activity's weights over the rates of TEST.VIEWS; empty: the
-    # mean over all views, the paper's sum.
-    cfg.TEST.RATE_WEIGHTS = ""
-    # One view of the whole frame in place of a clip's crops, which overlap: less to compute.
-    cfg.TEST.WHOLE_FRAME = False
-    # "float32", or "bfloat16": faster where the processor computes in it, scores not quite equal.
-    cfg.TEST.PRECISION = "float32"
-    # Test, and validate, under torch.compile: compiling takes minutes, and anew for each shape
-    # of inputs; where it fails, one warning, and the test goes on without.
-    cfg.TEST.COMPILE = False
-
-    # --- Data --------------------------------------------------------------------------
-    # A training clip's labels: of the segments it touches ("clip") or all of its video's.
-    cfg.DATA.TRAIN_LABELS = "clip"
-    # Frames per second of folders of frames: what turns their frame numbers into seconds.
-    cfg.DATA.FRAME_FOLDER_FPS = 24.0
-    # Which of a list's paths may lead out of the folder that relative ones start at: "absolute"
-    # ones, as in PySlowFast's lists; "none"; or "any", by .. and by links too.
-    cfg.DATA.PATHS_OUTSIDE = "absolute"
-    # Go on without the videos that cannot be decoded; results.json counts them.
-    cfg.DATA.SKIP_BROKEN_VIDEOS = False
-
-    # --- Objects and persons as further columns of F (Table 2) ----------------------------
-    # Classes in DATA.PATH_TO_DATA_DIR's object_classes.txt, whose boxes stand in its
-    # objects.csv; 0: no objects.
-    cfg.OBJECTS = CfgNode()
-    cfg.OBJECTS.NUM_CLASSES = 0
-    # Boxes with a lower score are left out.
-    cfg.OBJECTS.MIN_SCORE = 0.0
-
-    # --- Detection (AVA) ------------------------------------------------------------------
-    # What of a frame is tested: "full", or upstream's "centre" crop of DATA.TEST_CROP_SIZE.
-    cfg.AVA.TEST_CROP = "full"
-
-    # --- Volleyball (sec. 6) -----------------------------------------------------------------
-    cfg.VOLLEYBALL = CfgNode()
-    # "persons": each player's action; "clip": which actions there are; "group": the group's
-    # activity, with DETECTION.ENABLE from the players' boxes and actions too (bb).
-    cfg.VOLLEYBALL.TASK = "persons"
-    # The weight of the players' loss beside the group's.
-    cfg.VOLLEYBALL.PERSONS_WEIGHT = 1.0
-
-    # --- The synthetic data set: each switch takes one property away ---------------------
-    cfg.SYNTHETIC = CfgNode()
-    # Training and test videos.
-    cfg.SYNTHETIC.NUM_TRAIN = 400
-    cfg.SYNTHETIC.NUM_TEST = 120
-    # Pixels of a side of their frames.
-    cfg.SYNTHETIC.SIZE = 80
-    cfg.SYNTHETIC.SEED = 0
-    # Several actors act at once; otherwise one, who does an activity.
-    cfg.SYNTHETIC.SEVERAL_AT_ONCE = True
-    # Actors of a video are at different places.
-    cfg.SYNTHETIC.SEVERAL_PLACES = True
-    # There are slow, normal and fast activities.
-    cfg.SYNTHETIC.SEVERAL_SPEEDS = True
-    # Some activities occur together, others exclude each other.
-    cfg.SYNTHETIC.CORRELATED = True
-    # Things move that are no activity.
-    cfg.SYNTHETIC.DISTRACTORS = True
-    # One actor a video, labelled with its motion and its ball: to train a backbone first.
-    cfg.SYNTHETIC.PARTS = False
-    # Slow and fast motions in pairs that rate 8 or rate 2 alone tells apart.
-    cfg.SYNTHETIC.TWINS = False
+    """
+    Adds the project's keys, with the paper's values as defaults, to an upstream config; over 1.0
+    those of main that stock files set, too.
+    """
+    for key in KEYS:
+        key.add_to(cfg)
+    for name in GONE:
+        if not cfg.key_is_deprecated(name):
+            cfg.register_deprecated_key(name)
     return cfg
+
+
+def default_config():
+    """The defaults of all keys, upstream's and ours."""
+    return add_slowfast_ext_config(upstream.base_config())
+
+
+def scope_of(key):
+    """What a key's value changes: as its row says, or its section's."""
+    while key:
+        row = _ROWS.get(key)
+        if row and row.scope is not None:
+            return row.scope
+        key, _, _ = key.rpartition(".")
+    return RESULTS
+
+
+def keys_of(scope):
+    """The names of the keys whose own rows have all of a scope."""
+    return [key.name for key in KEYS if key.scope is not None and scope in key.scope]
+
+
+def check_keys(cfg, defaults, names=_ROWS):
+    """
+    Checks each key for itself.
+
+    Raises:
+        SlowFastExtError: one sentence naming the key, the value and the rule.
+    """
+    for name in names:
+        _ROWS[name].check(cfg, defaults)

@@ -1,36 +1,45 @@
 """Reading a config's files: what YAML allows and they must not have; numbers of either kind."""
 
+import io
 import os
 import re
 
 import yaml
-from fvcore.common.config import BASE_KEY, CfgNode
+from fvcore.common.config import CfgNode
 from iopath.common.file_io import g_pathmgr
 
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
 
+# A chain of more files than this ends in itself.
+_MOST_FILES = 100
 
-def check_file(path, chain=()):
+
+def read_config(path):
     """
-    Checks a config's file and those that it is based on.
-
-    Args:
-        chain (sequence[str]): the files that led here by `_BASE_`.
+    What a config's file and those that it is based on say, as plain dicts in dicts.
 
     Raises:
         SlowFastExtError: a section or key stands twice (YAML would drop the first), an anchor
             lies within itself, or the chain of `_BASE_` never ends.
+        OSError, YAMLError, and what else reading finds wrong.
     """
-    place = os.path.realpath(path)
-    if place in chain:
-        raise SlowFastExtError(f"{path}: its chain of _BASE_ never ends")
-    # As fvcore opens it.
-    with g_pathmgr.open(path, "r") as stream:
-        root = _composed(path, stream)
-    for base in _bases(root):
-        base = os.path.join(os.path.dirname(path), os.path.expanduser(base))
-        check_file(base, (*chain, place))
+    opened = []
+
+    class Checked(CfgNode):
+        """fvcore's way to read a file and its bases, each checked where it is opened."""
+
+        @classmethod
+        def _open_cfg(cls, filename):
+            opened.append(filename)
+            if len(opened) > _MOST_FILES:
+                raise SlowFastExtError(f"{path}: its chain of _BASE_ never ends")
+            with g_pathmgr.open(filename, "r") as stream:
+                text = stream.read()
+            _composed(filename, text)
+            return io.StringIO(text)
+
+    return Checked.load_yaml_with_base(path)
 
 
 # A config of all keys has some 500 parts; anchors within anchors make any number of few lines.
@@ -42,7 +51,7 @@ def read_yaml(path, text):
     The plain values of a YAML text, which `path` holds.
 
     Raises:
-        SlowFastExtError: as of `check_file`, or it asks for anything but plain values.
+        SlowFastExtError: as of `read_config`, or it asks for anything but plain values.
     """
     try:
         node = _composed(path, text)
@@ -103,31 +112,25 @@ def _check_keys(path, keys):
         lines[key.value] = line
 
 
-def _bases(root):
-    """The files that a file names by `_BASE_`: one or a list."""
-    pairs = root.value if isinstance(root, yaml.MappingNode) else []
-    for key, value in pairs:
-        if key.value == BASE_KEY:
-            nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
-            yield from (node.value for node in nodes if isinstance(node, yaml.ScalarNode))
+# --- Numbers where a float is meant: stock files have `WARMUP_EPOCHS: 34` -----------------
 
 
-# --- Whole numbers where a float is meant: stock files have `WARMUP_EPOCHS: 34` ----------
-
-
-def merge_file(cfg, path):
-    """cfg.merge_from_file(path), but a whole number serves where cfg has a float."""
-    loaded = cfg.load_yaml_with_base(path)
-    cfg.merge_from_other_cfg(CfgNode(_with_floats(loaded, cfg)))
+def merge_tree(cfg, tree):
+    """cfg.merge_from_other_cfg of what a file says, but a whole number serves for a float."""
+    cfg.merge_from_other_cfg(CfgNode(_with_floats(tree, cfg)))
 
 
 def merge_list(cfg, options):
-    """cfg.merge_from_list(options), likewise."""
+    """cfg.merge_from_list(options), likewise; values may be texts or what they stand for."""
     pairs = list(options)
     for place in range(0, len(pairs), 2):
+        value = pairs[place + 1]
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
         is_float = isinstance(upstream.get_key(cfg, pairs[place]), float)
-        if is_float and re.fullmatch(r"-?[0-9]+", pairs[place + 1]):
-            pairs[place + 1] += ".0"
+        if is_float and re.fullmatch(r"-?[0-9]+", str(value)):
+            value = float(value)
+        pairs[place + 1] = value
     cfg.merge_from_list(pairs)
 
 

@@ -1,5 +1,6 @@
-"""Every key that the project adds to PySlowFast's; reading a config."""
+"""Reading a config: defaults, plug-ins, a YAML file, KEY VALUE pairs."""
 
+import contextlib
 import re
 
 import torch
@@ -7,20 +8,26 @@ import yaml
 from fvcore.common.config import CfgNode
 
 from slowfast_ext import upstream
-from slowfast_ext.config.defaults import add_slowfast_ext_config
-from slowfast_ext.config.files import check_file, merge_file, merge_list
-from slowfast_ext.config.schema import all_keys, check_keys, check_values
+from slowfast_ext.config.compare import set_own
+from slowfast_ext.config.defaults import check_keys, default_config
+from slowfast_ext.config.files import merge_list, merge_tree, read_config
+from slowfast_ext.config.plugins import import_plugins
+from slowfast_ext.config.schema import all_keys, check_values
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.text import nearest
 
 
-def load_config(path, options=()):
+def load_config(path, options=(), own=None):
     """
-    Defaults, then a YAML file (chained by `_BASE_`), then KEY VALUE pairs; checked.
+    Defaults, then a YAML file (chained by `_BASE_`), then KEY VALUE pairs; each key checked.
+
+    The modules of PLUGINS are imported first, and may add keys (`config.plugins`).
 
     Args:
         path (str | None): the YAML file.
-        options (sequence[str]): KEY, VALUE, KEY, VALUE, ...
+        options (sequence): KEY, VALUE, KEY, VALUE, ...; a value is a text, as of a command
+            line, or what it stands for.
+        own (dict | None): {key: value} that a command decides for itself, as `set_own` has it.
 
     Returns:
         CfgNode: NUM_GPUS -1 is replaced by the number of GPUs that this machine has.
@@ -28,14 +35,20 @@ def load_config(path, options=()):
     Raises:
         SlowFastExtError: one sentence naming the key, the value and the rule.
     """
-    defaults = add_slowfast_ext_config(upstream.base_config())
-    cfg = defaults.clone()
-    if path is not None:
-        _merge(cfg, lambda: check_file(path), path)
-        _merge(cfg, lambda: merge_file(cfg, path), path)
     if len(options) % 2:
         raise SlowFastExtError(f"options are pairs of KEY VALUE: '{options[-1]}' has no value")
-    _merge(cfg, lambda: merge_list(cfg, options), "command line")
+    cfg, tree = default_config(), {}
+    if path is not None:
+        with _in_a_sentence(cfg, path):
+            tree = read_config(path)
+            CfgNode(tree)
+    _add_plugins(cfg, path, tree, options)
+    defaults = cfg.clone()
+    with _in_a_sentence(cfg, path):
+        merge_tree(cfg, tree)
+    with _in_a_sentence(cfg, "command line"):
+        merge_list(cfg, options)
+    set_own(cfg, own or {})
     check_values(cfg, defaults)
     if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
         # As upstream does on loading a config.
@@ -43,14 +56,26 @@ def load_config(path, options=()):
             cfg.SOLVER[name] *= cfg.NUM_SHARDS
     if cfg.NUM_GPUS == -1:
         cfg.NUM_GPUS = torch.cuda.device_count()
-    check_keys(cfg)
+    check_keys(cfg, defaults)
     return cfg
 
 
-def _merge(cfg, merge, source):
-    """Runs one of CfgNode's merges and says in a sentence what it does not like."""
+def _add_plugins(cfg, path, tree, options):
+    """Imports what file and options name by PLUGINS, before any key of theirs is looked at."""
+    pairs = zip(options[::2], options[1::2], strict=True)
+    with _in_a_sentence(cfg, path):
+        merge_tree(cfg, {key: value for key, value in tree.items() if key == "PLUGINS"})
+    with _in_a_sentence(cfg, "command line"):
+        merge_list(cfg, [word for pair in pairs if pair[0] == "PLUGINS" for word in pair])
+    check_keys(cfg, cfg, ["PLUGINS"])
+    import_plugins(cfg.PLUGINS, cfg)
+
+
+@contextlib.contextmanager
+def _in_a_sentence(cfg, source):
+    """Says in a sentence what CfgNode does not like of a file or of the command line."""
     try:
-        merge()
+        yield
     except OSError as error:
         raise SlowFastExtError(
             f"{source}: cannot read {error.filename or source} ({error.strerror}); check the path"
@@ -63,7 +88,7 @@ def _merge(cfg, merge, source):
         raise SlowFastExtError(f"{source}: is not sections of KEY: value pairs") from error
     except RecursionError as error:
         raise SlowFastExtError(f"{source}: is nested too deeply") from error
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, OverflowError) as error:
         raise SlowFastExtError(f"{source}: {_wrong_type(str(error))}") from error
 
 

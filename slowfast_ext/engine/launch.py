@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 
 from slowfast_ext import upstream
+from slowfast_ext.config.plugins import import_plugins
 from slowfast_ext.errors import exit_with_sentence
 
 
@@ -83,6 +84,7 @@ class SpawnedFunction:
 
     def __call__(self, cfg):
         with exit_with_sentence():
+            import_plugins(cfg.PLUGINS)
             self.function(cfg)
 
 

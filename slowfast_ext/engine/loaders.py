@@ -1,6 +1,7 @@
 """From a data set to batches: which videos, in which order, in which process."""
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast_ext import upstream
+from slowfast_ext.config.plugins import import_plugins
 from slowfast_ext.datasets.contract import dataset_class
 from slowfast_ext.errors import SlowFastExtError, interrupt_held
 from slowfast_ext.utils import distributed
@@ -192,7 +194,7 @@ def _loader(cfg, dataset, **options):
         num_workers=cfg.DATA_LOADER.NUM_WORKERS,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0,
         collate_fn=list,
-        worker_init_fn=_start_worker,
+        worker_init_fn=functools.partial(_start_worker, cfg.PLUGINS),
         **options,
     )
     return Batches(loader, cfg.DATA.SKIP_BROKEN_VIDEOS)
@@ -226,8 +228,10 @@ def _worker_death(error):
     return str(error or "")
 
 
-def _start_worker(_worker):
+def _start_worker(plugins, _worker):
     """One core a worker, and Ctrl-C left to the main process, which ends the workers."""
+    # A worker that was spawned rather than forked has imported nothing.
+    import_plugins(plugins)
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import yaml
 
+from slowfast_ext.config.defaults import scope_of
+from slowfast_ext.config.schema import Scope, flattened
 from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
@@ -21,17 +23,6 @@ logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_SAVES = 30.0
 """What a kill costs of a test, at most."""
-
-# Keys that change how fast a video is scored, and where, but not its scores.
-_SAME_SCORES = (
-    "DATA_LOADER",
-    "DEMO",
-    "LOG_PERIOD",
-    "NUM_SHARDS",
-    "OUTPUT_DIR",
-    "SHARD_ID",
-    "TENSORBOARD",
-)
 
 
 class PartialScores:
@@ -125,16 +116,14 @@ def fingerprint(cfg, network, dataset):
     16 hexadecimal digits, equal for tests whose scores are equal: of config, weights, lists and
     boxes, rate weights and versions. The videos are taken to be what they were.
     """
-    settings = yaml.safe_load(cfg.dump())
-    for key in _SAME_SCORES:
-        del settings[key]
-    # A job that trained before it was killed may be tested alone.
-    settings["TRAIN"]["ENABLE"] = settings["TUNE"]["ENABLE"] = None
-    # The weights count, not where they stand.
-    for stage in ("TRAIN", "TEST"):
-        settings[stage]["CHECKPOINT_FILE_PATH"] = settings[stage]["CHECKPOINT_TYPE"] = None
-    settings["NUM_GPUS"] = distributed.device(cfg).type
-    digest = hashlib.sha256(json.dumps([settings, installed_versions()]).encode())
+    # The weights count themselves, not how they were trained, nor where they stand.
+    settings = {
+        key: value
+        for key, value in flattened(yaml.safe_load(cfg.dump())).items()
+        if Scope.SCORES in scope_of(key)
+    }
+    facts = [settings, distributed.device(cfg).type, installed_versions()]
+    digest = hashlib.sha256(json.dumps(facts).encode())
     _add_content(digest, dataset)
     if cfg.TEST.RATE_WEIGHTS:
         with pathmgr.open(cfg.TEST.RATE_WEIGHTS, "rb") as stream:

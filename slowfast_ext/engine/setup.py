@@ -8,7 +8,8 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.config.load import load_config
-from slowfast_ext.config.schema import MOST_FRAMES, MOST_PIXELS, is_count, is_number, refuse
+from slowfast_ext.config.rules import MOST_PIXELS, is_count, is_number
+from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets.contract import named_datasets
 from slowfast_ext.engine.optimizer import build_optimizer
 from slowfast_ext.errors import SlowFastExtError
@@ -17,13 +18,13 @@ from slowfast_ext.models.backbones import backbone_name, feature_channels
 from slowfast_ext.utils.paths import has_store, pathmgr
 
 
-def checked_config(path, options=()):
+def checked_config(path, options=(), own=None):
     """
     A config that a run may start from: `load_config`, then `check_config`.
 
     Args and Raises: as those two.
     """
-    cfg = load_config(path, options)
+    cfg = load_config(path, options, own)
     check_config(cfg)
     return cfg
 
@@ -39,23 +40,15 @@ def check_config(cfg):
         refuse(cfg, "OUTPUT_DIR", "needs a handler for its store, registered with iopath")
     if pathmgr.exists(cfg.OUTPUT_DIR) and not pathmgr.isdir(cfg.OUTPUT_DIR):
         refuse(cfg, "OUTPUT_DIR", "is a file, and must be a folder")
-    _check_frames(cfg)
     _check_views(cfg)
     _check_processes(cfg)
     _check_schedule(cfg)
-    _check_checkpoints(cfg)
     for dataset in named_datasets(cfg):
         dataset.check_config(cfg)
     check_network(cfg)
 
 
-def _check_frames(cfg):
-    for key in ("DATA.MEAN", "DATA.STD"):
-        numbers = upstream.get_key(cfg, key)
-        if len(numbers) != 3 or not all(is_number(number) for number in numbers):
-            refuse(cfg, key, "must have one number for each of R, G and B")
-    if min(cfg.DATA.STD) <= 0:
-        refuse(cfg, "DATA.STD", "must be above 0")
+def _check_views(cfg):
     scales = cfg.DATA.TRAIN_JITTER_SCALES
     is_pair = len(scales) == 2 and all(is_count(scale, MOST_PIXELS) for scale in scales)
     if not is_pair or not cfg.DATA.TRAIN_CROP_SIZE <= scales[0] <= scales[1]:
@@ -65,20 +58,6 @@ def _check_frames(cfg):
             "must be two sizes, smallest first, not below DATA.TRAIN_CROP_SIZE nor above "
             f"{MOST_PIXELS}",
         )
-
-
-def _check_views(cfg):
-    if not cfg.TUNE.RATES or any(not is_count(rate, MOST_FRAMES) for rate in cfg.TUNE.RATES):
-        refuse(cfg, "TUNE.RATES", f"must be sampling rates, whole numbers in 1..{MOST_FRAMES}")
-    for view in cfg.TEST.VIEWS:
-        is_triple = isinstance(view, (list, tuple)) and len(view) == 3
-        if not is_triple or any(not is_count(number, MOST_FRAMES) for number in view):
-            rule = f"must list (rate, clips, crops), whole numbers in 1..{MOST_FRAMES}"
-            refuse(cfg, "TEST.VIEWS", rule)
-    if not cfg.TEST.VIEWS:
-        for key in ("TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS"):
-            if not is_count(upstream.get_key(cfg, key), MOST_FRAMES):
-                refuse(cfg, key, f"must lie in 1..{MOST_FRAMES}")
     if cfg.TEST.WHOLE_FRAME and cfg.DETECTION.ENABLE:
         refuse(
             cfg,
@@ -86,15 +65,11 @@ def _check_views(cfg):
             "is for videos as wholes: with DETECTION.ENABLE set AVA.TEST_CROP full",
         )
     if cfg.TEST.RATE_WEIGHTS:
-        _check_rate_weights(cfg)
-
-
-def _check_rate_weights(cfg):
-    rates = [rate for rate, _, _ in cfg.TEST.VIEWS]
-    if not rates or len(set(rates)) < len(rates):
-        refuse(cfg, "TEST.RATE_WEIGHTS", "needs TEST.VIEWS with each rate once")
-    if cfg.DETECTION.ENABLE:
-        refuse(cfg, "TEST.RATE_WEIGHTS", "is for videos as wholes, not for DETECTION.ENABLE")
+        rates = [rate for rate, _, _ in cfg.TEST.VIEWS]
+        if not rates or len(set(rates)) < len(rates):
+            refuse(cfg, "TEST.RATE_WEIGHTS", "needs TEST.VIEWS with each rate once")
+        if cfg.DETECTION.ENABLE:
+            refuse(cfg, "TEST.RATE_WEIGHTS", "is for videos as wholes, not for DETECTION.ENABLE")
 
 
 def _check_processes(cfg):
@@ -116,45 +91,24 @@ def _check_processes(cfg):
 
 
 def _check_schedule(cfg):
-    if cfg.RNG_SEED >= 2**63:
-        refuse(cfg, "RNG_SEED", "must be below 2**63")
-    # main has no such key.
-    momentum = upstream.get_key(cfg, "BN.MOMENTUM")
-    if momentum is not None and not 0 <= momentum <= 1:
-        refuse(cfg, "BN.MOMENTUM", "must lie in [0, 1]")
-    _check_steps(cfg)
-    for key in ("SOLVER.CLIP_GRAD_VAL", "SOLVER.CLIP_GRAD_L2NORM"):
-        limit = upstream.get_key(cfg, key)
-        if limit is not None and not (is_number(limit) and limit > 0):
-            refuse(cfg, key, "must be a number above 0, or None for no clipping")
-    try:
-        upstream.get_epoch_lr(0.0, cfg)
-        upstream.get_epoch_lr(cfg.SOLVER.MAX_EPOCH - 0.5, cfg)
-    except Exception as error:  # Upstream's schedules check nothing themselves.
-        raise SlowFastExtError(
-            f"SOLVER.LR_POLICY is {cfg.SOLVER.LR_POLICY!r}: upstream's schedule cannot be "
-            f"computed from it and the rest of SOLVER: {reason(error)}"
-        ) from error
-
-
-def _check_steps(cfg):
     """Upstream takes the last rate before the first step, and fails where one is missing."""
     solver = cfg.SOLVER
-    if solver.LR_POLICY != "steps_with_relative_lrs":
-        return
-    steps = solver.STEPS
-    if not steps or not all(map(is_number, steps)) or steps[0] != 0 or steps != sorted(steps):
-        refuse(cfg, "SOLVER.STEPS", "must be epochs, 0 first, in their order")
-    # Stock files have more, which are never reached.
-    if len(solver.LRS) < len(steps) or not all(map(is_number, solver.LRS)):
-        rule = f"must have a number for each of the {len(steps)} SOLVER.STEPS"
-        refuse(cfg, "SOLVER.LRS", rule)
-
-
-def _check_checkpoints(cfg):
-    patterns = cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
-    if not all(isinstance(pattern, str) and pattern for pattern in patterns):
-        refuse(cfg, "TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", "must list parts of tensors' names")
+    if solver.LR_POLICY == "steps_with_relative_lrs":
+        steps = solver.STEPS
+        if not steps or not all(map(is_number, steps)) or steps[0] != 0 or steps != sorted(steps):
+            refuse(cfg, "SOLVER.STEPS", "must be epochs, 0 first, in their order")
+        # Stock files have more, which are never reached.
+        if len(solver.LRS) < len(steps) or not all(map(is_number, solver.LRS)):
+            rule = f"must have a number for each of the {len(steps)} SOLVER.STEPS"
+            refuse(cfg, "SOLVER.LRS", rule)
+    try:
+        upstream.get_epoch_lr(0.0, cfg)
+        upstream.get_epoch_lr(solver.MAX_EPOCH - 0.5, cfg)
+    except Exception as error:  # Upstream's schedules check nothing themselves.
+        raise SlowFastExtError(
+            f"SOLVER.LR_POLICY is {solver.LR_POLICY!r}: upstream's schedule cannot be "
+            f"computed from it and the rest of SOLVER: {reason(error)}"
+        ) from error
 
 
 # Of upstream's architectures those that give no map for a head of ours.
@@ -185,8 +139,6 @@ def _check_keys_of_network(cfg):
     if cfg.ACTIVITY.HEAD not in HEAD_REGISTRY:
         heads = [name for name, _ in HEAD_REGISTRY]
         refuse(cfg, "ACTIVITY.HEAD", f"must be one of {', '.join(heads)}")
-    if not 0 <= cfg.MODEL.DROPOUT_RATE < 1:
-        refuse(cfg, "MODEL.DROPOUT_RATE", "must lie in [0, 1)")
     wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
     if wanted != cfg.MODEL.HEAD_ACT:
         refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")

@@ -11,12 +11,12 @@ import torch
 import torch.nn as nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from slowfast_ext.config.defaults import add_slowfast_ext_config
+from slowfast_ext.config.defaults import default_config
 from slowfast_ext.models import ActivityNetwork, build_head
 from slowfast_ext.paper.backbones import BACKBONES, NEED_MAIN, backbone_config
 from slowfast_ext.paper.numbers import find_row
 from slowfast_ext.paper.plain_head import PlainActivityHead
-from slowfast_ext.upstream import IS_MAIN, base_config
+from slowfast_ext.upstream import IS_MAIN
 
 TABLES = ("3a", "3b", "3d", "4")
 
@@ -93,7 +93,7 @@ def _row(table, name, params, plain, ours, note=""):
 
 def activity_head(activities, observations, groups, correlation):
     """The paper's head as printed, on the meta device."""
-    cfg = add_slowfast_ext_config(base_config())
+    cfg = default_config()
     cfg.MODEL.NUM_CLASSES, cfg.MODEL.HEAD_ACT = activities, "sigmoid"
     cfg.ACTIVITY.FORM, cfg.ACTIVITY.CORRELATION = "as_printed", correlation
     cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.GROUPS = observations, groups

@@ -8,6 +8,9 @@ from functools import cached_property
 import numpy as np
 import yaml
 
+from slowfast_ext import upstream
+from slowfast_ext.config.defaults import default_config, keys_of
+from slowfast_ext.config.schema import Scope
 from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.checkpoint import last_checkpoint
@@ -17,18 +20,6 @@ from slowfast_ext.engine.weights import read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
 from slowfast_ext.utils.paths import pathmgr
-
-# What a report computes itself, it computes here, whatever the run's machine was.
-_OF_THIS_MACHINE = {
-    "BN.NORM_TYPE": "batchnorm",
-    "NUM_GPUS": "0",
-    "NUM_SHARDS": "1",
-    "SHARD_ID": "0",
-    "TENSORBOARD.ENABLE": "False",
-    "TEST.PRECISION": "float32",
-    "TEST.RATE_WEIGHTS": "",
-    "TRAIN.MIXED_PRECISION": "False",
-}
 
 
 class Run:
@@ -136,9 +127,8 @@ class Run:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
             yaml.safe_dump(self.settings, stream, allow_unicode=True)
             stream.flush()
-            pairs = [word for pair in _OF_THIS_MACHINE.items() for word in pair]
             try:
-                cfg = checked_config(stream.name, pairs + self.options)
+                cfg = checked_config(stream.name, self.options, own=_own_keys(self.options))
             except SlowFastExtError as error:
                 text = str(error).removeprefix(f"{stream.name}: ")
                 raise SlowFastExtError(
@@ -194,6 +184,14 @@ class Run:
         matrix = np.full(dataset.labels.shape, -np.inf)
         matrix[[places[video_id] for video_id in ids]] = scores
         return matrix, dataset.labels > 0
+
+
+def _own_keys(options):
+    """What a report computes itself, it computes on this machine, whatever the run's was."""
+    defaults = default_config()
+    own = {key: upstream.get_key(defaults, key) for key in keys_of(Scope.MACHINE)}
+    own |= {"NUM_GPUS": 0, "TEST.RATE_WEIGHTS": ""}
+    return {key: value for key, value in own.items() if key not in options[::2]}
 
 
 def _is_result(found):

@@ -3,9 +3,8 @@
 import numpy as np
 
 from slowfast_ext import upstream
-from slowfast_ext.config.compare import flattened
-from slowfast_ext.config.defaults import add_slowfast_ext_config
-from slowfast_ext.config.schema import all_keys
+from slowfast_ext.config.defaults import default_config
+from slowfast_ext.config.schema import all_keys, flattened
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
@@ -118,7 +117,7 @@ def recall_precision(scores, positives):
 def settings(run):
     """[(key, value)] as text: those set away from their defaults, then all."""
     own = flattened(run.settings)
-    defaults = add_slowfast_ext_config(upstream.base_config())
+    defaults = default_config()
     known = set(all_keys(defaults))
     changed = {
         key: value

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from slowfast_ext import upstream
+from slowfast_ext.config.defaults import default_config
 from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.ava_annotations import BOX, read_person_boxes
 from slowfast_ext.datasets.keyframe_clips import persons_in
@@ -111,7 +111,7 @@ class _Detected:
     """Boxes of the person detector that `prepare boxes` uses too."""
 
     def __init__(self, cfg):
-        weights, default = cfg.DEMO.DETECTRON2_WEIGHTS, upstream.base_config().DEMO
+        weights, default = cfg.DEMO.DETECTRON2_WEIGHTS, default_config().DEMO
         if weights in ("", default.DETECTRON2_WEIGHTS):
             weights = None
         try:

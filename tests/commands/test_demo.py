@@ -10,8 +10,9 @@ import pytest
 from slowfast_ext import upstream
 from slowfast_ext.commands import demo as demo_module
 from slowfast_ext.commands import run_net as engine
-from slowfast_ext.engine.checkpoint import save_checkpoint
+from slowfast_ext.engine.checkpoint import checkpoint_path, save_checkpoint
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.visualization import demo_scores
 from tests.helpers import CONFIG, NAMES, pairs, write_noise
@@ -63,6 +64,17 @@ def test_a_video_of_the_same_length(run, run_folder):
     # The picture stands above the bars, each frame where it was.
     shown = images[:, : round(32 * 640 / 48) - 4].mean((1, 2))
     assert np.abs(shown - source.mean((1, 2))).max() < 6
+
+
+def test_the_network_that_a_run_has_left_in_its_own_folder(run, run_folder, tmp_path):
+    """DEMO.FPS, which takes the place of DATA.FRAME_FOLDER_FPS, is no other training."""
+    cfg = checked_config(CONFIG, [*pairs(run_folder), "OUTPUT_DIR", str(tmp_path)])
+    state = read_checkpoint(str(run_folder / "output/checkpoints/random.pyth"))
+    save_checkpoint(checkpoint_path(tmp_path, "train", 1), {**state, "cfg": cfg.dump()})
+    assert cfg.DEMO.FPS != cfg.DATA.FRAME_FOLDER_FPS
+    assert run(run_folder / "videos" / "1.mp4", TEST__CHECKPOINT_FILE_PATH="").exists()
+    with pytest.raises(SlowFastExtError, match=r"trained with DATA\.TARGET_FPS 30 \(now 15\)"):
+        run(run_folder / "videos" / "1.mp4", TEST__CHECKPOINT_FILE_PATH="", DATA__TARGET_FPS=15)
 
 
 def test_uneven_frame_times_and_odd_sizes_are_kept(run, tmp_path):

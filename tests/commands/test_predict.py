@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.engine.checkpoint import save_checkpoint
+from slowfast_ext.engine.checkpoint import checkpoint_path, save_checkpoint
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.predict.predictor import Predictor
 from tests.helpers import CONFIG, NAMES, f1_at, pairs
 
@@ -245,3 +246,14 @@ def test_what_training_starts_from_is_no_trained_network(
     assert code == 2
     # What was trained there may be what the tuning starts from.
     assert "DATA.MEAN" in error and "has no tune checkpoint yet; train first" in error
+
+
+def test_the_network_that_a_run_has_left_in_its_own_folder(command, run_folder, tmp_path):
+    words = [*pairs(run_folder), "OUTPUT_DIR", str(tmp_path)]
+    cfg = checked_config(CONFIG, words)
+    state = read_checkpoint(str(run_folder / "output/checkpoints/random.pyth"))
+    save_checkpoint(checkpoint_path(tmp_path, "tune", 1), {**state, "cfg": cfg.dump()})
+    out = tmp_path / "spans.csv"
+    video = run_folder / "videos" / "1.mp4"
+    code, shown, error = command("predict", video, "--cfg", CONFIG, "--out", out, *words)
+    assert code == 0 and f"to {out}" in shown, error

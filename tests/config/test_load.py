@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
+from slowfast_ext.config.defaults import GONE
+from slowfast_ext.config.load import load_config
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 
@@ -216,3 +218,26 @@ def test_a_whole_number_serves_where_a_float_is_meant(tmp_path):
     cfg = checked_config(str(path), [*OURS, "SOLVER.BASE_LR", "1", "TRAIN.BATCH_SIZE", "4"])
     assert (cfg.SOLVER.WARMUP_EPOCHS, cfg.SOLVER.BASE_LR) == (34.0, 1.0)
     assert isinstance(cfg.SOLVER.BASE_LR, float) and cfg.TRAIN.BATCH_SIZE == 4
+
+
+@pytest.mark.parametrize("key", GONE)
+def test_a_key_that_is_gone_has_no_effect(tmp_path, key):
+    """Checkpoints and configs of its time name it."""
+    section, _, name = key.partition(".")
+    (tmp_path / "old.yaml").write_text(f"{section}:\n  {name}: 3\n")
+    cfg = load_config(str(tmp_path / "old.yaml"), [key, "4"])
+    assert name not in cfg[section]
+
+
+def test_values_from_python_need_no_texts(tmp_path):
+    options = ["MODEL.DROPOUT_RATE", 0.25, "SOLVER.BASE_LR", 1, "TEST.VIEWS", [(2, 1, 1)]]
+    options += ["OUTPUT_DIR", tmp_path, "TRAIN.ENABLE", False, "SOLVER.CLIP_GRAD_VAL", None]
+    cfg = load_config(None, options)
+    assert (cfg.MODEL.DROPOUT_RATE, cfg.SOLVER.BASE_LR, cfg.TEST.VIEWS) == (0.25, 1.0, [(2, 1, 1)])
+    assert (str(tmp_path), False) == (cfg.OUTPUT_DIR, cfg.TRAIN.ENABLE)
+    with pytest.raises(SlowFastExtError, match="SOLVER.BASE_LR is fast, of type str"):
+        load_config(None, ["SOLVER.BASE_LR", "fast"])
+    with pytest.raises(SlowFastExtError, match="TRAIN.BATCH_SIZE is 0.5, of type float"):
+        load_config(None, ["TRAIN.BATCH_SIZE", 0.5])
+    with pytest.raises(SlowFastExtError, match="command line: int too large"):
+        load_config(None, ["SOLVER.BASE_LR", 10**400])
