@@ -26,6 +26,7 @@ from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.test import evaluate
 from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
+from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.models.inference import inference
 
 VIDEOS = ROOT / "build" / "synthetic"
@@ -47,7 +48,7 @@ def run_test(options):
     dataset = loaders.build_dataset(cfg, "test")
     network = trained_network(cfg)
     start = time.perf_counter()
-    found = evaluate(cfg, network, dataset, "test")
+    found = evaluate(build_evaluator(cfg, dataset), network, "test")
     seconds = time.perf_counter() - start
     scores = np.stack([found.scores[index] for index in sorted(found.scores)])
     return Tested(found.metrics.mean, scores, seconds)

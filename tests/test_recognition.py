@@ -12,6 +12,7 @@ from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.test import evaluate
 from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.evaluators import build_evaluator
 from tests.helpers import CONFIG, NAMES, ROOT, pairs
 
 VIEWS = ["TEST.VIEWS", "[[4, 2, 3], [2, 1, 1]]"]
@@ -34,7 +35,7 @@ def test_a_video_gets_the_scores_of_a_test(run_folder, run, tmp_path):
     words = [*options, "DATA.PATH_TO_DATA_DIR", str(tmp_path), "TEST.DATASET", "MultiLabelVideos"]
     cfg = checked_config(CONFIG, [*words, "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)])
     _, network, _, _ = network_to_test(cfg)
-    wanted = evaluate(cfg, network, build_dataset(cfg, "test"), "test").scores[0]
+    wanted = evaluate(build_evaluator(cfg, build_dataset(cfg, "test")), network, "test").scores[0]
     assert list(found) == NAMES
     np.testing.assert_array_equal(list(found.values()), wanted)
 

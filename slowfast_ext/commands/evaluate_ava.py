@@ -9,9 +9,10 @@ from slowfast_ext.datasets.ava_annotations import (
     read_ground_truth,
     read_label_map,
 )
-from slowfast_ext.evaluation.ava import ava_metrics
+from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
 from slowfast_ext.evaluation.ava_hints import ava_hints
-from slowfast_ext.evaluation.evaluators import ava_results, results_text
+from slowfast_ext.evaluation.evaluators import AvaEvaluator, ava_table
+from slowfast_ext.evaluation.results import installed_versions, results_object
 
 
 def run(args):
@@ -34,5 +35,15 @@ def run(args):
         "labelmap": args.labelmap,
         "exclusions": args.exclusions,
     }
-    results = ava_results(metrics, label_map, args.protocol, files)
-    print(json.dumps(results, allow_nan=False) if args.json else results_text(results))
+    results = results_object(
+        task=AvaEvaluator.task,
+        metrics=metrics,
+        class_names=list(label_map.values()),
+        protocol={"average_precision": args.protocol, "min_overlap": MIN_OVERLAP, **files},
+        counts=metrics.counts,
+        row="",
+        config={},
+        versions=installed_versions(),
+        class_ids=list(label_map),
+    )
+    print(json.dumps(results, allow_nan=False) if args.json else ava_table(results))

@@ -38,7 +38,7 @@ def run(args):
         charades.write_submission(args.write_submission, scored_ids, raw)
     if args.csv:
         _write_csv(args.csv, results["per_class"])
-    print(json.dumps(results, allow_nan=False) if args.json else _text(results, metrics, names))
+    print(json.dumps(results, allow_nan=False) if args.json else _text(results))
 
 
 def _check_outputs(args):
@@ -93,11 +93,11 @@ def _results(args, ids, missing, metrics, names):
     )
 
 
-def _text(results, metrics, names):
+def _text(results):
     counts = ", ".join(
         f"{value} {key.replace('_', ' ')}" for key, value in results["counts"].items()
     )
-    return f"{per_class_table(metrics, names)}\n{counts}; AP as Charades_v1_classify.m computes it"
+    return f"{per_class_table(results)}\n{counts}; AP as Charades_v1_classify.m computes it"
 
 
 def _write_csv(path, per_class):

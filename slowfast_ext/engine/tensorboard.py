@@ -16,6 +16,7 @@ import numpy as np
 
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError, require_packages
+from slowfast_ext.evaluation.results import numbers_of
 from slowfast_ext.models.activity_maps import has_maps
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import require_writable
@@ -99,24 +100,26 @@ class TensorBoard:
         writer.add_scalar("speed/seconds per step", seconds, step)
         writer.add_scalar("speed/seconds waited for data", seconds_waited, step)
 
-    def add_metrics(self, step, metrics, class_names, by_rate=()):
+    def add_evaluation(self, step, evaluation, class_names, by_rate=()):
         """
         An evaluation after the step of number `step`; a run that goes on behind it keeps it.
 
         Args:
-            metrics (MultilabelMetrics | AvaMetrics): of A activities.
+            evaluation (Evaluation): of A activities.
             class_names (list[str]): [A].
-            by_rate (sequence[dict]): `rate` and `mAP` of each sampling rate by itself.
+            by_rate (sequence[dict]): results.json's.
         """
         if not self.enabled:
             return
         writer = self.writer(step)
-        figures = {"mAP": metrics.mean, "weighted mAP": metrics.weighted}
-        figures |= {f"mAP by rate/rate {of['rate']}": of["mAP"] for of in by_rate}
-        for name, value in figures.items():
-            if math.isfinite(value):
-                writer.add_scalar(name, value, step)
-        writer.add_figure("AP by class", class_bars(metrics.average_precision, class_names), step)
+        for name, value in numbers_of(evaluation.figures).items():
+            curves = {"": value}
+            curves |= {f" by rate/rate {group['rate']}": group[name] for group in by_rate}
+            for end, number in curves.items():
+                if number is not None and math.isfinite(number):
+                    writer.add_scalar(name.replace("_", " ") + end, number, step)
+        bars = class_bars(evaluation.metrics.average_precision, class_names)
+        writer.add_figure("AP by class", bars, step)
         writer.flush()
 
     def add_maps(self, step, network, dataset):

@@ -9,13 +9,14 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.datasets.clips import views_input
-from slowfast_ext.engine import classification, detection, loaders, volleyball
+from slowfast_ext.engine import loaders
 from slowfast_ext.engine.partial_scores import PartialScores
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.tensorboard import TensorBoard
 from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import AvaMetrics
+from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.evaluation.multilabel import MultilabelMetrics
 from slowfast_ext.evaluation.rate_weights import (
     combination,
@@ -24,7 +25,12 @@ from slowfast_ext.evaluation.rate_weights import (
     unstacked,
     view_combination,
 )
-from slowfast_ext.evaluation.results import installed_versions, results_object, write_results
+from slowfast_ext.evaluation.results import (
+    installed_versions,
+    numbers_of,
+    results_object,
+    write_results,
+)
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import make_folder, place_of, require_same_place
@@ -38,21 +44,18 @@ class Evaluation:
     What a network says of a data set.
 
     Attributes:
-        scores: index -> the scores of a video, or of a keyframe's persons, that could be read.
-        skipped: index -> reason of those that could not.
-        metrics: of `scores`; what was skipped counts as not recognised.
+        scores (dict): index -> the scores of a video, or of a keyframe's persons, that could be
+            read.
+        skipped (dict): index -> reason of those that could not.
+        metrics (MultilabelMetrics | AvaMetrics): of `scores`; what was skipped counts as not
+            recognised.
+        figures (dict): the evaluator's, of the metrics.
     """
 
     scores: dict
     skipped: dict
     metrics: MultilabelMetrics | AvaMetrics
-
-
-def task_of(cfg):
-    """The module that knows what this config's test measures and writes."""
-    if cfg.TEST.DATASET.lower() == "volleyball":
-        return volleyball
-    return detection if cfg.DETECTION.ENABLE else classification
+    figures: dict
 
 
 def test(cfg):
@@ -68,6 +71,7 @@ def test(cfg):
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
     """
     dataset = loaders.build_dataset(cfg, "test")
+    evaluator = build_evaluator(cfg, dataset)
     combine = combination(cfg, dataset.view_groups(cfg), dataset.class_names)
     path, network, loaded, history = network_to_test(cfg)
     # What does not fit was refused before anything is written.
@@ -78,17 +82,17 @@ def test(cfg):
     loaders.log_objects("test", dataset)
     history.warn_of_unfinished(path)
     partial = PartialScores(cfg, network, dataset)
-    evaluation, by_rate = _evaluate_by_rate(cfg, network, dataset, combine, partial)
-    results = _results(cfg, dataset, evaluation, path, history, by_rate)
+    evaluation, by_rate = _evaluate_by_rate(evaluator, network, combine, partial)
+    results = _results(evaluator, evaluation, by_rate, path, history)
     if distributed.is_main_process():
         require_same_place(cfg.OUTPUT_DIR, place)
-        task_of(cfg).write(cfg, dataset, evaluation.scores, evaluation.metrics)
+        evaluator.write(evaluation.scores, evaluation.metrics)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)
         partial.remove()
         board = TensorBoard(cfg, "test")
-        board.add_metrics(0, evaluation.metrics, dataset.class_names, by_rate)
+        board.add_evaluation(0, evaluation, dataset.class_names, by_rate)
         board.close()
-        print(task_of(cfg).table(dataset, evaluation.metrics, results))
+        print(evaluator.table(evaluation.metrics, results))
         if evaluation.skipped:
             print(
                 f"{len(evaluation.skipped)} of {len(dataset)} could not be read and count as not "
@@ -97,56 +101,55 @@ def test(cfg):
     return results
 
 
-def evaluate(cfg, network, dataset, name, combine=None, partial=None):
+def evaluate(evaluator, network, name, combine=None, partial=None):
     """
-    Scores every video of `dataset` in all its views and measures.
+    Scores every item of the evaluator's data set in all its views and measures.
 
     Args:
-        as `score_videos`; `combine` is the plain combination of views where it is None.
+        evaluator (Evaluator): of the data set.
+        network, name, partial: as `score_videos`.
+        combine (callable | None): as `score_videos`; None: the plain combination of views.
 
     Returns:
         Evaluation: the same in every process.
     """
+    cfg, dataset = evaluator.cfg, evaluator.dataset
     combine = combine or plain_combination(cfg)
-    scores, skipped = score_videos(cfg, network, dataset, name, combine, partial)
-    return Evaluation(scores, skipped, task_of(cfg).measure(cfg, dataset, scores))
+    return _measured(evaluator, *score_videos(cfg, network, dataset, name, combine, partial))
 
 
-def _evaluate_by_rate(cfg, network, dataset, combine, partial):
+def _measured(evaluator, scores, skipped):
+    metrics = evaluator.measure(scores)
+    return Evaluation(scores, skipped, metrics, evaluator.figures(metrics))
+
+
+def _evaluate_by_rate(evaluator, network, combine, partial):
     """
     `evaluate` of a test; where it has several groups of views, also of each group by itself.
 
     Returns:
         tuple[Evaluation, list[dict]]: the second is results.json's `by_rate`: `rate`, `clips`,
-            `crops`, `mAP`, `weighted_mAP` and `ap`, [A], of each group.
+            `crops`, the figures that are numbers, and `ap`, [A], of each group.
     """
+    cfg, dataset = evaluator.cfg, evaluator.dataset
     groups = dataset.view_groups(cfg)
     if len(groups) == 1:
-        return evaluate(cfg, network, dataset, "test", combine, partial), []
+        return evaluate(evaluator, network, "test", combine, partial), []
     stack = stacked(combine, groups)
     scores, skipped = score_videos(cfg, network, dataset, "test", stack, partial)
-
-    def measured(place):
-        of_place = unstacked(scores, place)
-        return Evaluation(of_place, skipped, task_of(cfg).measure(cfg, dataset, of_place))
-
+    by_rate = []
     # One after the other: AVA's hold a row for each person and class.
-    by_rate = [
-        {
-            **dict(zip(("rate", "clips", "crops"), group, strict=True)),
-            **_means_and_ap(measured(place).metrics),
-        }
-        for place, group in enumerate(groups, 1)
-    ]
-    return measured(0), by_rate
-
-
-def _means_and_ap(metrics):
-    return {
-        "mAP": metrics.mean,
-        "weighted_mAP": metrics.weighted,
-        "ap": metrics.average_precision,
-    }
+    for place, group in enumerate(groups, 1):
+        found = _measured(evaluator, unstacked(scores, place), skipped)
+        by_rate.append(
+            {
+                **dict(zip(("rate", "clips", "crops"), group, strict=True)),
+                **numbers_of(found.figures),
+                "ap": found.metrics.average_precision,
+            }
+        )
+        del found
+    return _measured(evaluator, unstacked(scores, 0), skipped), by_rate
 
 
 def score_videos(cfg, network, dataset, name, combine, partial=None):
@@ -204,12 +207,11 @@ def video_scores(cfg, network, sample, combine):
     return sample.persons.numpy(), combine(probabilities)
 
 
-def _results(cfg, dataset, evaluation, path, history, by_rate):
-    task, ids = task_of(cfg), dataset.video_ids
-    groups = dataset.view_groups(cfg)
-    own_protocol, own_counts, figures = task.describe(
-        cfg, dataset, evaluation.scores, evaluation.metrics
-    )
+def _results(evaluator, evaluation, by_rate, path, history):
+    """What results.json holds."""
+    cfg, dataset = evaluator.cfg, evaluator.dataset
+    groups, ids = dataset.view_groups(cfg), dataset.video_ids
+    own_protocol, own_counts = evaluator.describe(evaluation.scores, evaluation.metrics)
     protocol = {
         "dataset": cfg.TEST.DATASET,
         "checkpoint": path,
@@ -227,7 +229,7 @@ def _results(cfg, dataset, evaluation, path, history, by_rate):
         "skipped_in_training": history.skipped,
     }
     return results_object(
-        task=task.TASK,
+        task=evaluator.task,
         metrics=evaluation.metrics,
         class_names=dataset.class_names,
         protocol=protocol,
@@ -235,6 +237,6 @@ def _results(cfg, dataset, evaluation, path, history, by_rate):
         row=cfg.ACTIVITY.TABLE_ROW,
         config=cfg,
         versions=installed_versions(),
-        class_ids=task.class_ids(dataset),
-        figures={**figures, "by_rate": by_rate},
+        class_ids=evaluator.class_ids,
+        figures={**evaluation.figures, "by_rate": by_rate},
     )

@@ -10,6 +10,7 @@ from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.trainer import Fitting
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.models.correlation import cooccurrence
 from slowfast_ext.utils.paths import make_folder, pathmgr
 
@@ -74,6 +75,9 @@ def train(cfg):
     check_named_checkpoints(cfg)
     splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
     sets = {split: loaders.build_dataset(cfg, split) for split in splits}
+    # What tests are measured by too: finding it wrong after days of training is late.
+    for split in sets.keys() - {"train", "tune"}:
+        build_evaluator(cfg, sets[split])
     mask = counted_mask(cfg, sets["train"])
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")

@@ -4,6 +4,7 @@ import copy
 import logging
 import math
 import os
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
 from slowfast_ext.engine.test import evaluate
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.evaluators import build_evaluator
+from slowfast_ext.evaluation.results import number_text, numbers_of
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import place_of, require_same_place
 
@@ -172,6 +175,11 @@ class Fitting:
 
     # --- After an epoch ----------------------------------------------------------------
 
+    @cached_property
+    def evaluator(self):
+        """Of the validation set; what it measures by is read once."""
+        return build_evaluator(self.cfg, self.val_set)
+
     def _update_precise_batch_norm(self):
         """BN.USE_PRECISE_STATS: statistics over many batches at fixed weights, as upstream's."""
         if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
@@ -185,13 +193,17 @@ class Fitting:
         update_bn_stats(self.model, inputs, batches)
 
     def _evaluate(self, epoch):
-        """Logs and returns the mAP of one centre view a video."""
-        metrics = evaluate(self.cfg, self.network, self.val_set, "val").metrics
-        logger.info(f"{self.stage.name} epoch {epoch + 1}: val mAP {metrics.mean:.4f}")
+        """Logs the figures of one centre view a video, and returns its mAP."""
+        evaluation = evaluate(self.evaluator, self.network, "val")
+        figures = ", ".join(
+            f"{name.replace('_', ' ')} {number_text(value)}"
+            for name, value in numbers_of(evaluation.figures).items()
+        )
+        logger.info(f"{self.stage.name} epoch {epoch + 1}: val {figures}")
         last = min((epoch + 1) * len(self.loader), self.stage.num_iterations) - 1
         self.board.add_maps(last, self.network, self.val_set)
-        self.board.add_metrics(last, metrics, self.val_set.class_names)
-        return metrics.mean
+        self.board.add_evaluation(last, evaluation, self.val_set.class_names)
+        return evaluation.metrics.mean
 
 
 def _summed(loss, outputs, labels):

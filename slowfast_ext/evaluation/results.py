@@ -14,11 +14,26 @@ import slowfast_ext
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import open_atomically
 
-NO_POSITIVES = "no positives: no AP"
-
 # --------------------------------------------------------------------------------------
 # results.json
 # --------------------------------------------------------------------------------------
+
+
+def mean_figures(metrics):
+    """The means of MultilabelMetrics or AvaMetrics, by their names in `results.json`."""
+    return {"mAP": metrics.mean, "weighted_mAP": metrics.weighted}
+
+
+def numbers_of(figures):
+    """
+    {name: number, or None} of the figures, or entries of results.json, that are one number: what
+    tables, logs, curves and pages show of them.
+    """
+    return {
+        name: value
+        for name, value in figures.items()
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    }
 
 
 def results_object(
@@ -31,7 +46,7 @@ def results_object(
     config,
     versions,
     class_ids=None,
-    figures=(),
+    figures=None,
 ):
     """
     What `results.json` holds: fractions, not percent, and nothing strict JSON lacks.
@@ -46,7 +61,7 @@ def results_object(
         config (CfgNode or dict): the whole configuration.
         versions (dict): `installed_versions()`.
         class_ids (list[int]): A ids; None: their places from 0.
-        figures (dict): what was measured beside the average precision, by name.
+        figures (dict): of an Evaluator; None: `mean_figures`.
 
     Returns:
         dict: of dict, list, str, int, float, bool and None only; NaN is None. Its `date` is
@@ -55,7 +70,10 @@ def results_object(
     Raises:
         SlowFastExtError: the number of names differs from that of the activities.
     """
-    _check_names(metrics, class_names)
+    if len(class_names) != len(metrics.positives):
+        raise SlowFastExtError(
+            f"{len(class_names)} class names for scores of {len(metrics.positives)} activities"
+        )
     ids = range(len(class_names)) if class_ids is None else class_ids
     columns = (ids, class_names, metrics.average_precision, metrics.positives)
     per_class = [
@@ -65,9 +83,7 @@ def results_object(
     return plain(
         {
             "task": task,
-            "mAP": metrics.mean,
-            "weighted_mAP": metrics.weighted,
-            **dict(figures),
+            **(mean_figures(metrics) if figures is None else figures),
             "per_class": per_class,
             "counts": counts,
             "protocol": protocol,
@@ -149,53 +165,44 @@ def plain(value):
 # --------------------------------------------------------------------------------------
 
 
-def per_class_table(metrics, class_names):
+def by_falling_precision(results):
+    """`per_class` of results.json, highest AP first; equal ones by id, those without one last."""
+    return sorted(results["per_class"], key=lambda c: (c["ap"] is None, -(c["ap"] or 0)))
+
+
+def per_class_table(results):
     """
     An aligned text table: classes by falling AP, those without positives last, the means.
 
     Args:
-        metrics (MultilabelMetrics): of A activities.
-        class_names (list[str]): A.
+        results (dict): of `results_object`.
 
     Returns:
         str: lines without a final newline; fractions with four decimals.
-
-    Raises:
-        SlowFastExtError: the number of names differs from that of the activities.
     """
-    _check_names(metrics, class_names)
-    precisions = metrics.average_precision
-    # nan sorts last, and a stable sort keeps equal classes in the order of their ids.
-    order = np.argsort(-precisions, kind="stable")
     rows = [
-        (class_names[i], _fraction(precisions[i], NO_POSITIVES), str(metrics.positives[i]))
-        for i in order
+        (c["name"], number_text(c["ap"], "no positives: no AP"), str(c["positives"]))
+        for c in by_falling_precision(results)
     ]
-    scored = int((metrics.positives > 0).sum())
     means = [
-        ("mAP", _fraction(metrics.mean, "none"), ""),
-        ("weighted mAP", _fraction(metrics.weighted, "none"), ""),
+        (name.replace("_", " "), number_text(value), "")
+        for name, value in numbers_of(results).items()
     ]
     lines = _aligned([("class", "AP", "positives"), *rows, *means])
-    if scored < len(class_names):
+    scored = sum(c["ap"] is not None for c in results["per_class"])
+    if scored < len(rows):
         lines.append(
-            f"mAP is over the {scored} of {len(class_names)} classes that have positives; "
+            f"mAP is over the {scored} of {len(rows)} classes that have positives; "
             "Charades_v1_classify.m would give NaN"
         )
     return "\n".join(lines)
 
 
-def _check_names(metrics, class_names):
-    """Raises SlowFastExtError where there is not one name per activity."""
-    if len(class_names) != len(metrics.positives):
-        raise SlowFastExtError(
-            f"{len(class_names)} class names for scores of {len(metrics.positives)} activities"
-        )
-
-
-def _fraction(value, otherwise):
-    """`value` with four decimals, `otherwise` where it is nan."""
-    return otherwise if math.isnan(value) else f"{value:.4f}"
+def number_text(value, otherwise="none"):
+    """A fraction with four decimals, a whole number as it is, `otherwise` where there is none."""
+    if value is None:
+        return otherwise
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _aligned(rows):

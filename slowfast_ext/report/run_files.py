@@ -203,7 +203,7 @@ def _is_result(found):
         return False
     rows, by_rate = found.get("per_class"), found.get("by_rate") or []
     return (
-        _are_figures([found.get(name) for name in ("mAP", "weighted_mAP", "accuracy")])
+        _are_figures([found.get("mAP")])
         and isinstance(found["counts"].get("skipped") or {}, dict)
         and isinstance(found["protocol"].get("views") or [], list)
         and isinstance(rows, list)

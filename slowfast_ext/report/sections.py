@@ -8,7 +8,7 @@ from slowfast_ext.config.schema import all_keys, flattened
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
-from slowfast_ext.evaluation.results import plain
+from slowfast_ext.evaluation.results import numbers_of, plain
 
 # Points of a precision-recall curve that are kept; more cannot be seen.
 MOST_POINTS = 150
@@ -17,8 +17,7 @@ MOST_POINTS = 150
 def summary(run):
     """The figures at the top: [{name, value}]; a fraction's value is a float."""
     results = run.results
-    figures = [("mAP", results.get("mAP")), ("weighted mAP", results.get("weighted_mAP"))]
-    figures.append(("accuracy", results.get("accuracy")))
+    figures = [(name.replace("_", " "), value) for name, value in numbers_of(results).items()]
     counts, protocol = results["counts"], results["protocol"]
     figures += [("videos tested", counts.get("videos")), ("views each", protocol.get("num_views"))]
     skipped = counts.get("skipped") or {}

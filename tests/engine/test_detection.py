@@ -11,10 +11,7 @@ import torch
 
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main
-from slowfast_ext.datasets import Ava
-from slowfast_ext.engine import detection
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paper.numbers import ROWS
 from tests.ava_tree import PERSONS, options, write_tree
 
@@ -165,41 +162,3 @@ def test_two_processes_with_unequal_persons_equal_one(tree, tmp_path, run_net):
         torch.testing.assert_close(two[name], one[name], atol=1e-5, rtol=0)
     scores = [rows_of(tmp_path / name / "predictions.csv")["score"] for name in ("one", "two")]
     np.testing.assert_allclose(scores[1], scores[0], atol=1e-4, rtol=0)
-
-
-def stand_in(tree, **changes):
-    """A config, its data set and a test's scores, without a network."""
-    _, path, *words = arguments(CONFIGS / "SLOWFAST_101.yaml", tree, tree / "none", **changes)
-    cfg = checked_config(path, words)
-    dataset = Ava(cfg, "test")
-    counts = [len(keyframe.boxes) for keyframe in dataset.keyframes]
-    return cfg, dataset, {i: (np.arange(n), np.full((n, 3), 0.5)) for i, n in enumerate(counts)}
-
-
-def test_an_action_0_of_the_ground_truth_is_refused(tree):
-    (tree / "annotations" / "zero.csv").write_text("three,0902,.1,.1,.5,.9,0\n")
-    cfg, dataset, scores = stand_in(tree, AVA__GROUNDTRUTH_FILE="zero.csv")
-    with pytest.raises(SlowFastExtError, match="three,0902 has the action 0"):
-        detection.measure(cfg, dataset, scores)
-
-
-def test_the_exclusions_are_reported_and_an_absent_file_is_warned_of(tree, caplog):
-    cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="none.csv")
-    metrics = detection.measure(cfg, dataset, scores)
-    protocol, *_ = detection.describe(cfg, dataset, scores, metrics)
-    path = str(tree / "annotations" / "none.csv")
-    assert protocol["exclusion_file"] is None
-    assert [path in record.getMessage() for record in caplog.records] == [True]
-    (tree / "annotations" / "some.csv").write_text("three,0902\n")
-    cfg, dataset, scores = stand_in(tree, AVA__EXCLUSION_FILE="some.csv")
-    metrics = detection.measure(cfg, dataset, scores)
-    protocol, *_ = detection.describe(cfg, dataset, scores, metrics)
-    assert protocol["exclusion_file"] == str(tree / "annotations" / "some.csv")
-
-
-def test_scores_that_are_not_finite_name_the_first_keyframe(tree):
-    cfg, dataset, scores = stand_in(tree)
-    for index in (2, 1):
-        scores[index][1][0, 1] = np.nan
-    with pytest.raises(SlowFastExtError, match="scores on three,0903 are not finite"):
-        detection.measure(cfg, dataset, scores)

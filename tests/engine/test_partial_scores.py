@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from slowfast_ext.commands.run_net import main
-from slowfast_ext.engine import classification, partial_scores, test
+from slowfast_ext.engine import partial_scores, test
 from slowfast_ext.engine.partial_scores import PartialScores, _from_arrays, _to_arrays, fingerprint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.evaluators import ClipsEvaluator
 from slowfast_ext.utils.paths import open_atomically
 from tests.helpers import ROOT
 
@@ -153,7 +154,7 @@ def test_an_error_behind_the_scoring_does_not_cost_what_was_scored(
 
     monkeypatch.setattr(partial_scores, "SECONDS_BETWEEN_SAVES", 1e9)
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
-        patch.setattr(classification, "measure", fail)
+        patch.setattr(ClipsEvaluator, "measure", fail)
         main(of_the_test(tmp_path))
     main(of_the_test(tmp_path))
     assert scored == [0, 1, 2]

@@ -148,7 +148,7 @@ class TestVersions:
 
 class TestTable:
     def test_sorted_with_the_unscored_last(self, metrics):
-        assert per_class_table(metrics, NAMES).split("\n") == [
+        assert per_class_table(build(metrics)).split("\n") == [
             "class                          AP  positives",
             "sit, slowly                1.0000          1",
             "run                        0.8333          2",
@@ -161,14 +161,26 @@ class TestTable:
 
     def test_no_remark_where_every_class_has_positives(self):
         metrics = multilabel_metrics(np.array([[0.5, 0.2]]), np.array([[True, True]]))
-        lines = per_class_table(metrics, ["run", "sit"]).split("\n")
+        lines = per_class_table(build(metrics, class_names=["run", "sit"])).split("\n")
         assert len(lines) == 5
         assert lines[-1].startswith("weighted mAP")
         assert "NaN" not in lines[-1]
 
+    def test_every_figure_that_is_a_number_is_shown(self, metrics):
+        figures = {"mAP": 0.5, "top_1": 0.25, "hits": 3, "shares": [1.0], "none_yet": np.nan}
+        results = build(metrics, figures=figures)
+        assert list(results)[:6] == ["task", *figures]
+        lines = [line.split() for line in per_class_table(results).split("\n")[4:8]]
+        assert lines == [
+            ["mAP", "0.5000"],
+            ["top", "1", "0.2500"],
+            ["hits", "3"],
+            ["none", "yet", "none"],
+        ]
+
     def test_no_positives_at_all(self):
         metrics = multilabel_metrics(np.zeros((1, 2)), np.zeros((1, 2), dtype=bool))
-        lines = per_class_table(metrics, ["run", "sit"]).split("\n")
+        lines = per_class_table(build(metrics, class_names=["run", "sit"])).split("\n")
         assert [line.split() for line in lines[3:5]] == [
             ["mAP", "none"],
             ["weighted", "mAP", "none"],
