@@ -9,6 +9,7 @@ script. The SlowFast learns with each head from nothing; with --frozen it is tra
 on whole videos of one actor, and stays as it is. Finished runs are kept under build/.
 """
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ def prepare(folder, seed, num_train, num_val):
         videos, annotations = write_stand_in(folder, num_train, num_val, seed)
         words = ["prepare", "ava", "--annotations", annotations, "--videos", videos, "--out", out]
         args = build_parser().parse_args(words)
-        args.run(args)
+        importlib.import_module(args.module).run(args)
     return ava_keys(out)
 
 

@@ -11,6 +11,7 @@ build/.
 """
 
 import hashlib
+import importlib
 import os
 import sys
 import time
@@ -77,7 +78,7 @@ def prepare(folder, seed, num_train=NUM_TRAIN, num_test=NUM_TEST):
         root = os.path.join(folder, "volleyball")
         write_stand_in(root, num_train, num_test, seed)
         args = build_parser().parse_args(["prepare", "volleyball", "--root", root, "--out", out])
-        args.run(args)
+        importlib.import_module(args.module).run(args)
     return out
 
 

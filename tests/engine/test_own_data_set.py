@@ -1,6 +1,5 @@
 """A data set and a measure of a user's own, in a module outside of the package."""
 
-import importlib
 import json
 import re
 import sys
@@ -60,8 +59,8 @@ class Kitchen(Synthetic):
 def kitchen(tmp_path, monkeypatch):
     (tmp_path / "users_kitchen.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    importlib.import_module("users_kitchen")
-    yield {"TRAIN__DATASET": "Kitchen", "TEST__DATASET": "Kitchen"}
+    datasets = dict.fromkeys(("TRAIN__DATASET", "TEST__DATASET"), "Kitchen")
+    yield {"PLUGINS": "['users_kitchen']", **datasets}
     del sys.modules["users_kitchen"]
     del DATASET_REGISTRY._obj_map["Kitchen"], EVALUATOR_REGISTRY._obj_map["FirstEvaluator"]
 
