@@ -192,6 +192,10 @@ def prepare_lists_arguments(parser):
     how.add_argument(
         "--split-column", metavar="NAME", help="the column that says train, val or test"
     )
+    parser.add_argument(
+        "--label-columns", metavar="A,B", help="columns of labels, or of 0 and 1 for a label each"
+    )
+    parser.add_argument("--separator", metavar="X", help="what stands between labels in a field")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -60,11 +60,17 @@ def run(args):
         raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
     if args.seed < 0:
         raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
-    if args.split_column == "":
-        raise SlowFastExtError("--split-column is empty: name a column, or leave it out")
+    for option in ("split_column", "label_columns", "separator"):
+        if getattr(args, option) == "":
+            name = "--" + option.replace("_", "-")
+            raise SlowFastExtError(f"{name} is empty: name a column, or leave it out")
     require_writable_in(args.out, FILES, "--out")
     media = OwnMedia(args.videos)
-    file = read_label_file(args.labels, media, args.split_column)
+    label_columns = args.label_columns.split(",") if args.label_columns else []
+    file = read_label_file(
+        args.labels, media, args.split_column, label_columns, args.separator or ""
+    )
+    _leave_out_withheld(file)
     videos = _videos_of(file)
     _check_times(file, media)
     check_problems(file)
@@ -76,6 +82,15 @@ def run(args):
 
 
 # --- Rows to videos -------------------------------------------------------------------
+
+
+def _leave_out_withheld(file):
+    """Takes out the test videos where none has a label: their labels are withheld."""
+    test = {row.video for row in file.rows if _SIDES.get(row.side.lower()) == "test"}
+    if any(row.labels for row in file.rows if row.video in test):
+        return
+    file.withheld = sorted(test)
+    file.rows = [row for row in file.rows if row.video not in test]
 
 
 def _videos_of(file):

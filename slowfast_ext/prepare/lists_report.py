@@ -71,9 +71,11 @@ def report_of(file, names, splits, out):
     return {
         "form": file.form,
         "columns_not_used": file.unused,
+        "spellings": file.spellings,
+        "videos_withheld": len(file.withheld),
         "classes": len(names),
         "videos": {split: len(videos) for split, videos in splits.items()},
-        "videos_without_a_row": len(file.media) - len(everything),
+        "videos_without_a_row": len(file.media) - len(everything) - len(file.withheld),
         "folders_of_frames": sum(video.path in file.media.num_frames for video in everything),
         "labels": {
             name: {split: counted[name] for split, counted in counts.items()} for name in names
@@ -113,9 +115,14 @@ def text_of(report):
         table = pd.DataFrame(found).T if key == "labels" else pd.DataFrame(found)
         tables.append(f"{key}:\n{table.to_string(index=key == 'labels') if found else '  none'}")
     command = report.pop("command")
+    notes = []
+    if report["videos_withheld"]:
+        notes.append("no test video has a label: they are withheld, and these videos left out")
     if report["folders_of_frames"]:
-        report["notes"] = [
+        notes.append(
             "folders of frames: DATA.FRAME_FOLDER_FPS (24) turns their frame numbers into seconds; "
             "times are not checked"
-        ]
+        )
+    if notes:
+        report["notes"] = notes
     return "\n".join([as_yaml(report), *tables, "train and test on the lists:", command])

@@ -2,6 +2,9 @@
 
 import difflib
 import os
+import re
+import unicodedata
+import urllib.parse
 
 from slowfast_ext.datasets.video import IMAGE_ENDINGS
 from slowfast_ext.errors import SlowFastExtError
@@ -52,8 +55,8 @@ class OwnMedia:
     def find(self, name):
         """
         Args:
-            name (str): a path relative to the folder or absolute, with or without the ending,
-                or the last part of one.
+            name (str): a path, relative to the folder or of any machine's, with or without the
+                ending; or as many of its last parts as are the video's alone.
         Returns:
             (str or None, str or None): the path relative to the folder; what is wrong.
         """
@@ -68,10 +71,28 @@ class OwnMedia:
         """True where `name` is the name of one video or of several."""
         return bool(self._candidates(name))
 
+    def parts(self, name):
+        """
+        The parts of a path as it is written, of this machine or another (`C:\\...`, file://...),
+        below the folder where it lies in it, and without a video's ending.
+        """
+        parts = self._parts(name)
+        stem, ending = os.path.splitext(parts[-1]) if parts else ("", "")
+        return [*parts[:-1], stem] if ending.lower() in VIDEO_ENDINGS else parts
+
+    def _parts(self, name):
+        name = urllib.parse.unquote(name) if name.startswith("file:") else name
+        name = unicodedata.normalize("NFC", name.removeprefix(f"{self.folder}/"))
+        return [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
+
     def _candidates(self, name):
-        name = name.removeprefix(f"{self.folder}/")
-        name = os.path.normpath(name) if is_local(name) and name else name
-        return [name] if name in self._paths else self._by_name.get(name, [])
+        below = name.removeprefix(f"{self.folder}/")
+        below = os.path.normpath(below) if is_local(below) and below else below
+        if below in self._paths:
+            return [below]
+        parts = self._parts(below)
+        ends = ("/".join(parts[number:]) for number in range(len(parts)))
+        return next((self._by_name[end] for end in ends if end in self._by_name), [])
 
     def _hint(self, name):
         """The nearest name; not for more problems than are shown, since the search is slow."""
@@ -102,6 +123,11 @@ class OwnMedia:
                 self._add_folder(below)
 
     def _add(self, relative, stem):
+        """Names it by its path's last parts, as many as one likes, with and without the ending."""
         self._paths.add(relative)
-        for name in {stem, os.path.basename(stem), os.path.basename(relative)} - {relative}:
+        names = set()
+        for path in (relative, stem):
+            parts = unicodedata.normalize("NFC", path).split("/")
+            names |= {"/".join(parts[number:]) for number in range(len(parts))}
+        for name in names:
             self._by_name.setdefault(name, []).append(relative)

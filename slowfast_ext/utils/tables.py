@@ -29,11 +29,12 @@ _EXACT_FLOATS = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 
 def read_rows(path):
     """Reads a CSV file as (line number, fields stripped of blanks) pairs, no blank rows."""
-    return _parse(path, read_bytes(path))
+    return rows_of_text(path, decode(path, read_bytes(path)))
 
 
-def _parse(path, data):
-    reader = csv.reader(io.StringIO(decode(path, data), newline=""))
+def rows_of_text(path, text, delimiter=","):
+    """The rows of a file's text, as of `read_rows`."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows, line = [], 1
     try:
         for row in reader:
@@ -238,7 +239,7 @@ class Table:
 
 def _row_by_row(path, data, header, numbers=()):
     """A Table that knows its lines and its fields as they stand in the file."""
-    records, header_line, width = _parse(path, data), 1, 0
+    records, header_line, width = rows_of_text(path, decode(path, data)), 1, 0
     if header is None:
         header_line, header = records.pop(0) if records else (1, [])
         width = len(header)

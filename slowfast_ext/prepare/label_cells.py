@@ -1,0 +1,120 @@
+"""What one field of a label file says: labels, a time, or whether a label is there."""
+
+import math
+import re
+import unicodedata
+
+from slowfast_ext.utils.text import parse_number, shortened
+
+# Asks for a decision: prose has a blank behind a comma, as a name of a label may have.
+UNDECIDED = ", "
+_FLAGS = {
+    **dict.fromkeys(("1", "1.0", "true"), True),
+    **dict.fromkeys(("0", "0.0", "false"), False),
+}
+_CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)", re.ASCII)
+_LIST = re.compile(r"\[(.*)\]|\((.*)\)|\{([^:]*)\}", re.DOTALL)
+# An item of a printed list of Python, numpy or JSON: in quotes, or bare up to the next comma.
+_ITEM = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]{}\s][^,'"\[\]{}]*)""")
+# Charades' `actions`: c092 11.90 21.20;c147 0.00 12.60
+_ACTION = re.compile(r"(c\d{3})\s+(\d+(?:\.\d*)?)\s+(\d+(?:\.\d*)?)", re.ASCII)
+
+
+def seconds(text):
+    """
+    A time in seconds, of a number ("1.5", "1,5", "1.5s") or a clock ("0:01:02.5", "01:02.5").
+
+    Returns:
+        float or None: None where the text is no time, or one below 0.
+    """
+    text = str(text).strip()
+    clock = _CLOCK.fullmatch(text)
+    if clock:
+        hours, minutes, rest = clock.groups()
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(rest.replace(",", "."))
+    if re.fullmatch(r"\d+,\d+", text):
+        text = text.replace(",", ".")
+    value = parse_number(re.sub(r"(?<=\d)\s?s$", "", text))
+    return value if value is not None and math.isfinite(value) and value >= 0 else None
+
+
+def flag(text):
+    """True for 1, 1.0 and true, False for 0, 0.0 and false, None for anything else."""
+    return _FLAGS.get(text.lower())
+
+
+def actions_of(cell):
+    """
+    Charades' form of labels with their times.
+
+    Returns:
+        list[(str, float, float)] or None: of another form.
+    """
+    parts = [part.strip() for part in cell.split(";")] if isinstance(cell, str) else []
+    found = [_ACTION.fullmatch(part) for part in filter(None, parts)]
+    if not found or not all(found):
+        return None
+    return [(match[1], float(match[2]), float(match[3])) for match in found]
+
+
+def separator_of(cells):
+    """
+    What stands between the labels of a column's fields, by all of them: `;`, else `|`, else a
+    comma with no blank behind it. UNDECIDED where commas have blanks behind them.
+    """
+    texts = [cell for cell in cells if isinstance(cell, str) and not _LIST.fullmatch(cell.strip())]
+    for separator in ";|":
+        if any(separator in text for text in texts):
+            return separator
+    with_commas = [text for text in texts if "," in text]
+    if any(re.search(r",\S", text) or not re.search("[^0-9, ]", text) for text in with_commas):
+        return ","
+    return UNDECIDED if with_commas else ";"
+
+
+def labels_in(cell, separator):
+    """
+    The labels in a field: separated, or a printed list.
+
+    Args:
+        cell (str or list): JSON's lists come as they are.
+        separator (str): of `separator_of`.
+    Returns:
+        list[str]
+    """
+    if not isinstance(cell, str):
+        return [str(label) for label in cell]
+    listed = _LIST.fullmatch(cell.strip())
+    if listed:
+        inside = next(part for part in listed.groups() if part is not None)
+        items = [next(filter(None, match.groups()), "") for match in _ITEM.finditer(inside)]
+        # What is left beside the items is no list of labels: `problem_of` tells of it.
+        return items if not re.search(r"[^\s,]", _ITEM.sub("", inside)) else [cell]
+    return cell.split(separator)
+
+
+def clean(label):
+    """A label without needless blanks; pandas' 3.0 is the class id 3."""
+    label = " ".join(unicodedata.normalize("NFC", label).split())
+    return label.split(".")[0] if re.fullmatch(r"\d+\.0+", label, re.ASCII) else label
+
+
+def problem_of(label):
+    """Why a text is no name of a label: it is a time, a list, JSON, pandas' nan; or None."""
+    shown = f'label "{shortened(label)}"'
+    if ";" in label:
+        return f'{shown} holds a ";"; rename it'
+    if label[:1] in "[{(" and label[-1:] in "]})":
+        return f"{shown} is a list or JSON of another form: write the labels, separated by ;"
+    if label.lower() in ("nan", "null"):
+        return f"{shown} is an empty field: leave it empty where nothing happens"
+    if re.fullmatch(r"-\d+(\.0*)?", label, re.ASCII):
+        return (
+            f"{shown} is no class: remove the row where it is not known what happens, or leave "
+            "the label empty where nothing happens"
+        )
+    if re.fullmatch(r"\d*\.\d+|\d+\.\d*|\d+(\.\d+)?e[+-]?\d+", label, re.ASCII):
+        return f"{shown} is a number: write a time into the columns start,end"
+    if _CLOCK.fullmatch(label) or re.search(r"\s\d+(\.\d+)?\s+\d+(\.\d+)?$", label, re.ASCII):
+        return f"{shown} holds a time: write times into the columns start,end, in seconds"
+    return None

@@ -1,0 +1,177 @@
+"""What the columns of a table of labels mean, by their names and by what they hold."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_cells import seconds
+
+PATHS = (
+    *("path", "video", "video_path", "video_file", "video_name", "file", "filename", "file_name"),
+    *(
+        "file_path",
+        "filepath",
+        "frame_dir",
+        "video_id",
+        "clip",
+        "clip_name",
+        "clip_id",
+        "clip_path",
+    ),
+    *("media", "media_file_name", "media_file", "media_file_path", "videos", "vid", "id", "name"),
+)
+LABELS = (
+    *("labels", "label", "classes", "class", "activities", "activity", "actions", "action", "tags"),
+    *("tag", "behaviors", "behaviours", "behavior", "behaviour", "class_name", "label_name"),
+    *("activity_name", "action_name", "class_id", "label_id", "class_ids", "label_ids"),
+)
+SPLITS = ("split", "subset", "set", "partition", "usage", "phase")
+# Both of a pair; the first that a table has are its times.
+_PAIRS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"))
+_PAIRS += (("onset", "offset"), ("from", "to"))
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "ss"), "seconds"),
+    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), "milliseconds"),
+    **dict.fromkeys(("frame", "frames", "index", "idx"), "frames"),
+}
+# Words beside which a time is still a row's own: not so `clip`, whose start lies in another file.
+_NEUTRAL = {"time", "times", "timestamp", "t", "in", "segment", "action", "activity", "event"}
+_NEUTRAL |= {"label", "annotation", "behavior", "behaviour", "hh", "mm"}
+_TIME_WORDS = {word for pair in _PAIRS for word in pair} - {"to", "from"}
+_TIME_WORDS |= {"time", "times", "timestamp", "timestamps", "segment", "segments", "interval"}
+_TIME_WORDS |= {"t0", "t1", "t2"}
+# Columns of 0 and 1 by which programs say something else than what happens.
+_FLAG_NAMES = {
+    *("occluded", "outside", "keyframe", "truncated", "difficult", "crowd", "iscrowd", "verified"),
+    *(
+        "valid",
+        "flag",
+        "flags",
+        "train",
+        "val",
+        "test",
+        "is_train",
+        "is_test",
+        "fold",
+        "background",
+    ),
+    *("reviewed", "ignore", "ignored", "excluded", "was_cancelled", "ground_truth"),
+}
+
+
+def plain(name):
+    """A column's name in small letters, its words joined by _: `Start (s)` is start_s."""
+    name = unicodedata.normalize("NFC", name)
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+    return re.sub(r"[\W_]+", "_", name).strip("_").lower()
+
+
+@dataclass(frozen=True)
+class TimeColumns:
+    """
+    The columns of start and end.
+
+    Args:
+        start (int), end (int): places in the header.
+        scale (float): seconds a unit.
+    """
+
+    start: int
+    end: int
+    scale: float = 1.0
+
+
+def path_column(names, rows, media):
+    """
+    The column of videos: of those called so the one that names most of them, else the first
+    one of which half the fields do.
+
+    Args:
+        names (list[str]): the header.
+        rows (list[list]): the fields of the rows.
+        media (OwnMedia)
+    Returns:
+        int or None: its place.
+    """
+
+    def num_videos(place):
+        fields = (row[place] for row in rows if place < len(row))
+        return sum(isinstance(field, str) and media.has(field) for field in fields)
+
+    header = [plain(name) for name in names]
+    named = [header.index(name) for name in PATHS if name in header]
+    if len(named) > 1:
+        named.sort(key=lambda place: -num_videos(place))
+    if named or not rows:
+        return next(iter(named), None)
+    return next((p for p in range(len(names)) if 2 * num_videos(p) >= len(rows)), None)
+
+
+def time_columns(path, names, columns):
+    """
+    The columns of start and end, in seconds or milliseconds.
+
+    Args:
+        path (str): of the file, for messages.
+        names (list[str]): the header.
+        columns (dict[int, list]): fields of the columns whose meaning is not known yet.
+    Returns:
+        TimeColumns or None: None where no column has times.
+    Raises:
+        SlowFastExtError: one of a pair is missing, times count frames, or a column seems to
+            hold times under a name that is not known.
+    """
+    found = {}
+    for place in columns:
+        for word, unit in _time_word(names[place]):
+            found.setdefault((unit, word), place)
+    for unit, scale in (("seconds", 1.0), ("milliseconds", 1e-3)):
+        for pair in _PAIRS:
+            if all((unit, word) in found for word in pair):
+                return TimeColumns(*(found[unit, word] for word in pair), scale)
+    doubtful = [place for place in columns if _seems_timed(names[place], columns[place])]
+    if not doubtful:
+        return None
+    halves = {word for unit, word in found if unit == "seconds"} & {"start", "end"}
+    if len(halves) == 1:
+        missing = ({"start", "end"} - halves).pop()
+        raise SlowFastExtError(
+            f"{path}: the header has no column {missing}; it is {','.join(names)}"
+        )
+    shown = " and ".join(names[place] for place in doubtful)
+    if any(unit == "frames" for unit, _ in found) or "frame" in plain(shown).split("_"):
+        raise SlowFastExtError(
+            f"{path}: {shown}: frames are not read as times: write start,end in seconds, each "
+            "frame's number from 0 divided by the video's frame rate"
+        )
+    raise SlowFastExtError(
+        f"{path}: {shown}: seems to hold times, and the labels would be put on whole videos: call "
+        "the columns start and end, in seconds from the video's start (equal for a moment), or "
+        "take them out"
+    )
+
+
+def _time_word(name):
+    """Yields the (word of a pair, unit) that a column's name says: start_sec is a start."""
+    words = plain(re.sub(r"(?i)^(start|begin|end|stop)(time|frame|sec)", r"\1_\2", name)).split("_")
+    units = [_UNITS[word] for word in words if word in _UNITS]
+    rest = [word for word in words if word not in _UNITS and word not in _NEUTRAL]
+    if len(rest) == 1 and any(rest[0] in pair for pair in _PAIRS):
+        # ELAN's "ss.msec" is seconds with decimals.
+        yield rest[0], units[0] if units else "seconds"
+
+
+def _seems_timed(name, fields):
+    words = set(plain(name).split("_"))
+    is_frame = "frame" in words and not words & {"dir", "path", "folder", "rate", "file", "name"}
+    if not (words & _TIME_WORDS or is_frame or any(True for _ in _time_word(name))):
+        return False
+    held = [str(field) for field in fields if str(field).strip()]
+    number = r"[\[(]?[\d.:,\s]+s?([-\u2013;]\s*[\d.:,\s]+s?)?[\])]?"
+    return bool(held) and all(seconds(f) is not None or re.fullmatch(number, f) for f in held)
+
+
+def flags_by_name(names):
+    """The names that are those of programs' own flags, not of what happens."""
+    return [name for name in names if plain(name) in _FLAG_NAMES]

@@ -1,0 +1,496 @@
+"""Tables and lines of labels: CSV files of any separator, JSON's records, lines of words."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from slowfast_ext.datasets.video import open_video
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_cells import (
+    UNDECIDED,
+    actions_of,
+    flag,
+    labels_in,
+    seconds,
+    separator_of,
+)
+from slowfast_ext.prepare.label_columns import (
+    LABELS,
+    PATHS,
+    SPLITS,
+    flags_by_name,
+    path_column,
+    plain,
+    time_columns,
+)
+from slowfast_ext.utils.tables import rows_of_text
+from slowfast_ext.utils.text import shortened
+
+KINETICS = ("youtube_id", "time_start", "time_end")
+
+
+@dataclass
+class Table:
+    """
+    Rows below a header.
+
+    Args:
+        names (list[str]): of the columns.
+        rows (list[(str, list)]): each row's place, for messages, and its fields.
+    """
+
+    names: list
+    rows: list
+
+    def column(self, place):
+        """The fields of a column, of the rows that have it."""
+        return [row[place] for _, row in self.rows if place < len(row)]
+
+
+def rows_of(path, text, media):
+    """
+    The rows of a text with separators: (line, fields stripped of blanks), no blank lines.
+
+    Returns:
+        list or None: by the first of comma, tab, semicolon and bar that gives a header with a
+            column of videos, or videos in the first column; None where none does.
+    """
+    for delimiter in ",\t;|":
+        rows = rows_of_text(path, text, delimiter)
+        if not rows:
+            return None
+        header, below = rows[0][1], [row for _, row in rows[1:]]
+        is_split = len(header) > 1 and any(header[1:])
+        if is_split and (
+            set(KINETICS) <= set(map(str.lower, header))
+            or is_header(header, below, media)
+            or any(media.has(row[0]) for _, row in rows)
+        ):
+            return rows
+    return None
+
+
+def is_header(first, below, media):
+    """True where the first row names the columns: it names no videos, bar `video` for video.mp4."""
+    place = path_column(first, below, media)
+    if place is None:
+        return False
+    others = [field for n, field in enumerate(first) if n != place or plain(field) not in PATHS]
+    return not any(field and media.has(field) for field in others)
+
+
+def read_rows_of_table(file, rows):
+    """Reads what `rows_of` gives, with a header or without one."""
+    header = rows[0][1]
+    where = [(f"{file.path}:{line}", row) for line, row in rows]
+    if set(KINETICS) <= set(map(str.lower, header)):
+        _read_kinetics(file, _named(header, where[1:]))
+    elif is_header(header, [row for _, row in rows[1:]], file.media):
+        read_table(file, _named(header, where[1:]), where[0][0])
+    else:
+        _read_without_header(file, where)
+
+
+def _named(header, rows):
+    """
+    The Table without the columns that its header does not name, as pandas' index and the empty
+    ones that spreadsheets leave at the right.
+    """
+    kept = [place for place, name in enumerate(header) if name]
+    # Fields beyond the header stay: they are told as wrong.
+    rows = [(w, [row[p] for p in kept if p < len(row)] + row[len(header) :]) for w, row in rows]
+    return Table([header[place] for place in kept], rows)
+
+
+def _fields(file, table, may_miss=()):
+    """Yields (place, fields) of the rows with as many as the header; those at `may_miss` may go."""
+    names = table.names
+    twice = [name for name, count in Counter(map(plain, names)).items() if name and count > 1]
+    if twice:
+        raise SlowFastExtError(f"{file.path}: the column {twice[0]} stands twice in the header")
+    for where, row in table.rows:
+        # A row may end in separators, and leave out times at its end.
+        missing = set(range(len(row), len(names)))
+        if any(row[len(names) :]) or missing - set(may_miss):
+            file.problems.append(f"{where}: {len(row)} fields where the header has {len(names)}")
+        else:
+            yield where, row[: len(names)] + [""] * len(missing)
+
+
+# --- A table with a header ------------------------------------------------------------
+
+
+@dataclass
+class Columns:
+    """
+    What a table's columns mean, by their places.
+
+    Args:
+        video (int): the column of paths.
+        labels (list[int]): of labels, or of 0 and 1 for a label each.
+        is_binary (bool): the latter.
+        times (TimeColumns or None): None where rows are about whole videos.
+        side (int or None): says train or test.
+        source (int or None): says what a video was cut from.
+        length (int or None): says how long the video is.
+    """
+
+    video: int
+    labels: list
+    is_binary: bool
+    times: object = None
+    side: int | None = None
+    source: int | None = None
+    length: int | None = None
+
+
+def read_table(file, table, header_at):
+    """
+    Reads a table with a column of videos and one of labels, or one of 0 and 1 for each label.
+
+    Args:
+        file (LabelFile): gets the rows.
+        table (Table)
+        header_at (str): the header's place, for messages.
+    Raises:
+        SlowFastExtError: no labels' column, or one that seems to hold times and is not read.
+    """
+    if "observation_id" in map(plain, table.names):
+        _check_boris(file, table)
+    columns = _columns_of(file, table)
+    cells = [cell for place in columns.labels for cell in table.column(place) if cell]
+    has_actions = bool(cells) and all(map(actions_of, cells)) and not columns.is_binary
+    if not has_actions:
+        columns.times = _times(file, table, columns)
+    if columns.is_binary:
+        file.form = "a column of 0 and 1 for each label"
+        _read_binary(file, table, columns, header_at)
+    elif has_actions:
+        file.form = "Charades' actions"
+        _read_actions(file, table, columns)
+    else:
+        file.form = "path,labels[,start,end]"
+        _read_labels(file, table, columns, cells)
+    used = {columns.video, *columns.labels, columns.source}
+    used |= {columns.side} if file.split_column else set()
+    used |= {columns.times.start, columns.times.end} if columns.times else set()
+    file.unused = [name for place, name in enumerate(table.names) if place not in used]
+
+
+def _columns_of(file, table):
+    header = [plain(name) for name in table.names]
+    place_of = {name: place for place, name in reversed(list(enumerate(header)))}
+    video = path_column(table.names, [row for _, row in table.rows], file.media)
+    side = _side_place(file, table)
+    labels = [place_of[name] for name in LABELS if name in place_of][:1]
+    if file.label_columns:
+        labels = [_place_of(file, table, name, "--label-columns") for name in file.label_columns]
+    if not labels or file.label_columns:
+        is_binary = all(map(_is_binary, map(table.column, labels)))
+    else:
+        is_binary = False
+    others = {"source": place_of.get("charades_video"), "length": place_of.get("length")}
+    return Columns(video, labels, is_binary, None, side, **others)
+
+
+def _is_binary(fields):
+    return bool(fields) and all(isinstance(f, str) and flag(f) is not None for f in fields)
+
+
+def _side_place(file, table):
+    """The column that says train or test: the one that is named, or one called so."""
+    if file.split_column:
+        return _place_of(file, table, file.split_column, "--split-column")
+    named = [place for place, name in enumerate(table.names) if plain(name) in SPLITS]
+    return named[0] if named else None
+
+
+def _place_of(file, table, name, option):
+    for place, other in enumerate(table.names):
+        if plain(other) == plain(name):
+            return place
+    raise SlowFastExtError(
+        f"{file.path}: no column {name} for {option}; the columns are {', '.join(table.names)}"
+    )
+
+
+def _times(file, table, columns):
+    known = {columns.video, columns.side, columns.source, columns.length, *columns.labels}
+    others = {p: table.column(p) for p in range(len(table.names)) if p not in known}
+    return time_columns(file.path, table.names, others)
+
+
+def _check_boris(file, table):
+    """Refuses BORIS' events whose times are not those of one file from its start."""
+    names = [plain(name) for name in table.names]
+    if not {"start_s", "stop_s"} <= set(names):
+        raise SlowFastExtError(
+            f"{file.path}: BORIS' tabular events, in which start and stop are rows of their own: "
+            "export them once more, as Aggregated events"
+        )
+    for where, row in table.rows:
+        fields = dict(zip(names, row, strict=False))
+        offset = fields.get("time_offset_s", "")
+        if seconds(offset or "0") != 0:
+            file.problems.append(
+                f"{where}: Time offset (s) is {offset}: write start and end from the start of the "
+                "video's file, and the offset as 0"
+            )
+        elif ";" in fields.get("media_duration_s", "") + fields.get("source", ""):
+            file.problems.append(
+                f"{where}: times count from the first of several files: write start and end from "
+                "the start of the video's own file"
+            )
+
+
+def _read_rows(file, table, columns, labels_of):
+    """Adds each row with the labels that `labels_of(where, row)` gives; None leaves it out."""
+    times, side, source = columns.times, columns.side, columns.source
+    for where, row in _fields(file, table, (times.start, times.end) if times else ()):
+        labels = labels_of(where, row)
+        if labels is not None:
+            span = (row[times.start], row[times.end]) if times else ("", "")
+            more = {"side": "" if side is None else row[side]}
+            more |= {} if source is None else {"source": row[source]}
+            file.add(where, row[columns.video], labels, span, times.scale if times else 1, **more)
+
+
+def _read_labels(file, table, columns, cells):
+    separator = file.separator or separator_of(cells)
+    if separator == UNDECIDED:
+        example = next(cell for cell in cells if isinstance(cell, str) and ", " in cell)
+        raise SlowFastExtError(
+            f'{file.path}: "{shortened(example)}" is one label or several: --separator "," parts '
+            'labels at commas, --separator ";" keeps them whole'
+        )
+    file.found_separator = separator
+
+    def labels_of(_, row):
+        return [label for place in columns.labels for label in labels_in(row[place], separator)]
+
+    _read_rows(file, table, columns, labels_of)
+
+
+def _read_binary(file, table, columns, header_at):
+    if not columns.labels:
+        columns.labels = _binary_places(file, table, columns, header_at)
+    names = {place: table.names[place] for place in columns.labels}
+    file.declared = [" ".join(name.split()) for name in names.values()]
+
+    def labels_of(where, row):
+        bad = [place for place in names if flag(row[place]) is None]
+        file.problems += [f'{where}: {names[p]} is "{row[p]}": it must be 0 or 1' for p in bad]
+        return None if bad else [name for place, name in names.items() if flag(row[place])]
+
+    _read_rows(file, table, columns, labels_of)
+
+
+def _binary_places(file, table, columns, header_at):
+    """The columns of 0 and 1 of a table of which nobody says which they are."""
+    times = columns.times
+    known = {columns.video, columns.side if file.split_column else None}
+    known |= {times.start, times.end} if times else set()
+    places = [place for place in range(len(table.names)) if place not in known]
+    with_flags = [p for p in places if any(flag(f) is not None for f in table.column(p))]
+    if not with_flags:
+        raise SlowFastExtError(
+            f"{header_at}: no form that is known: no column is called labels or holds 0 and 1; "
+            f"name those of labels by --label-columns, of {', '.join(table.names)}"
+        )
+    flags = flags_by_name(table.names[place] for place in with_flags)
+    if flags:
+        rest = [table.names[place] for place in with_flags if table.names[place] not in flags]
+        raise SlowFastExtError(
+            f"{file.path}: {', '.join(flags)}: seem to be flags of a program, not what happens: "
+            f"name the columns of labels, --label-columns {','.join(rest) or 'A,B'}"
+        )
+    for place in set(places) - set(with_flags):
+        file.problems.append(
+            f'{header_at}: unknown column "{table.names[place]}": it holds no 0 or 1 but '
+            f'"{next(iter(table.column(place)), "")}"; remove it, or name it by --split-column'
+        )
+    return with_flags
+
+
+def _read_actions(file, table, columns):
+    """Charades' actions; their times may be swapped, or lie after the video's length."""
+    for where, row in _fields(file, table):
+        length = seconds(row[columns.length]) if columns.length is not None else None
+        more = {"side": "" if columns.side is None else row[columns.side]}
+        if columns.source is not None:
+            more["source"] = row[columns.source]
+        actions = [action for place in columns.labels for action in actions_of(row[place]) or ()]
+        for label, *span in actions:
+            span = sorted(span if length is None else [min(time, length) for time in span])
+            file.add(where, row[columns.video], [label], span, **more)
+        if not actions:
+            file.add(where, row[columns.video], [], **more)
+
+
+def _read_kinetics(file, table):
+    """A clip is a file of its own, ID_000010_000020, or a part of the video ID."""
+    file.form = "Kinetics' CSV"
+    header = [name.lower() for name in table.names]
+    if "label" not in header:
+        raise SlowFastExtError(
+            f"{file.path}: the header has no column label; it is {','.join(header)}"
+        )
+    side = _side_place(file, table)
+    used = {"label", *KINETICS, header[side] if file.split_column else ""}
+    file.unused = [name for name in table.names if name.lower() not in used]
+    may_miss = [header.index(name) for name in KINETICS[1:]]
+    for where, row in _fields(file, table, may_miss):
+        fields = dict(zip(header, row, strict=True))
+        name, *times = (fields[key] for key in KINETICS)
+        start, end = map(seconds, times)
+        more = {"side": "" if side is None else row[side], "source": name}
+        if start is not None and end is not None:
+            clip = f"{name}_{int(start):06d}_{int(end):06d}"
+            if file.media.has(clip):
+                name, times = clip, ("", "")
+        file.add(where, name, [fields["label"]], times, **more)
+
+
+# --- Without a header -----------------------------------------------------------------
+
+
+def _read_without_header(file, rows):
+    """path,label[,start,end], path,start,end,label, or path,label,label,... ."""
+    _refuse_options(file, "has no header")
+    rests = [(where, row[0], _without_empty_end(row[1:])) for where, row in rows]
+    order = _order_of_times(file, [rest for _, _, rest in rests])
+    if order:
+        read_table(file, Table(["path", *order], rows), rows[0][0])
+        return
+    check_not_mixed(file, [rest for _, _, rest in rests])
+    # A field alone may hold several labels, and so be separated as below a header.
+    rows = [(w, [name, rest if len(rest) > 1 else "".join(rest)]) for w, name, rest in rests]
+    read_table(file, Table(["path", "labels"], rows), rows[0][0])
+
+
+def _refuse_options(file, why):
+    """Raises where a column is named in a file without names of columns."""
+    option = "--split-column" if file.split_column else "--label-columns"
+    if file.split_column or file.label_columns:
+        raise SlowFastExtError(
+            f"{file.path}: {why}: take {option} away, or write a CSV file with a header"
+        )
+
+
+def _without_empty_end(fields):
+    return fields[: max((n for n, field in enumerate(fields, 1) if field), default=0)]
+
+
+def _order_of_times(file, rests):
+    """Names of the columns behind the path where two of them are times, else None."""
+    timed = [rest for rest in rests if len(rest) == 3]
+    if not timed or any(len(rest) > 3 for rest in rests):
+        return None
+    if all(field.isdecimal() for rest in timed for field in rest):
+        if all(len(rest) in (0, 1, 3) for rest in rests):
+            raise SlowFastExtError(
+                f"{file.path}: {','.join(timed[0])}: a class id and its times, or three class "
+                "ids? Write path,labels,start,end above it, or ids as one field, 1;2;3"
+            )
+        return None
+    for order in (["labels", "start", "end"], ["start", "end", "labels"]):
+        places = [order.index("start"), order.index("end")]
+        if all(seconds(rest[place]) is not None for rest in timed for place in places):
+            return order
+    return None
+
+
+def check_not_mixed(file, rows_of_labels):
+    """
+    Raises SlowFastExtError where each row has a number before or behind names of labels: a time,
+    or a number of frames, that would become a class.
+    """
+    several = [labels for labels in rows_of_labels if len(labels) > 1]
+    has_names = any(not _is_number(label) for labels in several for label in labels)
+    for place in (0, -1):
+        if several and has_names and all(_is_number(labels[place]) for labels in several):
+            raise SlowFastExtError(
+                f'{file.path}: {shortened(" ".join(several[0]))}: "{several[0][place]}" stands '
+                "beside names, is it a time or a number of frames? Write a CSV file with the "
+                "header path,labels,start,end, times in seconds"
+            )
+
+
+def _is_number(text):
+    return re.fullmatch(r"\d{1,9}(\.\d*)?", text, re.ASCII) is not None
+
+
+# --- Lines ----------------------------------------------------------------------------
+
+
+def read_lines(file, lines):
+    """
+    Reads lines of a path and labels, or of a path, its number of frames and labels.
+
+    Args:
+        lines (list[(int, str)]): number and text of those that are not empty.
+    """
+    _refuse_options(file, "lines have no columns")
+    parts = [(f"{file.path}:{line}", *_name_and_rest(file, text)) for line, text in lines]
+    rests = [rest for _, _, rest in parts]
+    found = [file.media.find(name)[0] for _, name, _ in parts]
+    has_folders = any(name in file.media.num_frames for name in found)
+    is_counted = all(len(rest) > 1 and re.fullmatch("[0-9]{1,9}", rest[0]) for rest in rests)
+    is_counted = is_counted and (has_folders or _counts_frames(file, found, rests))
+    if not is_counted:
+        check_not_mixed(file, rests)
+    counted = f"{'folder' if has_folders else 'path'} number_of_frames label"
+    file.form = counted if is_counted else "path label"
+    for where, name, rest in parts:
+        if not is_counted or not has_folders or _check_folder(file, where, name, int(rest[0])):
+            words = rest[is_counted:]
+            file.add(where, name, [label for word in words for label in re.split("[;,|]", word)])
+
+
+def _counts_frames(file, videos, rests):
+    """
+    True where the numbers behind the paths of video files are how many frames these have.
+
+    Raises:
+        SlowFastExtError: they are not, and are no class ids that stand elsewhere too.
+    """
+    counts = [int(rest[0]) for rest in rests]
+    if all(
+        abs(_num_frames(file, v) - n) < 2 for v, n in list(zip(videos, counts, strict=True))[:3]
+    ):
+        return True
+    behind = {label for rest in rests for label in rest[1:]}
+    if all(map(str.isdecimal, behind)) and not any(rest[0] in behind for rest in rests):
+        raise SlowFastExtError(
+            f"{file.path}: is {rests[0][0]} a class id or a number of frames, which video files "
+            "do not need? Write a CSV file with the header path,labels, ids separated by ;"
+        )
+    return False
+
+
+def _num_frames(file, video):
+    try:
+        with open_video(file.media.path(video)) as reader:
+            return reader.info.length
+    except (SlowFastExtError, TypeError):
+        return -2
+
+
+def _check_folder(file, where, name, count):
+    """True where a line's folder has as many frames as the line says; tells of it else."""
+    folder, frames = file.media.find(name)[0], file.media.num_frames
+    if folder is None or frames.get(folder, 0) == count:
+        return True
+    held = f"holds {frames[folder]} frames" if folder in frames else "is no folder"
+    file.problems.append(f"{where}: {name} {held}, the line says {count}")
+    return False
+
+
+def _name_and_rest(file, line):
+    """A line's path, which may hold blanks, and its further words."""
+    words = line.split()
+    for number in range(1, len(words)):
+        name = " ".join(words[:number])
+        if file.media.has(name):
+            return name, words[number:]
+    return words[0], words[1:]
