@@ -112,7 +112,8 @@ def is_frame_list(path):
 
 def read_frame_list(path, num_classes, root, fps, check_files=True, outside="absolute"):
     """
-    Reads a list `original_vido_id video_id frame_id path labels`, one line a frame.
+    Reads a list `original_vido_id video_id frame_id path labels`, one line a frame; further
+    columns are ignored.
 
     Args:
         path (str): the list, its fields separated by blanks; labels are class ids, quoted and
@@ -128,9 +129,10 @@ def read_frame_list(path, num_classes, root, fps, check_files=True, outside="abs
     Raises:
         SlowFastExtError: not readable, no rows, or any bad rows, all of which it counts.
     """
-    parser, bad_rows = _FrameListParser(num_classes), []
     rows = read_words(path)
-    next(rows, None)
+    _, header = next(rows, (1, []))
+    # Animal Kingdom's lists have a sixth column.
+    parser, bad_rows = _FrameListParser(num_classes, max(5, len(header))), []
     for line, fields in rows:
         problem = parser.add(line, fields)
         if problem:
@@ -181,8 +183,9 @@ class _ListedVideo:
 class _FrameListParser:
     """Collects the lines of a frame list by video."""
 
-    def __init__(self, num_classes):
+    def __init__(self, num_classes, num_fields):
         self.num_classes = num_classes
+        self.num_fields = num_fields
         self.videos = {}
         self._labels_of = {}
 
@@ -190,9 +193,9 @@ class _FrameListParser:
         """Adds one line; returns what is wrong with it, or None."""
         if any("\0" in text for text in fields):
             return "holds a NUL character"
-        if len(fields) != 5:
-            return f"{len(fields)} fields where the header has 5"
-        video_id, _, _, path, labels = fields
+        if len(fields) != self.num_fields:
+            return f"{len(fields)} fields where the header has {self.num_fields}"
+        video_id, _, _, path, labels = fields[:5]
         if labels not in self._labels_of:
             self._labels_of[labels] = self._parse_labels(labels)
         if self._labels_of[labels] is None:

@@ -140,7 +140,7 @@ def time_columns(path, names, columns):
             f"{path}: the header has no column {missing}; it is {','.join(names)}"
         )
     shown = " and ".join(names[place] for place in doubtful)
-    if any(unit == "frames" for unit, _ in found) or "frame" in plain(shown).split("_"):
+    if {"frame", "frames", "index", "idx"} & set(plain(shown).split("_")):
         raise SlowFastExtError(
             f"{path}: {shown}: frames are not read as times: write start,end in seconds, each "
             "frame's number from 0 divided by the video's frame rate"

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field, replace
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
 from slowfast_ext.prepare.label_json import read_json
-from slowfast_ext.prepare.label_tables import read_lines, read_rows_of_table, rows_of
+from slowfast_ext.prepare.label_lines import read_lines, read_without_header
+from slowfast_ext.prepare.label_tables import read_with_header, rows_of
 from slowfast_ext.utils.text import decode, read_bytes, summary_of_bad_rows
 
 TIMES = ("start", "end")
@@ -147,7 +148,6 @@ def check_problems(file):
 _CSV = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
 # What a text of a form that is not read begins with; what it is; what to do.
 _FOREIGN = (
-    (r"PK\x03\x04", "a spreadsheet or a zip archive", "save the table as CSV in UTF-8"),
     (r"<\?xml[^>]*>\s*<ANNOTATION_DOCUMENT|<ANNOTATION_DOCUMENT", "ELAN's .eaf", None),
     (r"(?s)(<\?xml[^>]*>\s*)?<annotations>.*?<(track|image)\b", "CVAT's XML", None),
     (r"<", "XML", None),
@@ -196,7 +196,10 @@ def read_label_file(path, media, split_column=None, label_columns=(), separator=
     """
     file = LabelFile(path, media, split_column, list(label_columns), separator)
     data = read_bytes(path)
-    _refuse_foreign(path, data[:4].decode("latin-1"))
+    if data.startswith(b"PK\x03\x04"):
+        raise SlowFastExtError(
+            f"{path}: is a spreadsheet or a zip archive: save the table as CSV in UTF-8"
+        )
     text = unicodedata.normalize("NFC", decode(path, data))
     _refuse_foreign(path, text[:100_000])
     if re.match(r"\s*(\{|\[\s*[][{\d\"])", text):
@@ -213,7 +216,7 @@ def _read_text(file, text):
         raise SlowFastExtError(f"{file.path}: holds no labels; {_expected()}")
     rows = rows_of(file.path, text, file.media)
     if rows is not None:
-        read_rows_of_table(file, rows)
+        read_with_header(file, rows) or read_without_header(file, rows)
     elif all(len(line.split()) > 1 for _, line in lines):
         read_lines(file, lines)
     else:

@@ -1,10 +1,8 @@
-"""Tables and lines of labels: CSV files of any separator, JSON's records, lines of words."""
+"""Tables of labels below a header: CSV files of any separator, and JSON's records."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
-from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import (
     UNDECIDED,
@@ -60,13 +58,18 @@ def rows_of(path, text, media):
         if not rows:
             return None
         header, below = rows[0][1], [row for _, row in rows[1:]]
-        is_split = len(header) > 1 and any(header[1:])
-        if is_split and (
-            set(KINETICS) <= set(map(str.lower, header))
-            or is_header(header, below, media)
-            or any(media.has(row[0]) for _, row in rows)
-        ):
+        if len(header) == 1 or not any(header[1:]):
+            continue
+        if set(KINETICS) <= set(map(str.lower, header)) or is_header(header, below, media):
             return rows
+        if any(media.has(row[0]) for _, row in rows):
+            return rows
+        place = path_column(header, below, media)
+        if place is not None:
+            raise SlowFastExtError(
+                f"{path}:{rows[0][0]}: the videos stand in column {place + 1} and no header names "
+                "the columns: write one above, with path, labels, start and end over theirs"
+            )
     return None
 
 
@@ -79,8 +82,8 @@ def is_header(first, below, media):
     return not any(field and media.has(field) for field in others)
 
 
-def read_rows_of_table(file, rows):
-    """Reads what `rows_of` gives, with a header or without one."""
+def read_with_header(file, rows):
+    """Reads what `rows_of` gives where it has a header; False where it has none."""
     header = rows[0][1]
     where = [(f"{file.path}:{line}", row) for line, row in rows]
     if set(KINETICS) <= set(map(str.lower, header)):
@@ -88,7 +91,8 @@ def read_rows_of_table(file, rows):
     elif is_header(header, [row for _, row in rows[1:]], file.media):
         read_table(file, _named(header, where[1:]), where[0][0])
     else:
-        _read_without_header(file, where)
+        return False
+    return True
 
 
 def _named(header, rows):
@@ -349,148 +353,3 @@ def _read_kinetics(file, table):
             if file.media.has(clip):
                 name, times = clip, ("", "")
         file.add(where, name, [fields["label"]], times, **more)
-
-
-# --- Without a header -----------------------------------------------------------------
-
-
-def _read_without_header(file, rows):
-    """path,label[,start,end], path,start,end,label, or path,label,label,... ."""
-    _refuse_options(file, "has no header")
-    rests = [(where, row[0], _without_empty_end(row[1:])) for where, row in rows]
-    order = _order_of_times(file, [rest for _, _, rest in rests])
-    if order:
-        read_table(file, Table(["path", *order], rows), rows[0][0])
-        return
-    check_not_mixed(file, [rest for _, _, rest in rests])
-    # A field alone may hold several labels, and so be separated as below a header.
-    rows = [(w, [name, rest if len(rest) > 1 else "".join(rest)]) for w, name, rest in rests]
-    read_table(file, Table(["path", "labels"], rows), rows[0][0])
-
-
-def _refuse_options(file, why):
-    """Raises where a column is named in a file without names of columns."""
-    option = "--split-column" if file.split_column else "--label-columns"
-    if file.split_column or file.label_columns:
-        raise SlowFastExtError(
-            f"{file.path}: {why}: take {option} away, or write a CSV file with a header"
-        )
-
-
-def _without_empty_end(fields):
-    return fields[: max((n for n, field in enumerate(fields, 1) if field), default=0)]
-
-
-def _order_of_times(file, rests):
-    """Names of the columns behind the path where two of them are times, else None."""
-    timed = [rest for rest in rests if len(rest) == 3]
-    if not timed or any(len(rest) > 3 for rest in rests):
-        return None
-    if all(field.isdecimal() for rest in timed for field in rest):
-        if all(len(rest) in (0, 1, 3) for rest in rests):
-            raise SlowFastExtError(
-                f"{file.path}: {','.join(timed[0])}: a class id and its times, or three class "
-                "ids? Write path,labels,start,end above it, or ids as one field, 1;2;3"
-            )
-        return None
-    for order in (["labels", "start", "end"], ["start", "end", "labels"]):
-        places = [order.index("start"), order.index("end")]
-        if all(seconds(rest[place]) is not None for rest in timed for place in places):
-            return order
-    return None
-
-
-def check_not_mixed(file, rows_of_labels):
-    """
-    Raises SlowFastExtError where each row has a number before or behind names of labels: a time,
-    or a number of frames, that would become a class.
-    """
-    several = [labels for labels in rows_of_labels if len(labels) > 1]
-    has_names = any(not _is_number(label) for labels in several for label in labels)
-    for place in (0, -1):
-        if several and has_names and all(_is_number(labels[place]) for labels in several):
-            raise SlowFastExtError(
-                f'{file.path}: {shortened(" ".join(several[0]))}: "{several[0][place]}" stands '
-                "beside names, is it a time or a number of frames? Write a CSV file with the "
-                "header path,labels,start,end, times in seconds"
-            )
-
-
-def _is_number(text):
-    return re.fullmatch(r"\d{1,9}(\.\d*)?", text, re.ASCII) is not None
-
-
-# --- Lines ----------------------------------------------------------------------------
-
-
-def read_lines(file, lines):
-    """
-    Reads lines of a path and labels, or of a path, its number of frames and labels.
-
-    Args:
-        lines (list[(int, str)]): number and text of those that are not empty.
-    """
-    _refuse_options(file, "lines have no columns")
-    parts = [(f"{file.path}:{line}", *_name_and_rest(file, text)) for line, text in lines]
-    rests = [rest for _, _, rest in parts]
-    found = [file.media.find(name)[0] for _, name, _ in parts]
-    has_folders = any(name in file.media.num_frames for name in found)
-    is_counted = all(len(rest) > 1 and re.fullmatch("[0-9]{1,9}", rest[0]) for rest in rests)
-    is_counted = is_counted and (has_folders or _counts_frames(file, found, rests))
-    if not is_counted:
-        check_not_mixed(file, rests)
-    counted = f"{'folder' if has_folders else 'path'} number_of_frames label"
-    file.form = counted if is_counted else "path label"
-    for where, name, rest in parts:
-        if not is_counted or not has_folders or _check_folder(file, where, name, int(rest[0])):
-            words = rest[is_counted:]
-            file.add(where, name, [label for word in words for label in re.split("[;,|]", word)])
-
-
-def _counts_frames(file, videos, rests):
-    """
-    True where the numbers behind the paths of video files are how many frames these have.
-
-    Raises:
-        SlowFastExtError: they are not, and are no class ids that stand elsewhere too.
-    """
-    counts = [int(rest[0]) for rest in rests]
-    if all(
-        abs(_num_frames(file, v) - n) < 2 for v, n in list(zip(videos, counts, strict=True))[:3]
-    ):
-        return True
-    behind = {label for rest in rests for label in rest[1:]}
-    if all(map(str.isdecimal, behind)) and not any(rest[0] in behind for rest in rests):
-        raise SlowFastExtError(
-            f"{file.path}: is {rests[0][0]} a class id or a number of frames, which video files "
-            "do not need? Write a CSV file with the header path,labels, ids separated by ;"
-        )
-    return False
-
-
-def _num_frames(file, video):
-    try:
-        with open_video(file.media.path(video)) as reader:
-            return reader.info.length
-    except (SlowFastExtError, TypeError):
-        return -2
-
-
-def _check_folder(file, where, name, count):
-    """True where a line's folder has as many frames as the line says; tells of it else."""
-    folder, frames = file.media.find(name)[0], file.media.num_frames
-    if folder is None or frames.get(folder, 0) == count:
-        return True
-    held = f"holds {frames[folder]} frames" if folder in frames else "is no folder"
-    file.problems.append(f"{where}: {name} {held}, the line says {count}")
-    return False
-
-
-def _name_and_rest(file, line):
-    """A line's path, which may hold blanks, and its further words."""
-    words = line.split()
-    for number in range(1, len(words)):
-        name = " ".join(words[:number])
-        if file.media.has(name):
-            return name, words[number:]
-    return words[0], words[1:]

@@ -186,6 +186,17 @@ def test_all_bad_rows_of_a_frame_list(frame_lists):
         read_frame_list(str(path), 4, str(frame_lists), 24)
 
 
+def test_a_frame_list_with_a_sixth_column(tmp_path):
+    """As Animal Kingdom's: labels without quotes, frames' numbers not padded."""
+    rows = [f"V 0 {n} V/{n}.jpg {'2,0' if n < 10 else '1'} x\n" for n in range(1, 13)]
+    (tmp_path / "train.csv").write_text(HEADER.replace("labels", "labels type") + "".join(rows))
+    (video,) = read_frame_list(str(tmp_path / "train.csv"), 4, "", 24.0, check_files=False)
+    assert [(s.labels, s.start * 24, s.end * 24) for s in video.segments] == [
+        ((0, 2), 0, 8),
+        ((1,), 9, 11),
+    ]
+
+
 @pytest.mark.parametrize("text", ["", HEADER, f"{HEADER}\n \n"])
 def test_a_frame_list_without_rows(tmp_path, text):
     (tmp_path / "train.csv").write_text(text)
