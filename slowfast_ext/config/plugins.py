@@ -1,4 +1,4 @@
-"""Modules of one's own, which PLUGINS names: they register heads, backbones and data sets."""
+"""Modules of one's own, which PLUGINS names: they register heads and data sets."""
 
 import importlib
 import os
@@ -35,7 +35,15 @@ def _what_failed(name, error):
     if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
         return f"is no module of {os.getcwd()}, nor of Python's path: check its name"
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    # The user's line, not that of the library below it, nor of Python's own import.
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [f" ({f.filename}:{f.lineno})" for f in frames if f.filename.startswith(os.getcwd())]
-    return f"cannot be imported: {reason}{lines[-1] if lines else ''}"
+    return f"cannot be imported: {reason}{line_of_plugin([name], error)}"
+
+
+def line_of_plugin(names, error):
+    """The innermost line of a plug-in that an error has passed, as " (FILE:LINE)"; else ""."""
+    packages = {name.partition(".")[0] for name in names}
+    passed = [
+        f" ({frame.f_code.co_filename}:{line})"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in packages
+    ]
+    return passed[-1] if passed else ""

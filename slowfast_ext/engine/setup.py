@@ -8,6 +8,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.config.load import load_config
+from slowfast_ext.config.plugins import line_of_plugin
 from slowfast_ext.config.rules import MOST_PIXELS, is_count, is_number
 from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets.contract import named_datasets
@@ -45,7 +46,8 @@ def check_config(cfg):
     _check_schedule(cfg)
     for dataset in named_datasets(cfg):
         dataset.check_config(cfg)
-    check_network(cfg)
+    _check_keys_of_network(cfg)
+    _check_buildable(cfg)
 
 
 def _check_views(cfg):
@@ -118,17 +120,6 @@ _TRANSFORMERS = ("maskmvit", "mvit")
 _DEPTHS = (18, 50, 101) if upstream.IS_MAIN else (50, 101)
 
 
-def check_network(cfg):
-    """
-    Checks the keys of the network, then builds it.
-
-    Raises:
-        SlowFastExtError: one sentence naming the key, the value and the rule.
-    """
-    _check_keys_of_network(cfg)
-    _check_buildable(cfg)
-
-
 def _check_keys_of_network(cfg):
     if cfg.MODEL.MODEL_NAME != "ActivityNetwork":
         refuse(cfg, "MODEL.MODEL_NAME", "must be ActivityNetwork for this engine")
@@ -190,6 +181,7 @@ def _check_buildable(cfg):
         raise SlowFastExtError(
             "the network cannot be built from the keys of MODEL, RESNET, SLOWFAST, NONLOCAL, "
             f"DATA.NUM_FRAMES and DATA.TRAIN_CROP_SIZE: {reason(error)}"
+            f"{line_of_plugin(cfg.PLUGINS, error)}"
         ) from error
     _check_optimizer(cfg, network)
 

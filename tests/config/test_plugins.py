@@ -53,6 +53,14 @@ def test_a_head_of_ones_own_is_known_before_the_network_is_built(plugin, tmp_pat
     assert cfg.PLUGINS == ["own_head"] and "OwnHead" in HEAD_REGISTRY
 
 
+def test_a_head_that_cannot_be_built_is_named_with_its_line(plugin):
+    text = HEAD.format("FailingHead") + "    def __init__(self, cfg, channels):\n        1 / 0\n"
+    plugin("failing_head", text)
+    options = ["PLUGINS", ["failing_head"], "ACTIVITY.HEAD", "FailingHead"]
+    with pytest.raises(SlowFastExtError, match=r"built from .*by zero \(.*failing_head\.py:9\)$"):
+        checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"), options)
+
+
 def test_the_command_line_names_them_too(plugin):
     plugin("other_head", HEAD.format("OtherHead"))
     load_config(None, ["PLUGINS", "['other_head']"])
