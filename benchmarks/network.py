@@ -22,31 +22,32 @@ from benchmarks.timing import (
     row,
     saved_bytes,
 )
-from slowfast_ext.engine.optimizer import build_optimizer
-from slowfast_ext.engine.trainer import loss_function
+from slowfast_ext.datasets.clips import Sample
+from slowfast_ext.engine.train import training_stage, tuning_stage
+from slowfast_ext.engine.trainer import Trainer
 
 BATCH = 2
 
 
-class Step:
-    """One optimizer step of a network on two random clips."""
+class Training:
+    """The engine's training step, or its tuning step, of a network on two random clips."""
 
-    def __init__(self, cfg, network):
-        self.network, self.optimizer = network, build_optimizer(cfg, network)
-        self.loss_of = loss_function(cfg)
-        size, alpha = cfg.DATA.TRAIN_CROP_SIZE, cfg.SLOWFAST.ALPHA
+    def __init__(self, cfg, network, make_stage):
+        self.trainer = Trainer(cfg, make_stage(cfg, 1), network, loader=[None])
+        self.network = network
         torch.manual_seed(1)
-        clip = torch.randn(BATCH, 3, cfg.DATA.NUM_FRAMES, size, size)
-        self.inputs = [clip[:, :, ::alpha], clip]
-        self.labels = (torch.rand(BATCH, cfg.MODEL.NUM_CLASSES) < 0.05).float()
+        shape = (BATCH, 3, cfg.DATA.NUM_FRAMES, *[cfg.DATA.TRAIN_CROP_SIZE] * 2)
+        clip = torch.randint(256, shape, dtype=torch.uint8)
+        labels = (torch.rand(BATCH, cfg.MODEL.NUM_CLASSES) < 0.05).float()
+        pathways = [clip[:, :, :: cfg.SLOWFAST.ALPHA], clip]
+        self.batch = Sample(pathways, labels, torch.arange(BATCH))
+        self.inputs, _ = self.trainer.inputs(self.batch)
 
     def loss(self):
-        return sum(self.loss_of(logits, self.labels) for logits in self.network(self.inputs))
+        return self.trainer.loss(self.batch, self.network(self.inputs))
 
     def __call__(self):
-        self.optimizer.zero_grad()
-        self.loss().backward()
-        self.optimizer.step()
+        self.trainer.step(self.batch, "benchmark")
 
     def head_gradients(self):
         return torch.autograd.grad(self.loss(), list(self.network.head.parameters()))
@@ -80,8 +81,10 @@ def equal_gradients(training, tuning):
 def main():
     parser = benchmark_parser(__doc__)
     args = parser.parse_args()
-    training, tuning = (Step(*slowfast_r50({"MODEL.DROPOUT_RATE": 0.0})) for _ in range(2))
-    tuning.network.freeze_backbone()
+    training, tuning = (
+        Training(*slowfast_r50({"MODEL.DROPOUT_RATE": 0.0}), make_stage)
+        for make_stage in (training_stage, tuning_stage)
+    )
     note = equal_gradients(training, tuning)
     step, whole = "a tuning step of SlowFast-R50", "a training step"
     memory = tuning.saved_bytes() / training.saved_bytes()

@@ -4,9 +4,8 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
-from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.train import training_stage
-from slowfast_ext.engine.trainer import Fitting
+from slowfast_ext.engine.trainer import Trainer
 
 
 def train_backbone(cfg):
@@ -25,5 +24,5 @@ def train_backbone(cfg):
     upstream.setup_logging(cfg.OUTPUT_DIR)
     torch.manual_seed(cfg.RNG_SEED)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    Fitting(cfg, training_stage(cfg, len(loader)), network, loader, val_set, History()).run()
+    Trainer(cfg, training_stage(cfg, len(loader)), network, loader, val_set).run()
     return checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)

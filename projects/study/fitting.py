@@ -1,17 +1,16 @@
-"""Training a head on cached maps: the engine's order, schedule, optimizer and loss."""
+"""Training a head on cached maps: the engine's Trainer on clips that are maps already."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn as nn
 
+from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine.loaders import TrainingBatches
-from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
 from slowfast_ext.engine.train import training_stage, tuning_stage
-from slowfast_ext.engine.trainer import loss_function, seed_epoch
+from slowfast_ext.engine.trainer import Trainer
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.correlation import cooccurrence
 
@@ -24,10 +23,55 @@ class HeadOnMaps(nn.Module):
     def __init__(self, cfg, dim_in):
         super().__init__()
         self.head = build_head(cfg, dim_in)
+        self.cooccurrence = self.head.cooccurrence
+
+    def freeze_backbone(self):
+        """There is none: the maps are a frozen one's."""
 
     def forward(self, maps, **options):
         """Float maps, B x C x T x H x W -> what the head gives."""
         return self.head(maps, **options)
+
+
+class CachedClips(TrainingBatches):
+    """
+    Batches of cached clips, each at a rate drawn from `rates` as the data set draws it.
+
+    Args:
+        cfg (CfgNode): of the head.
+        maps (Maps): of the seed.
+        videos (sequence[int]): the training videos to take.
+        rates (sequence[int]): of the stage.
+    """
+
+    def __init__(self, cfg, maps, videos, rates):
+        super().__init__(len(videos), cfg.TRAIN.BATCH_SIZE, cfg.RNG_SEED)
+        self.maps, self.videos, self.rates = maps, videos, rates
+
+    def start_epoch(self, epoch):
+        """As the engine's loader."""
+        self.epoch = epoch
+
+    def __iter__(self):
+        """Yields lists of Samples, whose only pathway is a map, float16, C x T x H x W."""
+        for keys in super().__iter__():
+            yield [self._sample(epoch, int(self.videos[position])) for epoch, position in keys]
+
+    def _sample(self, epoch, video):
+        drawn = sample_random(self.seed, epoch, video).integers(len(self.rates))
+        rate = self.rates[drawn]
+        clip = epoch % len(self.maps.clips[rate])
+        return Sample(
+            [self.maps.clips[rate][clip, video]], self.maps.clip_labels[rate][clip, video], video
+        )
+
+
+class HeadTrainer(Trainer):
+    """The engine's, of a HeadOnMaps on CachedClips."""
+
+    def inputs(self, batch):
+        """The maps as they are: no pixels to normalise."""
+        return batch.pathways[0].float(), {}
 
 
 def fit_head(cfg, maps, videos=None):
@@ -47,54 +91,14 @@ def fit_head(cfg, maps, videos=None):
     torch.manual_seed(cfg.RNG_SEED)
     network = HeadOnMaps(cfg, maps.views.shape[2])
     network.head.set_cooccurrence(cooccurrence(maps.video_labels[videos]))
-    batches = TrainingBatches(len(videos), cfg.TRAIN.BATCH_SIZE, cfg.RNG_SEED)
-    _run(
-        training_stage(cfg, len(batches)), network, batches, maps, videos, [cfg.DATA.SAMPLING_RATE]
-    )
-    if cfg.TUNE.ENABLE:
-        _run(tuning_stage(cfg, len(batches)), network, batches, maps, videos, cfg.TUNE.RATES)
+    stages = [(training_stage, [cfg.DATA.SAMPLING_RATE]), (tuning_stage, cfg.TUNE.RATES)]
+    for make_stage, rates in stages[: 1 + cfg.TUNE.ENABLE]:
+        clips = CachedClips(cfg, maps, videos, rates)
+        trainer = HeadTrainer(cfg, make_stage(cfg, len(clips)), network, clips)
+        for epoch in range(trainer.num_epochs):
+            for _step in trainer.learn(epoch):
+                pass
     return network
-
-
-def _run(stage, network, batches, maps, videos, rates):
-    """One stage; the counterpart of the engine's Fitting, without files."""
-    network.train()
-    optimizer, loss_of = build_optimizer(stage.cfg, network), loss_function(stage.cfg)
-    length, done = len(batches), 0
-    for epoch in range(math.ceil(stage.num_iterations / length)):
-        batches.epoch = stage.first_epoch + epoch
-        seed_epoch(stage.cfg.RNG_SEED, batches.epoch)
-        for keys in batches:
-            if done == stage.num_iterations:
-                return
-            inputs, labels = draw(stage.cfg.RNG_SEED, maps, videos, rates, keys)
-            set_learning_rate(optimizer, stage.learning_rate(done, length))
-            loss = sum(loss_of(logits.float(), labels) for logits in network(inputs))
-            optimizer.zero_grad()
-            loss.backward()
-            clip_gradients(stage.cfg, network)
-            optimizer.step()
-            done += 1
-
-
-def draw(seed, maps, videos, rates, keys):
-    """
-    A batch of cached clips, each at a rate drawn from `rates` as the data set draws it.
-
-    Args:
-        keys (list[tuple[int, int]]): (epoch, place in `videos`).
-
-    Returns:
-        tuple[Tensor, Tensor]: maps, B x C x T x H x W, float32; labels, B x A.
-    """
-    inputs, labels = [], []
-    for epoch, position in keys:
-        video = int(videos[position])
-        rate = rates[sample_random(seed, epoch, video).integers(len(rates))]
-        clip = epoch % len(maps.clips[rate])
-        inputs.append(maps.clips[rate][clip, video])
-        labels.append(maps.clip_labels[rate][clip, video])
-    return torch.stack(inputs).float(), torch.stack(labels)
 
 
 @torch.no_grad()

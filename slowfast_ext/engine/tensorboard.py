@@ -75,30 +75,27 @@ class TensorBoard:
         """What lies between two epochs (evaluation, checkpoints) is no step's time."""
         self._last_step_at = time.monotonic()
 
-    def add_step(self, step, loss, learning_rates, num_clips, seconds_waited):
+    def add_step(self, step, learning_rates):
         """
         One optimizer step is done.
 
         Args:
-            step (int): its number in the stage, from 0.
-            loss (float | None): this process's; None where there was nothing to learn from.
+            step (trainer.Step): which, and what came of it.
             learning_rates (dict[str, float]): of the parts of the network.
-            num_clips (int): that this process learned from.
-            seconds_waited (float): until the loader gave them.
         """
         if not self.enabled:
             return
         now = time.monotonic()
         seconds, self._last_step_at = now - self._last_step_at, now
-        writer = self.writer(step)
-        if loss is not None:
-            writer.add_scalar("loss", loss, step)
-        for part, rate in learning_rates.items():
-            writer.add_scalar(f"learning rate/{part}", rate, step)
-        clips_per_second = num_clips * distributed.world_size() / max(seconds, 1e-9)
-        writer.add_scalar("speed/clips per second", clips_per_second, step)
-        writer.add_scalar("speed/seconds per step", seconds, step)
-        writer.add_scalar("speed/seconds waited for data", seconds_waited, step)
+        values = {f"learning rate/{part}": rate for part, rate in learning_rates.items()}
+        if step.loss is not None:
+            values["loss"] = step.loss
+        clips = step.num_clips * distributed.world_size()
+        values["speed/clips per second"] = clips / max(seconds, 1e-9)
+        values["speed/seconds per step"] = seconds
+        values["speed/seconds waited for data"] = step.seconds_waited
+        for name, value in values.items():
+            self.writer(step.number).add_scalar(name, value, step.number)
 
     def add_evaluation(self, step, evaluation, class_names, by_rate=()):
         """

@@ -8,11 +8,45 @@ import torch
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.checkpoint import History
-from slowfast_ext.engine.trainer import Fitting
+from slowfast_ext.engine.trainer import Trainer
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.models.correlation import cooccurrence
 from slowfast_ext.utils.paths import make_folder, pathmgr
+
+logger = logging.getLogger(__name__)
+
+
+def train(cfg):
+    """
+    Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds.
+
+    Raises:
+        SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
+    """
+    # All lists and paths are checked before anything is written or trained.
+    check_named_checkpoints(cfg)
+    splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
+    sets = {split: loaders.build_dataset(cfg, split) for split in splits}
+    # What tests are measured by too: finding it wrong after days of training is late.
+    for split in sets.keys() - {"train", "tune"}:
+        build_evaluator(cfg, sets[split])
+    mask = counted_mask(cfg, sets["train"])
+    train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
+    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
+    upstream.setup_logging(cfg.OUTPUT_DIR)
+    for split, dataset in sets.items():
+        loaders.log_objects(split, dataset)
+    network, history = build_network(cfg, mask), History()
+    if cfg.TRAIN.ENABLE:
+        stage = training_stage(cfg, len(train_loader))
+        Trainer(cfg, stage, network, train_loader, sets["val"], history).run()
+    if cfg.TUNE.ENABLE:
+        stage = tuning_stage(cfg, len(tune_loader))
+        Trainer(cfg, stage, network, tune_loader, sets["val"], history).run()
+
+
+# --- The stages -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -61,36 +95,7 @@ def tuning_stage(cfg, epoch_length):
     return Stage("tune", tuning, cfg.TUNE.MAX_ITER, cfg.SOLVER.MAX_EPOCH, freeze_backbone=True)
 
 
-logger = logging.getLogger(__name__)
-
-
-def train(cfg):
-    """
-    Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds.
-
-    Raises:
-        SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
-    """
-    # All lists and paths are checked before anything is written or trained.
-    check_named_checkpoints(cfg)
-    splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
-    sets = {split: loaders.build_dataset(cfg, split) for split in splits}
-    # What tests are measured by too: finding it wrong after days of training is late.
-    for split in sets.keys() - {"train", "tune"}:
-        build_evaluator(cfg, sets[split])
-    mask = counted_mask(cfg, sets["train"])
-    train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
-    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
-    upstream.setup_logging(cfg.OUTPUT_DIR)
-    for split, dataset in sets.items():
-        loaders.log_objects(split, dataset)
-    network, history = build_network(cfg, mask), History()
-    if cfg.TRAIN.ENABLE:
-        stage = training_stage(cfg, len(train_loader))
-        Fitting(cfg, stage, network, train_loader, sets["val"], history).run()
-    if cfg.TUNE.ENABLE:
-        stage = tuning_stage(cfg, len(tune_loader))
-        Fitting(cfg, stage, network, tune_loader, sets["val"], history).run()
+# --- The parts of a run -----------------------------------------------------------------------
 
 
 def check_named_checkpoints(cfg):
@@ -113,19 +118,19 @@ def check_named_checkpoints(cfg):
             )
 
 
-def build_network(cfg, mask):
-    """The network at its start, drawn from RNG_SEED, with the labels' mask where it has one."""
-    torch.manual_seed(cfg.RNG_SEED)
-    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    network.set_cooccurrence(mask)
-    if cfg.LOG_MODEL_INFO:
-        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
-    return network
-
-
 def counted_mask(cfg, train_set):
     """Mask (eq. 6), A x A: from the training labels, or from ACTIVITY.COOCCURRENCE_FILE."""
     labels = train_set.labels
     if cfg.ACTIVITY.COOCCURRENCE_FILE:
         labels = train_set.read_labels(cfg.ACTIVITY.COOCCURRENCE_FILE)
     return cooccurrence(torch.as_tensor(labels))
+
+
+def build_network(cfg, mask):
+    """The network at its start, drawn from RNG_SEED, with the labels' mask where it takes one."""
+    torch.manual_seed(cfg.RNG_SEED)
+    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
+    network.set_cooccurrence(mask)
+    if cfg.LOG_MODEL_INFO:
+        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
+    return network

@@ -1,23 +1,31 @@
-"""One stage of learning: its loop, its checkpoints, going on from them."""
+"""One stage of learning: its steps, its epochs, its checkpoints, going on from them."""
 
 import copy
 import logging
 import math
-import os
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 
 from slowfast_ext import upstream
+from slowfast_ext.config import compare
 from slowfast_ext.datasets import clips
 from slowfast_ext.engine import checkpoint
-from slowfast_ext.engine.checkpoint import resume
-from slowfast_ext.engine.optimizer import build_optimizer, clip_gradients, set_learning_rate
+from slowfast_ext.engine.checkpoint import History
+from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
+from slowfast_ext.engine.optimizer import (
+    build_optimizer,
+    clip_gradients,
+    load_optimizer,
+    set_learning_rate,
+)
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
 from slowfast_ext.engine.test import evaluate
+from slowfast_ext.engine.weights import load_weights, read_checkpoint, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.evaluation.results import number_text, numbers_of
@@ -27,7 +35,26 @@ from slowfast_ext.utils.paths import place_of, require_same_place
 logger = logging.getLogger(__name__)
 
 
-class Fitting:
+class Step(NamedTuple):
+    """
+    One optimizer step.
+
+    Attributes:
+        number: in the stage, from 0.
+        loss: this process's; None where there was nothing to learn from.
+        learning_rate: of the backbone.
+        num_clips: that this process learned from.
+        seconds_waited: until the loader gave them.
+    """
+
+    number: int
+    loss: float | None
+    learning_rate: float
+    num_clips: int
+    seconds_waited: float
+
+
+class Trainer:
     """
     One stage of learning, resumable at the ends of its epochs.
 
@@ -36,56 +63,193 @@ class Fitting:
     bit on the CPU.
 
     Args:
+        cfg (CfgNode): of the run.
+        stage (Stage): what this stage does differently.
+        network (ActivityNetwork): at its start, or as the stage before left it.
+        loader (Batches): of the stage's clips.
+        val_set: what is evaluated on; None where `run` is not called.
         history (History): of the stages so far; is updated.
     """
 
-    def __init__(self, cfg, stage, network, loader, val_set, history):
+    def __init__(self, cfg, stage, network, loader, val_set=None, history=None):
         self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
-        self.val_set, self.history = val_set, history
+        self.val_set, self.history = val_set, history or History()
         self.num_epochs = math.ceil(stage.num_iterations / len(loader))
         if stage.freeze_backbone:
             network.freeze_backbone()
         self.model = distributed.wrap_network(cfg, network)
         self.optimizer = build_optimizer(stage.cfg, self.model)
         self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
-        self.loss = loss_function(cfg)
+        self.loss_function = loss_function(cfg)
         self.board = TensorBoard(cfg, stage.name)
         self.best = -1.0
-        # It is counted from this run's labels, and not taken from another's weights.
+        # Counted from this run's labels, and not taken from weights of another run.
         self.cooccurrence = copy.deepcopy(network.cooccurrence)
-        self.place = place_of(cfg.OUTPUT_DIR)
 
     def run(self):
         """Runs the epochs that are still to do."""
-        first = resume(self)
+        self.place = place_of(self.cfg.OUTPUT_DIR)
+        first = self.resume()
         if self.stage.name == "train" and not self.cfg.TRAIN.AUTO_RESUME:
             checkpoint.set_aside(self.cfg.OUTPUT_DIR)
         if first >= self.num_epochs:
             logger.info(f"{self.stage.name}: {first} epochs, finished before; nothing to do")
         for epoch in range(first, self.num_epochs):
-            loss, learning_rate = self._run_epoch(epoch)
-            is_last = epoch + 1 == self.num_epochs
-            is_save = is_last or (epoch + 1) % self.cfg.TRAIN.CHECKPOINT_PERIOD == 0
-            is_eval = is_last or (epoch + 1) % self.cfg.TRAIN.EVAL_PERIOD == 0
-            if is_save or is_eval:
-                self._update_precise_batch_norm()
-            mean_ap = self._evaluate(epoch) if is_eval else None
-            is_best = is_eval and mean_ap > self.best
-            self.best = max(self.best, mean_ap) if is_eval else self.best
-            self.history.add_point(self.stage.name, epoch + 1, loss, learning_rate, mean_ap)
-            # The best first: the epoch's own checkpoint already says that this one is there.
-            best = checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name)
-            self._save(epoch, [best] * is_best + [self._path(epoch)] * is_save)
+            self.run_epoch(epoch)
         self.board.close()
 
-    # --- Checkpoints ------------------------------------------------------------------
+    def run_epoch(self, epoch):
+        """Learns in the epoch, counted from 0; evaluates and saves where that is due."""
+        number, options = epoch + 1, self.cfg.TRAIN
+        is_last = number == self.num_epochs
+        is_save = is_last or number % options.CHECKPOINT_PERIOD == 0
+        is_eval = is_last or number % options.EVAL_PERIOD == 0
+        loss, learning_rate = self._report(epoch, self.learn(epoch))
+        if is_save or is_eval:
+            self._update_precise_batch_norm()
+        mean_ap = self._evaluate(epoch) if is_eval else None
+        self.history.add_point(self.stage.name, number, loss, learning_rate, mean_ap)
+        paths = []
+        # The best first: the epoch's own checkpoint already says that this one is there.
+        if is_eval and mean_ap > self.best:
+            self.best = mean_ap
+            paths.append(checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name))
+        if is_save:
+            folder, name = self.cfg.OUTPUT_DIR, self.stage.name
+            paths.append(checkpoint.checkpoint_path(folder, name, number))
+        if paths:
+            self.save(epoch, paths)
 
-    def _path(self, epoch):
-        return checkpoint.checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name, epoch + 1)
+    # --- Learning -----------------------------------------------------------------------
 
-    def _save(self, epoch, paths):
-        if not paths:
+    def learn(self, epoch):
+        """
+        Learns from the batches of an epoch, counted from 0.
+
+        Yields:
+            Step: each when it is done.
+
+        Raises:
+            SlowFastExtError: a loss is not finite, or one of several processes has no video.
+        """
+        stage, length = self.stage, len(self.loader)
+        self.loader.start_epoch(stage.first_epoch + epoch)
+        seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
+        self.model.train()
+        numbers = range(epoch * length, min((epoch + 1) * length, stage.num_iterations))
+        for number, (items, waited) in zip(numbers, waited_for(self.loader), strict=False):
+            where = f"{self._name(epoch)}, iteration {number - epoch * length + 1}"
+            # Every video of the batch may be broken and skipped.
+            if not items and distributed.world_size() > 1:
+                raise SlowFastExtError(f"{where}: all videos are broken")
+            learning_rate = stage.learning_rate(number, length)
+            set_learning_rate(self.optimizer, learning_rate)
+            loss = self.step(clips.collate(items), where) if items else None
+            yield Step(number, loss, learning_rate, len(items), waited)
+
+    def step(self, batch, where):
+        """
+        One step of the optimizer.
+
+        Args:
+            batch (Sample): of clips.
+            where (str): for messages.
+
+        Returns:
+            float: the loss.
+
+        Raises:
+            SlowFastExtError: the loss is not finite; what led to it is saved.
+        """
+        inputs, further = self.inputs(batch)
+        with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
+            outputs = self.model(inputs, **further)
+            loss = self.loss(batch, outputs)
+        value = loss.item()
+        if not math.isfinite(value):
+            stop_at_loss(self, where, value, batch, outputs)
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        # Clipping limits the gradients themselves, not their multiples by the scale.
+        self.scaler.unscale_(self.optimizer)
+        clip_gradients(self.cfg, self.network)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return value
+
+    def inputs(self, batch):
+        """A Sample of clips -> the network's input and what it is given beside it."""
+        device = distributed.device(self.cfg)
+        further = clips.further_input(batch.objects, batch.boxes, device)
+        return clips.network_input(self.cfg, batch.pathways, device), further
+
+    def loss(self, batch, outputs):
+        """The task's loss, summed over the outputs; for groups with persons both, weighted."""
+        if batch.person_labels is None:
+            loss_of = _summed if batch.boxes is None else _by_persons
+            return loss_of(self.loss_function, outputs, batch.labels)
+        groups, persons = outputs
+        person_loss = _by_persons(self.loss_function, persons, batch.person_labels)
+        group_loss = _summed(self.loss_function, groups, batch.labels)
+        return group_loss + self.cfg.VOLLEYBALL.PERSONS_WEIGHT * person_loss
+
+    # --- Around an epoch ----------------------------------------------------------------
+
+    def _name(self, epoch):
+        return f"{self.stage.name} epoch {epoch + 1}/{self.num_epochs}"
+
+    def _report(self, epoch, steps):
+        """Shows an epoch's steps; returns their mean loss over all processes and the last rate."""
+        length, losses, learning_rate = len(self.loader), [], None
+        total = min(length, self.stage.num_iterations - epoch * length)
+        self.board.start_epoch()
+        with Progress(self._name(epoch), total, self.cfg.LOG_PERIOD) as progress:
+            for step in steps:
+                learning_rate = step.learning_rate
+                progress.step(loss=step.loss, learning_rate=learning_rate)
+                rates = {"head": learning_rate * self.cfg.ACTIVITY.LR_MULT}
+                if not self.stage.freeze_backbone:
+                    rates = {"backbone": learning_rate, **rates}
+                self.board.add_step(step, rates)
+                losses += [step.loss] * (step.loss is not None)
+        losses = [value for part in distributed.gather(losses) for value in part]
+        return (sum(losses) / len(losses) if losses else None), learning_rate
+
+    def _update_precise_batch_norm(self):
+        """BN.USE_PRECISE_STATS: statistics over many batches at fixed weights, as upstream's."""
+        if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
             return
+        batches = (clips.collate(items) for items in self.loader.endless())
+        number = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
+        update_bn_stats(self.model, (self.inputs(batch)[0] for batch in batches), number)
+
+    @cached_property
+    def evaluator(self):
+        """Of the validation set; what it measures by is read once."""
+        return build_evaluator(self.cfg, self.val_set)
+
+    def _evaluate(self, epoch):
+        """Logs the figures of one centre view a video, and returns its mAP."""
+        evaluation = evaluate(self.evaluator, self.network, "val")
+        figures = ", ".join(
+            f"{name.replace('_', ' ')} {number_text(value)}"
+            for name, value in numbers_of(evaluation.figures).items()
+        )
+        logger.info(f"{self.stage.name} epoch {epoch + 1}: val {figures}")
+        last = min((epoch + 1) * len(self.loader), self.stage.num_iterations) - 1
+        self.board.add_maps(last, self.network, self.val_set)
+        self.board.add_evaluation(last, evaluation, self.val_set.class_names)
+        return evaluation.metrics.mean
+
+    # --- Checkpoints ----------------------------------------------------------------------
+
+    def save(self, epoch, paths):
+        """
+        Writes the state after an epoch, counted from 0, under one name or several.
+
+        Raises:
+            SlowFastExtError: a weight is not finite; the checkpoints before stay.
+        """
         for broken in distributed.gather(self.loader.broken_videos()):
             self.history.skipped.update(broken)
         self.history.epochs[self.stage.name] = (epoch + 1, self.num_epochs)
@@ -106,104 +270,122 @@ class Fitting:
         for path in paths[1:]:
             checkpoint.save_again(paths[0], path, state)
 
-    # --- One epoch ---------------------------------------------------------------------
+    def resume(self):
+        """
+        Loads what there is to go on from: the stage's own last checkpoint, else the network
+        that was trained before, else TRAIN.CHECKPOINT_FILE_PATH.
 
-    def _run_epoch(self, epoch):
-        """Returns the mean loss, over all processes, and the last learning rate."""
-        stage, length = self.stage, len(self.loader)
-        self.loader.start_epoch(stage.first_epoch + epoch)
-        seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
-        self.model.train()
-        self.board.start_epoch()
-        losses = []
-        done = epoch * length
-        steps = min(length, stage.num_iterations - done)
-        name = f"{stage.name} epoch {epoch + 1}/{self.num_epochs}"
-        with Progress(name, steps, self.cfg.LOG_PERIOD) as progress:
-            batches = waited_for(self.loader)
-            for step, (items, waited) in zip(range(steps), batches, strict=False):
-                learning_rate = stage.learning_rate(done + step, length)
-                set_learning_rate(self.optimizer, learning_rate)
-                loss = self._step(items, name, step)
-                progress.step(loss=loss, learning_rate=learning_rate)
-                rates = self._rates_by_part(learning_rate)
-                self.board.add_step(done + step, loss, rates, len(items), waited)
-                losses += [loss] * (loss is not None)
-        losses = [value for part in distributed.gather(losses) for value in part]
-        return (sum(losses) / len(losses) if losses else None), learning_rate
+        Returns:
+            int: the first epoch to do, counted from 0.
 
-    def _rates_by_part(self, learning_rate):
-        """Learning rates of the parts of the network that learn."""
-        rates = {"head": learning_rate * self.cfg.ACTIVITY.LR_MULT}
-        return rates if self.stage.freeze_backbone else {"backbone": learning_rate, **rates}
+        Raises:
+            SlowFastExtError: a checkpoint is damaged, or of another config or network.
+        """
+        cfg, name = self.cfg, self.stage.name
+        path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, name)
+        if path and (cfg.TRAIN.AUTO_RESUME or not cfg.TRAIN.ENABLE):
+            advice = "remove it to go on from an earlier one"
+            return self._go_on(path, self._read_own(path, name), advice, self.num_epochs)
+        if name == "train" and cfg.TRAIN.CHECKPOINT_FILE_PATH:
+            return self._start_training(cfg.TRAIN.CHECKPOINT_FILE_PATH)
+        if name == "tune" and not cfg.TRAIN.ENABLE:
+            self._start_tuning()
+        return 0
 
-    def _step(self, items, name, step):
-        """One optimizer step; returns the loss, None where there was nothing to learn from."""
-        if not items:
-            # Every video of the batch was broken and may be skipped.
-            if distributed.world_size() > 1:
-                raise SlowFastExtError(f"{name}, iteration {step + 1}: all videos are broken")
-            return None
-        batch = clips.collate(items)
-        device = distributed.device(self.cfg)
-        inputs = clips.network_input(self.cfg, batch.pathways, device)
-        further = clips.further_input(batch.objects, batch.boxes, device)
-        with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
-            outputs = self.model(inputs, **further)
-            loss = self._loss_of(batch, outputs)
-        value = loss.item()
-        if not math.isfinite(value):
-            ids = self.loader.video_ids(batch.index.tolist())
-            stop_at_loss(self, f"{name}, iteration {step + 1}", value, batch, ids, outputs)
-        self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimizer)
-        clip_gradients(self.cfg, self.network)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return value
-
-    def _loss_of(self, batch, outputs):
-        """The task's loss, summed over the outputs; for groups with persons both, weighted."""
-        if batch.person_labels is None:
-            loss_of = _summed if batch.boxes is None else _by_persons
-            return loss_of(self.loss, outputs, batch.labels)
-        groups, persons = outputs
-        of_persons = _by_persons(self.loss, persons, batch.person_labels)
-        of_groups = _summed(self.loss, groups, batch.labels)
-        return of_groups + self.cfg.VOLLEYBALL.PERSONS_WEIGHT * of_persons
-
-    # --- After an epoch ----------------------------------------------------------------
-
-    @cached_property
-    def evaluator(self):
-        """Of the validation set; what it measures by is read once."""
-        return build_evaluator(self.cfg, self.val_set)
-
-    def _update_precise_batch_norm(self):
-        """BN.USE_PRECISE_STATS: statistics over many batches at fixed weights, as upstream's."""
-        if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
-            return
-        batches = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
-        device = distributed.device(self.cfg)
-        inputs = (
-            clips.network_input(self.cfg, clips.collate(items).pathways, device)
-            for items in self.loader.endless()
+    def _start_training(self, path):
+        """Starts from TRAIN.CHECKPOINT_FILE_PATH, with its epoch and optimizer where they fit."""
+        state = self._load_foreign(path)
+        theirs, own = (
+            {name: value.shape for name, value in tensors.items()}
+            for tensors in (state["model_state"], self.network.state_dict())
         )
-        update_bn_stats(self.model, inputs, batches)
+        if self.cfg.TRAIN.CHECKPOINT_EPOCH_RESET or theirs != own:
+            return 0
+        advice = "take its weights alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
+        first = self._go_on(path, state, advice, math.inf)
+        self.network.set_cooccurrence(self.cooccurrence)
+        if first >= self.num_epochs:
+            raise SlowFastExtError(
+                f"{path} has {first} epochs behind it and SOLVER.MAX_EPOCH is {self.num_epochs}: "
+                f"{advice}"
+            )
+        return first
 
-    def _evaluate(self, epoch):
-        """Logs the figures of one centre view a video, and returns its mAP."""
-        evaluation = evaluate(self.evaluator, self.network, "val")
-        figures = ", ".join(
-            f"{name.replace('_', ' ')} {number_text(value)}"
-            for name, value in numbers_of(evaluation.figures).items()
+    def _start_tuning(self):
+        """Takes the network that an earlier run trained."""
+        cfg = self.cfg
+        path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, "train")
+        if path:
+            state = self._read_own(path, "train")
+            self._load_network(path, state)
+        elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
+            path = cfg.TRAIN.CHECKPOINT_FILE_PATH
+            state = self._load_foreign(path)
+        else:
+            raise SlowFastExtError(
+                f"there is nothing to tune: {cfg.OUTPUT_DIR} has no trained checkpoint, "
+                "TRAIN.ENABLE is False and TRAIN.CHECKPOINT_FILE_PATH is empty"
+            )
+        self.history.update(path, state)
+        self.history.warn_of_unfinished(path)
+
+    def _read_own(self, path, stage_name):
+        """What a checkpoint of OUTPUT_DIR holds, which must be of this config."""
+        state = read_checkpoint(path)
+        compare.check_same_config(path, state, self.cfg, stage_name)
+        return state
+
+    def _load_foreign(self, path):
+        """Loads the weights of a file of any origin that fit; returns what it holds."""
+        options = self.cfg.TRAIN
+        state = read_weights(path, options.CHECKPOINT_TYPE)
+        loaded = load_weights(
+            self.network,
+            path,
+            state["model_state"],
+            clear_patterns=options.CHECKPOINT_CLEAR_NAME_PATTERN,
+            inflate=options.CHECKPOINT_INFLATE,
         )
-        logger.info(f"{self.stage.name} epoch {epoch + 1}: val {figures}")
-        last = min((epoch + 1) * len(self.loader), self.stage.num_iterations) - 1
-        self.board.add_maps(last, self.network, self.val_set)
-        self.board.add_evaluation(last, evaluation, self.val_set.class_names)
-        return evaluation.metrics.mean
+        self.network.set_cooccurrence(self.cooccurrence)
+        logger.info(f"{self.stage.name}: {loaded}")
+        return state
+
+    def _load_network(self, path, state):
+        try:
+            self.network.load_state_dict(state["model_state"])
+        except RuntimeError as error:
+            raise SlowFastExtError(f"{path}: these are weights of another network") from error
+
+    def _go_on(self, path, state, advice, num_epochs):
+        """Loads network, optimizer and counters; returns the next epoch, of `num_epochs`."""
+        logger.info(f"{self.stage.name}: going on from {path}")
+        self._load_network(path, state)
+        try:
+            load_optimizer(self.optimizer, state["optimizer_state"])
+            self.scaler.load_state_dict(state.get("scaler_state", {}) or self.scaler.state_dict())
+            epoch, best = state["epoch"], state.get("best_mAP", -1.0)
+            if not isinstance(best, (int, float)) or not math.isfinite(best):
+                raise ValueError(f"its best_mAP is {best}")
+            if not isinstance(epoch, int) or not 0 <= epoch < num_epochs:
+                raise ValueError(f"its epoch, counted from 0, is {epoch} of {num_epochs}")
+            self.history.update(path, state)
+        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
+            raise SlowFastExtError(
+                f"{path}: is not a state that this run can go on from ({error}); {advice}"
+            ) from error
+        self.best = float(best)
+        return epoch + 1
+
+
+def loss_function(cfg):
+    """
+    MODEL.LOSS_FUNC on logits.
+
+    Upstream's `bce` takes probabilities; our heads give logits in training, from which the
+    same loss is computed more exactly.
+    """
+    name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
+    return upstream.get_loss_func(name)(reduction="mean")
 
 
 def _summed(loss, outputs, labels):
@@ -222,98 +404,7 @@ def _by_persons(loss, outputs, labels):
     return value * distributed.weight_of(len(labels))
 
 
-def loss_function(cfg):
-    """
-    MODEL.LOSS_FUNC on logits.
-
-    Upstream's `bce` takes probabilities; our heads give logits in training, from which the
-    same loss is computed more exactly.
-    """
-    name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
-    return upstream.get_loss_func(name)(reduction="mean")
-
-
 def seed_epoch(seed, epoch):
     """Seeds torch (dropout) for an epoch, differently in each process."""
     sequence = np.random.SeedSequence([seed, epoch, distributed.rank()])
     torch.manual_seed(int(sequence.generate_state(1)[0]))
-
-
-_ADVICE = "try a smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT, or SOLVER.CLIP_GRAD_L2NORM"
-
-
-def stop_at_loss(fitting, where, loss, batch, ids, outputs):
-    """
-    Saves the network, the batch and what the network made of it, then ends the run.
-
-    Args:
-        fitting (Fitting): its network has the weights that the loss was computed with.
-        where (str): the epoch and the iteration.
-        loss (float): the loss, not finite.
-        batch (Sample): the clips, uint8, and labels.
-        ids (list[str]): the videos of the batch.
-        outputs: what the network gave.
-
-    Raises:
-        SlowFastExtError: always; names the iteration, the videos, the norms and the file.
-    """
-    norms = parameter_norms(fitting.network)
-    path = os.path.join(fitting.cfg.OUTPUT_DIR, f"not_finite_rank_{distributed.rank()}.pyth")
-    state = {
-        "where": where,
-        "loss": loss,
-        "video_ids": ids,
-        "parameter_norms": norms,
-        "outputs": _detached(outputs),
-        "batch": batch._asdict() | {"objects": None},
-        "model_state": fitting.network.state_dict(),
-        "optimizer_state": fitting.optimizer.state_dict(),
-        "cfg": fitting.cfg.dump(),
-    }
-    try:
-        checkpoint.save_checkpoint(path, state)
-        saved = f"the batch, the outputs and the weights are in {path}"
-    except OSError as error:
-        saved = f"{path} cannot be written ({error.strerror or error})"
-    raise SlowFastExtError(
-        f"{where}: the loss is {loss} on {', '.join(ids)}; {_text(norms)}; {saved}; {_ADVICE}"
-    )
-
-
-def require_finite_weights(network, where):
-    """
-    Raises SlowFastExtError where a tensor of the network is not finite, so that no checkpoint
-    holds it; the one before stays.
-    """
-    bad = [name for name, value in network.state_dict().items() if not value.isfinite().all()]
-    if bad:
-        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        raise SlowFastExtError(
-            f"{where}: the network's {bad[0]}{more} is not finite any more and no checkpoint is "
-            f"written of it: {_ADVICE}, and start the same command again, which goes on from the "
-            "checkpoint before"
-        )
-
-
-def parameter_norms(network):
-    """{name: L2 norm} of the parameters, the largest first and those not finite before them."""
-    norms = {name: value.detach().norm().item() for name, value in network.named_parameters()}
-    return dict(sorted(norms.items(), key=lambda item: _rank(item[1])))
-
-
-def _rank(norm):
-    """The place of a norm: nan, then inf, then the largest."""
-    return (0, 0.0) if norm != norm else (1, -norm)
-
-
-def _text(norms):
-    total = torch.tensor(list(norms.values())).norm().item()
-    largest = ", ".join(f"{name} {norm:.3g}" for name, norm in list(norms.items())[:3])
-    return f"the parameters' norm is {total:.3g}, the largest are {largest}"
-
-
-def _detached(outputs):
-    """Tensors in tuples and lists, without their graph, on the CPU."""
-    if torch.is_tensor(outputs):
-        return outputs.detach().cpu()
-    return [_detached(output) for output in outputs]

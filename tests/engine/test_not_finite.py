@@ -13,8 +13,8 @@ import torch
 
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine.not_finite import parameter_norms, require_finite_weights
 from slowfast_ext.engine.optimizer import clip_gradients
-from slowfast_ext.engine.trainer import parameter_norms, require_finite_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import base_config
 from tests.helpers import weights

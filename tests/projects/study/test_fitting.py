@@ -8,9 +8,8 @@ from projects.study import fitting
 from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.train import training_stage, tuning_stage
-from slowfast_ext.engine.trainer import Fitting
+from slowfast_ext.engine.trainer import Trainer
 from slowfast_ext.models import build_head
 from slowfast_ext.models.correlation import cooccurrence
 
@@ -37,12 +36,7 @@ class MapsAsVideos(torch.utils.data.Dataset):
 
 
 class HeadAsNetwork(fitting.HeadOnMaps):
-    """A head on the only pathway, without a backbone to freeze."""
-
-    cooccurrence = None
-
-    def freeze_backbone(self):
-        pass
+    """A head on the only pathway."""
 
     def forward(self, inputs):
         return self.head(inputs[0])
@@ -59,9 +53,9 @@ def trained_by_engine(cfg, maps, folder):
     for make_stage, rates in stages[: 1 + cfg.TUNE.ENABLE]:
         loader = loaders.training_loader(cfg, MapsAsVideos(maps, rates, cfg.RNG_SEED))
         stage = make_stage(cfg, len(loader))
-        engine = Fitting(cfg, stage, network, loader, None, History())
+        engine = Trainer(cfg, stage, network, loader)
         for epoch in range(engine.num_epochs):
-            engine._run_epoch(epoch)
+            list(engine.learn(epoch))
     return network
 
 
