@@ -27,6 +27,7 @@ MAPS_CODE = (
 )
 HEADS_CODE = (
     *("slowfast_ext/models/*.py", "slowfast_ext/engine/*.py"),
+    *("slowfast_ext/datasets/clips.py", "slowfast_ext/datasets/views.py"),
     "slowfast_ext/evaluation/multilabel.py",
     *("projects/study/fitting.py", "projects/study/heads.py"),
 )

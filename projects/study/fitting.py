@@ -48,10 +48,6 @@ class CachedClips(TrainingBatches):
         super().__init__(len(videos), cfg.TRAIN.BATCH_SIZE, cfg.RNG_SEED)
         self.maps, self.videos, self.rates = maps, videos, rates
 
-    def start_epoch(self, epoch):
-        """As the engine's loader."""
-        self.epoch = epoch
-
     def __iter__(self):
         """Yields lists of Samples, whose only pathway is a map, float16, C x T x H x W."""
         for keys in super().__iter__():

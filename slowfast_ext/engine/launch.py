@@ -1,6 +1,7 @@
-"""Which process of a job has ended, and why, told to the others through the job's store."""
+"""The processes of a job: started, joined in a group, and ended together with one reason."""
 
 import contextlib
+import functools
 import os
 import re
 import socket
@@ -61,7 +62,8 @@ def process_group(cfg, init_method, **place):
 
 
 def _spawn(cfg, init_method, function):
-    arguments = (cfg.NUM_GPUS, SpawnedFunction(function), init_method, cfg)
+    """Runs `function(cfg)` in a process for each GPU of this machine."""
+    arguments = (cfg.NUM_GPUS, functools.partial(_run_spawned, function), init_method, cfg)
     try:
         torch.multiprocessing.spawn(
             upstream.run_in_process_group, nprocs=cfg.NUM_GPUS, args=arguments
@@ -76,17 +78,15 @@ def _spawn(cfg, init_method, function):
         sys.exit(error.exit_code)
 
 
-class SpawnedFunction:
+def _run_spawned(function, cfg):
     """`function(cfg)` in a spawned process: errors end it with their sentence and exit code."""
+    with exit_with_sentence():
+        import_plugins(cfg.PLUGINS)
+        function(cfg)
 
-    def __init__(self, function):
-        self.function = function
 
-    def __call__(self, cfg):
-        with exit_with_sentence():
-            import_plugins(cfg.PLUGINS)
-            self.function(cfg)
-
+# --- Ending together --------------------------------------------------------------------------
+# Each process leaves in the job's store who it is and, when it ends, why.
 
 SECONDS_TO_ASK = 10.0
 """How long a process that lost another waits to learn which it was."""
@@ -114,7 +114,7 @@ def ended_together(store, rank, size):
     except BaseException as error:
         is_lost = isinstance(error, RuntimeError) and _LOST.search(str(error))
         with contextlib.suppress(Exception):
-            store.set(f"ended/{rank}", "" if is_lost else _words(error))
+            store.set(f"ended/{rank}", "" if is_lost else str(error) or type(error).__name__)
         if not is_lost:
             raise
         # The others are to see at once that this one leaves.
@@ -123,11 +123,6 @@ def ended_together(store, rank, size):
             f"{_who_ended(store, rank, size)}; all processes end: start the same command again "
             "to go on"
         ) from error
-
-
-def _words(error):
-    """What an error says, and its kind where it says nothing."""
-    return str(error) or type(error).__name__
 
 
 def _who_ended(store, rank, size):
@@ -141,7 +136,11 @@ def _who_ended(store, rank, size):
                     told[other] = store.get(f"ended/{other}").decode()
             time.sleep(0.1)
         silent = [other for other in others if other not in told]
-        names = {other: _name(store, other) for other in others}
+        known = {other for other in others if store.check([f"process/{other}"])}
+        names = {
+            other: store.get(f"process/{other}").decode() if other in known else f"rank {other}"
+            for other in others
+        }
         if rank == 0:
             time.sleep(2)  # It may keep the store, which the others still ask.
     except Exception:  # The store's errors differ by its kind.
@@ -153,8 +152,3 @@ def _who_ended(store, rank, size):
         who = ", ".join(names[other] for other in silent)
         return f"{who} has ended without a word (killed? out of memory?)"
     return "the connection between the processes was lost"
-
-
-def _name(store, rank):
-    key = f"process/{rank}"
-    return store.get(key).decode() if store.check([key]) else f"rank {rank}"

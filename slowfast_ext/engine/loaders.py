@@ -46,6 +46,10 @@ class TrainingBatches:
         self.num_videos, self.batch_size, self.seed = num_videos, batch_size, seed
         self.epoch = 0
 
+    def start_epoch(self, epoch):
+        """Which epoch's order and draws the next pass takes."""
+        self.epoch = epoch
+
     def __len__(self):
         return self.num_videos // (self.batch_size * distributed.world_size())
 
@@ -105,8 +109,8 @@ class Batches:
         return len(self.loader)
 
     def start_epoch(self, epoch):
-        """Which epoch's order and draws the next pass over training batches takes."""
-        self.loader.batch_sampler.epoch = epoch
+        """As `TrainingBatches`, which a training loader goes by."""
+        self.loader.batch_sampler.start_epoch(epoch)
 
     def video_ids(self, indices):
         """The ids of videos by their indices, for messages."""
@@ -140,18 +144,16 @@ class Batches:
             batches = iter(self.loader)
         for items in batches:
             for item in items:
-                if isinstance(item, BrokenVideo):
-                    self._note(item)
+                if not isinstance(item, BrokenVideo):
+                    continue
+                if not self.skip:
+                    raise SlowFastExtError(
+                        f"{item.reason}; DATA.SKIP_BROKEN_VIDEOS True goes on without such videos"
+                    )
+                if item.index not in self.broken:
+                    logger.warning(f"skipped: {item.reason}")
+                self.broken[item.index] = item.reason
             yield [item for item in items if not isinstance(item, BrokenVideo)]
-
-    def _note(self, item):
-        if not self.skip:
-            raise SlowFastExtError(
-                f"{item.reason}; DATA.SKIP_BROKEN_VIDEOS True goes on without such videos"
-            )
-        if item.index not in self.broken:
-            logger.warning(f"skipped: {item.reason}")
-        self.broken[item.index] = item.reason
 
 
 def log_objects(split, dataset):

@@ -46,7 +46,8 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
     for pattern in clear_patterns:
         state = {name.replace(pattern, "", 1): value for name, value in state.items()}
     left_over = [n for n in state if n.startswith(("head.", "backbone.")) and n not in own]
-    state = {_own_name(name, own): value for name, value in state.items()}
+    # An upstream network's tensor has no prefix.
+    state = {n if n in own else f"backbone.{n}": value for n, value in state.items()}
     fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
     matched = _check_share(path, own, state, fitting, inflate)
     _check_numbers(path, own, fitting)
@@ -60,11 +61,6 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
         fitting = upstream.inflate_weight(fitting, own)
     network.load_state_dict(fitting, strict=False)
     return f"{matched}; not loaded: {', '.join(missing) or 'none'}"
-
-
-def _own_name(name, own):
-    """The name of an upstream network's tensor here."""
-    return name if name in own else f"backbone.{name}"
 
 
 def _fits(value, own, inflate):

@@ -1,4 +1,4 @@
-"""One process or many: launching, ranks, devices, gathering."""
+"""The same words for one process and for many: ranks, devices, gathering."""
 
 import torch
 import torch.distributed as dist

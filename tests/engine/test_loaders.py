@@ -11,7 +11,7 @@ def batches_of(monkeypatch, rank, world, batch_size, num_videos=11, epoch=0):
     monkeypatch.setattr(distributed, "rank", lambda: rank)
     monkeypatch.setattr(distributed, "world_size", lambda: world)
     batches = TrainingBatches(num_videos, batch_size, seed=3)
-    batches.epoch = epoch
+    batches.start_epoch(epoch)
     return list(batches)
 
 

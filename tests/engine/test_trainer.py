@@ -12,7 +12,7 @@ from slowfast_ext.engine.loaders import TrainingBatches
 from slowfast_ext.engine.train import training_stage, tuning_stage
 from slowfast_ext.engine.trainer import Trainer
 from slowfast_ext.errors import SlowFastExtError
-from tests.engine.saved import assert_equal, weights
+from tests.helpers import assert_equal, weights
 
 
 class TinyNetwork(nn.Module):
@@ -41,9 +41,6 @@ class Clips(TrainingBatches):
     def __init__(self, cfg):
         super().__init__(num_videos=9, batch_size=2, seed=cfg.RNG_SEED)
         self.drawn = []
-
-    def start_epoch(self, epoch):
-        self.epoch = epoch
 
     def broken_videos(self):
         return {}
