@@ -34,15 +34,7 @@ class HeadOnMaps(nn.Module):
 
 
 class CachedClips(TrainingBatches):
-    """
-    Batches of cached clips, each at a rate drawn from `rates` as the data set draws it.
-
-    Args:
-        cfg (CfgNode): of the head.
-        maps (Maps): of the seed.
-        videos (sequence[int]): the training videos to take.
-        rates (sequence[int]): of the stage.
-    """
+    """Batches of cached clips of `videos`, each at a rate drawn as the data set draws it."""
 
     def __init__(self, cfg, maps, videos, rates):
         super().__init__(len(videos), cfg.TRAIN.BATCH_SIZE, cfg.RNG_SEED)
@@ -54,12 +46,10 @@ class CachedClips(TrainingBatches):
             yield [self._sample(epoch, int(self.videos[position])) for epoch, position in keys]
 
     def _sample(self, epoch, video):
-        drawn = sample_random(self.seed, epoch, video).integers(len(self.rates))
-        rate = self.rates[drawn]
-        clip = epoch % len(self.maps.clips[rate])
-        return Sample(
-            [self.maps.clips[rate][clip, video]], self.maps.clip_labels[rate][clip, video], video
-        )
+        rate = self.rates[sample_random(self.seed, epoch, video).integers(len(self.rates))]
+        clips, labels = self.maps.clips[rate], self.maps.clip_labels[rate]
+        clip = epoch % len(clips)
+        return Sample([clips[clip, video]], labels[clip, video], video)
 
 
 class HeadTrainer(Trainer):

@@ -20,14 +20,16 @@ _CHECKPOINT = re.compile(r"checkpoint_.*\.pyth")
 
 def checkpoint_path(output_dir, stage, epoch):
     """Where the stage's state after `epoch` (counted from 1) lies; upstream's name for training."""
-    prefix = "" if stage == "train" else f"{stage}_"
-    return os.path.join(output_dir, "checkpoints", f"checkpoint_{prefix}epoch_{epoch:05d}.pyth")
+    return os.path.join(output_dir, "checkpoints", f"{_prefix(stage)}epoch_{epoch:05d}.pyth")
 
 
 def best_checkpoint_path(output_dir, stage):
     """Where the state of the stage's best evaluation lies."""
-    prefix = "" if stage == "train" else f"{stage}_"
-    return os.path.join(output_dir, "checkpoints", f"checkpoint_{prefix}best.pyth")
+    return os.path.join(output_dir, "checkpoints", f"{_prefix(stage)}best.pyth")
+
+
+def _prefix(stage):
+    return "checkpoint_" if stage == "train" else f"checkpoint_{stage}_"
 
 
 def set_aside(output_dir):
@@ -54,8 +56,7 @@ def is_set_aside(output_dir, path):
 def last_checkpoint(output_dir, stage):
     """The path of the stage's newest checkpoint, None where there is none."""
     folder = os.path.join(output_dir, "checkpoints")
-    prefix = "" if stage == "train" else f"{stage}_"
-    pattern = re.compile(rf"checkpoint_{prefix}epoch_\d+\.pyth")
+    pattern = re.compile(rf"{_prefix(stage)}epoch_\d+\.pyth")
     names = pathmgr.ls(folder) if pathmgr.isdir(folder) else []
     names = sorted(name for name in names if pattern.fullmatch(name))
     return os.path.join(folder, names[-1]) if names else None

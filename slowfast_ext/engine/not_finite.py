@@ -16,13 +16,6 @@ def stop_at_loss(trainer, where, loss, batch, outputs):
     """
     Saves the network, the batch and what the network made of it, then ends the run.
 
-    Args:
-        trainer (Trainer): its network has the weights that the loss was computed with.
-        where (str): the epoch and the iteration.
-        loss (float): the loss, not finite.
-        batch (Sample): the clips, uint8, and labels.
-        outputs: what the network gave.
-
     Raises:
         SlowFastExtError: always; names the iteration, the videos, the norms and the file.
     """

@@ -1,7 +1,5 @@
 """The network that a test takes: which checkpoint, read once, and its weights."""
 
-from typing import NamedTuple
-
 from slowfast_ext import upstream
 from slowfast_ext.config import compare
 from slowfast_ext.engine import checkpoint
@@ -10,79 +8,60 @@ from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils import distributed
 
-_AS_THEY_WERE = "set them as they were"
-
-
-class Trained(NamedTuple):
-    """
-    A trained network.
-
-    Attributes:
-        path (str): of its checkpoint.
-        network (ActivityNetwork): on its device, in evaluation.
-        loaded (str): what was loaded, for the log.
-        history (History): of its training.
-    """
-
-    path: str
-    network: object
-    loaded: str
-    history: History
-
 
 def trained_network(cfg):
     """The network that a test would take, on its device, in evaluation."""
-    return network_to_test(cfg).network
+    _, network, *_ = network_to_test(cfg)
+    return network
 
 
 def network_to_test(cfg):
     """
-    TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
+    Takes TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
 
     Returns:
-        Trained
+        tuple: the checkpoint's path, and what `build_trained` gives.
 
     Raises:
         SlowFastExtError: there is none, it cannot be read, or it is of another config or network.
     """
-    test, train, stage = cfg.TEST, cfg.TRAIN, "tune" if cfg.TUNE.ENABLE else "train"
-    if test.CHECKPOINT_FILE_PATH:
-        path = test.CHECKPOINT_FILE_PATH
-        return build_trained(cfg, path, read_weights(path, test.CHECKPOINT_TYPE))
-    path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
-    if path:
-        state = read_weights(path, "pytorch")
+    stage, advice = "tune" if cfg.TUNE.ENABLE else "train", "set them as they were"
+    last = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)
+    if cfg.TEST.CHECKPOINT_FILE_PATH:
+        path = cfg.TEST.CHECKPOINT_FILE_PATH
+        state = read_weights(path, cfg.TEST.CHECKPOINT_TYPE)
+    elif last:
+        path, state = last, read_weights(last, "pytorch")
         compare.check_tested_config(path, state, cfg, stage)
-        return build_trained(cfg, path, state)
-    if train.CHECKPOINT_FILE_PATH:
-        path = train.CHECKPOINT_FILE_PATH
+    elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        path = cfg.TRAIN.CHECKPOINT_FILE_PATH
+        state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
         advice = (
             f"training starts from it, and {cfg.OUTPUT_DIR}/checkpoints has no {stage} "
             "checkpoint yet; train first"
         )
-        return build_trained(cfg, path, read_weights(path, train.CHECKPOINT_TYPE), advice)
-    raise SlowFastExtError(
-        f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
-        "TEST.CHECKPOINT_FILE_PATH is empty; train first, or name a checkpoint there"
-    )
+    else:
+        raise SlowFastExtError(
+            f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
+            "TEST.CHECKPOINT_FILE_PATH is empty; train first, or name a checkpoint there"
+        )
+    return path, *build_trained(cfg, path, state, advice)
 
 
-def build_trained(cfg, path, state, advice=_AS_THEY_WERE):
+def build_trained(cfg, path, state, advice="set them as they were"):
     """
     Args:
-        path (str): for messages.
-        state (dict): what the checkpoint holds, as `read_weights` gives it.
-        advice (str): what to do where the config is of another network.
+        state (dict): what the checkpoint `path` holds, as `read_weights` gives it.
 
     Returns:
-        Trained
+        tuple: the network, on its device, in evaluation; what was loaded, a sentence; History.
 
     Raises:
-        SlowFastExtError: it is of another network than the config's.
+        SlowFastExtError: it is of another network than the config's; gives the `advice`.
     """
     compare.check_same_network(path, state, cfg, advice)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
     loaded = load_weights(network, path, state["model_state"], complete=True)
     history = History()
     history.update(path, state)
-    return Trained(path, network.to(distributed.device(cfg)).eval(), loaded, history)
+    return network.to(distributed.device(cfg)).eval(), loaded, history

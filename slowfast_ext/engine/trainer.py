@@ -36,22 +36,13 @@ logger = logging.getLogger(__name__)
 
 
 class Step(NamedTuple):
-    """
-    One optimizer step.
-
-    Attributes:
-        number: in the stage, from 0.
-        loss: this process's; None where there was nothing to learn from.
-        learning_rate: of the backbone.
-        num_clips: that this process learned from.
-        seconds_waited: until the loader gave them.
-    """
+    """One optimizer step of this process: its number in the stage, from 0, and what came of it."""
 
     number: int
-    loss: float | None
+    loss: float | None  # None: there was nothing to learn from.
     learning_rate: float
     num_clips: int
-    seconds_waited: float
+    seconds_waited: float  # Until the loader gave them.
 
 
 class Trainer:
@@ -115,23 +106,14 @@ class Trainer:
             self.best = mean_ap
             paths.append(checkpoint.best_checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name))
         if is_save:
-            folder, name = self.cfg.OUTPUT_DIR, self.stage.name
-            paths.append(checkpoint.checkpoint_path(folder, name, number))
+            paths.append(checkpoint.checkpoint_path(self.cfg.OUTPUT_DIR, self.stage.name, number))
         if paths:
             self.save(epoch, paths)
 
     # --- Learning -----------------------------------------------------------------------
 
     def learn(self, epoch):
-        """
-        Learns from the batches of an epoch, counted from 0.
-
-        Yields:
-            Step: each when it is done.
-
-        Raises:
-            SlowFastExtError: a loss is not finite, or one of several processes has no video.
-        """
+        """Learns from the batches of an epoch, counted from 0; yields each Step when it is done."""
         stage, length = self.stage, len(self.loader)
         self.loader.start_epoch(stage.first_epoch + epoch)
         seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
@@ -149,17 +131,10 @@ class Trainer:
 
     def step(self, batch, where):
         """
-        One step of the optimizer.
-
-        Args:
-            batch (Sample): of clips.
-            where (str): for messages.
-
-        Returns:
-            float: the loss.
+        One step of the optimizer on a Sample of clips -> the loss, a number.
 
         Raises:
-            SlowFastExtError: the loss is not finite; what led to it is saved.
+            SlowFastExtError: the loss is not finite; says `where`, and saves what led to it.
         """
         inputs, further = self.inputs(batch)
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
@@ -245,10 +220,8 @@ class Trainer:
 
     def save(self, epoch, paths):
         """
-        Writes the state after an epoch, counted from 0, under one name or several.
-
-        Raises:
-            SlowFastExtError: a weight is not finite; the checkpoints before stay.
+        Writes the state after an epoch, counted from 0, under one name or several; raises
+        SlowFastExtError where a weight is not finite, and the checkpoints before stay.
         """
         for broken in distributed.gather(self.loader.broken_videos()):
             self.history.skipped.update(broken)

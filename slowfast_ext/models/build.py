@@ -14,35 +14,29 @@ A registered class is called with `head(cfg, dim_in)`, `dim_in` being the channe
 map. Its `forward(features, objects=None)` takes F, B x C x T x H x W (a clip's map, or a
 person's region of it) and, where OBJECTS.NUM_CLASSES is set, the clips' objects. It gives in
 training a tuple of logits, B x A each, one per output, and in evaluation the probabilities,
-B x A. That is enough for any nn.Module to serve clips, and persons by themselves.
-
-A head that can be joined with another, as VOLLEYBALL.TASK group joins persons and scene, is a
-Head: it gives `embed` and `classify` and takes its `forward` from there.
+B x A. VOLLEYBALL.TASK group joins two heads, and needs a `Head`, which says how.
 """
 
 
 class Head(nn.Module):
     """
-    A head in two parts, features and their classifier, between which others may add features.
+    A head in two parts, `embed` and `classify`, between which others may add features.
+
+    A class that overrides `forward` serves by itself alone, unless it gives both parts too.
 
     Args:
         embedding_shape (tuple[int]): of what `embed` gives for one clip.
-
-    Attributes:
-        cooccurrence (Tensor | None): Mask (eq. 6), A x A, where the head correlates activities.
     """
 
     cooccurrence = None
+    """Mask (eq. 6), A x A, where the head correlates activities."""
 
     def __init__(self, cfg, embedding_shape):
         super().__init__()
         self.activation, self.embedding_shape = cfg.MODEL.HEAD_ACT, embedding_shape
 
     def forward(self, features, objects=None):
-        """
-        F, B x C x T x H x W, and Objects -> logits (B x A, ...) in training, probabilities,
-        B x A, in evaluation.
-        """
+        """F, B x C x T x H x W, and Objects -> what HEAD_REGISTRY asks for."""
         logits = self.classify(self.embed(features, objects))
         return logits if self.training else probabilities(logits, self.activation)
 
@@ -65,27 +59,23 @@ def build_head(cfg, dim_in):
 
 def require_parts(name, head):
     """
-    Refuses a head whose `embed` and `classify` are not all that its `forward` does.
-
-    Args:
-        name (str): its ACTIVITY.HEAD.
-
-    Raises:
-        SlowFastExtError: it is no Head, or a class of its own `forward` takes one of the parts
-            from a class above.
+    Raises SlowFastExtError where a head, by its `name`, is no Head, or has a `forward` that says
+    something else than its `embed` and `classify`.
     """
-    instead = "choose ActivityHead or RoIPoolHead"
+    what = ""
     if not isinstance(head, Head):
-        raise SlowFastExtError(
-            f"ACTIVITY.HEAD is {name}: it has no features to join the persons' with: {instead}"
+        what = "it has no features to join the persons' with"
+    elif _defined_in(head, "forward") < max(_defined_in(head, p) for p in ("embed", "classify")):
+        what = (
+            "it has a forward of its own, which a group's head never calls: give its class embed "
+            "and classify as well"
         )
-    if _depth(head, "forward") < max(_depth(head, "embed"), _depth(head, "classify")):
+    if what:
         raise SlowFastExtError(
-            f"ACTIVITY.HEAD is {name}: it has a forward of its own, which a group's head never "
-            f"calls: give it embed and classify as well (slowfast_ext.models.build), or {instead}"
+            f"ACTIVITY.HEAD is {name}: {what}, or choose ActivityHead or RoIPoolHead"
         )
 
 
-def _depth(head, method):
-    """How many classes above the head's own define a method."""
+def _defined_in(head, method):
+    """How many classes above the head's own the one stands that defines a method."""
     return next(i for i, cls in enumerate(type(head).__mro__) if method in vars(cls))

@@ -104,7 +104,8 @@ class Run:
     @cached_property
     def network(self):
         """The network of `checkpoint_path` on this machine's device, in evaluation."""
-        return build_trained(self.cfg, self.checkpoint_path, self.checkpoint).network
+        network, *_ = build_trained(self.cfg, self.checkpoint_path, self.checkpoint)
+        return network
 
     # --- Settings and data ---------------------------------------------------------------
 

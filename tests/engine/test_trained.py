@@ -42,11 +42,11 @@ def opened(monkeypatch):
 
 
 def test_the_last_checkpoint_is_read_once(cfg, saved, opened):
-    found = network_to_test(cfg)
-    assert opened == [found.path] and found.path.endswith("checkpoint_tune_epoch_00001.pyth")
-    assert str(found.history) == "tune epoch 1 of 2" and not found.network.training
+    path, network, _, history = network_to_test(cfg)
+    assert opened == [path] and path.endswith("checkpoint_tune_epoch_00001.pyth")
+    assert str(history) == "tune epoch 1 of 2" and not network.training
     for name, value in saved.state_dict().items():
-        assert torch.equal(found.network.state_dict()[name], value), name
+        assert torch.equal(network.state_dict()[name], value), name
 
 
 def test_a_report_reads_it_once(cfg, saved, opened):
