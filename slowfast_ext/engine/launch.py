@@ -63,7 +63,7 @@ def process_group(cfg, init_method, **place):
 
 def _spawn(cfg, init_method, function):
     """Runs `function(cfg)` in a process for each GPU of this machine."""
-    arguments = (cfg.NUM_GPUS, functools.partial(_run_spawned, function), init_method, cfg)
+    arguments = (cfg.NUM_GPUS, functools.partial(run_spawned, function), init_method, cfg)
     try:
         torch.multiprocessing.spawn(
             upstream.run_in_process_group, nprocs=cfg.NUM_GPUS, args=arguments
@@ -78,7 +78,7 @@ def _spawn(cfg, init_method, function):
         sys.exit(error.exit_code)
 
 
-def _run_spawned(function, cfg):
+def run_spawned(function, cfg):
     """`function(cfg)` in a spawned process: errors end it with their sentence and exit code."""
     with exit_with_sentence():
         import_plugins(cfg.PLUGINS)

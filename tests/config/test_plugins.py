@@ -1,5 +1,6 @@
 """PLUGINS: modules of one's own, imported before a config is checked."""
 
+import functools
 import importlib
 import pickle
 import signal
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 from slowfast_ext.config.load import load_config
-from slowfast_ext.engine.launch import SpawnedFunction
+from slowfast_ext.engine.launch import run_spawned
 from slowfast_ext.engine.loaders import evaluation_loader
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
@@ -111,7 +112,7 @@ def test_what_names_no_modules_is_refused(value):
 def test_a_spawned_process_imports_them_itself(plugin):
     """It gets the config by pickle, and nothing that its parent has imported."""
     plugin("spawned_head", HEAD.format("SpawnedHead"))
-    sent = pickle.dumps((SpawnedFunction(names_of_heads), load_config(None)))
+    sent = pickle.dumps((functools.partial(run_spawned, names_of_heads), load_config(None)))
     function, cfg = pickle.loads(sent)
     cfg.PLUGINS = ["spawned_head"]
     sys.path.append(".")
