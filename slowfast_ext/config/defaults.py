@@ -44,7 +44,7 @@ _NORM_TYPE = rules.both(rules.one_of("batchnorm", "sync_batchnorm"), rules.needs
 _OPTIMIZERS = ("sgd", "adam", "adamw") if upstream.IS_MAIN else ("sgd", "adam")
 
 KEYS = (
-    # Modules of one's own, which register heads and data sets; imported first.
+    # Modules of one's own, which register heads and the like; imported first (docs/EXTENDING.md).
     Key("PLUGINS", [], rules.modules, NETWORK),
     #
     # --- The network ------------------------------------------------------------------------

@@ -125,6 +125,13 @@ class Run:
     @cached_property
     def cfg(self):
         """The run's config for one centre view a video on this machine."""
+        plugins = self.settings.get("PLUGINS")
+        if plugins and "PLUGINS" not in self.options[::2]:
+            # The folder may come from elsewhere, and importing a module runs it.
+            raise SlowFastExtError(
+                f"the run has PLUGINS {plugins}, which a report imports only where you name them: "
+                f'--opts PLUGINS "{plugins}"'
+            )
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
             yaml.safe_dump(self.settings, stream, allow_unicode=True)
             stream.flush()

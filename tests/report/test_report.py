@@ -4,6 +4,7 @@ import argparse
 import html
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -170,6 +171,21 @@ def test_what_is_missing_is_said(run_folder, capsys, gone, sentence):
 def test_a_data_set_that_is_gone(run_folder, capsys):
     page_of(run_folder, "--videos", "0", "--opts", "DATA.PATH_TO_DATA_DIR", run_folder / "none")
     assert "name the place with --opts DATA.PATH_TO_DATA_DIR" in capsys.readouterr().err
+
+
+def test_plugins_of_a_run_are_imported_where_they_are_named(run_folder, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "of_the_run.py").write_text("")
+    path = run_folder / "results.json"
+    results = json.loads(path.read_text())
+    results["config"]["PLUGINS"] = ["of_the_run"]
+    path.write_text(json.dumps(results))
+    sentence = """has PLUGINS ['of_the_run'], .*: --opts PLUGINS "['of_the_run']"$"""
+    with pytest.raises(SlowFastExtError, match=sentence.replace("[", r"\[").replace("]", r"\]")):
+        _ = Run(str(run_folder)).cfg
+    assert "of_the_run" not in sys.modules
+    assert Run(str(run_folder), ["PLUGINS", "['of_the_run']"]).cfg.PLUGINS == ["of_the_run"]
+    assert sys.modules.pop("of_the_run")
 
 
 def test_damaged_results(run_folder, capsys):
