@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.paper.numbers import ACCURACY, MAP
 
 RESULTS_FILE = "results.json"
-METRICS = ("mAP", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Result:
     Attributes:
         row: the ACTIVITY.TABLE_ROW of its config.
         form: its ACTIVITY.FORM, "default" or "as_printed".
-        metrics: those of METRICS that it has, fractions.
+        metrics: those that the paper's tables compare and it has, fractions.
         head: its ACTIVITY.HEAD; empty where it does not say.
         counts: `videos` and `views` of each that were tested, `keyframes` of AVA, int; None
             where it does not say.
@@ -155,7 +155,7 @@ def _count(value):
 
 def _metrics(path, content):
     """The metrics of a result; one that is null (nothing to score) is left out."""
-    metrics = {name: content[name] for name in METRICS if content.get(name) is not None}
+    metrics = {name: content[name] for name in (MAP, ACCURACY) if content.get(name) is not None}
     for name, value in metrics.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not 0 <= value <= 1:

@@ -9,6 +9,7 @@ from slowfast_ext import upstream
 from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.datasets import Ava
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation import evaluators
 from slowfast_ext.evaluation.evaluators import (
     AvaEvaluator,
     ClipsEvaluator,
@@ -16,7 +17,7 @@ from slowfast_ext.evaluation.evaluators import (
     build_evaluator,
 )
 from slowfast_ext.evaluation.predictions import read_predictions
-from tests.ava_tree import options, write_tree
+from tests.ava_tree import PERSONS, options, write_tree
 
 
 @pytest.fixture
@@ -90,6 +91,13 @@ def test_the_exclusions_are_reported_and_an_absent_file_is_warned_of(tree, cfg, 
     protocol, counts = evaluator.describe(scores, evaluator.measure(scores))
     assert protocol["exclusion_file"] == str(tree / "annotations" / "some.csv")
     assert counts["detections"]["dropped"]["keyframe_excluded"] > 0
+
+
+def test_what_it_measures_by_is_read_once(tree, cfg, monkeypatch):
+    evaluator, scores = ava_scores(tree, cfg)
+    monkeypatch.setattr(evaluators, "read_ground_truth", None)
+    first, second = evaluator.measure(scores), evaluator.measure(scores)
+    assert first.mean == second.mean and len(first.detections) == 3 * len(PERSONS)
 
 
 def test_scores_that_are_not_finite_name_the_first_keyframe(tree, cfg):
