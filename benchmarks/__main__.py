@@ -23,7 +23,6 @@ BENCHMARKS = (
     "reading_mp4",
     "network",
     "whole_test",
-    "compiled",
     "ava_evaluation",
     "charades_evaluation",
     "processes",

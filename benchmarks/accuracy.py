@@ -58,7 +58,7 @@ def map_difference(options):
     """How far the last map F of one video's views in bfloat16 is from float32's, as text."""
     cfg = config("Synthetic/ACTIVITY_FROZEN", options)
     views = [pathway[:] for pathway in loaders.build_dataset(cfg, "test")[0].pathways]
-    inputs = clips.network_input(cfg, views, torch.device("cpu"))
+    inputs = clips.network_input(cfg, clips.Sample(views), torch.device("cpu"))[0]
     network, maps = trained_network(cfg), {}
     for precision in ("float32", "bfloat16"):
         cfg.TEST.PRECISION = precision

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.networks import config
 from benchmarks.timing import alternate, milliseconds, ratio_row, require_equal
-from slowfast_ext.datasets.clips import network_input
+from slowfast_ext.datasets.clips import Sample, network_input
 from slowfast_ext.datasets.contract import ActivityDataset
 
 CLASSES = 157
@@ -71,7 +71,7 @@ def require_equal_views(what, cfg, ours, theirs):
 def normalised_views(cfg, pathways):
     """Yields what the network gets of views, one at a time."""
     for view in cut(pathways):
-        yield network_input(cfg, view, torch.device("cpu"))
+        yield network_input(cfg, Sample(view), torch.device("cpu"))[0]
 
 
 def cut(pathways):

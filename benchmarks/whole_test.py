@@ -30,7 +30,7 @@ from benchmarks.timing import (
     require_equal,
     row,
 )
-from slowfast_ext.datasets.clips import network_input
+from slowfast_ext.datasets.clips import Sample, network_input
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.models import ActivityNetwork
 from slowfast_ext.models.inference import set_layout
@@ -75,7 +75,7 @@ def score(cfg, precision, network, pathways):
     """A view's scores, from its pathways in uint8."""
     in_half = precision == "bfloat16"
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=in_half):
-        return network(network_input(cfg, pathways, CPU))
+        return network(network_input(cfg, Sample(pathways), CPU)[0])
 
 
 def score_as_upstream(network, views):

@@ -6,13 +6,14 @@ import logging
 import os
 import warnings
 
+import numpy as np
 import torch
 import torch.nn as nn
 
 from slowfast_ext.config.schema import require_clips_alone
+from slowfast_ext.datasets import clips
 from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.errors import SlowFastExtError, require_packages
-from slowfast_ext.upstream import pack_pathways
 from slowfast_ext.utils.paths import open_atomically
 
 # What the ONNX format needs beyond torch; setup.py's extra "onnx".
@@ -134,17 +135,12 @@ def clip_network(network):
 
 
 def example_pathways(cfg, batch_size):
-    """
-    Random clips of a test's shape.
-
-    Returns:
-        tuple[Tensor]: of each pathway, B x 3 x T x H x W, of variance 1.
-    """
-    random = torch.Generator().manual_seed(batch_size)
+    """What a test gives of random frames: a tuple of each pathway, B x 3 x T x H x W."""
     size = cfg.DATA.TEST_CROP_SIZE
-    shape = (3, cfg.DATA.NUM_FRAMES, size, size)
-    clips = [pack_pathways(cfg, torch.randn(shape, generator=random)) for _ in range(batch_size)]
-    return tuple(torch.stack(of_pathway) for of_pathway in zip(*clips, strict=True))
+    shape = (batch_size, cfg.DATA.NUM_FRAMES, size, size, 3)
+    frames = np.random.default_rng(batch_size).integers(256, size=shape, dtype=np.uint8)
+    batch = clips.Sample(clips.join_clips([clips.to_pathways(cfg, clip) for clip in frames]))
+    return tuple(clips.network_input(cfg, batch, torch.device("cpu"))[0])
 
 
 @torch.no_grad()

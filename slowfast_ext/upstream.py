@@ -199,13 +199,13 @@ def pack_pathways(cfg, clip):
     Splits one clip into the pathways of MODEL.ARCH.
 
     Args:
-        clip (Tensor): C x T x H x W, RGB.
+        clip (Tensor): C x T x H x W.
 
     Returns:
         list[Tensor]: [C x T x H x W] or, for two pathways, [slow, fast].
     """
-    if not IS_MAIN and cfg.DATA.REVERSE_INPUT_CHANNEL:
-        # main reverses the channels in here; 1.0 does not know the key.
+    if IS_MAIN and cfg.DATA.REVERSE_INPUT_CHANNEL:
+        # main reverses the channels in here, where nothing says what they are.
         clip = clip[[2, 1, 0]]
     return _pack_pathway_output(cfg, clip)
 

@@ -77,7 +77,7 @@ def test_pathways(reverse):
     cfg.DATA.REVERSE_INPUT_CHANNEL = reverse
     clip = torch.arange(3 * 8).view(3, 8, 1, 1)
     slow, fast = upstream.pack_pathways(cfg, clip)
-    assert torch.equal(fast, clip.flip(0) if reverse else clip)
+    assert torch.equal(fast, clip)
     assert torch.equal(slow, fast[:, [0, 7]])
 
 

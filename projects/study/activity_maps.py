@@ -25,13 +25,15 @@ import cv2
 import numpy as np
 
 from benchmarks.timing import ROOT, report, row
+from slowfast_ext.datasets.clips import read_clips
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.views import clip_frames
 from slowfast_ext.errors import exit_with_sentence
 from slowfast_ext.report.run_files import Run
 from slowfast_ext.utils.paths import pathmgr
-from slowfast_ext.visualization.clip_maps import KINDS, clip_maps, laid_out
+from slowfast_ext.visualization.drawing import laid_out
 from slowfast_ext.visualization.grid import columns_of, draw_grid
+from slowfast_ext.visualization.maps import KINDS, maps_of
 
 QUICKSTARTS_RUN = "output/synthetic/activity_head"
 PICTURES = 6
@@ -161,7 +163,8 @@ def main():
         with open_video(video.path) as reader:
             info, data = reader.info, cfg.DATA
             frames = clip_frames(info.length, data.NUM_FRAMES, data.SAMPLING_RATE, 0.5)
-            maps = clip_maps(cfg, network, reader, frames, range(len(names)))
+            batch = read_clips(cfg, reader, frames[None], cfg.TEST.WHOLE_FRAME)
+            maps = maps_of(cfg, network, batch)[0].at_frames(len(frames))
             boxes = true_boxes(video.path, frames, info.fps)
             present = [names.index(label) for label in boxes]
             measured.add(maps, present, [inside(of, info.height) for of in boxes.values()])

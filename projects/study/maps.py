@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from slowfast_ext import upstream
 from slowfast_ext.datasets import views
-from slowfast_ext.datasets.clips import collate, network_input
+from slowfast_ext.datasets.clips import Sample, collate, network_input
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.utils.paths import open_atomically
@@ -84,7 +84,7 @@ def make_maps(cfg, backbone, groups):
 
 @torch.no_grad()
 def _features(cfg, network, pathways):
-    inputs = network_input(cfg, pathways, torch.device("cpu"))
+    inputs, _ = network_input(cfg, Sample(pathways), torch.device("cpu"))
     return network.features(inputs).half()
 
 

@@ -4,10 +4,10 @@ from slowfast_ext.commands.arguments import (
     seconds_of,
     videos_and_options,
 )
+from slowfast_ext.datasets.windows import window_seconds
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.predict.predictor import Predictor
-from slowfast_ext.predict.windows import window_seconds
 from slowfast_ext.utils.paths import pathmgr, require_writable
 
 

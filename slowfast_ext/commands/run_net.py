@@ -4,7 +4,6 @@ import logging
 import os
 
 from slowfast_ext.commands.arguments import parse_arguments
-from slowfast_ext.commands.demo import check_demo, demo
 from slowfast_ext.engine.launch import launch
 from slowfast_ext.engine.loaders import worker_deaths_named
 from slowfast_ext.engine.setup import checked_config
@@ -14,6 +13,8 @@ from slowfast_ext.engine.train import train
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.distributed import is_main_process
 from slowfast_ext.utils.paths import is_local, remove_leftovers, require_writable
+from slowfast_ext.visualization.demo import check_demo, demo
+from slowfast_ext.visualization.maps import draw_view
 
 
 def main(arguments=None):
@@ -64,7 +65,7 @@ def run(cfg):
             remove_leftovers(os.path.join(cfg.OUTPUT_DIR, folder))
     with worker_deaths_named():
         if cfg.TRAIN.ENABLE or cfg.TUNE.ENABLE:
-            train(cfg)
+            train(cfg, draw_view)
         if cfg.TEST.ENABLE:
             test(cfg)
         if cfg.DEMO.ENABLE and is_main_process():

@@ -182,9 +182,6 @@ KEYS = (
     Key("TEST.WHOLE_FRAME", False),
     # "float32", or "bfloat16": faster where the processor computes in it, scores not quite equal.
     Key("TEST.PRECISION", "float32", rules.one_of("float32", "bfloat16"), SCORES | MACHINE),
-    # Test, and validate, under torch.compile: compiling takes minutes, and anew for each shape
-    # of inputs; where it fails, one warning, and the test goes on without.
-    Key("TEST.COMPILE", False),
     #
     # --- Data ---------------------------------------------------------------------------------
     Key("DATA", IN_BOTH, scope=RESULTS),
@@ -326,7 +323,7 @@ KEYS = (
 _ROWS = {key.name: key for key in KEYS}
 
 # Keys of earlier versions, which runs of their time still name: without effect, with a warning.
-GONE = ("VOLLEYBALL.NUM_ACTIONS",)
+GONE = ("TEST.COMPILE", "VOLLEYBALL.NUM_ACTIONS")
 
 
 def add_slowfast_ext_config(cfg):

@@ -19,7 +19,7 @@ from slowfast_ext.datasets.ava_annotations import (
 )
 from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
 from slowfast_ext.datasets.class_names import names_by_output
-from slowfast_ext.datasets.clips import Sample
+from slowfast_ext.datasets.clips import Sample, crop_of_view
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
 from slowfast_ext.datasets.lists import outside_sentence
 from slowfast_ext.errors import SlowFastExtError
@@ -65,6 +65,11 @@ class Ava(KeyframeClips):
         # A network's outputs are AVA's ids from 1 on.
         names = {i - 1: name for i, name in read_label_map(path).items()}
         return names_by_output(path, names, cfg.MODEL.NUM_CLASSES)
+
+    @staticmethod
+    def channel_order(cfg):
+        """With AVA.BGR upstream leaves its frames as OpenCV reads them."""
+        return "BGR" if cfg.AVA.BGR != cfg.DATA.REVERSE_INPUT_CHANNEL else "RGB"
 
     def __init__(self, cfg, split):
         super().__init__(cfg, split)
@@ -152,11 +157,7 @@ class Ava(KeyframeClips):
         return *views.random_crop_offset(random, *scaled, size), size, size
 
     def test_crop(self, height, width):
-        if self.cfg.AVA.TEST_CROP == "full":
-            return views.Crop(0, 0, height, width)
-        size = self.cfg.DATA.TEST_CROP_SIZE
-        top, left = views.test_crop_offset(height, width, size, 0, 1)
-        return views.Crop(top, left, size, size)
+        return crop_of_view(self.cfg, height, width, self.cfg.AVA.TEST_CROP == "full")
 
     def clip_frames(self, index, rate):
         keyframe = self.keyframes[index]
@@ -167,10 +168,6 @@ class Ava(KeyframeClips):
         frames = self.frames[self.keyframes[index].video]
         path = os.path.join(self.cfg.AVA.FRAME_DIR, frames.folder)
         return path, [frames.name(number) for number in numbers]
-
-    def _pathways(self, images):
-        # AVA.BGR asks for BGR, which is what upstream's keys mean where nothing reverses it.
-        return super()._pathways(images[..., ::-1] if self.cfg.AVA.BGR else images)
 
     def sample(self, index, pathways, crop, scaled, stored):
         keyframe = self.keyframes[index]

@@ -49,6 +49,11 @@ class Charades(MultiLabelVideos):
     Args, raises: those of MultiLabelVideos.
     """
 
+    @staticmethod
+    def channel_order(cfg):
+        """Upstream reads BGR by OpenCV, which its key turns to RGB: what is learned here anyway."""
+        return "RGB"
+
     def list_path(self, split):
         path = super().list_path(split)
         if split == "test" and not pathmgr.exists(path):
@@ -89,11 +94,6 @@ class Charades(MultiLabelVideos):
                 "or use a list that names all frames of the folder"
             )
         return reader
-
-    def _pathways(self, images):
-        # Where the key is set, what comes next reverses BGR to RGB.
-        is_reversed = self.cfg.DATA.REVERSE_INPUT_CHANNEL
-        return super()._pathways(images[..., ::-1] if is_reversed else images)
 
 
 def _official_id(path):

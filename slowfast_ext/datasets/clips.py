@@ -1,4 +1,9 @@
-"""What a data set gives for one key."""
+"""
+From frames to a network's input: the one way, for training, tests and everything that shows what
+a network sees.
+
+Readers give RGB. What a network is given, `channel_order`, is what it learned from.
+"""
 
 from typing import Any, NamedTuple
 
@@ -6,9 +11,10 @@ import numpy as np
 import torch
 from torch.utils.data._utils.collate import default_collate
 
+from slowfast_ext import upstream
 from slowfast_ext.datasets import views
+from slowfast_ext.datasets.contract import ActivityDataset, named_datasets
 from slowfast_ext.models.objects import Objects, join_objects
-from slowfast_ext.upstream import pack_pathways
 
 
 class Sample(NamedTuple):
@@ -16,9 +22,9 @@ class Sample(NamedTuple):
     A training clip, or all views of a video; for detection, of one keyframe with P persons.
 
     Attributes:
-        pathways: uint8 RGB, of each pathway a tensor, 3 x T x H x W, or views whose slices are
-            tensors, n x 3 x T x H x W: a tensor itself, or CutViews.
-        labels: float32, [A]; for detection P x A.
+        pathways: uint8, in the network's channel order, of each pathway a tensor, 3 x T x H x W,
+            or views whose slices are tensors, n x 3 x T x H x W: a tensor itself, or CutViews.
+        labels: float32, [A]; for detection P x A; None where nothing is known of the clip.
         index: of the video.
         objects: Objects of the clip, or a list of them, one per view; None where none are used.
         boxes: float32, P x 4: x1, y1, x2, y2 in pixels of the clip; None but for detection.
@@ -27,12 +33,19 @@ class Sample(NamedTuple):
     """
 
     pathways: list[torch.Tensor]
-    labels: torch.Tensor
-    index: int
+    labels: torch.Tensor | None = None
+    index: int | None = None
     objects: Any = None
     boxes: torch.Tensor | None = None
     persons: torch.Tensor | None = None
     person_labels: torch.Tensor | None = None
+
+    def batch_of_views(self, chosen):
+        """A slice of a test sample's views, as `collate` makes a batch of clips."""
+        pathways = [pathway[chosen] for pathway in self.pathways]
+        objects = None if self.objects is None else join_objects(self.objects[chosen])
+        boxes = None if self.boxes is None else join_boxes([self.boxes] * len(pathways[0]))
+        return self._replace(pathways=pathways, objects=objects, boxes=boxes)
 
 
 class CutViews:
@@ -96,54 +109,88 @@ def join_boxes(of_clips):
     return torch.cat([torch.cat(places), torch.cat(of_clips)], dim=1)
 
 
-def network_input(cfg, pathways, device):
-    """Pathways, uint8 -> float on the device, normalised by DATA.MEAN and DATA.STD."""
+# --- Frames to pathways and back ---------------------------------------------------------
+
+
+def channel_order(cfg):
+    """
+    "RGB" or "BGR": what a network of this config learns from, and is given wherever it is used.
+
+    The class of TRAIN.DATASET says it or, where that is none of ours, that of TEST.DATASET.
+    """
+    return next(iter(named_datasets(cfg)), ActivityDataset).channel_order(cfg)
+
+
+def to_pathways(cfg, frames):
+    """RGB frames, T x H x W x 3 -> of each pathway 3 x T' x H x W, in `channel_order`."""
+    if channel_order(cfg) == "BGR":
+        frames = frames[..., ::-1]
+    clip = torch.from_numpy(np.ascontiguousarray(frames.transpose(3, 0, 1, 2)))
+    return upstream.pack_pathways(cfg, clip)
+
+
+def to_frames(cfg, pathways):
+    """A clip's pathways, 3 x T' x H x W each -> the RGB frames of the longest, T x H x W x 3."""
+    frames = max(pathways, key=lambda clip: clip.shape[1]).permute(1, 2, 3, 0).numpy()
+    return np.ascontiguousarray(frames[..., ::-1] if channel_order(cfg) == "BGR" else frames)
+
+
+def crop_of_view(cfg, height, width, whole_frame, crop=0, num_crops=1):
+    """The part of a test's scaled frames that a view shows: all, or one of `num_crops` squares."""
+    if whole_frame:
+        return views.Crop(0, 0, height, width)
+    size = cfg.DATA.TEST_CROP_SIZE
+    top, left = views.test_crop_offset(height, width, size, crop, num_crops)
+    return views.Crop(top, left, size, size)
+
+
+def join_clips(clips):
+    """Pathways of clips, 3 x T x H x W each -> of each pathway a batch, B x 3 x T x H x W."""
+    return [torch.stack(of_pathway) for of_pathway in zip(*clips, strict=True)]
+
+
+def read_clips(cfg, reader, frames, whole_frame):
+    """
+    The clips of windows of a video: their centre crops, or all of their frames.
+
+    Args:
+        reader (datasets.video.Video): the opened video.
+        frames (int array): B x T, numbers of frames; each is read once.
+
+    Returns:
+        Sample: a batch without labels.
+    """
+    needed, position = np.unique(frames, return_inverse=True)
+    images = reader.read(needed, cfg.DATA.TEST_CROP_SIZE)
+    images = crop_of_view(cfg, *images.shape[1:3], whole_frame).cut(images)
+    position = position.reshape(frames.shape)
+    return Sample(join_clips([to_pathways(cfg, images[of_clip]) for of_clip in position]))
+
+
+# --- Pathways to a network ---------------------------------------------------------------
+
+
+def network_input(cfg, batch, device):
+    """
+    What a network's call is given of a batch.
+
+    Args:
+        batch (Sample): of `collate`, `batch_of_views` or `read_clips`.
+
+    Returns:
+        (list[Tensor], dict): the pathways, float on the device, normalised by DATA.MEAN and
+            DATA.STD; and by name what stands beside them, objects or persons' boxes.
+    """
     shape = (1, -1, 1, 1, 1)
     mean, std = (
         255 * torch.tensor(numbers, device=device).view(shape)
         for numbers in (cfg.DATA.MEAN, cfg.DATA.STD)
     )
     # In place: what a clip takes as float is most of what a worker's batch takes.
-    return [p.to(device, non_blocking=True).float().sub_(mean).div_(std) for p in pathways]
-
-
-def views_input(cfg, sample, chosen, device):
-    """A slice of a test sample's views -> the network's input and what it is given beside it."""
-    inputs = network_input(cfg, [pathway[chosen] for pathway in sample.pathways], device)
-    objects = None if sample.objects is None else join_objects(sample.objects[chosen])
-    boxes = None if sample.boxes is None else join_boxes([sample.boxes] * len(inputs[0]))
-    return inputs, further_input(objects, boxes, device)
-
-
-def further_input(objects, boxes, device):
-    """What a network's call is given beside the pathways; Objects and boxes are None or given."""
+    inputs = [p.to(device, non_blocking=True).float().sub_(mean).div_(std) for p in batch.pathways]
     given = {}
-    if objects is not None:
-        given["objects"] = Objects(*(tensor.to(device) for tensor in objects))
-    if boxes is not None:
-        given["boxes"] = boxes.to(device)
-    return given
-
-
-def read_clips(cfg, reader, frames):
-    """
-    The clips of windows, their centre crops or, with TEST.WHOLE_FRAME, all of them.
-
-    Args:
-        reader (datasets.decoding.Video): the opened video.
-        frames (int array): B x T, numbers of frames; each is read once.
-
-    Returns:
-        list[Tensor]: a pathway each, B x 3 x T x H x W, uint8.
-    """
-    size = cfg.DATA.TEST_CROP_SIZE
-    needed, position = np.unique(frames, return_inverse=True)
-    images = reader.read(needed, size)
-    if not cfg.TEST.WHOLE_FRAME:
-        top, left = views.test_crop_offset(*images.shape[1:3], size, 0, 1)
-        images = views.Crop(top, left, size, size).cut(images)
-    clips = []
-    for of_clip in position.reshape(frames.shape):
-        clip = np.ascontiguousarray(images[of_clip].transpose(3, 0, 1, 2))
-        clips.append(pack_pathways(cfg, torch.from_numpy(clip)))
-    return [torch.stack(clips_of_pathway) for clips_of_pathway in zip(*clips, strict=True)]
+    if batch.objects is not None:
+        given["objects"] = Objects(*(tensor.to(device) for tensor in batch.objects))
+    if batch.boxes is not None:
+        given["boxes"] = batch.boxes.to(device)
+    return inputs, given

@@ -69,6 +69,14 @@ class ActivityDataset(torch.utils.data.Dataset):
             return [(rate, clips, 1) for rate, clips, _ in groups]
         return groups
 
+    @staticmethod
+    def channel_order(cfg):
+        """
+        "RGB" or "BGR", what a network learns from. What upstream's keys mean for a data set
+        depends on how upstream reads it: PyAV gives RGB, as here, OpenCV BGR.
+        """
+        return "BGR" if cfg.DATA.REVERSE_INPUT_CHANNEL else "RGB"
+
     def read_labels(self, path):
         """`labels` of another list (ACTIVITY.COOCCURRENCE_FILE), whose videos may be absent."""
         raise SlowFastExtError(f"{type(self).__name__} reads no labels from {path}")

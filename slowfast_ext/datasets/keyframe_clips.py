@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from slowfast_ext.datasets import views
+from slowfast_ext.datasets.clips import join_clips, to_pathways
 from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.video import FrameFolder, Video
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.upstream import pack_pathways
 
 
 class KeyframeClips(ActivityDataset):
@@ -63,7 +63,7 @@ class KeyframeClips(ActivityDataset):
         scaled = images.shape[1:3]
         place = self.training_crop(random, scaled, stored)
         crop = views.Crop(*place, flipped=bool(data.RANDOM_FLIP and random.random() < 0.5))
-        return self.sample(index, self._pathways(crop.cut(images)), crop, scaled, stored)
+        return self.sample(index, to_pathways(self.cfg, crop.cut(images)), crop, scaled, stored)
 
     def _views(self, index):
         """One clip for each rate; each frame is read once."""
@@ -73,9 +73,8 @@ class KeyframeClips(ActivityDataset):
         scaled = images.shape[1:3]
         crop = self.test_crop(*scaled)
         position = position.reshape(len(clips), -1)
-        pathways = [self._pathways(crop.cut(images[of_clip])) for of_clip in position]
-        stacked = [torch.stack(clips) for clips in zip(*pathways, strict=True)]
-        return self.sample(index, stacked, crop, scaled, stored)
+        clips = [to_pathways(self.cfg, crop.cut(images[of_clip])) for of_clip in position]
+        return self.sample(index, join_clips(clips), crop, scaled, stored)
 
     def _read(self, index, numbers, short_side):
         """Frames by number, T x H x W x 3, and the stored frames' height and width."""
@@ -84,11 +83,6 @@ class KeyframeClips(ActivityDataset):
         path, names = self.files(index, distinct)
         with Video(path, FrameFolder(path, names)) as video:
             return video.read(places, short_side), (video.info.height, video.info.width)
-
-    def _pathways(self, images):
-        """T x H x W x 3 -> pathways, [3 x T' x H x W]."""
-        clip = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2)))
-        return pack_pathways(self.cfg, clip)
 
 
 def persons_in(crop, boxes, scaled):

@@ -7,13 +7,19 @@ import torch
 
 from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
-from slowfast_ext.datasets.clips import CutViews, Sample
+from slowfast_ext.datasets.clips import (
+    CutViews,
+    Sample,
+    crop_of_view,
+    join_clips,
+    to_pathways,
+)
 from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.lists import label_matrix, read_list, read_names
 from slowfast_ext.datasets.object_boxes import VideoObjects, check_any_listed, read_objects
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.upstream import pack_pathways, register_dataset
+from slowfast_ext.upstream import register_dataset
 from slowfast_ext.utils.paths import pathmgr
 
 
@@ -135,7 +141,7 @@ class MultiLabelVideos(ActivityDataset):
             until = np.append(times, np.inf)[frames[-1] + 1]
             labels[list(video.labels_between(times[frames], until))] = 1
         return Sample(
-            self._pathways(crop.cut(images)),
+            to_pathways(self.cfg, crop.cut(images)),
             torch.from_numpy(labels),
             index,
             self._objects_in(index, frames, images, crop),
@@ -169,9 +175,8 @@ class MultiLabelVideos(ActivityDataset):
         planes = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2))).flatten(0, 1)
         # Which plane goes where is found by giving the planes' numbers the pixels' way.
         numbers = np.arange(len(planes)).reshape(3, -1).T[:, None, None]  # frames x 1 x 1 x 3
-        pathways = zip(*(self._pathways(numbers[of_view]) for of_view in position), strict=True)
-        stacked = [torch.stack(of_pathway).flatten(2) for of_pathway in pathways]
-        return [CutViews(planes, of_pathway, crops) for of_pathway in stacked]
+        pathways = join_clips([to_pathways(self.cfg, numbers[of_view]) for of_view in position])
+        return [CutViews(planes, of_pathway.flatten(2), crops) for of_pathway in pathways]
 
     def _objects_in_views(self, index, frames, images, crops):
         if self.objects is None:
@@ -180,11 +185,8 @@ class MultiLabelVideos(ActivityDataset):
         return [self._objects_in(index, of_clip, images, crop) for of_clip, crop in pairs]
 
     def _test_crop(self, view, height, width):
-        if self.whole_frame:
-            return views.Crop(0, 0, height, width)
-        size = self.cfg.DATA.TEST_CROP_SIZE
-        top, left = views.test_crop_offset(height, width, size, view.crop, view.num_crops)
-        return views.Crop(top, left, size, size)
+        place = view.crop, view.num_crops
+        return crop_of_view(self.cfg, height, width, self.whole_frame, *place)
 
     # --- Both --------------------------------------------------------------------------
 
@@ -218,11 +220,6 @@ class MultiLabelVideos(ActivityDataset):
         if info.times is not None:
             return info.times
         return np.arange(info.length) / self.cfg.DATA.FRAME_FOLDER_FPS
-
-    def _pathways(self, images):
-        """T x H x W x 3 -> pathways, [3 x T' x H x W]."""
-        clip = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2)))
-        return pack_pathways(self.cfg, clip)
 
     @property
     def _prefix(self):

@@ -20,7 +20,6 @@ from slowfast_ext.evaluation.results import numbers_of
 from slowfast_ext.models.activity_maps import has_maps
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import require_writable
-from slowfast_ext.visualization.view_maps import draw_view
 
 
 def log_dir(cfg, stage):
@@ -50,9 +49,15 @@ class TensorBoard:
 
     A run that goes on from a checkpoint goes on with its steps, and what was written after that
     checkpoint is not shown any more.
+
+    Args:
+        stage (str): "train", "tune" or "test".
+        draw_view (callable | None): (cfg, network, test sample, names, title) -> a picture of the
+            sample's first view, uint8, H x W x 3, RGB; None: none is drawn.
     """
 
-    def __init__(self, cfg, stage):
+    def __init__(self, cfg, stage, draw_view=None):
+        self.draw_view = draw_view
         self.cfg, self.folder = cfg, log_dir(cfg, stage)
         self.enabled = cfg.TENSORBOARD.ENABLE and distributed.is_main_process()
         self._writer = None
@@ -127,13 +132,13 @@ class TensorBoard:
             network (ActivityNetwork): on its device, in evaluation.
             dataset: of one view a video.
         """
-        if not (self.enabled and has_maps(self.cfg)):
+        if not (self.enabled and self.draw_view and has_maps(self.cfg)):
             return
         for index in sorted({0, len(dataset) // 2}):
             # A video that cannot be read has ended the run by now, or the run goes on without it.
             with contextlib.suppress(SlowFastExtError):
                 video = dataset.video_ids[index]
-                picture = draw_view(
+                picture = self.draw_view(
                     self.cfg, network, dataset[index], dataset.class_names, str(video)
                 )
                 tag = f"evidence/{video}"

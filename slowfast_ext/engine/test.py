@@ -5,15 +5,14 @@ import logging
 import os
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 
 from slowfast_ext import upstream
-from slowfast_ext.datasets.clips import views_input
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.partial_scores import PartialScores
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.tensorboard import TensorBoard
-from slowfast_ext.engine.trained import network_to_test
+from slowfast_ext.engine.trained import network_to_test, scores_of
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import AvaMetrics
 from slowfast_ext.evaluation.evaluators import build_evaluator
@@ -194,14 +193,13 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
 def video_scores(cfg, network, sample, combine):
     """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
     size = loaders.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
-    device = distributed.device(cfg)
     num_views = len(sample.pathways[0])
-    outputs = []
+    scores = []
     for start in range(0, num_views, size):
-        chunk = slice(start, min(start + size, num_views))
-        inputs, further = views_input(cfg, sample, chunk, device)
-        outputs.append(network(inputs, **further).double().cpu())
-    probabilities = torch.cat(outputs).unflatten(0, (num_views, -1)).numpy()
+        batch = sample.batch_of_views(slice(start, min(start + size, num_views)))
+        scores.append(scores_of(cfg, network, batch))
+    scores = np.concatenate(scores)
+    probabilities = scores.reshape(num_views, -1, scores.shape[-1])
     if sample.persons is None:
         return combine(probabilities.squeeze(1))
     return sample.persons.numpy(), combine(probabilities)

@@ -1,7 +1,8 @@
-"""The network that a test takes: which checkpoint, read once, and its weights."""
+"""The network that a test takes: which checkpoint, read once, its weights, how it is called."""
 
 from slowfast_ext import upstream
 from slowfast_ext.config import compare
+from slowfast_ext.datasets import clips
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.weights import load_weights, read_weights
@@ -13,6 +14,12 @@ def trained_network(cfg):
     """The network that a test would take, on its device, in evaluation."""
     _, network, *_ = network_to_test(cfg)
     return network
+
+
+def scores_of(cfg, network, batch):
+    """A batch's probabilities, float64, B x A, or of its persons P x A; within `inference`."""
+    inputs, given = clips.network_input(cfg, batch, distributed.device(cfg))
+    return network(inputs, **given).double().cpu().numpy()
 
 
 def network_to_test(cfg):

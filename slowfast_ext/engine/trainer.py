@@ -60,9 +60,10 @@ class Trainer:
         loader (Batches): of the stage's clips.
         val_set: what is evaluated on; None where `run` is not called.
         history (History): of the stages so far; is updated.
+        draw_view (callable | None): as of TensorBoard.
     """
 
-    def __init__(self, cfg, stage, network, loader, val_set=None, history=None):
+    def __init__(self, cfg, stage, network, loader, val_set=None, history=None, draw_view=None):
         self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
         self.val_set, self.history = val_set, history or History()
         self.num_epochs = math.ceil(stage.num_iterations / len(loader))
@@ -72,7 +73,7 @@ class Trainer:
         self.optimizer = build_optimizer(stage.cfg, self.model)
         self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
         self.loss_function = loss_function(cfg)
-        self.board = TensorBoard(cfg, stage.name)
+        self.board = TensorBoard(cfg, stage.name, draw_view)
         self.best = -1.0
         # Counted from this run's labels, and not taken from weights of another run.
         self.cooccurrence = copy.deepcopy(network.cooccurrence)
@@ -136,9 +137,9 @@ class Trainer:
         Raises:
             SlowFastExtError: the loss is not finite; says `where`, and saves what led to it.
         """
-        inputs, further = self.inputs(batch)
+        inputs, given = self.inputs(batch)
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
-            outputs = self.model(inputs, **further)
+            outputs = self.model(inputs, **given)
             loss = self.loss(batch, outputs)
         value = loss.item()
         if not math.isfinite(value):
@@ -154,9 +155,7 @@ class Trainer:
 
     def inputs(self, batch):
         """A Sample of clips -> the network's input and what it is given beside it."""
-        device = distributed.device(self.cfg)
-        further = clips.further_input(batch.objects, batch.boxes, device)
-        return clips.network_input(self.cfg, batch.pathways, device), further
+        return clips.network_input(self.cfg, batch, distributed.device(self.cfg))
 
     def loss(self, batch, outputs):
         """The task's loss, summed over the outputs; for groups with persons both, weighted."""

@@ -1,32 +1,34 @@
 """
-python -m slowfast_ext predict: when which activity happens in videos, as a CSV file.
+When which activity happens in videos of any length.
 
 A window is scored every few seconds; neighbouring windows in which an activity reaches its
-threshold make one span. KEY VALUE pairs may follow, as run_net.py takes them.
+threshold make one span.
 """
 
 import csv
-import math
 import os
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets.class_names import class_names
+from slowfast_ext.datasets.clips import read_clips
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.windows import list_windows
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.trained import trained_network
+from slowfast_ext.engine.trained import scores_of, trained_network
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.predict.spans import spans_of
+from slowfast_ext.models.inference import inference
 from slowfast_ext.predict.thresholds import (
     fit_thresholds,
     read_thresholds,
     thresholds_path,
     write_thresholds,
 )
-from slowfast_ext.predict.windows import list_windows, window_scores
+from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable
 
 
@@ -58,10 +60,7 @@ class Predictor:
         """
         with open_video(path) as reader:
             windows = list_windows(self.cfg, reader.info, self.every)
-            name = os.path.basename(path)
-            total = math.ceil(len(windows.spans) / self.cfg.TEST.BATCH_SIZE)
-            with tqdm(total=total, desc=name, disable=None, leave=False) as bar:
-                scores = window_scores(self.cfg, self.network, reader, windows, bar.update)
+            scores = window_scores(self.cfg, self.network, reader, windows)
         return scores, windows
 
     # --- Spans -------------------------------------------------------------------------
@@ -133,3 +132,60 @@ class Predictor:
         path = thresholds_path(self.cfg)
         write_thresholds(path, self.class_names, *fitted)
         print(f"wrote {path}, fitted to {sum(map(len, scores))} windows of {len(scores)} videos")
+
+
+def window_scores(cfg, network, reader, windows):
+    """
+    Probabilities of every window, from its centre crop or, with TEST.WHOLE_FRAME, all of it.
+
+    No more than TEST.BATCH_SIZE windows and their frames are held at once.
+
+    Args:
+        network (ActivityNetwork): on its device, in evaluation.
+        reader (datasets.video.Video): the opened video.
+
+    Returns:
+        float array: W x A.
+
+    Raises:
+        SlowFastExtError: a frame cannot be decoded.
+    """
+    name, scores = os.path.basename(reader.path), []
+    with inference(cfg, network, distributed.device(cfg)):
+        for frames in tqdm(windows.batches(cfg.TEST.BATCH_SIZE), name, disable=None, leave=False):
+            batch = read_clips(cfg, reader, frames, cfg.TEST.WHOLE_FRAME)
+            scores.append(scores_of(cfg, network, batch))
+    return np.concatenate(scores)
+
+
+class ActivitySpan(NamedTuple):
+    """An activity's id, when it starts and ends in seconds, and its score."""
+
+    activity: int
+    start: float
+    end: float
+    score: float
+
+
+def spans_of(scores, windows, thresholds):
+    """
+    Neighbouring windows in which an activity reaches its threshold make one span.
+
+    Args:
+        scores (float array): W x A.
+        windows (float array): W x 2, start and end of each window, one after the other.
+        thresholds (float array): [A].
+
+    Returns:
+        list[ActivitySpan]: by start, then activity; a span's score is the mean of its windows'.
+    """
+    active = np.pad(scores >= thresholds, ((1, 1), (0, 0))).astype(np.int8)
+    changes = np.diff(active, axis=0)
+    found = []
+    for activity in range(scores.shape[1]):
+        first = np.flatnonzero(changes[:, activity] == 1)
+        last = np.flatnonzero(changes[:, activity] == -1) - 1
+        for i, j in zip(first, last, strict=True):
+            mean = float(scores[i : j + 1, activity].mean())
+            found.append(ActivitySpan(activity, float(windows[i, 0]), float(windows[j, 1]), mean))
+    return sorted(found, key=lambda span: (span.start, span.activity))

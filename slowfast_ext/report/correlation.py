@@ -1,10 +1,10 @@
 """The learned correlation map beside the labels' co-occurrence."""
 
 import numpy as np
-import torch
 
 from slowfast_ext.datasets import clips
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
 
 
@@ -64,9 +64,10 @@ def _correlations(run, num_videos):
     device = distributed.device(run.cfg)
     of_videos = []
     for index in spread(len(dataset), num_videos):
-        inputs, further = clips.views_input(run.cfg, dataset[index], slice(0, 1), device)
-        with torch.inference_mode():
-            _, attention = network(inputs, **further, return_attention=True)
+        batch = dataset[index].batch_of_views(slice(0, 1))
+        inputs, given = clips.network_input(run.cfg, batch, device)
+        with inference(run.cfg, network, device):
+            _, attention = network(inputs, **given, return_attention=True)
         if len(attention["correlation"]):  # A keyframe may have no persons.
             of_videos.append(attention["correlation"].double().mean(0).numpy())
     if not of_videos:

@@ -9,7 +9,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.activity_maps import has_maps
 from slowfast_ext.visualization.drawing import color_of
 from slowfast_ext.visualization.grid import draw_cell
-from slowfast_ext.visualization.view_maps import shown_activities, view_frames, view_maps
+from slowfast_ext.visualization.maps import first_view, shown_activities, view_maps
 
 MOST_VIDEOS = 12
 HEIGHT = 120
@@ -63,30 +63,29 @@ def _pictures_or_why(run, index, with_maps):
     found = []
     try:
         sample = run.test_set[index]
-        frames = view_frames(run.cfg, sample)
+        frames = first_view(run.cfg, sample)
         chosen = np.linspace(0, len(frames) - 1, 3).round().astype(int)
         caption = "first, middle and last frame of the centre view"
         found.append({"source": jpeg(side_by_side(frames[chosen])), "caption": caption})
         if with_maps and has_maps(run.cfg):
-            found += map_pictures(run, sample, frames, chosen)
+            found += map_pictures(run, sample, chosen)
     except SlowFastExtError as error:
         return {"pictures": found, "why_no_picture": str(error)}
     return {"pictures": found, "why_no_picture": None}
 
 
-def map_pictures(run, sample, frames, chosen):
+def map_pictures(run, sample, chosen):
     """
     The evidence for what happens in a video's view and for the highest of the others.
 
     Args:
         sample (Sample): of the test set.
-        frames (uint8 array): T x H x W x 3, the view's.
-        chosen (int array): those that are shown.
+        chosen (int array): which of the view's frames are shown.
 
     Returns:
         list[dict]: `source`, a data URI, and `caption`.
     """
-    maps = view_maps(run.cfg, run.network, sample, len(frames))
+    frames, maps = view_maps(run.cfg, run.network, sample)
     labels, large = sample.labels.flatten().numpy(), [_enlarged(frames[i]) for i in chosen]
     pictures = []
     for number, activity in enumerate(shown_activities(labels, maps.scores)):

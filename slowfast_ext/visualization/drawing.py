@@ -73,6 +73,20 @@ def _ascii(text):
 # --- Maps -----------------------------------------------------------------------------
 
 
+def laid_out(heat, height, width):
+    """
+    A map on a picture, float32, height x width: positions tile it, linear between their middles.
+
+    By the arithmetic of padding a position's field of view is centred half a stride further up
+    and to the left. But it is nearly as wide as the frame, and in a network trained on the
+    synthetic videos activities are found where tiles lie (docs/PICTURES.md).
+
+    Args:
+        heat (float array): H' x W'.
+    """
+    return cv2.resize(np.ascontiguousarray(heat, np.float32), (width, height))
+
+
 def draw_heat(image, heat):
     """An H x W x 3 image under a map, H x W in [0, 1]: clear where it is 0, red where it is 1."""
     colors = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
@@ -179,11 +193,14 @@ class Bars:
         """Pixels of a capital letter; on large pictures they are a share of the width."""
         return max(8, min(14, width // 55), width // 110)
 
+    def window_at(self, seconds):
+        """The number of the window that stands for a moment; from the end on, the last."""
+        return min(np.searchsorted(self.spans[:, 1], seconds, side="right"), len(self.spans) - 1)
+
     def at(self, seconds):
         """The panel, H x width x 3, with a mark at a time and the scores of its window."""
         panel = self.panel.copy()
-        window = min(np.searchsorted(self.spans[:, 1], seconds, side="right"), len(self.spans) - 1)
-        for number, score in enumerate(self.scores[window]):
+        for number, score in enumerate(self.scores[self.window_at(seconds)]):
             color = BRIGHT if score >= self.thresholds[number] else FAINT
             baseline = self._bottom(number) - self.text // 2
             put_text(panel, f"{score:.2f}", self.right + self.text, baseline, self.text, color)

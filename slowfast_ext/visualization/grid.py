@@ -5,7 +5,6 @@ import numpy as np
 
 from slowfast_ext.models.activity_maps import THRESHOLD
 from slowfast_ext.visualization import drawing
-from slowfast_ext.visualization.clip_maps import laid_out
 
 MOST_COLUMNS = 8
 _CELL, _LABELS, _GAP, _TEXT = 150, 210, 4, 11
@@ -56,7 +55,7 @@ def draw_cell(image, heat, color=None):
         heat (float array): H' x W' in [0, 1].
         color (tuple): of boxes around activated regions; None: no boxes.
     """
-    heat = laid_out(heat, *image.shape[:2])
+    heat = drawing.laid_out(heat, *image.shape[:2])
     cell = drawing.draw_heat(image, heat)
     if color is not None:
         for x1, y1, x2, y2 in drawing.regions(heat):

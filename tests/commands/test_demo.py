@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from slowfast_ext import upstream
-from slowfast_ext.commands import demo as demo_module
 from slowfast_ext.commands import run_net as engine
 from slowfast_ext.engine.checkpoint import checkpoint_path, save_checkpoint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.visualization import demo_scores
+from slowfast_ext.visualization import demo as demo_module
 from tests.helpers import CONFIG, NAMES, pairs, write_noise
 
 
@@ -206,7 +205,7 @@ def drawn(monkeypatch):
     """The Scored that were drawn, one a frame."""
     found = []
     monkeypatch.setattr(
-        demo_module.Look, "draw_persons", lambda self, image, scored: found.append(scored)
+        demo_module.Shown, "draw_persons", lambda self, image, scored: found.append(scored)
     )
     return found
 
@@ -245,7 +244,7 @@ def test_detected_persons(persons, run_folder, monkeypatch, drawn):
         assert (weights, min_score) == (None, 0.9)
         return detect
 
-    monkeypatch.setattr(demo_scores, "load_detector", load)
+    monkeypatch.setattr(demo_module, "load_detector", load)
     persons(run_folder / "videos" / "0.mp4")
     source, _ = decoded(run_folder / "videos" / "0.mp4")
     assert len(asked) == 2

@@ -1,8 +1,15 @@
 """`python -m slowfast_ext maps`, with a network of random weights."""
 
 import cv2
+import numpy as np
 import pytest
 
+from slowfast_ext.datasets.clips import read_clips
+from slowfast_ext.datasets.video import open_video
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.trained import trained_network
+from slowfast_ext.predict.predictor import window_scores
+from slowfast_ext.visualization.maps import KINDS, VideoMaps, maps_of
 from tests.commands.test_demo import decoded
 from tests.helpers import CONFIG, NAMES, pairs
 
@@ -32,6 +39,38 @@ def test_pictures_and_videos_of_both_kinds(maps, run_folder, tmp_path):
         images, facts = decoded(f"{path}.mp4")
         assert len(images) == 60 and facts["fps"] == 30
         assert (facts["codec"], facts["seconds"]) == ("h264", pytest.approx(2))
+
+
+@pytest.mark.parametrize("chosen", [None, [2, 0]])
+def test_a_window_is_read_once_and_passes_once(run_folder, tmp_path, chosen):
+    """Its scores and its maps are those of the window by itself."""
+    words = [*pairs(run_folder), "TEST.WHOLE_FRAME", "True"]
+    path = run_folder / "output" / "checkpoints" / "random.pyth"
+    cfg = checked_config(CONFIG, [*words, "TEST.CHECKPOINT_FILE_PATH", str(path)])
+    network, passed, read = trained_network(cfg), [], []
+    features = network.features
+    network.features = lambda inputs: passed.append(len(inputs[0])) or features(inputs)
+    with open_video(run_folder / "videos" / "0.mp4") as reader:
+        decode = reader.read
+        reader.read = lambda frames, *size: (
+            read.append((len(frames), size)) or decode(frames, *size)
+        )
+        found = VideoMaps(cfg, network, reader, NAMES, chosen)
+        paths = {kind: str(tmp_path / kind) for kind in KINDS}
+        found.write_grids(paths)
+        found.write_videos(paths)
+        frames = found.windows.frames
+        assert sum(passed) == len(frames) == 2
+        assert sum(number for number, size in read if size) == len(np.unique(frames))
+        scores = window_scores(cfg, network, reader, found.windows)
+        shown = chosen or np.argsort(-scores.max(0), kind="stable").tolist()
+        np.testing.assert_allclose(found.scores, scores[:, shown], atol=1e-6)
+        for window in (1, 0):
+            batch = read_clips(cfg, reader, frames[window : window + 1], whole_frame=True)
+            alone = maps_of(cfg, network, batch)[0].at_frames(8)
+            for kind in KINDS:
+                wanted = alone.kinds[kind][shown]
+                np.testing.assert_allclose(found.maps(window).kinds[kind], wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize(

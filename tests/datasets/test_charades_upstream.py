@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.datasets.clips import network_input
+from slowfast_ext.datasets.clips import Sample, network_input
 from slowfast_ext.engine.loaders import build_dataset
 from slowfast_ext.engine.setup import checked_config
 from tests.datasets.test_charades import HEADER, frame_rows
@@ -70,7 +70,7 @@ def test_the_30_views_are_upstreams(theirs, two_videos):
     pathways = [of_pathway[:] for of_pathway in views]
     assert len(upstreams) == len(pathways[0]) == len(pathways[1]) == 30
     std = torch.tensor(cfg.DATA.STD).view(3, 1, 1, 1)
-    normalised = network_input(cfg, pathways, "cpu")
+    normalised = network_input(cfg, Sample(pathways), "cpu")[0]
     for view in range(30):
         their_pathways, their_labels, *_ = upstreams[view]
         assert torch.equal(labels.double(), their_labels)

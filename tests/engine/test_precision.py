@@ -1,19 +1,17 @@
-"""TEST.PRECISION, TEST.WHOLE_FRAME and TEST.VIEWS, over a finished run; TEST.COMPILE."""
+"""TEST.PRECISION, TEST.WHOLE_FRAME and TEST.VIEWS, over a finished run."""
 
-import functools
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch._inductor.config
+import torch
 import torch.nn as nn
 
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models import ActivityHead
 from slowfast_ext.models.inference import inference
 from slowfast_ext.upstream import base_config
 
@@ -76,60 +74,3 @@ def test_each_group_of_views_is_measured_by_itself_too(arguments, finished_run, 
 def test_an_unknown_precision_is_refused():
     with pytest.raises(SlowFastExtError, match="TEST.PRECISION is 'half': .*bfloat16"):
         checked_config("configs/Synthetic/ACTIVITY_SLOWFAST.yaml", ["TEST.PRECISION", "half"])
-
-
-def small_head():
-    """A head in evaluation with its test's config, and a map for it."""
-    cfg = add_slowfast_ext_config(base_config())
-    cfg.MODEL.NUM_CLASSES, cfg.MODEL.HEAD_ACT, cfg.TEST.COMPILE = 5, "sigmoid", True
-    cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS = 4, 8, 2
-    torch.manual_seed(0)
-    return cfg, ActivityHead(cfg, 16).eval(), torch.randn(2, 16, 2, 3, 3)
-
-
-def warnings_of(caplog):
-    """What the project's own log, without torch's, warned of."""
-    return [r.getMessage() for r in caplog.records if r.name.startswith("slowfast_ext")]
-
-
-@pytest.fixture
-def fresh_compiler():
-    """No code compiled before is taken."""
-    torch._dynamo.reset()
-    with torch._inductor.config.patch(force_disable_caches=True):
-        yield
-    torch._dynamo.reset()
-
-
-def test_a_compiled_network_gives_the_same(fresh_compiler, monkeypatch, caplog):
-    # All of torch.compile but its C++, which takes half a minute to make.
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
-    cfg, head, features = small_head()
-    with torch.no_grad():
-        wanted = head(features)
-    frames = torch._dynamo.utils.counters["frames"]
-    frames.clear()
-    with inference(cfg, head, torch.device("cpu")):
-        torch.testing.assert_close(head(features), wanted)
-    assert frames["ok"] >= 1 and not warnings_of(caplog)
-    assert "forward" not in vars(head)
-
-
-def test_without_a_compiler_a_test_goes_on_with_one_warning(fresh_compiler, caplog):
-    cfg, head, features = small_head()
-    with torch.no_grad():
-        wanted = head(features)
-    no_compiler = torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)})
-    with no_compiler, inference(cfg, head, torch.device("cpu")):
-        for _ in range(2):
-            assert torch.equal(head(features), wanted)
-    (warning,) = warnings_of(caplog)
-    assert "TEST.COMPILE" in warning and len(warning.splitlines()) == 1
-    assert "forward" not in vars(head)
-
-
-def test_a_wrong_input_is_not_hidden_by_the_compiler(fresh_compiler, monkeypatch):
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
-    cfg, head, features = small_head()
-    with inference(cfg, head, torch.device("cpu")), pytest.raises(RuntimeError, match="shape|size"):
-        head(features[:, :15])

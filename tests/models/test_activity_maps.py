@@ -16,8 +16,8 @@ from slowfast_ext.models.activity_maps import (
     require_activity_head,
 )
 from slowfast_ext.upstream import base_config
-from slowfast_ext.visualization.clip_maps import laid_out
-from slowfast_ext.visualization.view_maps import shown_activities
+from slowfast_ext.visualization.drawing import laid_out
+from slowfast_ext.visualization.maps import shown_activities
 
 NUM_ACTIVITIES, SHAPE = 5, (2, 3, 4)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slowfast_ext.predict.spans import ActivitySpan, spans_of
+from slowfast_ext.predict.predictor import ActivitySpan, spans_of
 
 # Windows of 2 s, the last one of 1 s.
 WINDOWS = np.array([[0.0, 2.0], [2.0, 4.0], [4.0, 6.0], [6.0, 7.0]])

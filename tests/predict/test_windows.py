@@ -7,8 +7,9 @@ import torch
 from slowfast_ext.datasets.lists import Segment
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.video_file import VideoInfo
+from slowfast_ext.datasets.windows import list_windows, window_seconds
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.predict.windows import list_windows, window_scores, window_seconds
+from slowfast_ext.predict.predictor import window_scores
 from tests.helpers import CONFIG, pairs
 
 

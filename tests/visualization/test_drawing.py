@@ -3,8 +3,8 @@
 import numpy as np
 
 from slowfast_ext.visualization import drawing
-from slowfast_ext.visualization.frames import picture_size
 from slowfast_ext.visualization.grid import columns_of, draw_grid
+from slowfast_ext.visualization.videos import picture_size
 
 
 def test_regions_are_boxed_one_by_one():

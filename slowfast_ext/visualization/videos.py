@@ -1,16 +1,54 @@
-"""Writing H.264 in MP4 that plays everywhere, one frame after the other."""
+"""Videos to look at: all frames of one with their times, and H.264 that plays everywhere."""
 
 import contextlib
 from fractions import Fraction
 
 import av
+import cv2
+import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable
 
+# Frames that are decoded at once.
+_CHUNK = 8
+# Text on smaller pictures cannot be read.
+_LEAST_WIDTH = 640
 # Ticks of the file's clock in a frame: frames that are not evenly spaced keep their times.
 _TICKS = 100
 _QUALITY = {"crf": "20", "preset": "veryfast"}
+
+
+def picture_size(height, width, wanted_height=0, wanted_width=0):
+    """
+    The size that a frame is shown in: even, as H.264 needs it.
+
+    Args:
+        wanted_height (int), wanted_width (int): 0: as the other one and the frame's shape say;
+            both 0: the frame's own size, or at least 640 pixels wide.
+    Returns:
+        (int, int): height and width.
+    """
+    if wanted_height and not wanted_width:
+        wanted_width = width * wanted_height / height
+    wanted_width = wanted_width or max(width, _LEAST_WIDTH)
+    wanted_height = wanted_height or height * wanted_width / width
+    return max(2, 2 * round(wanted_height / 2)), max(2, 2 * round(wanted_width / 2))
+
+
+def all_images(reader):
+    """Yields (number, RGB image) of every frame of an opened video."""
+    for start in range(0, reader.info.length, _CHUNK):
+        numbers = range(start, min(start + _CHUNK, reader.info.length))
+        yield from zip(numbers, reader.read(numbers), strict=True)
+
+
+def resized(image, height, width):
+    """An image, height x width x 3, that lies in memory pixel by pixel, as OpenCV draws on it."""
+    image = np.ascontiguousarray(image)
+    if image.shape[:2] == (height, width):
+        return image
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def check_mp4(path, key):

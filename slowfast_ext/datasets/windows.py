@@ -1,14 +1,11 @@
-"""Scoring a window every few seconds of a video, of any length, with little memory."""
+"""Windows over a video of any length: the frames of each, and the time that it stands for."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from slowfast_ext.datasets import clips, views
-from slowfast_ext.datasets.clips import read_clips
-from slowfast_ext.utils import distributed
+from slowfast_ext.datasets import views
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,10 @@ class Windows:
         """The number of the window that stands for a moment; from the end on, the last."""
         return min(int(np.searchsorted(self.spans[:, 1], seconds, "right")), len(self.spans) - 1)
 
+    def batches(self, size):
+        """The frames of `size` windows at a time, B x T."""
+        return [self.frames[first : first + size] for first in range(0, len(self.frames), size)]
+
     def labels_of(self, segments, num_classes):
         """
         What the windows show: W x A, bool.
@@ -46,13 +47,28 @@ class Windows:
         return labels
 
 
-def window_seconds(cfg):
+def window_seconds(cfg, folder_fps=None):
     """How long a window is: DATA.NUM_FRAMES frames at DATA.SAMPLING_RATE, in seconds."""
-    fps = cfg.DATA.TARGET_FPS or cfg.DATA.FRAME_FOLDER_FPS
+    fps = cfg.DATA.TARGET_FPS or folder_fps or cfg.DATA.FRAME_FOLDER_FPS
     return cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE / fps
 
 
-def list_windows(cfg, info, every):
+def frame_times(info, folder_fps):
+    """
+    When each frame of a video is shown, in seconds from the first.
+
+    Args:
+        info (VideoInfo): of the video.
+        folder_fps (float): frames per second of what stores none.
+
+    Returns:
+        (float array, float): times [info.length], and frames per second.
+    """
+    fps = info.fps or folder_fps
+    return (np.arange(info.length) / fps if info.times is None else info.times), fps
+
+
+def list_windows(cfg, info, every, folder_fps=None):
     """
     Windows around the middles of stretches of `every` seconds.
 
@@ -62,12 +78,12 @@ def list_windows(cfg, info, every):
     Args:
         info (VideoInfo): of the video.
         every (float): seconds, above 0.
+        folder_fps (float): as of `frame_times`; None: DATA.FRAME_FOLDER_FPS.
 
     Returns:
         Windows: at least one.
     """
-    fps = info.fps or cfg.DATA.FRAME_FOLDER_FPS
-    times = np.arange(info.length) / fps if info.times is None else info.times
+    times, fps = frame_times(info, folder_fps or cfg.DATA.FRAME_FOLDER_FPS)
     length = float(times[-1]) + 1 / fps
     # A remainder under a thousandth is rounding, not a stretch of its own.
     starts = np.arange(max(1, math.ceil(length / every - 1e-3))) * every
@@ -83,32 +99,3 @@ def list_windows(cfg, info, every):
     clip = (info, cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS)
     frames = [views.clip_of_video(*clip, fraction) for fraction in fractions]
     return Windows(np.stack(frames), spans)
-
-
-@torch.no_grad()
-def window_scores(cfg, network, reader, windows, progress=None):
-    """
-    Probabilities of every window, from its centre crop or, with TEST.WHOLE_FRAME, all of it.
-
-    No more than TEST.BATCH_SIZE windows and their frames are held at once.
-
-    Args:
-        network (ActivityNetwork): on its device, in evaluation.
-        reader (datasets.decoding.Video): the opened video.
-        progress (callable or None): is called after each batch.
-
-    Returns:
-        float array: W x A.
-
-    Raises:
-        SlowFastExtError: a frame cannot be decoded.
-    """
-    device = distributed.device(cfg)
-    scores = []
-    for start in range(0, len(windows.frames), cfg.TEST.BATCH_SIZE):
-        pathways = read_clips(cfg, reader, windows.frames[start : start + cfg.TEST.BATCH_SIZE])
-        inputs = clips.network_input(cfg, pathways, device)
-        scores.append(network(inputs).double().cpu().numpy())
-        if progress:
-            progress()
-    return np.concatenate(scores)
