@@ -17,9 +17,12 @@ from slowfast_ext.utils.paths import make_folder, pathmgr
 logger = logging.getLogger(__name__)
 
 
-def train(cfg):
+def train(cfg, draw_view=None):
     """
     Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds.
+
+    Args:
+        draw_view (callable | None): as of TensorBoard.
 
     Raises:
         SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
@@ -40,10 +43,10 @@ def train(cfg):
     network, history = build_network(cfg, mask), History()
     if cfg.TRAIN.ENABLE:
         stage = training_stage(cfg, len(train_loader))
-        Trainer(cfg, stage, network, train_loader, sets["val"], history).run()
+        Trainer(cfg, stage, network, train_loader, sets["val"], history, draw_view).run()
     if cfg.TUNE.ENABLE:
         stage = tuning_stage(cfg, len(tune_loader))
-        Trainer(cfg, stage, network, tune_loader, sets["val"], history).run()
+        Trainer(cfg, stage, network, tune_loader, sets["val"], history, draw_view).run()
 
 
 # --- The stages -------------------------------------------------------------------------------
@@ -95,43 +98,7 @@ def tuning_stage(cfg, epoch_length):
     return Stage("tune", tuning, cfg.TUNE.MAX_ITER, cfg.SOLVER.MAX_EPOCH, freeze_backbone=True)
 
 
-<<<<<<< HEAD
 # --- The parts of a run -----------------------------------------------------------------------
-=======
-logger = logging.getLogger(__name__)
-
-
-def train(cfg, draw_view=None):
-    """
-    Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds.
-
-    Args:
-        draw_view (callable | None): as of TensorBoard.
-
-    Raises:
-        SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
-    """
-    # All lists and paths are checked before anything is written or trained.
-    check_named_checkpoints(cfg)
-    splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
-    sets = {split: loaders.build_dataset(cfg, split) for split in splits}
-    # What tests are measured by too: finding it wrong after days of training is late.
-    for split in sets.keys() - {"train", "tune"}:
-        build_evaluator(cfg, sets[split])
-    mask = counted_mask(cfg, sets["train"])
-    train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
-    make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
-    upstream.setup_logging(cfg.OUTPUT_DIR)
-    for split, dataset in sets.items():
-        loaders.log_objects(split, dataset)
-    network, history = build_network(cfg, mask), History()
-    if cfg.TRAIN.ENABLE:
-        stage = training_stage(cfg, len(train_loader))
-        Fitting(cfg, stage, network, train_loader, sets["val"], history, draw_view).run()
-    if cfg.TUNE.ENABLE:
-        stage = tuning_stage(cfg, len(tune_loader))
-        Fitting(cfg, stage, network, tune_loader, sets["val"], history, draw_view).run()
->>>>>>> 4e63b9e (Give frames one way to a network, and every view of it the training's channel order)
 
 
 def check_named_checkpoints(cfg):
