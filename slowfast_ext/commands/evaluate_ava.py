@@ -12,7 +12,7 @@ from slowfast_ext.datasets.ava_annotations import (
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, ava_metrics
 from slowfast_ext.evaluation.ava_hints import ava_hints
 from slowfast_ext.evaluation.evaluators import AvaEvaluator, ava_table
-from slowfast_ext.evaluation.results import installed_versions, results_object
+from slowfast_ext.evaluation.results import results_object
 
 
 def run(args):
@@ -41,9 +41,6 @@ def run(args):
         class_names=list(label_map.values()),
         protocol={"average_precision": args.protocol, "min_overlap": MIN_OVERLAP, **files},
         counts=metrics.counts,
-        row="",
-        config={},
-        versions=installed_versions(),
         class_ids=list(label_map),
     )
     print(json.dumps(results, allow_nan=False) if args.json else ava_table(results))

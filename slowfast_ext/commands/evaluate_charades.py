@@ -10,7 +10,7 @@ from slowfast_ext.datasets.charades_annotations import read_classes
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import charades
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
-from slowfast_ext.evaluation.results import installed_versions, per_class_table, results_object
+from slowfast_ext.evaluation.results import per_class_table, results_object
 from slowfast_ext.utils.paths import is_local, open_atomically, require_writable
 
 
@@ -23,7 +23,7 @@ def run(args):
             (all before anything is written) or, with --strict, videos without scores.
     """
     _check_outputs(args)
-    names = _class_names(args.classes)
+    names = charades.CODES if args.classes is None else read_classes(args.classes)
     ids, labels = charades.read_ground_truth(args.ground_truth)
     scored_ids, raw = charades.read_scores(args.predictions, names)
     scores, missing = charades.align(ids, scored_ids, raw, args.predictions)
@@ -66,10 +66,6 @@ def _check_outputs(args):
             require_writable(path, option)
 
 
-def _class_names(path):
-    return charades.CODES if path is None else read_classes(path)
-
-
 def _results(args, ids, missing, metrics, names):
     protocol = {
         "average_precision": "Charades_v1_classify",
@@ -87,9 +83,6 @@ def _results(args, ids, missing, metrics, names):
         class_names=names,
         protocol=protocol,
         counts=counts,
-        row="",
-        config={},
-        versions=installed_versions(),
     )
 
 

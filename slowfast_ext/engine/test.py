@@ -25,7 +25,6 @@ from slowfast_ext.evaluation.rate_weights import (
     view_combination,
 )
 from slowfast_ext.evaluation.results import (
-    installed_versions,
     numbers_of,
     results_object,
     write_results,
@@ -234,7 +233,6 @@ def _results(evaluator, evaluation, by_rate, path, history):
         counts=counts,
         row=cfg.ACTIVITY.TABLE_ROW,
         config=cfg,
-        versions=installed_versions(),
         class_ids=evaluator.class_ids,
         figures={**evaluation.figures, "by_rate": by_rate},
     )

@@ -128,7 +128,6 @@ class ClipsEvaluator(Evaluator):
         return multilabel_metrics(ranked, self.dataset.labels > 0)
 
     def describe(self, scores, metrics):
-        """As Evaluator's."""
         counts = {
             "videos": len(scores),
             "videos_without_activity": int(metrics.num_unlabelled),
@@ -225,7 +224,6 @@ class AvaEvaluator(Evaluator):
         return pd.concat(tables, ignore_index=True).astype({"video": "category"})
 
     def describe(self, scores, metrics):
-        """As Evaluator's."""
         options = self.cfg.AVA
         if options.EXCLUSION_FILE and not self.exclusion_file:
             # Not refused: upstream's default names AVA's own file, which other sets do not have.
@@ -345,7 +343,6 @@ class VolleyballEvaluator(Evaluator):
         return found
 
     def describe(self, scores, metrics):
-        """As Evaluator's."""
         protocol = {
             "task": self.dataset.task,
             "with_persons": self.cfg.DETECTION.ENABLE,

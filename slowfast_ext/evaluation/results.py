@@ -42,9 +42,9 @@ def results_object(
     class_names,
     protocol,
     counts,
-    row,
-    config,
-    versions,
+    row="",
+    config=None,
+    versions=None,
     class_ids=None,
     figures=None,
 ):
@@ -58,8 +58,8 @@ def results_object(
         protocol (str or dict): how the scores were made and judged.
         counts (dict): of videos, views, ...
         row (str): ACTIVITY.TABLE_ROW.
-        config (CfgNode or dict): the whole configuration.
-        versions (dict): `installed_versions()`.
+        config (CfgNode or dict): the whole configuration; None: there is none.
+        versions (dict): None: `installed_versions()`.
         class_ids (list[int]): A ids; None: their places from 0.
         figures (dict): of an Evaluator; None: `mean_figures`.
 
@@ -89,8 +89,8 @@ def results_object(
             "protocol": protocol,
             "row": row,
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "config": config,
-            "versions": versions,
+            "config": config or {},
+            "versions": installed_versions() if versions is None else versions,
         }
     )
 
