@@ -217,13 +217,20 @@ KEYS = (
     # Go on without the videos that cannot be decoded; results.json counts them.
     Key("DATA.SKIP_BROKEN_VIDEOS", False, scope=NOTHING),
     #
-    Key("AUG.ENABLE", Main(False), rules.not_done, RESULTS),
-    Key("MASK.ENABLE", IN_MAIN, rules.not_done, RESULTS),
-    Key("MIXUP.ENABLE", Main(False), rules.not_done, RESULTS),
-    Key("MULTIGRID.LONG_CYCLE", Main(False), rules.not_done, RESULTS),
-    Key("MULTIGRID.SHORT_CYCLE", Main(False), rules.not_done, RESULTS),
-    Key("TASK", Main(""), rules.not_done, RESULTS),
-    Key("VIS_MASK.ENABLE", IN_MAIN, rules.not_done, RESULTS),
+    Key("AUG", IN_MAIN, scope=TRAINING),
+    Key("AUG.ENABLE", Main(False), rules.not_done),
+    Key("CONTRASTIVE", IN_MAIN, scope=TRAINING),
+    Key("MASK", IN_MAIN, scope=TRAINING),
+    Key("MASK.ENABLE", IN_MAIN, rules.not_done),
+    Key("MIXUP", IN_MAIN, scope=TRAINING),
+    Key("MIXUP.ENABLE", Main(False), rules.not_done),
+    Key("MULTIGRID", IN_MAIN, scope=TRAINING),
+    Key("MULTIGRID.LONG_CYCLE", Main(False), rules.not_done),
+    Key("MULTIGRID.SHORT_CYCLE", Main(False), rules.not_done),
+    Key("MVIT", IN_MAIN, scope=TRAINING),
+    Key("TASK", Main(""), rules.not_done, TRAINING),
+    Key("VIS_MASK", IN_MAIN, scope=TRAINING),
+    Key("VIS_MASK.ENABLE", IN_MAIN, rules.not_done),
     #
     # --- Detection (AVA) ----------------------------------------------------------------------
     Key("DETECTION", IN_BOTH, scope=NETWORK),
@@ -345,13 +352,13 @@ def default_config():
 
 
 def scope_of(key):
-    """What a key's value changes: as its row says, or its section's."""
+    """What a key's value changes: as its row says, or its section's; a plug-in's all there is."""
     while key:
         row = _ROWS.get(key)
         if row and row.scope is not None:
             return row.scope
         key, _, _ = key.rpartition(".")
-    return RESULTS
+    return NETWORK | TUNING
 
 
 def keys_of(scope):

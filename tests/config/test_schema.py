@@ -76,12 +76,17 @@ def test_each_default_keeps_its_own_rule():
         ("TUNE.RATES", TUNING),
         ("DEMO.FPS", NOTHING),
         ("DATA_LOADER.PIN_MEMORY", NOTHING),
-        # No row says anything of it.
-        ("CONTRASTIVE.TYPE", RESULTS),
+        # A plug-in's, whatever it may do.
+        ("OWN_HEAD.DIM", NETWORK | TUNING),
     ],
 )
 def test_a_key_changes_what_its_row_says_or_its_sections(key, scope):
     assert scope_of(key) == scope
+
+
+def test_only_keys_of_plugins_have_neither_a_row_nor_a_section_that_has_one():
+    stated = {row.name for row in KEYS if row.scope is not None}
+    assert [key for key in default_config() if key not in stated] == []
 
 
 def test_keys_that_another_machine_may_not_serve():
