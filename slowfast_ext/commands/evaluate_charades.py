@@ -1,10 +1,10 @@
 """`python -m slowfast_ext evaluate charades`: mAP as Charades_v1_classify.m computes it."""
 
-import csv
 import json
-import math
 import os
 import sys
+
+import pandas as pd
 
 from slowfast_ext.datasets.charades_annotations import read_classes
 from slowfast_ext.errors import SlowFastExtError
@@ -37,7 +37,8 @@ def run(args):
     if args.write_submission:
         charades.write_submission(args.write_submission, scored_ids, raw)
     if args.csv:
-        _write_csv(args.csv, results["per_class"])
+        with open_atomically(args.csv) as stream:
+            pd.DataFrame(results["per_class"]).to_csv(stream, index=False, na_rep="nan")
     print(json.dumps(results, allow_nan=False) if args.json else _text(results))
 
 
@@ -91,12 +92,3 @@ def _text(results):
         f"{value} {key.replace('_', ' ')}" for key, value in results["counts"].items()
     )
     return f"{per_class_table(results)}\n{counts}; AP as Charades_v1_classify.m computes it"
-
-
-def _write_csv(path, per_class):
-    with open_atomically(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["id", "name", "ap", "positives"])
-        for row in per_class:
-            precision = math.nan if row["ap"] is None else row["ap"]
-            writer.writerow([row["id"], row["name"], precision, row["positives"]])

@@ -5,7 +5,6 @@ The file has AVA's form of predicted boxes, `video,second,x1,y1,x2,y2,,score`. W
 each finished video lies beside it, in CSV.parts/, so that a stopped run goes on.
 """
 
-import csv
 import json
 import re
 
@@ -25,6 +24,7 @@ from slowfast_ext.prepare.ava_frames import (
 from slowfast_ext.prepare.media import conclude
 from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
 from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable
+from slowfast_ext.utils.tables import write_rows
 from slowfast_ext.utils.text import read_text
 
 # Frames that are detected on at once.
@@ -193,14 +193,15 @@ class _Parts:
 def _write(out, names, parts):
     """Writes the boxes of all videos; returns the report."""
     report = {"videos": len(names), "keyframes": 0, "boxes": 0, "videos_without_keyframes": []}
-    with open_atomically(out) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        for name in names:
-            part = parts.read(name)
-            for second, *corners, score in part["boxes"]:
-                writer.writerow([name, f"{second:04d}", *corners, "", f"{score:.6f}"])
-            report["keyframes"] += len(part["seconds"])
-            report["boxes"] += len(part["boxes"])
-            if not part["seconds"]:
-                report["videos_without_keyframes"].append(name)
-    return {**report, "out": out}
+    rows = []
+    for name in names:
+        part = parts.read(name)
+        rows += [
+            [name, f"{second:04d}", *corners, "", f"{score:.6f}"]
+            for second, *corners, score in part["boxes"]
+        ]
+        report["keyframes"] += len(part["seconds"])
+        if not part["seconds"]:
+            report["videos_without_keyframes"].append(name)
+    write_rows(out, rows)
+    return {**report, "boxes": len(rows), "out": out}

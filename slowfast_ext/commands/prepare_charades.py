@@ -5,8 +5,6 @@ The class ids in the lists are the numbers of the official codes (92 for c092): 
 commas and slashes.
 """
 
-import csv
-import io
 import os
 from collections import Counter
 
@@ -21,6 +19,7 @@ from slowfast_ext.prepare.action_genome import (
 from slowfast_ext.prepare.charades_media import TOLERANCE, CharadesMedia
 from slowfast_ext.prepare.media import check_media_arguments, conclude, named
 from slowfast_ext.utils.paths import open_atomically, pathmgr
+from slowfast_ext.utils.tables import csv_text
 from slowfast_ext.utils.text import read_text
 
 _LIST_FILES = ["classes.txt", *(f"{split}.csv" for split in SPLITS)]
@@ -196,11 +195,10 @@ def _list_files(class_names, splits, media):
     """Name -> content of classes.txt and the lists."""
     files = {"classes.txt": "\n".join(class_names) + "\n"}
     for name, videos in splits.items():
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_HEADER)
-        for video in videos:
-            path = media.path(video)
-            writer.writerows((path, *segment) for segment in video.segments or [("",) * 3])
-        files[f"{name}.csv"] = stream.getvalue()
+        rows = [
+            (media.path(video), *segment)
+            for video in videos
+            for segment in video.segments or [("",) * 3]
+        ]
+        files[f"{name}.csv"] = csv_text([_HEADER, *rows])
     return files

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.tables import read_large_table
+from slowfast_ext.utils.tables import read_table
 from slowfast_ext.utils.text import read_text, refuse_bad_rows, shortened
 
 KEYFRAME = ["video", "second"]
@@ -137,7 +137,7 @@ def _read(path, form, columns):
             good &= ~wrong
 
     numbers = range(1, 7 if "person" in form.columns.get(_MAX_FIELDS, []) else _MAX_FIELDS)
-    read_large_table(path, check, numbers, header=list(range(_MAX_FIELDS)))
+    read_table(path, list(range(_MAX_FIELDS)), numbers.__contains__, check)
     named["action"][np.isnan(named["action"])] = NO_ACTION
     named |= {name: named[name].astype("int64") for name in ("second", "action")}
     return pd.DataFrame({name: named[name] for name in columns}, copy=False)
@@ -149,8 +149,10 @@ def _unread(table, form):
         yield table.lengths == length, f"{length} fields where {form.text} is expected"
     for length, names in form.columns.items():
         for place, name in enumerate(names):
-            if name in _NUMBERS:
-                wrong = table.not_numbers(place) & (table.lengths == length)
+            # pandas has refused what is no number, and knows no texts then.
+            if name in _NUMBERS and table.texts is not None:
+                wrong = table.rows[place].isna() & (table.texts[place] != "")
+                wrong = wrong.to_numpy() & (table.lengths == length)
                 yield wrong, f'{name} "{{}}" is not a number', place
 
 
@@ -170,7 +172,7 @@ def _checks(rows, form):
     """(bool array, sentence) pairs: which rows are wrong, and in what."""
     second, action, score = (rows[name] for name in ("second", "action", "score"))
     boxed, x1, y1, x2, y2 = (rows[name] for name in ["boxed", *BOX])
-    yield rows["video"].isna().to_numpy(), "the video's name is empty"
+    yield (rows["video"] == "").to_numpy(), "the video's name is empty"
     yield ~_whole(second, 0), "the second is not a whole number from 0 on"
     # One by one: finite corners may have a sum that is not.
     finite = np.isfinite(x1) & np.isfinite(y1) & np.isfinite(x2) & np.isfinite(y2)

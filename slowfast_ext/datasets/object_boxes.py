@@ -16,7 +16,7 @@ import torch
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.objects import Objects
 from slowfast_ext.utils.paths import is_local
-from slowfast_ext.utils.tables import read_large_table
+from slowfast_ext.utils.tables import read_table
 from slowfast_ext.utils.text import shortened
 
 COLUMNS = ["video", "frame", "class", "x1", "y1", "x2", "y2"]
@@ -125,7 +125,7 @@ def _read_objects(path, class_names, min_score, _version):
         table.require(COLUMNS, FORM)
         video, frame, class_name, x1, y1, x2, y2 = (table.rows[name] for name in COLUMNS)
         table.tell(
-            video.str.contains("\0", regex=False, na=True),
+            (video == "") | video.str.contains("\0", regex=False),
             "the video's id is empty or holds a NUL character",
         )
         # What is no number is nan, for which no comparison holds.
@@ -137,7 +137,8 @@ def _read_objects(path, class_names, min_score, _version):
         table.tell(~is_box, rule)
         table.tell(~_scores(table).between(0, 1), "the score is not a number from 0 to 1")
 
-    table = read_large_table(path, check, ["frame", *COLUMNS[3:], "score"])
+    numbers = {"frame", *COLUMNS[3:], "score"}
+    table = read_table(path, is_number=numbers.__contains__, check=check)
     rows = table.rows[_scores(table) >= min_score]
     frames, boxes = rows["frame"].to_numpy(np.int64) - 1, rows[COLUMNS[3:]].to_numpy()
     classes = rows["class"].map(ids).to_numpy(np.int64)

@@ -4,7 +4,6 @@ Volleyball's own annotations, and the lists of moments that `prepare volleyball`
 A moment is a target frame with a group activity and a box and an action for each player.
 """
 
-import csv
 import difflib
 import os
 import re
@@ -15,8 +14,8 @@ import numpy as np
 
 from slowfast_ext.datasets.lists import outside_sentence
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.paths import leads_outside, open_atomically
-from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.paths import leads_outside
+from slowfast_ext.utils.tables import read_table, write_rows
 from slowfast_ext.utils.text import parse_number, read_words, shortened
 
 SIDES = ("l", "r")
@@ -179,16 +178,14 @@ def write_moments(path, listed):
     Writes a list of ListedMoments that the data set Volleyball reads, and MultiLabelVideos too:
     its `labels` are the players' distinct actions.
     """
-    with open_atomically(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for folder, video, first, last, moment in listed:
-            names = [ACTIONS[action] for action in moment.actions]
-            persons = " ".join(map(_person, moment.boxes.tolist(), names))
-            labels = ";".join(sorted(set(names), key=ACTIONS.index))
-            group = GROUPS[moment.group]
-            frames = (moment.target, first, last)
-            writer.writerow([folder, labels, group, video, *frames, persons])
+    rows = [COLUMNS]
+    for folder, video, first, last, moment in listed:
+        names = [ACTIONS[action] for action in moment.actions]
+        persons = " ".join(map(_person, moment.boxes.tolist(), names))
+        labels = ";".join(sorted(set(names), key=ACTIONS.index))
+        group = GROUPS[moment.group]
+        rows.append([folder, labels, group, video, moment.target, first, last, persons])
+    write_rows(path, rows)
 
 
 def _person(box, name):

@@ -1,12 +1,9 @@
 """`predictions.csv`: the scores of each video, as an evaluation leaves them."""
 
-import csv
-
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.paths import open_atomically
-from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.tables import read_table, write_rows
 from slowfast_ext.utils.text import shortened
 
 
@@ -32,11 +29,8 @@ def write_predictions(path, video_ids, class_names, scores):
             f"{path}: scores of shape {list(scores.shape)} do not fit {len(video_ids)} videos "
             f"and {len(class_names)} classes"
         )
-    with open_atomically(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["id", *class_names])
-        for video_id, row in zip(video_ids, scores.tolist(), strict=True):
-            writer.writerow([video_id, *row])
+    rows = zip(video_ids, scores.tolist(), strict=True)
+    write_rows(path, [["id", *class_names], *([video_id, *row] for video_id, row in rows)])
 
 
 def read_predictions(path):
@@ -49,16 +43,15 @@ def read_predictions(path):
     Raises:
         SlowFastExtError: the file is missing or malformed; the message names file:line.
     """
-    table = read_table(path)
+    table = read_table(path, is_number=lambda name: name != "id")
     class_names = _class_names(path, table.header or [""])
     has_all = table.lengths == len(table.header)
     for length in set(table.lengths[~has_all]):
         what = f"{length - 1} scores, but the header names {len(class_names)} classes"
         table.tell(table.lengths == length, what)
-    scores = table.numbers(class_names)
-    for name, column in zip(class_names, scores.T, strict=True):
+    for name in class_names:
         sentence = f"the score '{{}}' for class '{shortened(name)}' is no number"
-        table.tell(has_all & np.isnan(column), sentence, name)
+        table.tell(has_all & table.rows[name].isna(), sentence, name)
     first_lines = {}
     for line, row in table:
         if not row["id"]:
@@ -68,7 +61,7 @@ def read_predictions(path):
             table.add(line, [f"video '{shortened(row['id'])}' stands in line {first} already"])
         first_lines.setdefault(row["id"], line)
     table.check()
-    return list(first_lines), class_names, scores
+    return list(first_lines), class_names, table.rows[class_names].to_numpy(float)
 
 
 def _class_names(path, header):

@@ -6,15 +6,12 @@ features from appropriate speeds for different activities". Here each activity h
 the rates, learned from predictions of training videos, that take the place of the plain mean.
 """
 
-import csv
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.paths import open_atomically
-from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.tables import read_table, write_rows
 
 # Pull towards the plain mean, in nats of the loss per nat of divergence.
 STRENGTH = 0.02
@@ -103,11 +100,9 @@ def _header(groups):
 
 def write_rate_weights(path, class_names, groups, weights):
     """Writes a row for each activity: its name and its weight, A x R, for each of the rates."""
-    with open_atomically(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_header(groups))
-        for name, of_activity in zip(class_names, weights, strict=True):
-            writer.writerow([name, *(f"{weight:.6f}" for weight in of_activity)])
+    rows = zip(class_names, weights, strict=True)
+    rows = [[name, *(f"{weight:.6f}" for weight in activity)] for name, activity in rows]
+    write_rows(path, [_header(groups), *rows])
 
 
 def read_rate_weights(path, class_names, groups):
@@ -119,18 +114,19 @@ def read_rate_weights(path, class_names, groups):
         SlowFastExtError: bad rows, all of them; other activities than `class_names`, or other
             rates than those of `groups`.
     """
-    table, header = read_table(path), _header(groups)
+    table = read_table(path, is_number=lambda name: name != "activity")
+    header = _header(groups)
     if table.header != header:
         raise SlowFastExtError(
             f"{path}: its first line must be {','.join(header)}, as TEST.VIEWS has the rates; "
             "fit it again for other views"
         )
-    weights = table.numbers(header[1:])
+    weights = table.rows[header[1:]].to_numpy(float)
     # Six digits each were written. A comparison with nan is False.
     fits = (table.lengths == len(header)) & (weights >= 0).all(1) & (abs(weights.sum(1) - 1) < 1e-4)
     table.tell(~fits, f"must have {len(groups)} weights, none below 0, that sum to 1")
-    order = table.rows_of("activity", class_names, "is not an activity of the data set")
-    return (weights / weights.sum(1, keepdims=True))[order]
+    rows = table.rows_of(class_names, "is not an activity of the data set").to_numpy(float)
+    return rows / rows.sum(1, keepdims=True)
 
 
 def combination(cfg, groups, class_names):

@@ -1,14 +1,13 @@
 """A threshold per activity: fitted to the training set, kept in OUTPUT_DIR/thresholds.csv."""
 
-import csv
 import math
 import os
 
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.paths import open_atomically, pathmgr
-from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.tables import read_table, write_rows
 
 # Where none is fitted: of a probability.
 DEFAULT = 0.5
@@ -53,14 +52,12 @@ def thresholds_path(cfg):
 
 def write_thresholds(path, class_names, thresholds, f1):
     """Writes a row per activity; F1 is empty where it had no positives."""
-    with open_atomically(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_HEADER)
-        for name, threshold, value in zip(class_names, thresholds, f1, strict=True):
-            # In full: the scores of a rare activity may lie closer than any rounding.
-            writer.writerow(
-                [name, repr(float(threshold)), "" if math.isnan(value) else f"{value:.4f}"]
-            )
+    rows = zip(class_names, thresholds, f1, strict=True)
+    # Thresholds in full: the scores of a rare activity may lie closer than any rounding.
+    rows = [
+        [n, repr(float(t)), "" if math.isnan(value) else f"{value:.4f}"] for n, t, value in rows
+    ]
+    write_rows(path, [_HEADER, *rows])
 
 
 def read_thresholds(path, class_names):
@@ -75,11 +72,11 @@ def read_thresholds(path, class_names):
     """
     if not pathmgr.exists(path):
         return np.full(len(class_names), DEFAULT)
-    table = read_table(path)
+    table = read_table(path, is_number=lambda name: name == "threshold")
     if table.header[:2] != _HEADER[:2]:
         raise SlowFastExtError(f"{path}: its first line must be {','.join(_HEADER)}")
     table.require(_HEADER[:2], ",".join(_HEADER))
-    thresholds = table.numbers(["threshold"])[:, 0]
-    table.tell(~np.isfinite(thresholds), "the threshold must be a number")
+    table.tell(~np.isfinite(table.rows["threshold"]), "the threshold must be a number")
     remedy = "or fit the thresholds again, by predict --fit-thresholds"
-    return thresholds[table.rows_of("activity", class_names, "is not in classes.txt", remedy)]
+    rows = table.rows_of(class_names, "is not in classes.txt", remedy)
+    return rows["threshold"].to_numpy()

@@ -5,8 +5,6 @@ Ji, Krishna, Fei-Fei, Niebles, "Action Genome: Actions as Compositions of Spatio
 Scene Graphs" (CVPR 2020).
 """
 
-import csv
-import io
 import os
 import re
 from collections import defaultdict
@@ -16,6 +14,7 @@ import numpy as np
 
 from slowfast_ext.datasets.object_boxes import COLUMNS
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.tables import csv_text
 from slowfast_ext.utils.text import refuse_bad_rows, shortened
 from slowfast_ext.utils.unpickling import read_arrays
 
@@ -193,11 +192,8 @@ def place_boxes(found, infos, ids):
 
 def object_files(names, rows):
     """Name -> content of `object_classes.txt` (person first) and `objects.csv`."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*COLUMNS, "score"])
-    writer.writerows(rows)
-    return {"object_classes.txt": "\n".join(names) + "\n", "objects.csv": stream.getvalue()}
+    boxes = csv_text([[*COLUMNS, "score"], *rows])
+    return {"object_classes.txt": "\n".join(names) + "\n", "objects.csv": boxes}
 
 
 def _row(video, box, info):

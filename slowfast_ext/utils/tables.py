@@ -10,6 +10,7 @@ and lets it refuse them all together:
     table.check()
 """
 
+import contextlib
 import csv
 import io
 import warnings
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.paths import open_atomically
 from slowfast_ext.utils.text import decode, parse_number, read_bytes, shortened, summary_of_bad_rows
 
 # Floats as Python's own, since a last digit moves a box over a threshold; later pandas does so
@@ -27,65 +29,32 @@ _PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
 _EXACT_FLOATS = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 
 
-def read_rows(path):
-    """Reads a CSV file as (line number, fields stripped of blanks) pairs, no blank rows."""
-    return rows_of_text(path, decode(path, read_bytes(path)))
-
-
-def rows_of_text(path, text, delimiter=","):
-    """The rows of a file's text, as of `read_rows`."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows, line = [], 1
-    try:
-        for row in reader:
-            fields = [text.strip() for text in row]
-            # Spreadsheets leave rows of commas alone.
-            if any(fields):
-                rows.append((line, fields))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise SlowFastExtError(f"{path}:{reader.line_num}: not a CSV file ({error})") from error
-    return rows
-
-
-def read_table(path, header=None):
+def read_table(path, header=None, is_number=lambda name: False, check=None):
     """
-    Reads a CSV file of texts.
+    Reads a CSV file. With `check` it may have millions of rows: pandas reads them in one go, and
+    only where something is wrong, or unusual, they are read again row by row, to say where.
 
     Args:
         path (str): the file.
         header (list or None): names of the columns of a file without a header.
+        is_number (callable): a column's name -> whether it holds numbers.
+        check (callable or None): gets the Table, requires its columns and tells what is wrong.
     Returns:
-        Table: its rows are not checked yet.
+        Table: checked, where `check` is given.
     Raises:
-        SlowFastExtError: not readable, or no CSV file.
-    """
-    return _row_by_row(path, read_bytes(path), header)
-
-
-def read_large_table(path, check, numbers, header=None):
-    """
-    Reads a CSV file of numbers, which may have millions of rows, in one go. Only a file in which
-    something is wrong, or unusual, is read row by row, to say where.
-
-    Args:
-        path (str), header (list or None): as `read_table`.
-        check (callable): requires columns of the Table that it gets, and tells what is wrong.
-        numbers (collection): names of the columns that hold numbers.
-    Returns:
-        Table: checked; texts in its rows are categories where it was read in one go.
-    Raises:
-        SlowFastExtError: not readable, no CSV file, or bad rows, all of which it names.
+        SlowFastExtError: not readable, no CSV file, or what the check has found.
     """
     # Once, since a pipe cannot be read twice.
     data = read_bytes(path)
-    try:
-        table = _at_once(path, data, header, numbers)
+    if check is None:
+        return _row_by_row(path, data, header, is_number)
+    with contextlib.suppress(_NeedsLines):
+        table = _at_once(path, data, header, is_number)
         check(table)
-    except _NeedsLines:
-        table = _row_by_row(path, data, header, numbers)
-        check(table)
-        table.check()
+        return table
+    table = _row_by_row(path, data, header, is_number)
+    check(table)
+    table.check()
     return table
 
 
@@ -101,12 +70,11 @@ class Table:
     Args:
         path (str): the file.
         header (list): names of the columns.
-        rows (DataFrame): by column texts, or float64 in columns of numbers; NaN where a field is
-            empty, or no number.
+        rows (DataFrame): texts, "" where a row has none; float64 in columns of numbers, NaN where
+            a row has none. The index is the line where a row begins.
         lengths (int array): how many fields each row has; empty ones at its end do not count
             past the columns of a header.
-        lines (int array or None): where each row begins; None: not known.
-        fields (list or None): the fields of each row, as they stand in the file.
+        texts (DataFrame or None): what stands in the file; None: it, and the lines, are not known.
         header_line (int): where the header begins.
     """
 
@@ -114,15 +82,14 @@ class Table:
     header: list
     rows: pd.DataFrame
     lengths: np.ndarray
-    lines: np.ndarray | None = None
-    fields: list | None = None
+    texts: pd.DataFrame | None = None
     header_line: int = 1
     _bad: dict = field(default_factory=dict)
 
     def __iter__(self):
         """Yields (line, the row's texts by column)."""
-        for line, fields in zip(self.lines, self.fields, strict=True):
-            yield line, dict(zip(self.header, fields, strict=False))
+        for line, *row in self.texts.itertuples(name=None):
+            yield line, dict(zip(self.header, row, strict=True))
 
     def require(self, needed, form, hint=""):
         """
@@ -137,43 +104,25 @@ class Table:
         """
         header, where = self.header, f"{self.path}:{self.header_line}"
         missing = [name for name in needed if name not in header]
-        twice = next((name for name in header if name and header.count(name) > 1), None)
-        if missing or twice:
-            self._need_lines()
         if missing:
+            self._need_lines()
             raise SlowFastExtError(
                 f"{where}: the header has no column {' and no column '.join(missing)}; "
                 f"it must be {form}, and is {shortened(','.join(header))}"
             )
-        if twice:
+        twice = next((name for name in header if name and header.count(name) > 1), None)
+        if twice is not None:
+            self._need_lines()
             raise SlowFastExtError(f"{where}: the header has the column {shortened(twice)} twice")
         shortest = 1 + max(map(header.index, needed))
         fits = (self.lengths >= shortest) & (self.lengths <= len(header))
-        if fits.all():
-            return
-        self._need_lines()
-        for place in np.flatnonzero(~fits):
-            what = f"{self.lengths[place]} fields where the header has {len(header)}"
-            is_long = hint and self.lengths[place] > len(header)
-            self.add(self.lines[place], [f"{what}: {hint}" if is_long else what])
-        self.rows = self.rows[fits].reset_index(drop=True)
-        self.lines, self.lengths = self.lines[fits], self.lengths[fits]
-        self.fields = [fields for fields, fit in zip(self.fields, fits, strict=True) if fit]
-
-    def numbers(self, names):
-        """Columns of texts as float64 [rows, columns]: NaN where a field is empty or no number."""
-        texts = self.rows[names].to_numpy()
-        values = [text and parse_number(text) for text in texts.ravel()]
-        return np.array(values, float).reshape(texts.shape)
-
-    def not_numbers(self, name):
-        """Where a column of numbers holds something else: bool array."""
-        if self.fields is None:
-            # pandas has refused what is no number.
-            return np.zeros(len(self.rows), bool)
-        place = self.header.index(name)
-        is_filled = np.array([bool(fields[place]) for fields in self.fields], bool)
-        return is_filled & self.rows[name].isna().to_numpy()
+        for length in set(self.lengths[~fits]):
+            what = f"{length} fields where the header has {len(header)}"
+            is_long = hint and length > len(header)
+            self.tell(self.lengths == length, f"{what}: {hint}" if is_long else what)
+        if not fits.all():
+            self.rows, self.texts = self.rows[fits], self.texts[fits]
+            self.lengths = self.lengths[fits]
 
     def tell(self, wrong, sentence, quoted=None):
         """
@@ -184,15 +133,15 @@ class Table:
             sentence (str): what is wrong.
             quoted (hashable or None): the column whose text takes the place of the sentence's {}.
         """
-        places = np.flatnonzero(wrong)
-        if len(places):
-            self._need_lines()
-        for place in places:
-            text = "" if quoted is None else self.fields[place][self.header.index(quoted)]
-            self.add(self.lines[place], [sentence.replace("{}", shortened(text), 1)])
+        if not np.any(wrong):
+            return
+        self._need_lines()
+        for place in np.flatnonzero(wrong):
+            text = "" if quoted is None else self.texts[quoted].iloc[place]
+            self.add(self.rows.index[place], [sentence.replace("{}", shortened(text), 1)])
 
     def _need_lines(self):
-        if self.fields is None:
+        if self.texts is None:
             raise _NeedsLines
 
     def add(self, line, sentences):
@@ -204,60 +153,75 @@ class Table:
         """list[(int, list[str])]: lines of bad rows, and what is wrong with each."""
         return sorted(self._bad.items())
 
-    def rows_of(self, column, names, unknown, remedy=""):
-        """
-        The one row of each name, in a table that must have no other rows.
-
-        Args:
-            column (str): holds the names.
-            names (sequence[str]): which there must be.
-            unknown (str): what is said of another name.
-            remedy (str): ends the message where anything is wrong.
-        Returns:
-            int array: the rows' places, in the order of `names`.
-        Raises:
-            SlowFastExtError: bad rows, all of them, and names that have no good row.
-        """
-        found = self.rows[column]
-        self.tell(~found.isin(names), f'"{{}}" {unknown}', column)
-        self.tell(found.duplicated(), '"{}" has a row already', column)
-        good = found[~np.isin(self.lines, list(self._bad))]
-        places = dict(zip(good, good.index, strict=True))
-        missing = [name for name in names if name not in places]
-        self.check([f'{self.path}: no row for "{name}"' for name in missing], remedy)
-        return np.array([places[name] for name in names])
-
     def check(self, others=(), remedy=""):
-        """
-        Raises SlowFastExtError that names all bad rows and `others`, further problems, and ends
-        with a remedy.
-        """
+        """Raises SlowFastExtError on bad rows and `others`, which ends with the remedy."""
         bad = [f"{self.path}:{line}: {'; '.join(wrong)}" for line, wrong in self.problems()]
         if bad := [*bad, *others]:
             raise SlowFastExtError(f"{summary_of_bad_rows(self.path, bad)}\n{remedy}".rstrip())
 
+    def rows_of(self, names, unknown, remedy=""):
+        """
+        The rows of these names, which the first column holds, each once and no others.
 
-def _row_by_row(path, data, header, numbers=()):
-    """A Table that knows its lines and its fields as they stand in the file."""
+        Args:
+            names (sequence[str]): in the order that is wanted.
+            unknown (str): what is said of another name.
+            remedy (str): ends the message where anything is wrong.
+        Returns:
+            DataFrame: the other columns; the names are its index.
+        Raises:
+            SlowFastExtError: bad rows, all of them, and names that have no good row.
+        """
+        column = self.header[0]
+        found = self.rows[column]
+        self.tell(~found.isin(names), f'"{{}}" {unknown}', column)
+        self.tell(found.duplicated(), '"{}" has a row already', column)
+        good = set(found[~found.index.isin(list(self._bad))])
+        self.check([f'{self.path}: no row for "{n}"' for n in names if n not in good], remedy)
+        return self.rows.set_index(column).loc[list(names)]
+
+
+# --- Two ways of reading --------------------------------------------------------------
+
+
+def rows_of_text(path, text, delimiter=","):
+    """A CSV file's text as (line number, fields stripped of blanks) pairs, no blank rows."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows, line = [], 1
+    try:
+        for row in reader:
+            fields = [text.strip() for text in row]
+            # Spreadsheets leave rows of commas alone.
+            if any(fields):
+                rows.append((line, fields))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise SlowFastExtError(f"{path}:{reader.line_num}: not a CSV file ({error})") from error
+    return rows
+
+
+def _row_by_row(path, data, header, is_number):
+    """A Table that knows its lines, and its texts as they stand in the file."""
     records, header_line, width = rows_of_text(path, decode(path, data)), 1, 0
     if header is None:
         header_line, header = records.pop(0) if records else (1, [])
         width = len(header)
-    lines, fields, lengths = [], [], []
+    lines, texts, lengths = [], [], []
     for line, row in records:
         filled = max(place for place, text in enumerate(row, start=1) if text)
         lines.append(line)
         lengths.append(max(filled, min(len(row), width)))
-        fields.append(row + [""] * (len(header) - len(row)))
-    texts = [[text or None for text in row[: len(header)]] for row in fields]
-    rows = pd.DataFrame(texts, columns=header, dtype=object)
-    table = Table(path, header, rows, np.array(lengths, int), np.array(lines), fields, header_line)
-    for name in set(numbers).intersection(header):
-        rows[name] = table.numbers([name])[:, 0]
-    return table
+        texts.append((row + [""] * len(header))[: len(header)])
+    texts = pd.DataFrame(texts, lines, range(len(header)), dtype=object)
+    rows = texts.copy()
+    for place in np.flatnonzero([is_number(name) for name in header]):
+        # What is no number is None, which becomes NaN.
+        rows[place] = np.array([parse_number(text) for text in texts[place]], float)
+    rows.columns = texts.columns = header
+    return Table(path, header, rows, np.array(lengths, int), texts, header_line)
 
 
-def _at_once(path, data, header, numbers):
+def _at_once(path, data, header, is_number):
     """A Table as pandas reads it; raises _NeedsLines where it does not take all for granted."""
     stream = io.BytesIO(data)
     try:
@@ -267,27 +231,33 @@ def _at_once(path, data, header, numbers):
         if header is None:
             reader = csv.reader(line.decode("utf-8-sig") for line in stream)
             header = next([text.strip() for text in row] for row in reader if row)
-        fields = _pandas_fields(stream, header, numbers)
+        types = ["float64" if is_number(name) else str for name in header]
+        rows = _pandas_fields(stream, types)
     except (ValueError, StopIteration, csv.Error, pd.errors.ParserWarning) as error:
         raise _NeedsLines from error
-    lengths = np.zeros(len(fields), int)
-    for place in fields:
-        lengths[fields[place].notna()] = place + 1
-    fields.columns = [*header, None]
+    lengths = np.zeros(len(rows), int)
+    for place in rows:
+        lengths[rows[place].notna()] = place + 1
+    for place in [place for place, kind in enumerate(types) if kind is str]:
+        # Not in the same step, which would infer a type: 0001 would become the number 1.
+        texts = rows[place].astype("category")
+        rows[place] = texts.cat.add_categories([""]).fillna("") if texts.hasnans else texts
+        if any(text != text.strip() for text in texts.cat.categories):
+            raise _NeedsLines
+    rows.columns = [*header, None]
     if not lengths.all():
         # Rows of commas alone are blank, too.
-        fields, lengths = fields[lengths > 0].reset_index(drop=True), lengths[lengths > 0]
-    return Table(path, header, fields, lengths)
+        rows, lengths = rows[lengths > 0], lengths[lengths > 0]
+    return Table(path, header, rows, lengths)
 
 
-def _pandas_fields(stream, header, numbers):
-    """DataFrame of a stream's fields by place: categories and floats, both NaN where empty."""
-    types = ["float64" if name in numbers else str for name in header]
+def _pandas_fields(stream, types):
+    """DataFrame of a stream's fields by place, NaN where empty."""
     # One field more than a row may have shows the rows that are too long.
-    places = list(range(len(header) + 1))
+    places = list(range(len(types) + 1))
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        fields = pd.read_csv(
+        return pd.read_csv(
             stream,
             header=None,
             names=places,
@@ -297,9 +267,16 @@ def _pandas_fields(stream, header, numbers):
             na_values={place: [""] for place in places},
             **_EXACT_FLOATS,
         )
-    for place in [place for place, kind in enumerate(types) if kind is str]:
-        # Not in the same step, which would infer a type: 0001 would become the number 1.
-        fields[place] = fields[place].astype("category")
-        if any(name != name.strip() for name in fields[place].cat.categories):
-            raise ValueError("blanks around a text")
-    return fields
+
+
+def write_rows(path, rows):
+    """Writes rows as a CSV file, whole or not at all."""
+    with open_atomically(path) as stream:
+        stream.write(csv_text(rows))
+
+
+def csv_text(rows):
+    """The text of a CSV file of these rows."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue()

@@ -9,7 +9,7 @@ import pytest
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils import tables
-from slowfast_ext.utils.tables import read_large_table, read_table
+from slowfast_ext.utils.tables import read_table
 
 HEADER = ["name", "x", "y", "note"]
 
@@ -25,7 +25,8 @@ def read(path, monkeypatch, at_once):
     """The table, read in one go or row by row."""
     with monkeypatch.context() as patch:
         patch.setattr(tables, "_row_by_row" if at_once else "_at_once", refuse)
-        return read_large_table(path, lambda table: table.require(HEADER[:3], "FORM"), ["x", "y"])
+        check = lambda table: table.require(HEADER[:3], "FORM")  # noqa: E731
+        return read_table(path, None, "xy".__contains__, check)
 
 
 def refuse(*_):
@@ -80,9 +81,9 @@ def test_what_is_unusual_is_read_row_by_row(tmp_path, monkeypatch, row):
 def test_all_bad_rows_are_told_in_the_order_of_their_lines(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("name,x\na,\n\nb\nc,1_0\nd,2,3\ne,{}\nf,5\n")
-    table = read_table(str(path))
+    table = read_table(str(path), is_number="x".__eq__)
     table.require(["name", "x"], "name,x", "use quotes")
-    numbers = table.numbers(["x"])[:, 0]
+    numbers = table.rows["x"].to_numpy()
     table.tell(np.isnan(numbers), '"{}" is no number', "x")
     table.tell(table.rows["name"] == "e", "name {}", "name")
     with pytest.raises(SlowFastExtError) as caught:
@@ -102,11 +103,11 @@ def test_all_bad_rows_are_told_in_the_order_of_their_lines(tmp_path):
 
 def test_one_row_of_each_name(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text("name\nb\na\n")
-    assert read_table(str(path)).rows_of("name", ["a", "b"], "is unknown").tolist() == [1, 0]
-    path.write_text("name\nb\nc\nb\n")
+    path.write_text("name,x\nb,1\na,2\n")
+    assert read_table(str(path)).rows_of(["a", "b"], "is unknown")["x"].tolist() == ["2", "1"]
+    path.write_text("name,x\nb,1\nc,1\nb,1\n")
     with pytest.raises(SlowFastExtError) as caught:
-        read_table(str(path)).rows_of("name", ["a", "b"], "is unknown")
+        read_table(str(path)).rows_of(["a", "b"], "is unknown")
     assert str(caught.value).replace(f"{path}", "t.csv").split("\n")[1:] == [
         't.csv:3: "c" is unknown',
         't.csv:4: "b" has a row already',
