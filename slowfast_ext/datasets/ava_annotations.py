@@ -223,11 +223,14 @@ def read_label_map(path):
 
 _BLOCKS = ("item", "label")
 _KEYS = {"name": "name", "id": "id", "label_id": "id"}
+_GAP = r"(?:\s|\#[^\n]*\n)*"
 _TOKEN = re.compile(
-    r"""(?P<skipped>\s+|\#[^\n]*)
-    |(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
-    |(?P<word>[\w.+-]+)
-    |(?P<mark>.)""",
+    rf"""(?P<skipped>\s+|\#[^\n]*)
+    |(?P<open>(?P<block>{"|".join(_BLOCKS)})\b{_GAP}:?{_GAP}\{{)
+    |(?P<close>\}})
+    |(?P<field>(?P<key>[\w.+-]+){_GAP}:{_GAP}
+        (?P<value>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[\w.+-]+){_GAP}[,;]?)
+    |(?P<other>[\w.+-]+|.)""",
     re.VERBOSE,
 )
 
@@ -243,82 +246,47 @@ def classes_of(text):
 
 def _pbtxt_classes(text):
     """The classes of `item { name: "..." id: N }` or `label { name: "..." label_id: N }`."""
-    tokens = _Tokens(text)
-    while tokens.kind:
-        line, word = tokens.line, tokens.take()
-        tokens.skip(":")
-        if word not in _BLOCKS or not tokens.skip("{"):
-            yield line, None, None, f"'{word}' where 'item {{' or 'label {{' is expected"
+    line, first_line, item = 1, 1, None
+    for token in _TOKEN.finditer(text):
+        token_line, line = line, line + token[0].count("\n")
+        if token.lastgroup == "open" and item is None:
+            first_line, item = token_line, {}
+        elif token.lastgroup == "close" and item is not None:
+            number = item.get("id")
+            if number is None or re.fullmatch("[0-9]{1,9}", number):
+                yield first_line, number and int(number), item.get("name"), None
+            else:
+                wrong = f"the id '{number}' is not a whole number from 0 on"
+                yield first_line, None, None, wrong
+            item = None
+        elif token.lastgroup != "skipped" and (wrong := _add_field(item, token)):
+            yield token_line, None, None, wrong
             return
-        found, sentence = _fields(tokens)
-        if sentence:
-            yield tokens.line if tokens.kind else line, None, None, sentence
-            return
-        number = found.get("id")
-        if number is not None and not re.fullmatch("[0-9]{1,9}", number):
-            yield line, None, None, f"the id '{number}' is not a whole number from 0 on"
-        else:
-            yield line, None if number is None else int(number), found.get("name"), None
+    if item is not None:
+        yield first_line, None, None, "the item is not closed by }"
 
 
-def _fields(tokens):
-    """(the fields `name` and `id` of a block, None), or what is wrong at the token reached."""
-    found = {}
-    while not tokens.skip("}"):
-        if not tokens.kind:
-            return found, "the item is not closed by }"
-        kind, key = tokens.kind, tokens.text
-        if kind != "word":
-            return found, f"{key} where a field's name or }} is expected"
-        if key in _BLOCKS:
-            return found, f"'{key}' where the }} of the one before is expected"
-        tokens.take()
-        if not tokens.skip(":") or tokens.kind not in ("string", "word"):
-            return found, f"the field '{key}' has no value: 'name: \"...\"' is the form"
-        kept, is_name = _KEYS.get(key), key == "name"
-        if kept in found:
-            return found, f"the item has a second {kept}: is the one before not closed by }}?"
-        if is_name and tokens.kind != "string":
-            return found, 'the name is not in ""'
-        value = tokens.take()
-        if kept:
-            found[kept] = re.sub(r"\\(.)", r"\1", value[1:-1]) if is_name else value
-        if not tokens.skip(","):
-            tokens.skip(";")
-    return found, None
-
-
-class _Tokens:
-    """
-    A text's tokens, one after the other.
-
-    Attributes:
-        kind (str | None): "string", "word" or "mark"; None at the end.
-        text (str), line (int): the token, and where it begins.
-    """
-
-    def __init__(self, text):
-        self._matches = _TOKEN.finditer(text)
-        self._next_line = 1
-        self.take()
-
-    def take(self):
-        """Returns the token and goes on to the next."""
-        taken = getattr(self, "text", None)
-        self.kind = self.text = None
-        for match in self._matches:
-            self.line, self._next_line = self._next_line, self._next_line + match[0].count("\n")
-            if match.lastgroup != "skipped":
-                self.kind, self.text = match.lastgroup, match[0]
-                break
-        return taken
-
-    def skip(self, mark):
-        """True where the token is this mark, which is then left behind."""
-        is_there = self.kind == "mark" and self.text == mark
-        if is_there:
-            self.take()
-        return is_there
+def _add_field(item, token):
+    """Adds a field to an item; returns what is wrong where the token is none, else None."""
+    word = token["block"] or token["key"] or token[0]
+    if item is None:
+        return f"'{word}' where 'item {{' or 'label {{' is expected"
+    if word in _BLOCKS:
+        return f"'{word}' where the }} of the one before is expected"
+    if token.lastgroup != "field":
+        if re.match(r"\w", word):
+            return f"the field '{word}' has no value: 'name: \"...\"' is the form"
+        return f"{word} where a field's name or }} is expected"
+    key, value = _KEYS.get(word), token["value"]
+    if key in item:
+        return f"the item has a second {key}: is the one before not closed by }}?"
+    if key == "name":
+        if value[0] not in "\"'":
+            return 'the name is not in ""'
+        value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    if key:
+        item[key] = value
+    return None
 
 
 def _listed_classes(text):

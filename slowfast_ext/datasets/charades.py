@@ -1,6 +1,8 @@
 """Charades, from the lists of `prepare charades` or from PySlowFast's own frame lists."""
 
 import contextlib
+import functools
+import itertools
 import os
 from dataclasses import dataclass, field
 
@@ -132,23 +134,25 @@ def read_frame_list(path, num_classes, root, fps, check_files=True, outside="abs
     rows = read_words(path)
     _, header = next(rows, (1, []))
     # Animal Kingdom's lists have a sixth column.
-    parser, bad_rows = _FrameListParser(num_classes, max(5, len(header))), []
+    num_fields, listed, bad_rows = max(5, len(header)), {}, []
+    parse_labels = functools.cache(functools.partial(_frame_labels, num_classes))
     for line, fields in rows:
-        problem = parser.add(line, fields)
-        if problem:
+        if problem := _add_frame(listed, line, fields, num_fields, parse_labels):
             bad_rows.append(f"{path}:{line}: {problem}")
     videos = []
-    for video_id, listed in parser.videos.items():
-        folder = os.path.join(root, listed.folder)
+    for video_id, video in listed.items():
+        folder = os.path.join(root, video.folder)
         folder = os.path.normpath(folder) if is_local(folder) else folder
-        if check_files and leads_outside(root, listed.folder, outside):
-            bad_rows.append(f"{path}:{listed.line}: {outside_sentence(listed.folder, root)}")
+        if check_files and leads_outside(root, video.folder, outside):
+            bad_rows.append(f"{path}:{video.line}: {outside_sentence(video.folder, root)}")
         elif check_files and not pathmgr.isdir(folder):
             bad_rows.append(
-                f"{path}:{listed.line}: no such folder {folder}; DATA.PATH_PREFIX must name the "
+                f"{path}:{video.line}: no such folder {folder}; DATA.PATH_PREFIX must name the "
                 "folder that the list's paths start at"
             )
-        videos.append(CharadesVideo(folder, listed.segments(fps), video_id, listed.num_frames))
+        runs = [(labels, first / fps, last / fps) for labels, first, last in video.runs if labels]
+        segments = tuple(itertools.starmap(Segment, runs))
+        videos.append(CharadesVideo(folder, segments, video_id, video.num_frames))
     refuse_bad_rows(path, bad_rows)
     if not videos:
         raise SlowFastExtError(f"{path}: no rows after the header; add one a frame")
@@ -157,7 +161,7 @@ def read_frame_list(path, num_classes, root, fps, check_files=True, outside="abs
 
 @dataclass
 class _ListedVideo:
-    """What a frame list says of one video so far."""
+    """What a frame list says of one video so far; `runs` are [labels, first frame, last frame]."""
 
     folder: str
     line: int
@@ -165,56 +169,37 @@ class _ListedVideo:
     num_frames: int = 0
     runs: list = field(default_factory=list)
 
-    def add(self, name, labels):
-        """One more frame; `runs` are [labels, first frame, last frame]."""
-        if self.runs and self.runs[-1][0] == labels:
-            self.runs[-1][2] = self.num_frames
-        else:
-            self.runs.append([labels, self.num_frames, self.num_frames])
-        self.last_name = name
-        self.num_frames += 1
 
-    def segments(self, fps):
-        return tuple(
-            Segment(labels, first / fps, last / fps) for labels, first, last in self.runs if labels
-        )
+def _add_frame(videos, line, fields, num_fields, parse_labels):
+    """Adds a line of a frame list to its video; returns what is wrong with it, or None."""
+    if any("\0" in text for text in fields):
+        return "holds a NUL character"
+    if len(fields) != num_fields:
+        return f"{len(fields)} fields where the header has {num_fields}"
+    video_id, _, _, path, text = fields[:5]
+    labels, problem = parse_labels(text)
+    if problem:
+        return problem
+    folder, _, name = path.rpartition("/")
+    video = videos.setdefault(video_id, _ListedVideo(folder, line))
+    if folder != video.folder:
+        return f"{shortened(path)} lies in another folder than {video_id}'s first frame"
+    # Numbers may be padded or not.
+    if (len(name), name) <= (len(video.last_name), video.last_name):
+        return f"{name} must come before {video.last_name}: frames stand in their order"
+    if not video.runs or video.runs[-1][0] != labels:
+        video.runs.append([labels, video.num_frames, video.num_frames])
+    video.runs[-1][2] = video.num_frames
+    video.last_name, video.num_frames = name, video.num_frames + 1
+    return None
 
 
-class _FrameListParser:
-    """Collects the lines of a frame list by video."""
-
-    def __init__(self, num_classes, num_fields):
-        self.num_classes = num_classes
-        self.num_fields = num_fields
-        self.videos = {}
-        self._labels_of = {}
-
-    def add(self, line, fields):
-        """Adds one line; returns what is wrong with it, or None."""
-        if any("\0" in text for text in fields):
-            return "holds a NUL character"
-        if len(fields) != self.num_fields:
-            return f"{len(fields)} fields where the header has {self.num_fields}"
-        video_id, _, _, path, labels = fields[:5]
-        if labels not in self._labels_of:
-            self._labels_of[labels] = self._parse_labels(labels)
-        if self._labels_of[labels] is None:
-            return f"the labels {shortened(labels)} are not class ids in 0..{self.num_classes - 1}"
-        folder, _, name = path.rpartition("/")
-        video = self.videos.setdefault(video_id, _ListedVideo(folder, line))
-        if folder != video.folder:
-            return f"{shortened(path)} lies in another folder than {video_id}'s first frame"
-        # Numbers may be padded or not.
-        if (len(name), name) <= (len(video.last_name), video.last_name):
-            return f"{name} must come before {video.last_name}: frames stand in their order"
-        video.add(name, self._labels_of[labels])
-        return None
-
-    def _parse_labels(self, text):
-        """Distinct sorted class ids, or None where the text is something else."""
-        words = [word for word in text.replace('"', "").split(",") if word]
-        # Python itself refuses to turn thousands of digits into a number.
-        if not all(word.isdecimal() and len(word) < 10 for word in words):
-            return None
-        class_ids = sorted(set(map(int, words)))
-        return tuple(class_ids) if all(i < self.num_classes for i in class_ids) else None
+def _frame_labels(num_classes, text):
+    """(distinct sorted class ids, None), or (None, what is wrong)."""
+    words = [word for word in text.replace('"', "").split(",") if word]
+    # Python itself refuses to turn thousands of digits into a number.
+    if all(word.isdecimal() and len(word) < 10 for word in words):
+        class_ids = tuple(sorted(set(map(int, words))))
+        if not class_ids or class_ids[-1] < num_classes:
+            return class_ids, None
+    return None, f"the labels {shortened(text)} are not class ids in 0..{num_classes - 1}"
