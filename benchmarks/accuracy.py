@@ -23,7 +23,7 @@ from benchmarks.timing import ROOT, benchmark_parser, report, require_equal, row
 from benchmarks.wide_videos import write_wide
 from slowfast_ext.datasets import clips
 from slowfast_ext.engine import checkpoint, loaders
-from slowfast_ext.engine.test import evaluate
+from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.evaluation.evaluators import build_evaluator

@@ -6,8 +6,8 @@ from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.datasets.lists import Segment, Video
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
+from slowfast_ext.engine.scoring import video_scores
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.test import video_scores
 from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.rate_weights import combination
@@ -22,7 +22,7 @@ def load(cfg, checkpoint=None, class_names=None, options=()):
     Args:
         cfg (str): the run's YAML file.
         checkpoint (str | None): None: the one that a test would take.
-        class_names (sequence[str] | None): None: DATA.PATH_TO_DATA_DIR/classes.txt.
+        class_names (sequence[str] | None): None: those of the config's data set.
         options (sequence[str]): KEY, VALUE, ... as run_net.py takes them.
 
     Returns:

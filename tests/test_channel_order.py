@@ -17,7 +17,7 @@ from slowfast_ext.datasets.contract import dataset_class
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.windows import list_windows
 from slowfast_ext.engine import tensorboard
-from slowfast_ext.engine.test import video_scores
+from slowfast_ext.engine.scoring import video_scores
 from slowfast_ext.engine.trained import scores_of
 from slowfast_ext.models import ActivityHead
 from slowfast_ext.predict.predictor import window_scores

@@ -8,8 +8,8 @@ import torch
 import slowfast_ext
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.engine.loaders import build_dataset
+from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.test import evaluate
 from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.evaluators import build_evaluator

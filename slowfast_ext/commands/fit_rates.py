@@ -9,8 +9,8 @@ import os
 import numpy as np
 
 from slowfast_ext.engine import loaders
+from slowfast_ext.engine.scoring import score_videos
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.test import score_videos
 from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.rate_weights import (

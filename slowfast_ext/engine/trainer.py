@@ -23,8 +23,8 @@ from slowfast_ext.engine.optimizer import (
     set_learning_rate,
 )
 from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
-from slowfast_ext.engine.test import evaluate
 from slowfast_ext.engine.weights import load_weights, read_checkpoint, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.evaluators import build_evaluator

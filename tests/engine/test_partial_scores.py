@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from slowfast_ext.commands.run_net import main
-from slowfast_ext.engine import partial_scores, test
+from slowfast_ext.engine import partial_scores, scoring
 from slowfast_ext.engine.partial_scores import PartialScores, _from_arrays, _to_arrays, fingerprint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
@@ -35,13 +35,13 @@ def of_the_test(finished_run, arguments):
 @pytest.fixture
 def scored(monkeypatch):
     """The indices of the videos that the network has scored, in their order; each is saved."""
-    indices, video_scores = [], test.video_scores
+    indices, video_scores = [], scoring.video_scores
 
     def counted(cfg, network, sample, combine):
         indices.append(sample.index)
         return video_scores(cfg, network, sample, combine)
 
-    monkeypatch.setattr(test, "video_scores", counted)
+    monkeypatch.setattr(scoring, "video_scores", counted)
     monkeypatch.setattr(partial_scores, "SECONDS_BETWEEN_SAVES", 0.0)
     return indices
 

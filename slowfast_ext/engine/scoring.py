@@ -1,0 +1,113 @@
+"""The scores of a data set's items: all views through the network, combined, and measured."""
+
+import contextlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast_ext.engine import loaders
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.trained import scores_of
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.ava import AvaMetrics
+from slowfast_ext.evaluation.multilabel import MultilabelMetrics
+from slowfast_ext.evaluation.rate_weights import plain_combination
+from slowfast_ext.models.inference import inference
+from slowfast_ext.utils import distributed
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """
+    What a network says of a data set.
+
+    Attributes:
+        scores (dict): index -> the scores of a video, or of a keyframe's persons, that could be
+            read.
+        skipped (dict): index -> reason of those that could not.
+        metrics (MultilabelMetrics | AvaMetrics): of `scores`; what was skipped counts as not
+            recognised.
+        figures (dict): the evaluator's, of the metrics.
+    """
+
+    scores: dict
+    skipped: dict
+    metrics: MultilabelMetrics | AvaMetrics
+    figures: dict
+
+
+def evaluate(evaluator, network, name, combine=None, partial=None):
+    """
+    Scores every item of the evaluator's data set in all its views and measures.
+
+    Args:
+        evaluator (Evaluator): of the data set.
+        network, name, partial: as `score_videos`.
+        combine (callable | None): as `score_videos`; None: the plain combination of views.
+
+    Returns:
+        Evaluation: the same in every process.
+    """
+    cfg, dataset = evaluator.cfg, evaluator.dataset
+    combine = combine or plain_combination(cfg)
+    return measured(evaluator, *score_videos(cfg, network, dataset, name, combine, partial))
+
+
+def measured(evaluator, scores, skipped):
+    """The Evaluation of scores."""
+    metrics = evaluator.measure(scores)
+    return Evaluation(scores, skipped, metrics, evaluator.figures(metrics))
+
+
+def score_videos(cfg, network, dataset, name, combine, partial=None):
+    """
+    Scores every video of `dataset`; the work is shared by all processes.
+
+    Args:
+        network (ActivityNetwork): on its device, not wrapped.
+        name (str): what the log calls it.
+        combine (callable): the float64 probabilities of a video's views, views x ... x A, ->
+            its scores.
+        partial (PartialScores | None): what was scored before; is given what is scored now.
+
+    Returns:
+        tuple[dict, dict]: `scores` and `skipped` of an Evaluation, the same in every process.
+
+    Raises:
+        SlowFastExtError: no video can be read.
+    """
+    network.eval()
+    scores = dict(partial.done) if partial else {}
+    batches = loaders.evaluation_loader(cfg, dataset, scores)
+    device = distributed.device(cfg)
+    with (
+        inference(cfg, network, device),
+        partial or contextlib.nullcontext(),
+        Progress(name, len(batches), cfg.LOG_PERIOD) as progress,
+    ):
+        for items in batches:
+            for sample in items:
+                scores[sample.index] = video_scores(cfg, network, sample, combine)
+                if partial:
+                    partial.add(sample.index, scores[sample.index])
+            progress.step()
+    scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
+    skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
+    if not scores:
+        raise SlowFastExtError("no video of the list could be read")
+    return scores, skipped
+
+
+def video_scores(cfg, network, sample, combine):
+    """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
+    size = loaders.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    num_views = len(sample.pathways[0])
+    scores = []
+    for start in range(0, num_views, size):
+        batch = sample.batch_of_views(slice(start, min(start + size, num_views)))
+        scores.append(scores_of(cfg, network, batch))
+    scores = np.concatenate(scores)
+    probabilities = scores.reshape(num_views, -1, scores.shape[-1])
+    if sample.persons is None:
+        return combine(probabilities.squeeze(1))
+    return sample.persons.numpy(), combine(probabilities)
