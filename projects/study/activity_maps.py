@@ -57,8 +57,8 @@ def true_boxes(path, frames, fps):
 def inside(boxes, size):
     """T x size x size, bool: the pixels inside the boxes of each frame."""
     masks = np.zeros((len(boxes), size, size), bool)
-    for mask, of_frame in zip(masks, boxes, strict=True):
-        for box in of_frame:
+    for mask, frame_boxes in zip(masks, boxes, strict=True):
+        for box in frame_boxes:
             x1, y1, x2, y2 = np.rint(np.array(box) * size).astype(int)
             mask[y1:y2, x1:x2] = True
     return masks

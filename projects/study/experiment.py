@@ -18,7 +18,7 @@ from slowfast_ext.engine.test import test
 from slowfast_ext.engine.train import train
 from slowfast_ext.utils.paths import CONFIGS
 
-# Of 480 videos, as in the quickstart, it learns no motion that one rate alone shows.
+# From 480 videos, as in the quickstart, it learns no motion that one rate alone shows.
 BACKBONE = (
     *("SYNTHETIC.NUM_TRAIN", "1440", "SOLVER.MAX_EPOCH", "30"),
     *("TRAIN.EVAL_PERIOD", "30", "TRAIN.CHECKPOINT_PERIOD", "5"),
@@ -124,7 +124,7 @@ class Experiment:
             name = self._maps_name
             if not self.has_maps:
                 maps = make_maps(self.cfg, self._backbone_checkpoint[0], _GROUPS)
-                # Of other settings or code: a quarter of a gigabyte each.
+                # Maps of other settings or code are a quarter of a gigabyte each.
                 self.cache.remove_others(f"{self.name}.", name)
                 save_maps(self.cache.path(name), maps)
                 self.cache.made(name)
@@ -177,7 +177,7 @@ class Experiment:
 
         def compute():
             train(cfg)
-            precisions = [of_class["ap"] for of_class in test(cfg)["per_class"]]
+            precisions = [row["ap"] for row in test(cfg)["per_class"]]
             network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
             return {
                 "average_precision": np.array(precisions, np.float64),

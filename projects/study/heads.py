@@ -27,7 +27,7 @@ class MeanQueryAloneHead(ActivityHead):
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
-        # Of the attention this chooses the query; the scale is chosen before.
+        # This chooses the attention's query; the scale is chosen before.
         self.observations.attention.as_printed = False
 
 

@@ -103,7 +103,9 @@ def _training_clips(cfg, network, dataset, rate, number):
 
 def _test_views(cfg, network, dataset):
     pathways = (dataset[index].pathways for index in range(len(dataset)))
-    return torch.stack([_features(cfg, network, [p[:] for p in of_video]) for of_video in pathways])
+    return torch.stack(
+        [_features(cfg, network, [p[:] for p in video_pathways]) for video_pathways in pathways]
+    )
 
 
 def save_maps(path, maps):

@@ -46,7 +46,7 @@ def main():
         options = [*switches, "RNG_SEED", str(seed), "SYNTHETIC.SEED", str(seed)]
         folder = f"build/margins/{name}/{seed}"
         results = run_heads(folder, f"{folder}/videos", options)
-        upstreams, papers, tuned = (of_head["mAP"] for of_head in results.values())
+        upstreams, papers, tuned = (head_results["mAP"] for head_results in results.values())
         margins.append(papers - upstreams)
         print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
     print(summary(margins))

@@ -87,7 +87,7 @@ def run_study(tasks_of, tables):
     lines, differences = summarise(rows, _by_row(rows, outcomes))
     result = {"titles": {table: TITLES[table] for table in tables}, "rows": lines}
     result["differences"] = differences
-    parts = [of_seed for _, of_seed in outcomes if of_seed is not None]
+    parts = [seed_parts for _, seed_parts in outcomes if seed_parts is not None]
     if parts:
         result["correlation"], result["matrices"] = correlation_summary(parts)
     return result
@@ -101,8 +101,8 @@ def run_control(tasks_of, without):
     outcomes = run_tasks([*tasks, *tasks_of(rows, without)])
     parts = {"with_property": outcomes[: len(tasks)], "without_property": outcomes[len(tasks) :]}
     result = {"without": without}
-    for name, of_part in parts.items():
-        scores = _by_row(rows, of_part)
+    for name, part_outcomes in parts.items():
+        scores = _by_row(rows, part_outcomes)
         differences = [
             difference(by_name[table, row], by_name[table, other], scores)
             for table, row, other in CONTROLS[without][1]

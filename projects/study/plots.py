@@ -44,7 +44,7 @@ def _draw_speeds(axes, result, table):
         means = [100 * metric["mean"] for metric in metrics]
         axes.bar(at, means, width, label=row["row"])
         for x, metric in zip(at, metrics, strict=True):
-            seeds = [100 * of_seed for of_seed in metric["per_seed"]]
+            seeds = [100 * seed_value for seed_value in metric["per_seed"]]
             axes.plot([x] * len(seeds), seeds, ".", color="black", markersize=3)
     axes.set_xticks(range(1 + len(SPEEDS)), ["all", *SPEEDS])
     axes.set_ylabel("mAP in percent; dots: seeds")

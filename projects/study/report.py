@@ -90,8 +90,8 @@ def _weight_lines(weights):
     rates = list(next(iter(weights.values())))
     cells = [("weights, mean over seeds", *(f"rate {rate}" for rate in rates))]
     cells += [
-        (name, *(f"{of_activity[rate]:.2f}" for rate in rates))
-        for name, of_activity in weights.items()
+        (name, *(f"{rate_weights[rate]:.2f}" for rate in rates))
+        for name, rate_weights in weights.items()
     ]
     return _aligned(cells)
 
@@ -100,7 +100,7 @@ def _correlation_text(correlation):
     cells = [("part of the complete head", "rank correlation", "95 % interval", "by seed")]
     for name, value in correlation.items():
         ends = "" if value["low"] is None else f"[{value['low']:+.2f}, {value['high']:+.2f}]"
-        seeds = " ".join(f"{of_seed:+.2f}" for of_seed in value["per_seed"])
+        seeds = " ".join(f"{seed_value:+.2f}" for seed_value in value["per_seed"])
         cells.append((name, f"{value['mean']:+.2f}", ends, seeds))
     note = (
         "Rank correlation (Spearman) with the generator's conditional frequencies, off the "
@@ -121,7 +121,7 @@ def _interval_text(value):
 
 
 def _per_seed(value, sign=""):
-    return " ".join(_percent(of_seed, sign) for of_seed in value["per_seed"])
+    return " ".join(_percent(seed_value, sign) for seed_value in value["per_seed"])
 
 
 def _aligned(cells):

@@ -106,8 +106,8 @@ def _row_line(row, scores):
         mean = np.mean([score.weights for score in scores], axis=0)
         rates = [str(rate) for rate, _, _ in row.views]
         line["weights"] = {
-            name: dict(zip(rates, of_activity, strict=True))
-            for name, of_activity in zip(_SETTINGS.class_names, mean.tolist(), strict=True)
+            name: dict(zip(rates, activity_weights, strict=True))
+            for name, activity_weights in zip(_SETTINGS.class_names, mean.tolist(), strict=True)
         }
     return line
 
@@ -128,10 +128,10 @@ def difference(row, other, scores):
 
 def over_seeds(metrics):
     """[{metric: value}] of all seeds -> {metric: {mean, low, high, per_seed}}."""
-    values = {name: [of_seed[name] for of_seed in metrics] for name in metrics[0]}
+    values = {name: [seed_metrics[name] for seed_metrics in metrics] for name in metrics[0]}
     return {
-        name: {**interval(of_metric)._asdict(), "per_seed": of_metric}
-        for name, of_metric in values.items()
+        name: {**interval(seed_values)._asdict(), "per_seed": seed_values}
+        for name, seed_values in values.items()
     }
 
 

@@ -47,10 +47,10 @@ def draw(settings, num_videos, seed=0):
     looks = sorted({look(*activity) for activity in settings.activities})
     labels = np.zeros((num_videos, len(settings.activities)), bool)
     seen = np.zeros((num_videos, len(looks)), int)
-    for of_video, counts in zip(labels, seen, strict=True):
+    for video_labels, counts in zip(labels, seen, strict=True):
         for actor in draw_actors(random, settings):
             if actor.labels:
-                of_video[settings.class_names.index(*actor.labels)] = True
+                video_labels[settings.class_names.index(*actor.labels)] = True
             if (appearance := look(actor.motion, BALL_OF[actor.ball_color])) in looks:
                 counts[looks.index(appearance)] += 1
     return pd.DataFrame(labels), pd.DataFrame(seen, columns=pd.Index(looks, tupleize_cols=False))

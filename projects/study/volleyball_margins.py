@@ -96,8 +96,8 @@ def maps_remembered():
         keys = [hashlib.sha1(clip.numpy().tobytes()).digest() for clip in inputs[-1]]
         new = [place for place, key in enumerate(keys) if key not in maps]
         if new:
-            of_new = compute(network, [pathway[new] for pathway in inputs])
-            maps.update((keys[place], f) for place, f in zip(new, of_new, strict=True))
+            new_maps = compute(network, [pathway[new] for pathway in inputs])
+            maps.update((keys[place], f) for place, f in zip(new, new_maps, strict=True))
         return torch.stack([maps[key] for key in keys])
 
     ActivityNetwork.features = features

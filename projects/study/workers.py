@@ -58,8 +58,8 @@ def run_tasks(tasks):
         processes = min(len(tasks), torch.get_num_threads())
         if processes == 1:
             _start()
-            for of_seed in by_seed.values():
-                _make_backbone(of_seed)
+            for seed_tasks in by_seed.values():
+                _make_backbone(seed_tasks)
             return [_score(task) for task in tasks]
         with _pool(processes) as pool:
             return _run_in(pool, tasks, by_seed)
@@ -87,11 +87,11 @@ def _pool(processes):
 
 def _run_in(pool, tasks, by_seed):
     """All backbones first; a seed's heads follow as soon as its backbone is there."""
-    backbones = [pool.submit(_make_backbone, of_seed) for of_seed in by_seed.values()]
+    backbones = [pool.submit(_make_backbone, seed_tasks) for seed_tasks in by_seed.values()]
     scores = {}
-    for backbone, of_seed in zip(backbones, by_seed.values(), strict=True):
+    for backbone, seed_tasks in zip(backbones, by_seed.values(), strict=True):
         backbone.result()
-        scores |= {task.experiment.name: pool.submit(_score, task) for task in of_seed}
+        scores |= {task.experiment.name: pool.submit(_score, task) for task in seed_tasks}
     return [scores[task.experiment.name].result() for task in tasks]
 
 
@@ -106,9 +106,9 @@ def _start_worker():
     _start()
 
 
-def _make_backbone(of_seed):
+def _make_backbone(seed_tasks):
     """Trains the backbone that tasks of one seed share, where one of them needs it."""
-    needing = [task.experiment for task in of_seed if task.needs_maps]
+    needing = [task.experiment for task in seed_tasks if task.needs_maps]
     if needing:
         needing[0].make_backbone()
         print(f"{needing[0].name}: backbone ready", file=sys.stderr, flush=True)

@@ -44,9 +44,9 @@ def run(args):
     groups = dataset.view_groups(cfg)
     weights = _fit(cfg, dataset, groups)
     write_rate_weights(path, dataset.class_names, groups, weights)
-    for name, of_activity in zip(dataset.class_names, weights, strict=True):
-        of_rates = zip(groups, of_activity, strict=True)
-        print(f"{name}: " + ", ".join(f"rate {rate} {w:.2f}" for (rate, _, _), w in of_rates))
+    for name, activity_weights in zip(dataset.class_names, weights, strict=True):
+        pairs = zip(groups, activity_weights, strict=True)
+        print(f"{name}: " + ", ".join(f"rate {rate} {w:.2f}" for (rate, _, _), w in pairs))
     print(f"wrote {path}; test with TEST.RATE_WEIGHTS {path}")
 
 

@@ -88,22 +88,22 @@ def _read_all(root, videos):
 
 def _tracklets(root, splits):
     """Counts of them; raises with all bad lines."""
-    of_videos = [
+    annotated = [
         count_tracklets(root, video, [moment.target for moment in moments])
         for split in splits.values()
         for video, moments in split.items()
     ]
-    refuse_bad_rows(root, [problem for *_, problems in of_videos for problem in problems])
-    moments, boxes = (sum(of_video[place] for of_video in of_videos) for place in (0, 1))
+    refuse_bad_rows(root, [problem for *_, problems in annotated for problem in problems])
+    moments, boxes = (sum(found[place] for found in annotated) for place in (0, 1))
     return {"moments": moments, "boxes": boxes}
 
 
 def _counts(videos):
     """What the annotations of one split hold."""
-    moments = [moment for of_video in videos.values() for moment in of_video]
+    moments = [moment for found in videos.values() for moment in found]
     groups = np.bincount([moment.group for moment in moments], minlength=len(GROUPS))
-    of_moments = [moment.actions for moment in moments]
-    actions = np.bincount(np.concatenate([[], *of_moments]).astype(int), minlength=len(ACTIONS))
+    person_actions = [moment.actions for moment in moments]
+    actions = np.bincount(np.concatenate([[], *person_actions]).astype(int), minlength=len(ACTIONS))
     return {
         "videos": len(videos),
         "moments": len(moments),
@@ -138,8 +138,8 @@ def _prepare(args, videos, splits, report):
     }
     listed = {split: [] for split in splits}
     with ThreadPoolExecutor() as pool:
-        for split, of_split in splits.items():
-            for video, moments in tqdm(of_split.items(), split, disable=None, leave=False):
+        for split, split_videos in splits.items():
+            for video, moments in tqdm(split_videos.items(), split, disable=None, leave=False):
                 folder = videos[split][video]
                 listed[split] += _list_video(pool, video, folder, moments, report["frames"])
     problem = _problem_of(report["frames"])

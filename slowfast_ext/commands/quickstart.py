@@ -83,6 +83,6 @@ def table(results):
         f"{first['protocol']['num_views']} views each",
         f"{'head':<20}{'mAP':>8}{'weighted':>10}",
     ]
-    for name, of_head in results.items():
-        lines.append(f"{name:<20}{of_head['mAP']:>8.3f}{of_head['weighted_mAP']:>10.3f}")
+    for name, head_results in results.items():
+        lines.append(f"{name:<20}{head_results['mAP']:>8.3f}{head_results['weighted_mAP']:>10.3f}")
     return "\n".join(lines)

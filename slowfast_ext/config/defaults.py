@@ -51,7 +51,7 @@ KEYS = (
     Key("ACTIVITY", SECTION, scope=NETWORK),
     # Upstream's model class; empty: derived from MODEL.ARCH.
     Key("ACTIVITY.BACKBONE", ""),
-    # Of ACTIVITY.BACKBONE CSN: "ip" (interaction-preserved) or "ir" (interaction-reduced).
+    # For ACTIVITY.BACKBONE CSN: "ip" (interaction-preserved) or "ir" (interaction-reduced).
     Key("ACTIVITY.CSN_FORM", "ip", rules.one_of("ip", "ir")),
     # The head, by its name in HEAD_REGISTRY.
     Key("ACTIVITY.HEAD", "ActivityHead"),

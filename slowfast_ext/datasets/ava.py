@@ -26,7 +26,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import register_dataset
 from slowfast_ext.utils.paths import leads_outside
 
-# Of the keyframes, evaluation between epochs takes every so many seconds, as upstream's.
+# Evaluation between epochs takes the keyframes of every fourth second alone, as upstream's does.
 VAL_SECONDS = 4
 
 
@@ -222,7 +222,7 @@ def _keyframes(rows, videos, num_classes):
     names, seconds = (rows[name].to_numpy()[keyframe_starts] for name in KEYFRAME)
     splits = person[keyframe_starts][1:]
     columns = (names, seconds.tolist(), np.split(boxes, splits), np.split(labels, splits))
-    return [Keyframe(*of_keyframe) for of_keyframe in zip(*columns, strict=True)]
+    return [Keyframe(*fields) for fields in zip(*columns, strict=True)]
 
 
 def refuse_actions_below_1(rows):

@@ -111,7 +111,7 @@ def _read_frame_list(path):
 def _first_frame(file, listed):
     """The Frames that begin with this file, of no length yet, or None where it has no number."""
     folder, _, name = file.rpartition("/")
-    # Of a longer number the last digits count up, and Python reads 4300 at most.
+    # A longer number's last digits count up, and Python reads 4300 at most.
     parts = re.fullmatch(r"(.*?)([0-9]{1,18})(\.\w+)", name)
     if not folder or not parts:
         return None

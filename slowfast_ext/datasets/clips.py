@@ -79,10 +79,10 @@ class CutViews:
         # numpy gathers rows of bytes several times faster than torch.
         planes = self.planes.numpy()
         views = torch.empty(len(crops), *self.shape[1:], dtype=torch.uint8)
-        for view, of_view, crop in zip(views.numpy(), numbers.numpy(), crops, strict=True):
+        for view, view_planes, crop in zip(views.numpy(), numbers.numpy(), crops, strict=True):
             rows = slice(crop.top, crop.top + crop.height)
             columns = slice(crop.left, crop.left + crop.width)
-            view[:] = planes[of_view, rows, columns]
+            view[:] = planes[view_planes, rows, columns]
         return views
 
 
@@ -97,16 +97,16 @@ def collate(samples):
     pathways, indices = default_collate(pathways), default_collate(indices)
     if boxes[0] is not None:
         actions = None if actions[0] is None else torch.cat(actions)
-        of_persons = (join_boxes(boxes), torch.cat(persons), actions)
-        return Sample(pathways, torch.cat(labels), indices, None, *of_persons)
+        person_fields = (join_boxes(boxes), torch.cat(persons), actions)
+        return Sample(pathways, torch.cat(labels), indices, None, *person_fields)
     joined = None if objects[0] is None else join_objects(objects)
     return Sample(pathways, torch.stack(labels), indices, joined)
 
 
-def join_boxes(of_clips):
+def join_boxes(clip_boxes):
     """Boxes of clips, P x 4 each -> those of their batch, P x 5, the clip's place first."""
-    places = [torch.full((len(boxes), 1), float(place)) for place, boxes in enumerate(of_clips)]
-    return torch.cat([torch.cat(places), torch.cat(of_clips)], dim=1)
+    places = [torch.full((len(boxes), 1), float(place)) for place, boxes in enumerate(clip_boxes)]
+    return torch.cat([torch.cat(places), torch.cat(clip_boxes)], dim=1)
 
 
 # --- Frames to pathways and back ---------------------------------------------------------
@@ -146,7 +146,7 @@ def crop_of_view(cfg, height, width, whole_frame, crop=0, num_crops=1):
 
 def join_clips(clips):
     """Pathways of clips, 3 x T x H x W each -> of each pathway a batch, B x 3 x T x H x W."""
-    return [torch.stack(of_pathway) for of_pathway in zip(*clips, strict=True)]
+    return [torch.stack(pathway) for pathway in zip(*clips, strict=True)]
 
 
 def read_clips(cfg, reader, frames, whole_frame):
@@ -164,7 +164,7 @@ def read_clips(cfg, reader, frames, whole_frame):
     images = reader.read(needed, cfg.DATA.TEST_CROP_SIZE)
     images = crop_of_view(cfg, *images.shape[1:3], whole_frame).cut(images)
     position = position.reshape(frames.shape)
-    return Sample(join_clips([to_pathways(cfg, images[of_clip]) for of_clip in position]))
+    return Sample(join_clips([to_pathways(cfg, images[clip]) for clip in position]))
 
 
 # --- Pathways to a network ---------------------------------------------------------------

@@ -73,7 +73,7 @@ class KeyframeClips(ActivityDataset):
         scaled = images.shape[1:3]
         crop = self.test_crop(*scaled)
         position = position.reshape(len(clips), -1)
-        clips = [to_pathways(self.cfg, crop.cut(images[of_clip])) for of_clip in position]
+        clips = [to_pathways(self.cfg, crop.cut(images[clip])) for clip in position]
         return self.sample(index, join_clips(clips), crop, scaled, stored)
 
     def _read(self, index, numbers, short_side):

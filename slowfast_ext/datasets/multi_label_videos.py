@@ -175,14 +175,14 @@ class MultiLabelVideos(ActivityDataset):
         planes = torch.from_numpy(np.ascontiguousarray(images.transpose(3, 0, 1, 2))).flatten(0, 1)
         # Which plane goes where is found by giving the planes' numbers the pixels' way.
         numbers = np.arange(len(planes)).reshape(3, -1).T[:, None, None]  # frames x 1 x 1 x 3
-        pathways = join_clips([to_pathways(self.cfg, numbers[of_view]) for of_view in position])
-        return [CutViews(planes, of_pathway.flatten(2), crops) for of_pathway in pathways]
+        pathways = join_clips([to_pathways(self.cfg, numbers[view]) for view in position])
+        return [CutViews(planes, pathway.flatten(2), crops) for pathway in pathways]
 
     def _objects_in_views(self, index, frames, images, crops):
         if self.objects is None:
             return None
         pairs = zip(frames, crops, strict=True)
-        return [self._objects_in(index, of_clip, images, crop) for of_clip, crop in pairs]
+        return [self._objects_in(index, clip, images, crop) for clip, crop in pairs]
 
     def _test_crop(self, view, height, width):
         place = view.crop, view.num_crops

@@ -57,8 +57,8 @@ class TrainingBatches:
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_videos)
         total = self.batch_size * distributed.world_size()
         for batch in range(len(self)):
-            of_batch = order[batch * total : (batch + 1) * total]
-            own = of_batch[distributed.rank() :: distributed.world_size()]
+            batch_order = order[batch * total : (batch + 1) * total]
+            own = batch_order[distributed.rank() :: distributed.world_size()]
             yield [(self.epoch, int(index)) for index in own]
 
 

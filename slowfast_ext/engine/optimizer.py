@@ -9,11 +9,11 @@ from slowfast_ext.utils import distributed
 def build_optimizer(cfg, network):
     """Upstream's optimizer; the head's parameters in groups of their own (ACTIVITY.LR_MULT)."""
     optimizer = upstream.construct_optimizer(network, cfg)
-    of_head = {id(p) for p in distributed.unwrap_network(network).head.parameters()}
+    head_parameters = {id(p) for p in distributed.unwrap_network(network).head.parameters()}
     groups = []
     for group in optimizer.param_groups:
         for in_head, multiplier in ((False, 1.0), (True, cfg.ACTIVITY.LR_MULT)):
-            chosen = [p for p in group["params"] if (id(p) in of_head) == in_head]
+            chosen = [p for p in group["params"] if (id(p) in head_parameters) == in_head]
             chosen = [p for p in chosen if p.requires_grad]
             if chosen:
                 groups.append({**group, "params": chosen, "lr_multiplier": multiplier})

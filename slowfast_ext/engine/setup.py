@@ -113,7 +113,7 @@ def _check_schedule(cfg):
         ) from error
 
 
-# Of upstream's architectures those that give no map for a head of ours.
+# Upstream's architectures that give no map for a head of ours.
 _TRANSFORMERS = ("maskmvit", "mvit")
 
 # What upstream's own ResNets can be, by its table.

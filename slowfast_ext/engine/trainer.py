@@ -199,7 +199,7 @@ class Trainer:
 
     @cached_property
     def evaluator(self):
-        """Of the validation set; what it measures by is read once."""
+        """The validation set's evaluator; what it measures by is read once."""
         return build_evaluator(self.cfg, self.val_set)
 
     def _evaluate(self, epoch):

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 # A start from fewer tensors than this is a mistake rather than a start.
 SMALLEST_SHARE = 0.95
-# Of a Caffe2 file's tensor, in characters.
+# A Caffe2 file names its tensors in words of some thirty characters: a longer one is no name.
 _LONGEST_NAME = 200
 
 

@@ -136,7 +136,7 @@ def _as_official(columns, rows, limit=None):
 
 
 def _lowest_scores(keyframe, score, limit):
-    """Of each keyframe the score at place `limit` from above; -inf where it has fewer rows."""
+    """Each keyframe's score at place `limit` from above; -inf where it has fewer rows."""
     sizes = np.bincount(keyframe, minlength=1)
     starts, lowest = np.cumsum(sizes) - sizes, np.full(len(sizes), -np.inf)
     for size in np.unique(sizes[sizes > limit]):

@@ -123,8 +123,8 @@ class ClipsEvaluator(Evaluator):
     def measure(self, scores):
         """Videos without scores, which could not be read, come last, as in Charades' script."""
         ranked = np.full(self.dataset.labels.shape, -np.inf)
-        for index, of_video in scores.items():
-            ranked[index] = of_video
+        for index, video_scores in scores.items():
+            ranked[index] = video_scores
         return multilabel_metrics(ranked, self.dataset.labels > 0)
 
     def describe(self, scores, metrics):
@@ -196,7 +196,7 @@ class AvaEvaluator(Evaluator):
         return list(self.dataset.label_map)
 
     def measure(self, scores):
-        """Of the seconds that the data set tests; raises SlowFastExtError on scores like nan."""
+        """Measures the seconds that the data set tests; SlowFastExtError on scores like nan."""
         detections = self._detections(scores)
         return DetectionMetrics(**vars(self._metrics(detections)), detections=detections)
 

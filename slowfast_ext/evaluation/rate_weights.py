@@ -81,8 +81,8 @@ def fit(parameters, log_weights, predictions, labels, shares, strength):
         logs = log_weights()
         combined = (predictions * logs.exp()).sum(-1).clamp(0, 1)
         divergence = (logs.exp() * (logs - start)).sum(-1)
-        of_activities = F.binary_cross_entropy(combined, labels, reduction="none")
-        total = (of_activities + strength * divergence).mean(0).sum()
+        activity_losses = F.binary_cross_entropy(combined, labels, reduction="none")
+        total = (activity_losses + strength * divergence).mean(0).sum()
         total.backward()
         return total
 

@@ -72,12 +72,12 @@ def person_metrics(truth, clips, scores):
     shape = clips.max() + 1, scores.shape[1]
     labels, decided = np.zeros(shape, bool), np.zeros(shape, bool)
     labels[clips, truth] = True
-    of_clips = np.full(shape, -np.inf)
-    np.maximum.at(of_clips, clips, scores)
+    clip_scores = np.full(shape, -np.inf)
+    np.maximum.at(clip_scores, clips, scores)
     scored = _is_scored(scores)
     decided[clips[scored], scores[scored].argmax(1)] = True
     return VolleyballMetrics(
-        **vars(multilabel_metrics(of_clips, labels)),
+        **vars(multilabel_metrics(clip_scores, labels)),
         **_single_label(truth, scores),
         clip_accuracy=float((decided == labels).mean()),
     )

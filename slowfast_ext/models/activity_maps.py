@@ -34,8 +34,8 @@ class ActivityMaps(NamedTuple):
 
 def has_maps(cfg):
     """Whether a network attends to positions of clips, and to nothing else."""
-    of_clips = not (cfg.DETECTION.ENABLE or cfg.OBJECTS.NUM_CLASSES)
-    return of_clips and _attends(cfg)
+    takes_clips_alone = not (cfg.DETECTION.ENABLE or cfg.OBJECTS.NUM_CLASSES)
+    return takes_clips_alone and _attends(cfg)
 
 
 def _attends(cfg):
@@ -74,8 +74,8 @@ def activity_maps(head, features):
     over_positions = torch.einsum(
         "bak,bkthw->bathw", attention["activities"], attention["observations"]
     )
-    of_outputs = [contributions for contributions, _ in evidence(head, features, attention)]
-    contributions = sum(of_outputs) / len(of_outputs)
+    output_maps = [contributions for contributions, _ in evidence(head, features, attention)]
+    contributions = sum(output_maps) / len(output_maps)
     return ActivityMaps(
         scores,
         on_one_scale(over_positions * backbone[:, None]),
@@ -146,6 +146,6 @@ def _of_output(head, features, attention, mixing, classifier):
     if len(rows) == 1:
         contributions = mixing @ rows[0]
     else:
-        of_activity = zip(mixing.unbind(1), rows, strict=True)
-        contributions = torch.stack([(m[:, None] @ row)[:, 0] for m, row in of_activity], dim=1)
+        activity_rows = zip(mixing.unbind(1), rows, strict=True)
+        contributions = torch.stack([(m[:, None] @ row)[:, 0] for m, row in activity_rows], dim=1)
     return contributions.unflatten(-1, features.shape[2:]), constant

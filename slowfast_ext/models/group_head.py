@@ -10,7 +10,7 @@ NUM_PERSON_ACTIONS = 9
 """Volleyball's actions of persons, which are learnt beside the groups' activities."""
 
 # What takes the scene where ACTIVITY.HEAD is for persons alone.
-_OF_SCENE = {"RoIPoolHead": "PoolHead"}
+_SCENE_HEADS = {"RoIPoolHead": "PoolHead"}
 
 
 class GroupHead(nn.Module):
@@ -30,11 +30,11 @@ class GroupHead(nn.Module):
     def __init__(self, cfg, dim_in):
         super().__init__()
         self.activation = cfg.MODEL.HEAD_ACT
-        of_persons, of_scene = cfg.clone(), cfg.clone()
-        of_persons.MODEL.NUM_CLASSES = NUM_PERSON_ACTIONS
-        of_scene.ACTIVITY.HEAD = _OF_SCENE.get(cfg.ACTIVITY.HEAD, cfg.ACTIVITY.HEAD)
-        self.persons, self.scene = build_head(of_persons, dim_in), build_head(of_scene, dim_in)
-        for head, options in ((self.persons, of_persons), (self.scene, of_scene)):
+        person_cfg, scene_cfg = cfg.clone(), cfg.clone()
+        person_cfg.MODEL.NUM_CLASSES = NUM_PERSON_ACTIONS
+        scene_cfg.ACTIVITY.HEAD = _SCENE_HEADS.get(cfg.ACTIVITY.HEAD, cfg.ACTIVITY.HEAD)
+        self.persons, self.scene = build_head(person_cfg, dim_in), build_head(scene_cfg, dim_in)
+        for head, options in ((self.persons, person_cfg), (self.scene, scene_cfg)):
             require_parts(cfg.ACTIVITY.HEAD, head)
             # Each person, and each group, has one activity: none occurs beside another.
             head.set_cooccurrence(torch.eye(options.MODEL.NUM_CLASSES))
@@ -56,12 +56,12 @@ class GroupHead(nn.Module):
             In training two tuples of logits: of the groups, B x A each, and of the persons,
             P x A' each. In evaluation the groups' probabilities, B x A.
         """
-        of_persons, of_scene = self.persons.embed(regions), self.scene.embed(features)
-        pooled = pool_by_side(of_persons.flatten(1), boxes, len(features))
-        joined = of_scene + self.joining(pooled).view_as(of_scene)
+        person_features, scene_features = self.persons.embed(regions), self.scene.embed(features)
+        pooled = pool_by_side(person_features.flatten(1), boxes, len(features))
+        joined = scene_features + self.joining(pooled).view_as(scene_features)
         groups = self.scene.classify(joined)
         if self.training:
-            return groups, self.persons.classify(of_persons)
+            return groups, self.persons.classify(person_features)
         return probabilities(groups, self.activation)
 
 

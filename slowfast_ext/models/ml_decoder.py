@@ -6,7 +6,7 @@ import torch.nn as nn
 from slowfast_ext.models.build import HEAD_REGISTRY, Head
 from slowfast_ext.models.objects import ColumnsOf
 
-# Of the paper's decoder: 8 heads, and a feed-forward layer of 2,048 on queries of 768.
+# ML-Decoder's paper: 8 heads, and a feed-forward layer of 2,048 on queries of 768.
 NUM_HEADS = 8
 FEEDFORWARD_RATIO = 2048 / 768
 
@@ -25,8 +25,8 @@ class GroupClassifier(nn.Module):
         size = -(-num_activities // num_groups)
         self.num_activities = num_activities
         self.weight = nn.Parameter(torch.empty(num_groups, dim, size))
-        for of_group in self.weight.data:
-            nn.init.xavier_normal_(of_group)
+        for group_weight in self.weight.data:
+            nn.init.xavier_normal_(group_weight)
         self.bias = nn.Parameter(torch.zeros(num_activities))
 
     def forward(self, vectors):

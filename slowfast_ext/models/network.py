@@ -39,8 +39,8 @@ class ActivityNetwork(nn.Module):
             self.regions = PersonRegions(cfg)
         # Volleyball's groups are seen in the persons' regions and in the whole map.
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
-        of_kind = GroupHead if self.joins_persons else build_head
-        self.head = of_kind(cfg, feature_channels(cfg))
+        build = GroupHead if self.joins_persons else build_head
+        self.head = build(cfg, feature_channels(cfg))
         self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
         self.frozen_backbone = False
 

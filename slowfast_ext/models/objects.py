@@ -24,11 +24,11 @@ class Objects(NamedTuple):
     clips: torch.Tensor
 
 
-def join_objects(of_clips):
+def join_objects(clip_objects):
     """The Objects of several clips -> those of their batch."""
-    boxes, times, classes, _ = (torch.cat(parts) for parts in zip(*of_clips, strict=True))
-    counts = torch.tensor([len(objects.boxes) for objects in of_clips])
-    return Objects(boxes, times, classes, torch.arange(len(of_clips)).repeat_interleave(counts))
+    boxes, times, classes, _ = (torch.cat(parts) for parts in zip(*clip_objects, strict=True))
+    counts = torch.tensor([len(objects.boxes) for objects in clip_objects])
+    return Objects(boxes, times, classes, torch.arange(len(clip_objects)).repeat_interleave(counts))
 
 
 class ObjectColumns(nn.Module):

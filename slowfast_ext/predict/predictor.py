@@ -118,13 +118,13 @@ class Predictor:
         scores, labels = [], []
         for video in tqdm(dataset.videos, "fit", disable=None):
             try:
-                of_video, windows = self.score(video.path)
+                video_scores, windows = self.score(video.path)
             except SlowFastExtError as error:
                 if not self.cfg.DATA.SKIP_BROKEN_VIDEOS:
                     raise
                 print(f"skipped: {error}")
                 continue
-            scores.append(of_video)
+            scores.append(video_scores)
             labels.append(windows.labels_of(video.segments, len(self.class_names)))
         if not scores:
             raise SlowFastExtError("no video of the training list could be read")

@@ -27,7 +27,7 @@ _LABEL_MAPS = {
     "2.2": "ava_action_list_v2.2_for_activitynet_2019.pbtxt",
 }
 VERSIONS = tuple(_LABEL_MAPS)
-# Of all AVA's classes, 60 of which are in the label map.
+# AVA has 80 classes, 60 of which are in the label map.
 _CLASS_IDS = range(1, 81)
 # The paper keeps the person boxes above it.
 _PERSON_SCORE = 0.8

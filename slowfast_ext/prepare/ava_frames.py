@@ -208,7 +208,7 @@ def _jpeg(image, size):
     """An RGB image, scaled, as the bytes of a JPEG file."""
     height, width = size
     shrinks = height < image.shape[0]
-    # Of the pixels of a large frame bilinear interpolation would use only some.
+    # Bilinear interpolation would use only some of a large frame's pixels.
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     scaled = cv2.resize(image, (width, height), interpolation=how)
     return cv2.imencode(".jpg", cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR))[1].tobytes()

@@ -13,7 +13,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import is_local, pathmgr
 from slowfast_ext.utils.text import shortened
 
-# Of the official frames.
+# The official frames were extracted at this rate.
 FPS = 24
 # Seconds by which a video may be shorter or longer than annotated: more points to a partial
 # copy, or to frames of another rate.

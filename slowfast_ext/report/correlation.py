@@ -44,12 +44,12 @@ def correlation(run, num_videos):
         "num_videos": 0,
     }
     try:
-        of_videos = _correlations(run, num_videos)
+        video_maps = _correlations(run, num_videos)
     except SlowFastExtError as error:
         return {**found, "why_not_learned": str(error)}
-    learned = np.mean(of_videos, 0) - mask
+    learned = np.mean(video_maps, 0) - mask
     found |= {"learned": _rows(learned, order), "agreement": agreement(learned, mask)}
-    return {**found, "num_videos": len(of_videos)}
+    return {**found, "num_videos": len(video_maps)}
 
 
 def _rows(matrix, order):
@@ -62,17 +62,17 @@ def _correlations(run, num_videos):
         raise SlowFastExtError("it depends on the video: --videos 16 runs the network on some")
     dataset, network = run.test_set, run.network
     device = distributed.device(run.cfg)
-    of_videos = []
+    video_maps = []
     for index in spread(len(dataset), num_videos):
         batch = dataset[index].batch_of_views(slice(0, 1))
         inputs, given = clips.network_input(run.cfg, batch, device)
         with inference(run.cfg, network, device):
             _, attention = network(inputs, **given, return_attention=True)
         if len(attention["correlation"]):  # A keyframe may have no persons.
-            of_videos.append(attention["correlation"].double().mean(0).numpy())
-    if not of_videos:
+            video_maps.append(attention["correlation"].double().mean(0).numpy())
+    if not video_maps:
         raise SlowFastExtError("none of the test videos that were looked at has a person")
-    return of_videos
+    return video_maps
 
 
 def spread(length, number):

@@ -96,8 +96,8 @@ def precision_recall(run):
     if len(found) == 1:
         raise SlowFastExtError("no test video has any activity")
     return [
-        {"name": name, "ap": ap, "points": recall_precision(of_one, positives)}
-        for name, of_one, positives, ap in found
+        {"name": name, "ap": ap, "points": recall_precision(class_scores, positives)}
+        for name, class_scores, positives, ap in found
     ]
 
 

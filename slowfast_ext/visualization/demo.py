@@ -44,7 +44,7 @@ from slowfast_ext.visualization.videos import (
 _MOST_ROWS, _MOST_NAMES = 6, 5
 # Narrower ones have no room for a bar; larger ones are beyond what H.264 plays and memory holds.
 _LEAST_SHOWN, _MOST_SHOWN = 160, 10240
-# Of a camera: seconds of the past that the bars show, and windows that are remembered.
+# A camera has no end: seconds of its past that the bars show, and windows that are remembered.
 _PAST, _REMEMBERED = 30.0, 1000
 
 
@@ -296,7 +296,7 @@ class Scored(NamedTuple):
     boxes: np.ndarray | None
     scores: np.ndarray
 
-    def of_clip(self):
+    def clip_scores(self):
         """[A]: the largest over the persons, 0 where there is nobody."""
         return self.scores.max(0, initial=0)
 
@@ -436,7 +436,7 @@ class Shown:
     def _bars(self):
         scores, spans = np.zeros((1, len(self.names))), np.zeros((1, 2))
         if self.found:
-            scores = np.stack([scored.of_clip() for scored in self.found])
+            scores = np.stack([scored.clip_scores() for scored in self.found])
             spans = np.array(self.spans)
         shown = np.argsort(-scores.max(0), kind="stable")[:_MOST_ROWS]
         names, end = [self.names[i] for i in shown], spans[-1, 1]

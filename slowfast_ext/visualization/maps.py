@@ -168,7 +168,7 @@ class VideoMaps:
         scores = np.stack(list(self._pass_windows(cfg, network, chosen or slice(None))))
         ids = chosen or np.argsort(-scores.max(0), kind="stable")[:_TOP].tolist()
         self.names, self.scores = [names[i] for i in ids], scores[:, ids]
-        # Of the maps that are kept, those of the shown activities.
+        # The kept maps of the shown activities.
         self.rows = slice(None) if chosen else ids
         self.drawn = int(self.scores.mean(1).argmax()) if at is None else self.windows.at(at)
 
@@ -190,14 +190,14 @@ class VideoMaps:
 
     def write_grids(self, paths):
         """Writes PATH.png of each kind: the maps of one window's clip."""
-        of_clip, maps = self.windows.frames[self.drawn], self.maps(self.drawn)
-        columns = columns_of(len(of_clip))
-        images = self.reader.read(of_clip[columns])
+        clip_frames, maps = self.windows.frames[self.drawn], self.maps(self.drawn)
+        columns = columns_of(len(clip_frames))
+        images = self.reader.read(clip_frames[columns])
         name = os.path.basename(self.reader.path)
         for kind, path in paths.items():
             heats = maps.kinds[kind][:, columns]
             rows = list(zip(self.names, self.scores[self.drawn], heats, strict=True))
-            title, seconds = f"{name}: {KINDS[kind]}", self.times[of_clip[columns]]
+            title, seconds = f"{name}: {KINDS[kind]}", self.times[clip_frames[columns]]
             picture = draw_grid(title, images, seconds, rows, maps.backbone[columns])
             _, data = cv2.imencode(".png", picture[..., ::-1])
             with open_atomically(f"{path}.png", "wb") as stream:
