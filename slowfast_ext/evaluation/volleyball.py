@@ -8,6 +8,7 @@ persons. Accuracy per clip is of the multi-label decision which actions occur at
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from slowfast_ext.evaluation.multilabel import MultilabelMetrics, multilabel_metrics
 
@@ -129,21 +130,11 @@ def volleyball_table(metrics, class_names):
     Returns:
         str: lines without a final newline.
     """
-    width = max(map(len, class_names))
     if metrics.confusion is None:
-        lines = [
-            f"{name:<{width}}  AP {value:.4f}"
-            for name, value in zip(class_names, metrics.average_precision, strict=True)
-        ]
-    else:
-        # Columns as rows: their names would not fit.
-        number = max(5, len(str(metrics.confusion.max())) + 1)
-        heads = "".join(f"{name[: number - 1]:>{number}}" for name in class_names)
-        lines = [f"{'truth':<{width}}  accuracy{heads}"]
-        rows = zip(class_names, metrics.class_accuracy, metrics.confusion, strict=True)
-        lines += [
-            f"{name:<{width}}  {accuracy:8.4f}" + "".join(f"{count:>{number}}" for count in row)
-            for name, accuracy, row in rows
-        ]
-        lines.append(f"mean per class {metrics.mean_class_accuracy:.4f}")
-    return "\n".join(lines)
+        table = pd.DataFrame({"AP": metrics.average_precision}, class_names)
+        return table.to_string(float_format="%.4f")
+    table = pd.DataFrame(metrics.confusion, class_names, class_names)
+    table.columns.name = "truth"
+    table.insert(0, "accuracy", metrics.class_accuracy)
+    mean = f"mean per class {metrics.mean_class_accuracy:.4f}"
+    return f"{table.to_string(float_format='%.4f')}\n{mean}"

@@ -197,8 +197,8 @@ def _num_excluded(split):
     """How many rows of the ground truth are of keyframes that are left out."""
     if split.exclusions is None:
         return 0
-    keys = {(str(video), second) for video, second in split.exclusions.itertuples(index=False)}
-    return sum((str(v), s) in keys for v, s in split.rows[KEYFRAME].itertuples(index=False))
+    rows, excluded = (pd.MultiIndex.from_frame(t[KEYFRAME]) for t in (split.rows, split.exclusions))
+    return int(rows.isin(excluded).sum())
 
 
 def _count_person_boxes(split):
