@@ -160,11 +160,15 @@ def read_clips(cfg, reader, frames, whole_frame):
     Returns:
         Sample: a batch without labels.
     """
-    needed, position = np.unique(frames, return_inverse=True)
+    needed, places = np.unique(frames, return_inverse=True)
     images = reader.read(needed, cfg.DATA.TEST_CROP_SIZE)
+    return batch_of_frames(cfg, images, places.reshape(frames.shape), whole_frame)
+
+
+def batch_of_frames(cfg, images, places, whole_frame):
+    """As `read_clips`, of frames that are scaled for a test; `places`, B x T, are among them."""
     images = crop_of_view(cfg, *images.shape[1:3], whole_frame).cut(images)
-    position = position.reshape(frames.shape)
-    return Sample(join_clips([to_pathways(cfg, images[clip]) for clip in position]))
+    return Sample(join_clips([to_pathways(cfg, images[clip]) for clip in places]))
 
 
 # --- Pathways to a network ---------------------------------------------------------------

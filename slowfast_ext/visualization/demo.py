@@ -31,14 +31,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.inference import inference
 from slowfast_ext.prepare.person_detectors import load_detector
 from slowfast_ext.utils import distributed
-from slowfast_ext.visualization import drawing
-from slowfast_ext.visualization.videos import (
-    all_images,
-    check_mp4,
-    open_mp4,
-    picture_size,
-    resized,
-)
+from slowfast_ext.visualization import drawing, videos
 
 # Rows of bars; names at a person's box.
 _MOST_ROWS, _MOST_NAMES = 6, 5
@@ -58,7 +51,7 @@ def check_demo(cfg):
     options = cfg.DEMO
     if not options.OUTPUT_FILE:
         refuse(cfg, "DEMO.OUTPUT_FILE", "must name the .mp4 file to write: no window is opened")
-    check_mp4(options.OUTPUT_FILE, "DEMO.OUTPUT_FILE")
+    videos.check_mp4(options.OUTPUT_FILE, "DEMO.OUTPUT_FILE")
     if options.WEBCAM < 0 and not options.INPUT_VIDEO:
         rule = "must name a video, or DEMO.WEBCAM a camera by its index, 0 for the first"
         refuse(cfg, "DEMO.INPUT_VIDEO", rule)
@@ -99,7 +92,7 @@ def demo(cfg):
         fps = cfg.DEMO.OUTPUT_FPS if cfg.DEMO.OUTPUT_FPS > 0 else source.fps
         number, images = 0, tqdm(source.frames(), "frames", source.length, None, disable=None)
         with (
-            open_mp4(cfg.DEMO.OUTPUT_FILE, fps, shown.width, shown.total) as write,
+            videos.open_mp4(cfg.DEMO.OUTPUT_FILE, fps, shown.width, shown.total) as write,
             # What was recorded until then is kept.
             contextlib.suppress(*source.ended_by),
         ):
@@ -113,13 +106,13 @@ def demo(cfg):
 
 def demo_size(cfg, height, width):
     """
-    As `picture_size`, as DEMO.DISPLAY_HEIGHT and DEMO.DISPLAY_WIDTH say.
+    As `videos.picture_size`, as DEMO.DISPLAY_HEIGHT and DEMO.DISPLAY_WIDTH say.
 
     Raises:
         SlowFastExtError: bars do not fit under so narrow a picture, or it is too large.
     """
     wanted = cfg.DEMO.DISPLAY_HEIGHT, cfg.DEMO.DISPLAY_WIDTH
-    shown = picture_size(height, width, *wanted)
+    shown = videos.picture_size(height, width, *wanted)
     if shown[1] < _LEAST_SHOWN or max(shown) > _MOST_SHOWN:
         raise SlowFastExtError(
             f"with DEMO.DISPLAY_HEIGHT {wanted[0]} and DEMO.DISPLAY_WIDTH {wanted[1]} frames of "
@@ -150,7 +143,7 @@ class Clip(NamedTuple):
 
 
 def shows_whole_frame(cfg):
-    """Persons are looked for in all of a frame."""
+    """True where clips are not cropped: persons are looked for in all of a frame."""
     return cfg.TEST.WHOLE_FRAME or cfg.DETECTION.ENABLE
 
 
@@ -186,7 +179,7 @@ class Stored:
 
     def frames(self):
         """Yields (seconds, RGB image, None)."""
-        for number, image in all_images(self.reader):
+        for number, image in videos.all_images(self.reader):
             yield float(self.times[number]), image, None
 
 
@@ -240,7 +233,7 @@ class Camera:
         print("recording; Ctrl-C ends it")
         for now, image in itertools.chain([self.first], iter(self._read, None)):
             seconds, clip = now - start, None
-            self.held.append(resized(image, *size))
+            self.held.append(videos.resized(image, *size))
             waiting -= 1
             if waiting <= 0:
                 waiting, clip = self.stride, self._clip(image, (last, seconds))
@@ -250,9 +243,9 @@ class Camera:
     def _clip(self, image, span):
         frames = views.clip_frames(len(self.held), self.cfg.DATA.NUM_FRAMES, self.step, 1.0)
         images = np.stack([self.held[i] for i in frames])
-        crop = clips.crop_of_view(self.cfg, *images.shape[1:3], shows_whole_frame(self.cfg))
-        pathways = clips.to_pathways(self.cfg, crop.cut(images))
-        return Clip(Sample(clips.join_clips([pathways])), lambda: image, span[1], span)
+        places = np.arange(len(images))[None]
+        batch = clips.batch_of_frames(self.cfg, images, places, shows_whole_frame(self.cfg))
+        return Clip(batch, lambda: image, span[1], span)
 
 
 def open_camera(index):
@@ -262,16 +255,14 @@ def open_camera(index):
     Raises:
         SlowFastExtError: there is none.
     """
-    # OpenCV's own warnings say less than our sentence.
-    logging = getattr(getattr(cv2, "utils", None), "logging", None)
-    level = logging.getLogLevel() if logging else None
-    if logging:
-        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-    try:
-        capture = cv2.VideoCapture(index)
-    finally:
-        if logging:
-            logging.setLogLevel(level)
+    # Its own warnings, which newer versions can withhold, say less than our sentence.
+    log = getattr(cv2.utils, "logging", None)
+    level = log and log.getLogLevel()
+    if log:
+        log.setLogLevel(log.LOG_LEVEL_SILENT)
+    capture = cv2.VideoCapture(index)
+    if log:
+        log.setLogLevel(level)
     if not capture.isOpened():
         raise SlowFastExtError(
             f"DEMO.WEBCAM is {index}: OpenCV finds no camera of that index; connect one, or set "
@@ -303,8 +294,6 @@ class Scored(NamedTuple):
 
 class ClipScorer:
     """
-    Scores clips.
-
     Args:
         cfg (CfgNode): of the run; with DETECTION.ENABLE persons are scored.
         network (ActivityNetwork): on its device, in evaluation.
@@ -424,7 +413,7 @@ class Shown:
 
     def picture(self, seconds, image):
         """The picture of a frame."""
-        image = resized(image, self.height, self.width)
+        image = videos.resized(image, self.height, self.width)
         self.bars = self.bars or self._bars()
         if self.found:
             scored = self.found[self.bars.window_at(seconds)]
@@ -449,13 +438,10 @@ class Shown:
         height, width = image.shape[:2]
         boxes = []
         for box, scores in zip(scored.boxes, scored.scores, strict=True):
-            lines = [f"{self.names[i]} {scores[i]:.2f}" for i in self._named(scores)]
+            named = np.argsort(-scores, kind="stable")[: self.top]
+            if self.top is None:
+                named = [i for i in named if scores[i] >= self.thresholds[i]][:_MOST_NAMES]
+            lines = [f"{self.names[i]} {scores[i]:.2f}" for i in named]
             color = drawing.color_of(0) if lines else drawing.FAINT
             boxes.append((box * [width, height, width, height], color, lines))
         drawing.draw_boxes(image, boxes)
-
-    def _named(self, scores):
-        order = np.argsort(-scores, kind="stable")
-        if self.top is not None:
-            return order[: self.top]
-        return [i for i in order if scores[i] >= self.thresholds[i]][:_MOST_NAMES]
