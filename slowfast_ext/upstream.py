@@ -84,9 +84,6 @@ except ImportError as error:
         "pip install '.[main]', see INSTALL.md"
     ) from error
 
-# How X3D rounds its widths; 1.0 has no X3D.
-round_width = getattr(_video_models, "round_width", None)
-
 IS_MAIN = _MODEL_REGISTRY is not None
 """True over GitHub's main, False over `pyslowfast` 1.0."""
 
@@ -107,7 +104,6 @@ __all__ = [
     "pack_pathways",
     "register_dataset",
     "register_model",
-    "round_width",
     "run_in_process_group",
     "setup_logging",
 ]

@@ -1,9 +1,9 @@
 """Upstream's networks without their heads: clip in, last feature maps out."""
 
+import torch
 import torch.nn as nn
 
 from slowfast_ext import upstream
-from slowfast_ext.errors import SlowFastExtError
 
 # MODEL.ARCH -> upstream's model class; the names are those of main's registry.
 _CLASS_OF_ARCH = {"slowfast": "SlowFast", "x3d": "X3D"}
@@ -55,30 +55,21 @@ def build_backbone(cfg):
     return network
 
 
-def feature_channels(cfg):
+def feature_channels(cfg, backbone):
     """
     C, the channels of the map that the head gets: those of all pathways together.
 
-    Raises:
-        SlowFastExtError: the backbone is not one of the kinds whose maps are known.
+    Measured by one clip through the backbone on torch's meta device, where tensors have shapes and
+    no values, so that it holds for any network.
     """
-    name, width = backbone_name(cfg), cfg.RESNET.WIDTH_PER_GROUP
-    if name == "X3D":
-        return _x3d_channels(cfg)
-    if name == "SlowFast":
-        return width * 32 + width * 32 // cfg.SLOWFAST.BETA_INV
-    if name in ("ResNet", "PTVCSN", "CSN"):
-        return width * 32
-    raise SlowFastExtError(
-        f"ACTIVITY.BACKBONE '{name}': known are SlowFast, ResNet, CSN and, over GitHub's main of "
-        "PySlowFast, X3D and PTVCSN"
-    )
-
-
-def _x3d_channels(cfg):
-    """The width of X3D's last stage; its conv_5 belongs to the head that is replaced."""
-    channels = cfg.X3D.DIM_C1
-    for stage in range(4):
-        if stage > 0 or cfg.X3D.SCALE_RES2:
-            channels = upstream.round_width(channels, 2.0, divisor=8)
-    return upstream.round_width(channels, cfg.X3D.WIDTH_FACTOR)
+    size = cfg.DATA.TRAIN_CROP_SIZE
+    clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size, device="meta")
+    pathways = [pathway[None] for pathway in upstream.pack_pathways(cfg, clip)]
+    tensors = {**dict(backbone.named_parameters()), **dict(backbone.named_buffers())}
+    shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    was_training = backbone.training
+    backbone.eval()
+    with torch.no_grad():
+        maps = torch.func.functional_call(backbone, shapes, (pathways,))
+    backbone.train(was_training)
+    return sum(features.shape[1] for features in maps)

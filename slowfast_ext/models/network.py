@@ -5,6 +5,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from slowfast_ext import upstream
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones import build_backbone, feature_channels
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.group_head import GroupHead
@@ -40,7 +41,13 @@ class ActivityNetwork(nn.Module):
         # Volleyball's groups are seen in the persons' regions and in the whole map.
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
         build = GroupHead if self.joins_persons else build_head
-        self.head = build(cfg, feature_channels(cfg))
+        channels = feature_channels(cfg, self.backbone)
+        if channels % cfg.ACTIVITY.GROUPS:
+            raise SlowFastExtError(
+                f"ACTIVITY.GROUPS is {cfg.ACTIVITY.GROUPS}: it must divide the backbone's "
+                f"{channels} channels"
+            )
+        self.head = build(cfg, channels)
         self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
         self.frozen_backbone = False
 

@@ -250,4 +250,4 @@ def test_detected_persons(persons, run_folder, monkeypatch, drawn):
     assert len(asked) == 2
     assert np.abs(asked[0].astype(int) - source[18]).max() <= 2
     np.testing.assert_allclose(drawn[0].boxes, [[0.25, 0.25, 0.75, 1]])
-    assert drawn[-1].scores.shape == (0, 3) and not drawn[-1].of_clip().any()
+    assert drawn[-1].scores.shape == (0, 3) and not drawn[-1].clip_scores().any()

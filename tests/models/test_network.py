@@ -8,6 +8,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork
 from slowfast_ext.models.backbones import feature_channels
 
@@ -53,7 +54,7 @@ def test_every_backbone_feeds_the_head(options):
     cfg, network = make_network(*options)
     inputs = clip_of(cfg)
     features = network.features(inputs)
-    assert features.shape[1] == feature_channels(cfg)
+    assert features.shape[1] == feature_channels(cfg, network.backbone)
     assert [output.shape for output in network(inputs)] == [(2, 5), (2, 5)]
     probabilities = network.eval()(inputs)
     assert probabilities.shape == (2, 5)
@@ -134,6 +135,35 @@ def test_the_stock_charades_file_becomes_ours():
     assert head.activity_features.queries.shape == (157, 128)
 
 
+class Thin(torch.nn.Module):
+    """A backbone of a user's own; `head` gets the list of its last maps."""
+
+    def __init__(self, cfg):
+        super().__init__()
+        self.convolution = torch.nn.Conv3d(3, 12, 3, stride=2)
+        self.norm = torch.nn.BatchNorm3d(12)
+        self.head = torch.nn.Identity()
+
+    def forward(self, inputs):
+        return self.head([self.norm(self.convolution(inputs[-1]))])
+
+
+@pytest.mark.parametrize("groups,sentence", [("4", None), ("8", "divide the backbone's 12 chan")])
+def test_a_backbone_of_ones_own(groups, sentence, monkeypatch):
+    monkeypatch.setattr(upstream, "model_class", lambda name: Thin)
+    options = [*SINGLE, "MODEL.ARCH", "c2d", "ACTIVITY.BACKBONE", "Thin"]
+    options += ["ACTIVITY.GROUPS", groups]
+    if sentence:
+        with pytest.raises(SlowFastExtError, match=sentence):
+            make_network(*options)
+        return
+    cfg, network = make_network(*options)
+    assert feature_channels(cfg, network.backbone) == 12
+    # Measuring leaves no trace.
+    assert network.backbone.training and network.backbone.norm.num_batches_tracked == 0
+    assert [output.shape for output in network(clip_of(cfg))] == [(2, 5), (2, 5)]
+
+
 @pytest.mark.parametrize(
     "name,backbone,channels",
     [
@@ -146,7 +176,7 @@ def test_mains_further_backbones(name, backbone, channels):
     words += ["ACTIVITY.BACKBONE", backbone] if backbone else []
     cfg = checked_config(main_config(name), words)
     network = ActivityNetwork(cfg).eval()
-    assert feature_channels(cfg) == channels
+    assert feature_channels(cfg, network.backbone) == channels
     with torch.no_grad():
         inputs = [torch.randn(1, 3, cfg.DATA.NUM_FRAMES, 64, 64)]
         assert network.features(inputs).shape[1] == channels
