@@ -226,6 +226,9 @@ def read_moments(path, folder="", outside="any"):
 
 
 def _listed(fields, wrong):
+    if "\0" in fields["path"]:
+        wrong.append("the path holds a NUL character")
+        return None
     numbers = [fields[name] for name in ("video", "target", "first", "last")]
     if not all(re.fullmatch("[0-9]{1,9}", text) for text in numbers):
         wrong.append("video, target, first and last are not whole numbers")

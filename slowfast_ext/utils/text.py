@@ -22,7 +22,7 @@ def read_bytes(path):
 
 
 def decode(path, data):
-    """The text of a UTF-8 file's bytes, as of `read_text`."""
+    """The text of a UTF-8 file's bytes; raises SlowFastExtError as `read_text` does."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

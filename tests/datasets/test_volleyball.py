@@ -149,11 +149,13 @@ def test_bad_rows_are_named_together(lists, tmp_path):
     rows = (lists / "test.csv").read_text().split("\n")
     rows[1] = rows[1].replace("digging", "diving")
     rows[2] = rows[2].replace(",95,", ",950,")
+    rows[3:] = ["\0" + rows[1]]
     (tmp_path / "test.csv").write_text("\n".join(rows))
     with pytest.raises(SlowFastExtError) as error:
-        read_moments(str(tmp_path / "test.csv"))
+        read_moments(str(tmp_path / "test.csv"), str(tmp_path), "none")
     assert f'{tmp_path}/test.csv:2: unknown action "diving"' in str(error.value)
     assert "test.csv:3: frame 950 is not one of 75 to 115" in str(error.value)
+    assert "test.csv:4: the path holds a NUL character" in str(error.value)
 
 
 def test_real_moments(real_data, tmp_path):
