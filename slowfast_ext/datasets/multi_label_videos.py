@@ -130,7 +130,7 @@ class MultiLabelVideos(ActivityDataset):
         rate = self.rates[random.integers(len(self.rates))]
         short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
         with self.open(index) as reader:
-            frames = self.clip_frames(reader.info, rate, random.random())
+            frames = self._clip_frames(reader.info, rate, random.random())
             images = reader.read(frames, short_side)
             times = self._times(reader.info)
         crop = self._random_crop(random, *images.shape[1:3])
@@ -158,7 +158,7 @@ class MultiLabelVideos(ActivityDataset):
     def _all_views(self, index):
         """Reads and scales each frame that any view needs once; views are cut when asked for."""
         with self.open(index) as reader:
-            frames = [self.clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
+            frames = [self._clip_frames(reader.info, v.rate, v.fraction) for v in self.views]
             needed, position = np.unique(np.concatenate(frames), return_inverse=True)
             images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
         position = position.reshape(len(self.views), -1)
@@ -205,7 +205,7 @@ class MultiLabelVideos(ActivityDataset):
             return VideoObjects.none()
         return self.objects.get(self.video_id(self.videos[index]), VideoObjects.none())
 
-    def clip_frames(self, info, rate, fraction):
+    def _clip_frames(self, info, rate, fraction):
         data = self.cfg.DATA
         return views.clip_of_video(info, data.NUM_FRAMES, rate, data.TARGET_FPS, fraction)
 
