@@ -25,6 +25,7 @@ setup(
     py_modules=["run_net"],
     package_dir={name: name.removeprefix("slowfast_ext.").replace(".", "/") for name in CONFIGS},
     package_data={
+        "slowfast_ext.paper": ["numbers.csv"],
         "slowfast_ext.report": ["page.html", "page.css", "page.js"],
         **{name: ["*.yaml"] for name in CONFIGS},
     },

@@ -26,7 +26,7 @@ from benchmarks.timing import (
 )
 from slowfast_ext.config.defaults import default_config
 from slowfast_ext.models import ActivityHead
-from slowfast_ext.paper.plain_head import at_every_position
+from slowfast_ext.paper.cost import at_every_position
 
 CHANNELS, SHAPE, BATCH, ACTIVITIES = 2048, (4, 7, 7), 2, 157
 PLAIN = "the plain equations"

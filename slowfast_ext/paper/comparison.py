@@ -30,14 +30,15 @@ def compare(results, tables):
         if row.table not in tables:
             continue
         for form in FORMS if row.activity_head else (None,):
-            found = [result for result in results if _is_of(result, row, form)]
+            found = [
+                result
+                for result in results
+                if result.row == row.id
+                and row.metric in result.metrics
+                and form in (None, result.form)
+            ]
             lines.append(_line(row, form, found))
     return lines
-
-
-def _is_of(result, row, form):
-    scored = row.metric in result.metrics
-    return scored and result.row == row.id and form in (None, result.form)
 
 
 def _line(row, form, found):
@@ -56,42 +57,27 @@ def _line(row, form, found):
         "date": newest and newest.date,
         "config": newest and newest.config,
         "file": newest and newest.path,
-        "remark": newest and _remark(newest, row),
+        "remark": newest and ("; ".join(_remarks(newest, row)) or None),
         "older": [result.path for result in found[1:]],
     }
 
 
-def _remark(result, row):
-    """What of a result is not the row's or not the paper's protocol, None where all is."""
-    remarks = (_of_head(result, row), _of_views(result, row), _of_keyframes(result, row))
-    return "; ".join(remark for remark in remarks if remark) or None
-
-
-def _of_head(result, row):
-    if row.activity_head and result.head in UPSTREAM_HEADS:
-        return f"ACTIVITY.HEAD is {result.head}, which is upstream's"
-    return None
-
-
-def _of_views(result, row):
+def _remarks(result, row):
+    """What of a result is not the row's or not the paper's protocol: yields clauses."""
     counts, protocol = result.counts, row.protocol
-    if all(counts[name] == number for name, number in protocol.items()):
-        return None
     known = {name: "?" if number is None else number for name, number in counts.items()}
-    return (
-        f"{known['videos']} videos of {known['views']} views, where the paper tests "
-        f"{protocol['videos']} of {protocol['views']}"
-    )
-
-
-def _of_keyframes(result, row):
-    number = result.counts["keyframes"]
-    if row.table != "5" or (number is not None and number >= AVA_KEYFRAMES):
-        return None
-    return (
-        f"{'?' if number is None else number} keyframes, where AVA's validation set has "
-        f"{AVA_KEYFRAMES} with pose labels alone"
-    )
+    if row.activity_head and result.head in UPSTREAM_HEADS:
+        yield f"ACTIVITY.HEAD is {result.head}, which is upstream's"
+    if any(counts[name] != number for name, number in protocol.items()):
+        yield (
+            f"{known['videos']} videos of {known['views']} views, where the paper tests "
+            f"{protocol['videos']} of {protocol['views']}"
+        )
+    if row.table == "5" and (counts["keyframes"] or 0) < AVA_KEYFRAMES:
+        yield (
+            f"{known['keyframes']} keyframes, where AVA's validation set has {AVA_KEYFRAMES} with "
+            "pose labels alone"
+        )
 
 
 def unmatched(results):

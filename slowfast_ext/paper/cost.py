@@ -12,11 +12,12 @@ import torch.nn as nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from slowfast_ext.config.defaults import default_config
+from slowfast_ext.config.load import load_config
 from slowfast_ext.models import ActivityNetwork, build_head
-from slowfast_ext.paper.backbones import BACKBONES, NEED_MAIN, backbone_config
+from slowfast_ext.models.outputs import probabilities
 from slowfast_ext.paper.numbers import find_row
-from slowfast_ext.paper.plain_head import PlainActivityHead
 from slowfast_ext.upstream import IS_MAIN
+from slowfast_ext.utils.paths import CONFIGS
 
 TABLES = ("3a", "3b", "3d", "4")
 
@@ -53,8 +54,10 @@ def cost_rows(tables=TABLES):
         for name, activities, observations, groups in _HEADS[table]:
             for correlation, size in itertools.product(_CORRELATION[table], MAP_SIZES):
                 head = activity_head(activities, observations, groups, correlation)
-                suffix = _suffix(size, correlation and table != "3d")
-                rows.append(_row(table, name + suffix, **head_cost(head, size)))
+                positions = "" if size == MAP_SIZES[0] else f" N={torch.Size(size).numel()}"
+                # The paper's 3d has the complete head: there it needs no word.
+                more = " correlation" if correlation and table != "3d" else ""
+                rows.append(_row(table, name + positions + more, **head_cost(head, size)))
         if table == "4":
             rows += [_backbone_row(name) for name in BACKBONES]
     return rows
@@ -70,10 +73,37 @@ _HEADS = {
 # Table 3d is the complete head; the paper costs the others without correlation.
 _CORRELATION = {"3a": (False, True), "3b": (False, True), "3d": (True,), "4": (False, True)}
 
-
-def _suffix(size, correlation):
-    positions = "" if size == MAP_SIZES[0] else f" N={torch.Size(size).numel()}"
-    return positions + (" correlation" if correlation else "")
+NUM_CLASSES = 400
+# Row of Table 4 -> (config, keys set otherwise, what to know when comparing).
+BACKBONES = {
+    "Nonlocal-101": (
+        "NONLOCAL_101",
+        {},
+        "upstream's I3D R101 with five non-local blocks (2 in res3, 3 in res4), 32 frames, "
+        "embedded Gaussian. The SlowFast paper lists 359 G for the non-local paper's own "
+        "network; what makes up the 5 G between them is not known here",
+    ),
+    "SlowFast-101": (
+        "SLOWFAST_101",
+        {"DATA.NUM_FRAMES": 64},
+        "16x8, non-local blocks in the slow pathway's res4: 16 slow and 64 fast frames, not "
+        "32. The SlowFast paper lists 234 G for it",
+    ),
+    "SlowFast-101 at 32 frames": (
+        "SLOWFAST_101",
+        {},
+        "the same network on 32 frames: 8 slow and 32 fast; half the frames of Table 4's 16x8",
+    ),
+    "CSN-152": ("CSN_152", {}, "the interaction-preserved form"),
+    "CSN-152 ir": ("CSN_152", {"ACTIVITY.CSN_FORM": "ir"}, "the interaction-reduced form"),
+    "X3D-XL": (
+        "X3D_XL_ACTIVITY",
+        {"ACTIVITY.HEAD": "PoolHead"},
+        "at 32 frames, not 16, and without its conv_5, whose place the head takes",
+    ),
+}
+# PyPI's 1.0 does not build these.
+NEED_MAIN = ("X3D-XL",)
 
 
 def _row(table, name, params, plain, ours, note=""):
@@ -89,6 +119,37 @@ def _row(table, name, params, plain, ours, note=""):
         "paper_gmacs": paper and paper.gmacs,
         "note": note,
     }
+
+
+class PlainActivityHead(nn.Module):
+    """
+    An ActivityHead of the form `as_printed`, computed the long way (eq. 1, 2, 6-12), as costed.
+
+    alpha, beta and gamma are applied to every one of the N positions, as the paper's
+    multiply-adds count them; the output is that of `head`, which it shares its weights with.
+    """
+
+    def __init__(self, head):
+        super().__init__()
+        self.head = head
+
+    def forward(self, features):
+        """F, B x C x T x H x W -> probabilities, B x A."""
+        head, positions = self.head, features.flatten(2)
+        observing = head.observations
+        values = at_every_position(observing.alpha, positions)
+        queries = at_every_position(observing.attention.beta, positions)
+        keys = at_every_position(observing.attention.gamma, positions)
+        scores = queries[..., -1:].transpose(-1, -2) @ keys  # B x K x 1 x N
+        observations = (scores.softmax(-1) @ values.transpose(-1, -2)).squeeze(-2)
+        activity_features, _ = head.activity_features(observations)
+        return probabilities(head.classify(activity_features), head.activation)
+
+
+def at_every_position(group_linear, positions):
+    """Applies all K maps of a GroupLinear to all N columns: B x C x N -> B x K x C' x N."""
+    blocks = positions.unflatten(1, (group_linear.groups, -1))
+    return torch.einsum("kgoi,bgin->bkgon", group_linear.weight, blocks).flatten(2, 3)
 
 
 def activity_head(activities, observations, groups, correlation):
@@ -114,6 +175,23 @@ def head_cost(head, size):
         "plain": multiply_adds(PlainActivityHead(head), features),
         "ours": multiply_adds(head, features),
     }
+
+
+def backbone_config(name):
+    """
+    The config of a row of Table 4: the backbone under a linear classifier.
+
+    Returns:
+        tuple[CfgNode, str]: and what to know when comparing it with the paper's row.
+    """
+    config, changes, note = BACKBONES[name]
+    # Whatever GPUs there are: nothing is run on them.
+    same = {"NUM_GPUS": 0, "DATA.TRAIN_CROP_SIZE": 256, "MODEL.NUM_CLASSES": NUM_CLASSES}
+    words = [str(word) for pair in (same | changes).items() for word in pair]
+    cfg = load_config(str(CONFIGS / "Charades" / f"{config}.yaml"), words)
+    # Some of upstream's constructors divide by them.
+    cfg.NUM_GPUS, cfg.MODEL.HEAD_ACT = 1, "softmax"
+    return cfg, note
 
 
 def _backbone_row(name):

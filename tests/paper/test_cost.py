@@ -7,10 +7,14 @@ from fvcore.nn import FlopCountAnalysis
 from slowfast_ext import upstream
 from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.models import ActivityNetwork, build_head
-from slowfast_ext.paper import backbones
-from slowfast_ext.paper.backbones import backbone_config
-from slowfast_ext.paper.cost import batch_norm_parameters, cost_rows, multiply_adds
-from slowfast_ext.paper.plain_head import PlainActivityHead
+from slowfast_ext.paper import cost
+from slowfast_ext.paper.cost import (
+    PlainActivityHead,
+    backbone_config,
+    batch_norm_parameters,
+    cost_rows,
+    multiply_adds,
+)
 from slowfast_ext.utils import paths
 
 # Row -> (paper's parameters in M, paper's multiply-adds in G, A, K, n).
@@ -132,7 +136,7 @@ class TestBackbones:
         (tmp_path / "Charades").mkdir()
         (tmp_path / "Charades" / "SLOWFAST_101.yaml").write_text(shallow)
         (tmp_path / "Charades" / "BASE.yaml").write_text((charades / "BASE.yaml").read_text())
-        monkeypatch.setattr(backbones, "CONFIGS", tmp_path)
+        monkeypatch.setattr(cost, "CONFIGS", tmp_path)
         assert backbone_config("SlowFast-101")[0].RESNET.DEPTH == 50
 
     def test_each_says_what_to_know(self, rows):
