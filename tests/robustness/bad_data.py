@@ -102,7 +102,7 @@ def wrong_frames(folder, videos):
         if kind in BROKEN:
             continue
         with open_video(dataset.videos[index].path) as reader:
-            clips = [dataset.clip_frames(reader.info, v.rate, v.fraction) for v in dataset.views]
+            clips = [dataset._clip_frames(reader.info, v.rate, v.fraction) for v in dataset.views]
             needed = np.unique(clips)
             found = [numbers_in(image) for image in reader.read(needed)]
         if found != [(number, frame) for frame in needed] or not shown(kind, clips, dataset.views):
