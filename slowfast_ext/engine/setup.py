@@ -143,9 +143,6 @@ def _check_keys_of_network(cfg):
         rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
         refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
     _check_backbone(cfg)
-    if cfg.ACTIVITY.DIM % cfg.ACTIVITY.GROUPS:
-        rule = f"must be a multiple of ACTIVITY.GROUPS, {cfg.ACTIVITY.GROUPS}"
-        refuse(cfg, "ACTIVITY.DIM", rule)
 
 
 def _check_backbone(cfg):

@@ -49,7 +49,10 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def set_cooccurrence(self, mask):
-        """Takes Mask, A x A; a head that does not correlate activities leaves it."""
+        """
+        Takes Mask, A x A, which `cooccurrence` gives from then on; a head that does not correlate
+        activities leaves it.
+        """
 
 
 def build_head(cfg, dim_in):

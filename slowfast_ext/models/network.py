@@ -24,6 +24,19 @@ def join_pathways(maps):
     return torch.cat([slow, *pooled], dim=1)
 
 
+def _check_groups(cfg, channels):
+    """Raises SlowFastExtError where ACTIVITY.GROUPS does not part what it is to part."""
+    groups = cfg.ACTIVITY.GROUPS
+    if channels % groups:
+        raise SlowFastExtError(
+            f"ACTIVITY.GROUPS is {groups}: it must divide the backbone's {channels} channels"
+        )
+    if cfg.ACTIVITY.DIM % groups:
+        raise SlowFastExtError(
+            f"ACTIVITY.DIM is {cfg.ACTIVITY.DIM}: it must be a multiple of ACTIVITY.GROUPS, {groups}"
+        )
+
+
 @upstream.register_model
 class ActivityNetwork(nn.Module):
     """
@@ -42,11 +55,7 @@ class ActivityNetwork(nn.Module):
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
         build = GroupHead if self.joins_persons else build_head
         channels = feature_channels(cfg, self.backbone)
-        if channels % cfg.ACTIVITY.GROUPS:
-            raise SlowFastExtError(
-                f"ACTIVITY.GROUPS is {cfg.ACTIVITY.GROUPS}: it must divide the backbone's "
-                f"{channels} channels"
-            )
+        _check_groups(cfg, channels)
         self.head = build(cfg, channels)
         self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
         self.frozen_backbone = False
@@ -74,8 +83,11 @@ class ActivityNetwork(nn.Module):
         return getattr(self.head, "cooccurrence", None)
 
     def set_cooccurrence(self, mask):
-        """Gives the head its Mask (eq. 6), A x A, counted from the training labels."""
-        if self.cooccurrence is not None:
+        """
+        Gives the head its Mask (eq. 6), A x A, counted from the training labels, where it takes
+        one; None leaves it as it is.
+        """
+        if mask is not None and hasattr(self.head, "set_cooccurrence"):
             self.head.set_cooccurrence(mask)
 
     def features(self, inputs):

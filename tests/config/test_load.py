@@ -46,7 +46,8 @@ STEPS = ["SOLVER.LR_POLICY", "steps_with_relative_lrs", "SOLVER.STEPS"]
         (["DATA.INPUT_CHANNEL_NUM", "[3]"], "it must be [3, 3] for MODEL.ARCH slowfast"),
         (["MODEL.ARCH", "i3d"], "DATA.INPUT_CHANNEL_NUM is [3, 3]: it must be [3] for"),
         (["MODEL.ARCH", "mvit"], "MODEL.ARCH is 'mvit': it must be one of"),
-        (["RESNET.WIDTH_PER_GROUP", "12"], "ACTIVITY.GROUPS is 32: it must divide"),
+        # 12 is no multiple of SLOWFAST.BETA_INV.
+        (["RESNET.WIDTH_PER_GROUP", "12"], "cannot be built from the keys of MODEL, RESNET"),
         (
             ["RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3]]"],
             "the network cannot be built from the keys of MODEL",

@@ -59,7 +59,14 @@ class ForwardAlone(nn.Module):
         return (logits,) if self.training else logits.sigmoid()
 
 
-OURS = (OwnForward, OwnForwardOfActivities, OwnEmbedding, WholeHead, ForwardAlone)
+class WithMask(PoolHead):
+    """Has no Mask before it is given one."""
+
+    def set_cooccurrence(self, mask):
+        self.cooccurrence = mask
+
+
+OURS = (OwnForward, OwnForwardOfActivities, OwnEmbedding, WholeHead, ForwardAlone, WithMask)
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +136,15 @@ def test_a_forward_is_enough_for_clips(name):
     features = network.features(inputs)
     wanted = network.head.projection(features.amax((2, 3, 4)))
     torch.testing.assert_close(network(inputs), (wanted,))
+
+
+def test_a_head_that_has_no_mask_at_its_start_is_given_one():
+    path = str(CONFIGS / "Synthetic" / "ACTIVITY_SLOWFAST.yaml")
+    network = ActivityNetwork(checked_config(path, ["NUM_GPUS", "0", "ACTIVITY.HEAD", "WithMask"]))
+    mask = torch.rand(12, 12)
+    network.set_cooccurrence(mask)
+    network.set_cooccurrence(None)
+    assert torch.equal(network.cooccurrence, mask)
 
 
 def test_a_head_takes_the_cooccurrence(cfg):
