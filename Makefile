@@ -15,7 +15,7 @@ test: $(INSTALLED)
 
 # The quick tests over the lowest versions that setup.py declares.
 test-lowest: $(LOWEST_INSTALLED)
-	$(LOWEST)/python -m pytest tests/test_config.py tests/test_upstream.py tests/models tests/datasets \
+	$(LOWEST)/python -m pytest tests/config tests/test_upstream.py tests/models tests/datasets \
 		tests/engine/test_weights.py tests/engine/test_weight_names.py tests/engine/test_caffe2_weights.py
 
 lint: $(INSTALLED)

@@ -1,5 +1,6 @@
 """What an evaluation leaves: `results.json` and a table to read."""
 
+import importlib.metadata
 import importlib.util
 import json
 import math

@@ -26,7 +26,6 @@ _LABEL_MAPS = {
     "2.1": "ava_action_list_v2.1_for_activitynet_2018.pbtxt",
     "2.2": "ava_action_list_v2.2_for_activitynet_2019.pbtxt",
 }
-VERSIONS = tuple(_LABEL_MAPS)
 # AVA has 80 classes, 60 of which are in the label map.
 _CLASS_IDS = range(1, 81)
 # The paper keeps the person boxes above it.
