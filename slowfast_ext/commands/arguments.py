@@ -185,6 +185,9 @@ def prepare_lists_arguments(parser):
     parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
     parser.add_argument("--labels", required=True, metavar="FILE", help="says what they show")
     parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
+    parser.add_argument(
+        "--frames", metavar="PATTERN", help="which images of a folder are its frames: img_*.jpg"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"

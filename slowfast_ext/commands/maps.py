@@ -43,7 +43,7 @@ def run(args):
     files = [f"{stem}_{kind}.{ending}" for kind in KINDS for ending in ("png", "mp4")]
     require_writable_in(args.out, files, "--out")
     network = trained_network(cfg)
-    with open_video(videos[0]) as reader:
+    with open_video(videos[0], cfg.DATA.PIXEL_ASPECT) as reader:
         maps = VideoMaps(cfg, network, reader, names, chosen, at)
         maps.write_grids(paths)
         maps.write_videos(paths)

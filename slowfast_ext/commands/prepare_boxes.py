@@ -16,7 +16,6 @@ from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.ava_frames import (
     KEYFRAMES,
-    duration,
     first_second,
     nearest_frames,
     video_files,
@@ -133,8 +132,8 @@ def _keyframes(path, info, start):
         candidates = KEYFRAMES
     else:
         first = start
-        candidates = range(start, start + int(duration(info)) + 1)
-    return first, [second for second in candidates if 0 <= second - first < duration(info)]
+        candidates = range(start, start + int(info.duration) + 1)
+    return first, [second for second in candidates if 0 <= second - first < info.duration]
 
 
 # --- Files ----------------------------------------------------------------------------

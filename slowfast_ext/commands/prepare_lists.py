@@ -65,7 +65,7 @@ def run(args):
             name = "--" + option.replace("_", "-")
             raise SlowFastExtError(f"{name} is empty: name a column, or leave it out")
     require_writable_in(args.out, FILES, "--out")
-    media = OwnMedia(args.videos)
+    media = OwnMedia(args.videos, args.frames)
     label_columns = args.label_columns.split(",") if args.label_columns else []
     file = read_label_file(
         args.labels, media, args.split_column, label_columns, args.separator or ""
@@ -169,10 +169,7 @@ def _seconds(media, video):
     """A video's length, None for a folder of frames; what is wrong with it where it is broken."""
     try:
         with open_video(media.path(video)) as reader:
-            info = reader.info
-            if not info.fps:
-                return None
-            return max(info.length / info.fps, 0.0 if info.times is None else info.times[-1])
+            return reader.info.duration
     except SlowFastExtError as error:
         return str(error)
 

@@ -214,6 +214,9 @@ KEYS = (
     # Which of a list's paths may lead out of the folder that relative ones start at: "absolute"
     # ones, as in PySlowFast's lists; "none"; or "any", by .. and by links too.
     Key("DATA.PATHS_OUTSIDE", "absolute", rules.one_of("none", "absolute", "any"), NOTHING),
+    # Show pixels that are not square as wide as they are meant; False: as wide as they are stored,
+    # as PySlowFast does.
+    Key("DATA.PIXEL_ASPECT", True),
     # Go on without the videos that cannot be decoded; results.json counts them.
     Key("DATA.SKIP_BROKEN_VIDEOS", False, scope=NOTHING),
     #

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from slowfast_ext.datasets.image_names import split_pattern
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import is_local, leads_outside, pathmgr
 from slowfast_ext.utils.tables import read_table
@@ -118,6 +119,8 @@ def outside_sentence(text, folder):
 
 def _file_problem(path):
     """What is wrong with a video's path: a list of no or one sentence."""
+    folder, pattern = split_pattern(path)
+    path = folder if pattern and pathmgr.isdir(folder) else path
     if not pathmgr.exists(path):
         return [f"no such file {path}"]
     # The size of a file in a store is not known without copying it here.

@@ -192,7 +192,7 @@ class MultiLabelVideos(ActivityDataset):
 
     def open(self, index):
         """Opens a video of the list, to be closed by the caller."""
-        reader = open_video(self.videos[index].path)
+        reader = open_video(self.videos[index].path, self.cfg.DATA.PIXEL_ASPECT)
         try:
             self._objects_of(index).check_within(reader)
         except SlowFastExtError:
@@ -216,7 +216,7 @@ class MultiLabelVideos(ActivityDataset):
         return self._objects_of(index).in_clip(frames, crop, *images.shape[1:3])
 
     def _times(self, info):
-        """Seconds of every frame from the first."""
+        """Seconds of every frame from the file's start."""
         if info.times is not None:
             return info.times
         return np.arange(info.length) / self.cfg.DATA.FRAME_FOLDER_FPS

@@ -8,26 +8,31 @@ Reading frames of a video file or of a folder of frames, as RGB uint8.
 import contextlib
 import io
 import os
-import re
 import warnings
 
 import cv2
 import numpy as np
 import PIL.Image
 
-from slowfast_ext.datasets.video_file import MAX_PIXELS, VideoFile, VideoInfo, check_frame_size
+from slowfast_ext.datasets.container import MAX_PIXELS
+from slowfast_ext.datasets.image_names import IMAGE_ENDINGS, frames_of, split_pattern
+from slowfast_ext.datasets.video_file import VideoFile, VideoInfo, check_frame_size
 from slowfast_ext.datasets.views import scaled_size
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import pathmgr
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 # What their content may be, whatever the ending.
 _IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
 
-def open_video(path):
+def open_video(path, pixel_aspect=True):
     """
-    Opens a video file or a folder of frames (jpg or png, in the order of their names).
+    Opens a video file or a folder of frames (jpg or png, in the order of their numbers).
+
+    Args:
+        path (str or Path): the file, the folder, or one of several series of images in a folder,
+            such as FOLDER/img_*.jpg.
+        pixel_aspect (bool): as of VideoFile; DATA.PIXEL_ASPECT.
 
     Returns:
         Video: a context manager.
@@ -35,7 +40,12 @@ def open_video(path):
         SlowFastExtError: nothing there, empty, truncated, or not a video.
     """
     path = os.fspath(path)
-    return Video(path, FrameFolder(path) if pathmgr.isdir(path) else VideoFile(path))
+    folder, pattern = split_pattern(path)
+    if pathmgr.isdir(path):
+        return Video(path, FrameFolder(path))
+    if pattern and pathmgr.isdir(folder) and not pathmgr.exists(path):
+        return Video(path, FrameFolder(folder, pattern=pattern))
+    return Video(path, VideoFile(path, pixel_aspect))
 
 
 class Video:
@@ -109,19 +119,17 @@ class FrameFolder:
 
     Args:
         path (str): the folder.
-        names (list[str] or None): the files; None: all jpg and png, in the order of their names.
+        names (list[str] or None): the files; None: all jpg and png, in the order of their numbers.
+        pattern (str or None): names the series of images that is the video.
 
     Raises:
-        SlowFastExtError: the folder holds no frames, or its first frame is unreadable.
+        SlowFastExtError: the folder holds no frames or several series of them, some are missing,
+            or the first one is unreadable.
     """
 
-    def __init__(self, path, names=None):
+    def __init__(self, path, names=None, pattern=None):
         self.path = path
-        if names is None:
-            keys = sorted(map(_natural_order, filter(_is_frame, pathmgr.ls(path))))
-            names = [name for _, name in keys]
-            _check_numbers(path, keys)
-        self._names = names
+        self._names = frames_of(path, pathmgr.ls(path), pattern) if names is None else names
         if not self._names:
             raise SlowFastExtError(
                 f"{path}: the folder holds no frames: files ending in "
@@ -180,42 +188,3 @@ def _declared_size(path, data):
         return None
     check_frame_size(path, height, width)
     return height, width
-
-
-def _is_frame(name):
-    """True for an image that is not hidden (macOS leaves ._x.jpg beside x.jpg)."""
-    return name.lower().endswith(IMAGE_ENDINGS) and not name.startswith(".")
-
-
-def _natural_order(name):
-    """Sorting key that puts 2.jpg before 10.jpg; for padded numbers plain order by name."""
-    texts_and_numbers = re.split(r"([0-9]+)", name)
-    texts_and_numbers[1::2] = map(int, texts_and_numbers[1::2])
-    return texts_and_numbers, name
-
-
-def _check_numbers(path, keys):
-    """
-    Raises SlowFastExtError where frames that are numbered in even steps have a hole.
-
-    Frames would stand for other times than their own. Names that are not numbers in even steps
-    say nothing of times, and pass.
-
-    Args:
-        path (str): the folder.
-        keys (list[tuple]): the files' `_natural_order`, sorted.
-    """
-    # What lies between a last number and the end of a name is no more than the ending.
-    if len(keys) < 3 or any(parts[-1].lower() not in IMAGE_ENDINGS for parts, _ in keys):
-        return
-    # The last 18 digits, which an int64 holds.
-    steps = np.diff([parts[-2] % 10**18 for parts, _ in keys])
-    step = max(steps.min(), 1)
-    if (steps < 1).any() or (steps % step).any() or (steps == step).all():
-        return
-    first = np.flatnonzero(steps != step)[0]
-    raise SlowFastExtError(
-        f"{path}: frames are missing between {keys[first][1]} and {keys[first + 1][1]} "
-        f"({(steps // step - 1).sum()} in all): extract the frames again, or number them "
-        "without holes"
-    )

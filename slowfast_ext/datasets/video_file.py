@@ -14,25 +14,28 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.mp4_header import read_mp4_header
-from slowfast_ext.utils.paths import is_local, pathmgr
-
-# FFmpeg's names of what videos are stored in. It would also follow a play list, whatever its
-# ending, to other files and hosts, and make a "video" of a text or of a single image.
-FORMATS = (
-    *("mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg"),
-    *("flv", "asf", "h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "ivf", "vc1", "mjpeg"),
-    *("mxf", "gxf", "nut", "dv", "rm", "wtv", "swf", "nsv", "y4m", "yuv4mpegpipe", "gif", "apng"),
+from slowfast_ext.datasets.coded_frames import coded_frames
+from slowfast_ext.datasets.container import MAX_PIXELS, Track, broken
+from slowfast_ext.datasets.frame_index import (
+    NO_TIME,
+    PACKET,
+    Clock,
+    FrameIndex,
+    continued,
+    index_by_stamps,
+    ticks_of_chunks,
 )
+from slowfast_ext.datasets.orientation import Orientation
+from slowfast_ext.errors import SlowFastExtError
+
 # Of one file: four days at 50 a second.
 MAX_FRAMES = 2**24
-# A play list's files, or a file's with a name such as "http:x", would be opened by these names.
-_OPTIONS = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "file"}
-
-# In other formats (MPEG program streams, ...) frames carry wrong times after a seek, so there
-# a file is decoded from its start.
-SEEKABLE_FORMATS = {"mp4", "matroska", "mpegts"}
+# Indices of files whose frames had to be decoded for them, by path, date and size: each clip of
+# a training opens its file anew.
+_DECODED_INDICES = {}
+_MOST_DECODED_INDICES = 32
+# Matroska's element for how a video is turned stands before the first frames.
+_PROJECTION, _CLUSTER, _HEAD_BYTES = b"\x76\x70", b"\x1f\x43\xb6\x75", 2**16
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class VideoInfo:
 
     Args:
         length (int): number of frames, at least 1.
-        fps (float or None): mean frames per second; None for a folder of frames.
+        fps (float or None): mean frames per second, by the times where there are any; None for a
+            folder of frames and for a file that says nothing of them.
         height (int), width (int): size of the frames in pixels, as they are shown.
         times (float64 array [length] or None): when each frame is shown, in seconds from
-            the first one; None for a folder of frames and for a file that stores neither
-            times nor a frame rate.
+            the file's start as players count it, which may be before the first frame; ever
+            later. None for a folder of frames and for a file that stores neither times nor a
+            frame rate.
     """
 
     length: int
@@ -55,13 +60,12 @@ class VideoInfo:
     width: int
     times: np.ndarray | None
 
-
-# What is remembered of a frame's packet, 18 bytes: a film has hundreds of thousands of them.
-# Times are in the stream's units.
-_PACKET = np.dtype(
-    [("shown_at", "i8"), ("decoded_at", "i8"), ("is_key", "?"), ("is_discarded", "?")]
-)
-_NO_TIME = np.iinfo("i8").min
+    @property
+    def duration(self):
+        """Seconds from the file's start to the end of the last frame; None without times."""
+        if self.times is None:
+            return None
+        return float(self.times[-1]) + (1 / self.fps if self.fps else 0.0)
 
 
 class VideoFile:
@@ -69,132 +73,224 @@ class VideoFile:
     The frames of a video file; `info` is its VideoInfo.
 
     Opening it reads the file once without decoding, which gives the exact number of frames
-    and their times. One thread decodes: the data loader's workers already use the cores.
+    and their times; only where the packets do not tell them, all frames are decoded.
+
+    Args:
+        path (str): the file.
+        pixel_aspect (bool): pixels that are not square are shown as wide as they are meant;
+            False: frames are as wide as they are stored.
 
     Raises:
         SlowFastExtError: the file is missing, empty, truncated or not a video.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, pixel_aspect=True):
         self.path = path
-        self._container = None
         # Frames that are being decoded, and the mark of the last one that came.
         self._decoding, self._passed = None, -math.inf
+        # Whether what cannot be decoded is left out, as where joined recordings meet.
+        self._skips_errors, self._index = False, None
         self._reformatter = av.video.reformatter.VideoReformatter()
-        self._open()
+        self._track = Track(path)
         try:
-            self._scan()
+            packets = self._listed()
+            self._index = self._index_of(packets)
+            self.info = self._info(pixel_aspect)
         except av.FFmpegError as error:
             self.close()
-            raise self._error(f"cannot be read to its end ({error.strerror})") from error
+            raise broken(path, f"cannot be read to its end ({error.strerror})") from error
         except SlowFastExtError:
             self.close()
             raise
 
     def close(self):
         """Closes the file; it cannot be decoded afterwards."""
-        if self._container is not None:
-            self._container.close()
+        self._track.close()
 
-    def _error(self, what):
-        """The error about this file; the remedy is the same for whatever is wrong with it."""
-        return SlowFastExtError(
-            f"{self.path}: {what}; copy or download the file again, or take it out of the list"
-        )
+    # --- Which frames there are -----------------------------------------------------------
 
-    def _open(self):
-        """Opens the file, anew where it is open, at its start."""
-        self.close()
-        if not pathmgr.exists(self.path):
-            raise SlowFastExtError(f"{self.path}: no such video file or folder; check the path")
-        if is_local(self.path) and not os.path.isfile(self.path):
-            # Reading a pipe or a device might never end.
-            raise self._error("neither a regular file nor a folder")
-        try:
-            local_path = pathmgr.get_local_path(self.path)
-            if os.path.getsize(local_path) == 0:
-                raise self._error("the file is empty (0 bytes)")
-            self._header = read_mp4_header(local_path)
-            if self._header.problem:
-                raise self._error(self._header.problem)
-            # Titles in another encoding than UTF-8 would otherwise end in an exception.
-            # As `options` they would be its streams' too: on MPEG program streams, whose streams
-            # are found late, PyAV 17 and older then end in a segmentation fault.
-            self._container = av.open(
-                f"file:{local_path}", container_options=_OPTIONS, metadata_errors="ignore"
-            )
-        except av.error.ArgumentError as error:
-            raise self._error("holds no video of a format that is read") from error
-        except (av.FFmpegError, OSError) as error:
-            raise self._error(f"cannot be read as a video ({error.strerror or error})") from error
-        self._stream = next(iter(self._container.streams.video), None)
-        if self._stream is None:
-            self.close()
-            raise self._error("holds no video")
-        if self._stream.codec_context is None:
-            self.close()
-            raise self._error("the installed FFmpeg has no decoder for this video")
-        self._stream.codec_context.thread_count = 1
-        # Frames may be larger than the header says.
-        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-
-    def _scan(self):
-        """Lists the packets of the file without decoding them, and sets `info` from them."""
-        demuxed = self._container.demux(self._stream)
-        found = (_remembered(packet) for packet in demuxed if packet.size)
-        packets = np.fromiter(itertools.islice(found, MAX_FRAMES + 1), _PACKET)
+    def _listed(self):
+        """The packets from the first key frame on, in the file's order: a PACKET array."""
+        context = self._track.stream.codec_context
+        self._coded = coded_frames(context.name, context.extradata)
+        found = (self._remembered(packet) for packet in self._track.packets() if packet.size)
+        packets = np.fromiter(itertools.islice(found, MAX_FRAMES + 1), PACKET)
         if len(packets) > MAX_FRAMES:
-            raise self._error(f"holds more than {MAX_FRAMES} frames; cut it into parts")
+            raise broken(self.path, f"holds more than {MAX_FRAMES} frames; cut it into parts")
+        self._coded.finish()
         self._check_complete(len(packets))
         # In a recording cut at any place, what comes before the first key frame cannot be
         # decoded: it refers to frames that the file lacks.
-        self._set_marks(packets[np.logical_or.accumulate(packets["is_key"])])
-        if not len(self._marks):
-            raise self._error("holds no frame that can be decoded")
-        self._set_info()
+        packets = packets[np.logical_or.accumulate(packets["is_key"])]
+        if not len(packets):
+            raise broken(self.path, "holds no frame that can be decoded")
+        return packets
 
-    def _set_marks(self, packets):
-        """Sets what frames are recognised by: the time they are shown at, or their count."""
-        shown = packets["shown_at"][~packets["is_discarded"]]
-        formats = self._container.format.name.split(",")
-        # AVI stores no times to show frames at; the reader's guesses are wrong in places.
-        self._is_counted = (
-            "avi" in formats
-            or bool((packets["shown_at"] == _NO_TIME).any())
-            or len(np.unique(shown)) < len(shown)
+    def _remembered(self, packet):
+        """A PACKET of PyAV's packet."""
+        shown_at, decoded_at = packet.pts, packet.dts
+        return (
+            NO_TIME if shown_at is None else shown_at,
+            NO_TIME if decoded_at is None else decoded_at,
+            packet.is_keyframe,
+            not self._coded.gives_frame(packet) or packet.is_discard,
         )
-        self._can_seek = not self._is_counted and not set(formats).isdisjoint(SEEKABLE_FORMATS)
-        keys = packets[packets["is_key"]]
-        self._keys = np.sort(keys, order="shown_at") if self._can_seek else keys[:1]
-        if self._is_counted:
-            self._marks = np.arange(len(shown))
-        else:
-            self._marks = np.sort(shown[shown >= packets["shown_at"][:1]])
-
-    def _set_info(self):
-        """Sets `info` from the stream's header and the packets' times."""
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        fps = float(rate) if rate else None
-        times = None
-        if not self._is_counted:
-            times = (self._marks - self._marks[0]) * float(self._stream.time_base)
-        elif fps:
-            times = self._marks / fps
-        context = self._stream.codec_context
-        check_frame_size(self.path, context.height, context.width)
-        height, width = self._header.upright_size(context.height, context.width)
-        self.info = VideoInfo(len(self._marks), fps, height, width, times)
 
     def _check_complete(self, num_packets):
-        """Raises SlowFastExtError if the header names more frames than the file holds."""
-        expected = self._stream.frames
-        if "mp4" in self._container.format.name.split(","):
+        """Raises SlowFastExtError where the file ends before what its header names."""
+        expected, stream = 0, self._track.stream
+        if self._track.is_format("mp4"):
             # The header also counts what an edit list cut off at the end; the index does not.
-            expected = len(self._stream.index_entries)
+            # Entries without bytes stand for frames that a recorder dropped.
+            expected = len(stream.index_entries)
+            if num_packets < expected:
+                expected = sum(entry.size > 0 for entry in stream.index_entries)
+        elif self._track.is_format("avi") and _is_cut_avi(self._track.local_path):
+            expected = stream.frames
         if num_packets < expected:
-            raise self._error(
-                f"truncated: the header names {expected} frames, the file holds {num_packets}"
+            raise broken(
+                self.path,
+                f"truncated: the header names {expected} frames, the file holds {num_packets}",
             )
+
+    def _index_of(self, packets):
+        """The FrameIndex, by the packets where they tell and else by decoding."""
+        track = self._track
+        clock = Clock(float(track.stream.time_base), track.clock_may_restart)
+        # AVI stores no times to show frames at; the reader's guesses are wrong in places.
+        has_stamps = not track.is_format("avi") and (packets["shown_at"] != NO_TIME).any()
+        if has_stamps:
+            self._hide_lost(packets)
+        shown, index = packets[~packets["is_hidden"]], None
+        if not self._coded.is_unsure and len(shown):
+            index = self._index_by_packets(packets, shown, has_stamps, clock)
+        return index or self._index_by_decoding(packets, clock)
+
+    def _index_by_packets(self, packets, shown, has_stamps, clock):
+        """The FrameIndex, or None."""
+        if not self._track.has_clock:
+            return FrameIndex.counted(packets[:1], len(shown), None)
+        if has_stamps and (shown["shown_at"] != NO_TIME).all():
+            reorders = self._track.stream.codec_context.has_b_frames
+            return index_by_stamps(packets, self._track.can_seek, clock, reorders)
+        if not has_stamps and (shown["decoded_at"] != NO_TIME).all():
+            ticks = ticks_of_chunks(shown["decoded_at"], self._delay(packets[0]))
+            return FrameIndex.counted(packets[:1], len(shown), ticks)
+        return None
+
+    def _hide_lost(self, packets):
+        """
+        Hides pictures that lead up to the first key frame and that the decoder does not give.
+
+        They are stored behind it; where the file was cut there, what they refer to is missing.
+        """
+        places = np.flatnonzero(~packets["is_hidden"])
+        stamps = packets["shown_at"][places]
+        if not len(places) or places[0] != 0 or stamps[0] == NO_TIME:
+            return
+        num_leading = int(np.argmin(np.append(stamps[1:] < stamps[0], False)))
+        if not num_leading:
+            return
+        given = set()
+        for frame in itertools.islice(self._frames_from(packets[0]), num_leading + 1):
+            if frame.pts == stamps[0]:
+                break
+            given.add(frame.pts)
+        self._coded.is_unsure = self._coded.is_unsure or None in given
+        lost = [stamp not in given for stamp in stamps[1 : num_leading + 1].tolist()]
+        packets["is_hidden"][places[1 : num_leading + 1][lost]] = True
+
+    def _delay(self, key):
+        """How many packets more than the first the decoder takes before it gives a frame."""
+        first, packets = self._packets_from(key)
+        for number, packet in enumerate(itertools.chain([first], packets)):
+            if packet.size == 0 or packet.decode():
+                return number
+        return 0
+
+    def _index_by_decoding(self, packets, clock):
+        """The FrameIndex of the frames that the decoder gives for the whole file."""
+        status = os.stat(self._track.local_path)
+        file = self._track.local_path, status.st_mtime_ns, status.st_size, self._track.stream.index
+        self._skips_errors = True
+        if file not in _DECODED_INDICES:
+            if len(_DECODED_INDICES) >= _MOST_DECODED_INDICES:
+                _DECODED_INDICES.pop(next(iter(_DECODED_INDICES)))
+            _DECODED_INDICES[file] = self._decoded_index(packets, clock)
+        return _DECODED_INDICES[file]
+
+    def _decoded_index(self, packets, clock):
+        is_chunks = self._track.is_format("avi")
+        frames = self._frames_from(packets[0])
+        stamps = ((frame.dts if is_chunks else frame.pts) for frame in frames)
+        stamps = np.array([NO_TIME if stamp is None else stamp for stamp in stamps], np.int64)
+        if not len(stamps):
+            raise broken(self.path, "holds no frame that can be decoded")
+        ticks = continued(stamps, clock) if self._track.has_clock else None
+        if is_chunks and ticks is not None:
+            ticks += packets["decoded_at"][0] - ticks[0]
+        return FrameIndex.counted(packets[:1].copy(), len(stamps), ticks)
+
+    # --- What they are --------------------------------------------------------------------
+
+    def _info(self, pixel_aspect):
+        """The VideoInfo; sets how frames are turned and scaled, too."""
+        context, aspect = self._track.stream.codec_context, self._track.stream.sample_aspect_ratio
+        check_frame_size(self.path, context.height, context.width)
+        width = round(context.width * aspect) if pixel_aspect and aspect else context.width
+        check_frame_size(self.path, context.height, width)
+        self._stored_size = context.height, context.width
+        self._scaled = {} if width == context.width else {"width": width, "height": context.height}
+        self._orientation = self._read_orientation()
+        height, width = self._orientation.size(context.height, width)
+        fps, times = self._rate_and_times()
+        return VideoInfo(len(self._index.marks), fps, height, width, times)
+
+    def _read_orientation(self):
+        track = self._track
+        if track.is_format("mp4"):
+            matrix = track.header.orientations.get(track.stream.id)
+            return Orientation() if matrix is None else Orientation(self.path, matrix)
+        if track.is_format("matroska"):
+            with open(track.local_path, "rb") as stream:
+                head = stream.read(_HEAD_BYTES).partition(_CLUSTER)[0]
+            if _PROJECTION in head:
+                frame = next(self._frames_from(self._index.keys[0]))
+                return Orientation.of_frame(self.path, frame)
+        return Orientation()
+
+    def _rate_and_times(self):
+        """Frames per second, and the times, by the stamps; what headers say only without them."""
+        stream, ticks = self._track.stream, self._index.ticks
+        if ticks is None:
+            # Of bare streams the codec's own header; the container's is made up.
+            rate = stream.codec_context.framerate
+            if not rate or not 0 < rate <= 1000:
+                return None, None
+            return float(rate), np.arange(len(self._index.marks)) / float(rate)
+        announced = stream.average_rate or stream.guessed_rate
+        tick = float(stream.time_base)
+        times = (ticks - self._zero(ticks[0])) * tick
+        if len(times) == 1:
+            return float(announced) if announced else None, times
+        span = float(times[-1] - times[0])
+        rounding = min(2 * tick, 0.25 * span / (len(times) - 1))
+        if announced and abs((len(times) - 1) / float(announced) - span) <= rounding:
+            # Stamps are rounded; this is what they were rounded from.
+            return float(announced), times
+        return (len(times) - 1) / span, times
+
+    def _zero(self, first_tick):
+        """The tick at which the file starts: its earliest track, as FFmpeg and mpv have it."""
+        tick, start = float(self._track.stream.time_base), self._track.container.start_time
+        if start is None:
+            return first_tick
+        start = start / av.time_base
+        # That is rounded to a microsecond.
+        start = first_tick if abs(first_tick * tick - start) <= 2e-6 else start / tick
+        return start - self._track.header.empty_start / tick
+
+    # --- Decoding -------------------------------------------------------------------------
 
     def decode(self, wanted):
         """
@@ -207,79 +303,105 @@ class VideoFile:
         Raises:
             SlowFastExtError: a wanted frame cannot be decoded.
         """
-        key_marks = [0] if self._is_counted else self._keys["shown_at"]
-        key_of = np.searchsorted(key_marks, self._marks[wanted], side="right") - 1
+        marks, keys = self._index.marks, self._index.keys
+        key_marks = np.zeros(1) if self._index.is_counted else keys["shown_at"]
+        # Pictures may lead up to the first key frame.
+        key_of = np.searchsorted(key_marks, marks[wanted], side="right").clip(1) - 1
         # Decoding on is faster than jumping, unless a whole group of frames can be skipped.
         jumps = np.flatnonzero(np.diff(key_of) > 1) + 1
         for run in np.split(wanted, jumps) if len(wanted) else ():
-            key = self._keys[key_of[np.searchsorted(wanted, run[0])]]
-            yield from self._decode_run(run, key)
+            number = key_of[np.searchsorted(wanted, run[0])]
+            yield from self._decode_run(run, keys[number], is_first=number == 0)
 
-    def _decode_run(self, run, key):
+    def _decode_run(self, run, key, is_first):
         """Yields (frame number, RGB) of frames that are decoded in one go from `key` on."""
-        waiting = {int(self._marks[index]): index for index in run}
+        waiting = {int(self._index.marks[index]): index for index in run}
         reason = "the video ends before it"
         try:
-            self._start(key, self._marks[run[0]])
+            self._start(key, self._index.marks[run[0]], is_first)
             for mark, frame in self._decoding:
                 self._passed = mark
                 index = waiting.pop(mark, None)
                 if index is not None:
-                    # To start as many threads as there are cores takes longer than to convert a
-                    # small clip's frames, and data workers share the cores already.
-                    image = self._reformatter.reformat(frame, format="rgb24", threads=1)
-                    yield index, self._header.upright(image.to_ndarray())
+                    yield index, self._image(frame)
                 if not waiting:
                     return
         except av.FFmpegError as error:
             reason = error.strerror
         self._decoding = None
-        raise self._error(f"frame {min(waiting.values())} cannot be decoded ({reason})")
+        if not is_first and reason == "the video ends before it":
+            # From a key frame that is not one, as where a picture is refreshed part by part, the
+            # decoder gives frames only later.
+            left = np.array(sorted(waiting.values()))
+            yield from self._decode_run(left, self._index.keys[0], is_first=True)
+            return
+        raise broken(self.path, f"frame {min(waiting.values())} cannot be decoded ({reason})")
 
-    def _start(self, key, mark):
+    def _image(self, frame):
+        """A decoded frame as RGB, uint8 [H, W, 3], as it is shown."""
+        scaled = self._scaled if (frame.height, frame.width) == self._stored_size else {}
+        # To start as many threads as there are cores takes longer than to convert a small clip's
+        # frames, and data workers share the cores already.
+        image = self._reformatter.reformat(frame, format="rgb24", threads=1, **scaled)
+        return self._orientation.upright(image.to_ndarray())
+
+    def _start(self, key, mark, is_first):
         """Decodes on where the frame at `mark` is ahead and `key` is not, else from `key` on."""
-        key_mark = 0 if self._is_counted else key["shown_at"]
+        key_mark = -math.inf if is_first else key["shown_at"]
         if self._decoding is None or not key_mark <= self._passed < mark:
             self._passed = -math.inf
             frames = self._frames_from(key)
             self._decoding = (
-                enumerate(frames) if self._is_counted else ((frame.pts, frame) for frame in frames)
+                enumerate(frames)
+                if self._index.is_counted
+                else ((frame.pts, frame) for frame in frames if frame.pts is not None)
             )
 
     def _frames_from(self, key):
         """Yields decoded frames in the order shown, from the key frame `key` or an earlier one."""
         first, packets = self._packets_from(key)
         for packet in itertools.chain([first], packets):
-            yield from packet.decode()
+            try:
+                yield from packet.decode()
+            except av.error.InvalidDataError:
+                if not self._skips_errors:
+                    raise
 
     def _packets_from(self, key):
         """The packet of `key` or of an earlier key frame, and the packets that follow it."""
         # Some formats seek by the time a frame is shown at, others by the time it is decoded
         # at, and some land late: look where it landed.
-        times = (int(key["shown_at"]), int(key["decoded_at"])) if self._can_seek else ()
-        for time in filter(lambda time: time != _NO_TIME, times):
+        can_seek = self._index is not None and self._index.can_seek
+        times = (int(key["shown_at"]), int(key["decoded_at"])) if can_seek else ()
+        for time in filter(lambda time: time != NO_TIME, times):
             with contextlib.suppress(av.FFmpegError):
-                self._container.seek(time, stream=self._stream, backward=True)
+                self._track.container.seek(time, stream=self._track.stream, backward=True)
                 first, packets = self._next_key()
                 if first is not None and first.pts is not None and first.pts <= key["shown_at"]:
                     return first, packets
-        self._open()
+        number = self._track.stream.index
+        self._track.close()
+        self._track = Track(self.path, number)
         return self._next_key()
 
     def _next_key(self):
         """The next key frame's packet (None where there is none), and those that follow it."""
-        packets = self._container.demux(self._stream)
+        packets = self._track.packets()
         return next((packet for packet in packets if packet.is_keyframe), None), packets
 
 
-def _remembered(packet):
-    """A _PACKET of PyAV's packet."""
-    times = (_NO_TIME if time is None else time for time in (packet.pts, packet.dts))
-    return (*times, packet.is_keyframe, packet.is_discard)
+def _is_cut_avi(path):
+    """True where an AVI file ends before its parts (RIFF chunks) do."""
+    size, place = os.path.getsize(path), 0
+    with open(path, "rb") as stream:
+        while place + 8 <= size:
+            stream.seek(place)
+            head = stream.read(8)
+            if head[:4] != b"RIFF":
+                return False
+            place += 8 + int.from_bytes(head[4:], "little")
+    return place > size
 
-
-MAX_PIXELS = 2**26
-"""Of one frame: 8192 x 8192, twice 8K video."""
 
 MAX_ASPECT = 16
 """The longer side over the shorter, which is what frames are scaled by."""

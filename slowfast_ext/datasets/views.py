@@ -125,7 +125,7 @@ def clip_of_video(info, num_frames, rate, target_fps, fraction):
         return clip_frames(info.length, num_frames, step, fraction)
     step = frame_step(rate, 1 / distance, target_fps)
     start = clip_start((num_frames - 1) * step + 1, info.length, fraction)
-    moments = (start + np.arange(num_frames) * step) * distance
+    moments = info.times[0] + (start + np.arange(num_frames) * step) * distance
     # A thousandth: what is due when a frame comes has that frame, however times are rounded.
     shown = np.searchsorted(info.times, moments + distance / 1000, side="right") - 1
     return np.clip(shown, 0, info.length - 1)
@@ -140,10 +140,10 @@ def mean_distance(info, target_fps):
             `target_fps`, or no frame half a distance or more from where even ones would be.
     """
     times = info.times
-    if not target_fps or times is None or len(times) < 3 or times[-1] <= 0:
+    if not target_fps or times is None or len(times) < 3:
         return None
-    even = np.linspace(0, times[-1], len(times))
-    return float(even[1]) if np.abs(times - even).max() >= even[1] / 2 else None
+    even, distance = np.linspace(times[0], times[-1], len(times), retstep=True)
+    return float(distance) if np.abs(times - even).max() >= distance / 2 else None
 
 
 # Keeps the draws of training apart from others that are seeded with three small numbers, such as

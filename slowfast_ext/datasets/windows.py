@@ -55,7 +55,7 @@ def window_seconds(cfg, folder_fps=None):
 
 def frame_times(info, folder_fps):
     """
-    When each frame of a video is shown, in seconds from the first.
+    When each frame of a video is shown, in seconds from the file's start.
 
     Args:
         info (VideoInfo): of the video.
@@ -72,8 +72,8 @@ def list_windows(cfg, info, every, folder_fps=None):
     """
     Windows around the middles of stretches of `every` seconds.
 
-    At either end of the video a window is moved inwards until it lies in it; a video shorter
-    than a window repeats its frames, as in a test.
+    At either end of the video a window is moved inwards until it lies in it, also where a file
+    starts before its first frame; a video shorter than a window repeats its frames, as in a test.
 
     Args:
         info (VideoInfo): of the video.
@@ -84,14 +84,14 @@ def list_windows(cfg, info, every, folder_fps=None):
         Windows: at least one.
     """
     times, fps = frame_times(info, folder_fps or cfg.DATA.FRAME_FOLDER_FPS)
-    length = float(times[-1]) + 1 / fps
+    length = info.duration or float(times[-1]) + 1 / fps
     # A remainder under a thousandth is rounding, not a stretch of its own.
     starts = np.arange(max(1, math.ceil(length / every - 1e-3))) * every
     spans = np.stack([starts, np.append(starts[1:], length)], axis=1)
     distance = views.mean_distance(info, cfg.DATA.TARGET_FPS)
     fps, middles = info.fps, np.searchsorted(times, spans.mean(axis=1), side="right") - 1
     if distance is not None:
-        fps, middles = 1 / distance, spans.mean(axis=1) / distance
+        fps, middles = 1 / distance, (spans.mean(axis=1) - times[0]) / distance
     step = views.frame_step(cfg.DATA.SAMPLING_RATE, fps, cfg.DATA.TARGET_FPS)
     room = info.length - ((cfg.DATA.NUM_FRAMES - 1) * step + 1)
     first = middles - (cfg.DATA.NUM_FRAMES - 1) * step / 2

@@ -58,7 +58,7 @@ class Predictor:
         Raises:
             SlowFastExtError: the video cannot be read.
         """
-        with open_video(path) as reader:
+        with open_video(path, self.cfg.DATA.PIXEL_ASPECT) as reader:
             windows = list_windows(self.cfg, reader.info, self.every)
             scores = window_scores(self.cfg, self.network, reader, windows)
         return scores, windows

@@ -77,18 +77,13 @@ def first_second(path, info):
     return 0 if info.times[-1] >= _MIN_SECONDS_OF_MOVIE else FIRST_SECOND
 
 
-def duration(info):
-    """Length of a video in seconds, its last frame included."""
-    return info.times[-1] + 1 / info.fps
-
-
 def nearest_frames(info, times):
     """
     The frames shown nearest to some times.
 
     Args:
         info (VideoInfo): of the video.
-        times (float array): seconds from the video's first frame on.
+        times (float array): seconds from the file's start on.
     Returns:
         int64 array: frame numbers.
     """
@@ -190,7 +185,7 @@ def _jpegs(path):
     try:
         info = video.info
         start = FIRST_SECOND - first_second(path, info)
-        count = min(round((duration(info) - start) * FPS), _SECONDS * FPS)
+        count = min(round((info.duration - start) * FPS), _SECONDS * FPS)
         frames = nearest_frames(info, start + np.arange(count) / FPS)
         size = scaled_size(info.height, info.width, _SHORT_SIDE)
         wanted, repeats = np.unique(frames, return_counts=True)

@@ -98,9 +98,9 @@ class CharadesMedia:
 
     def _inspect_video(self, video):
         try:
-            with open_video(self.path(video)) as reader:
-                fps = reader.info.fps
-                return _Found(reader.info, reader.info.length / fps if fps else None)
+            # Boxes count pixels as they are stored.
+            with open_video(self.path(video), pixel_aspect=False) as reader:
+                return _Found(reader.info, reader.info.duration)
         except SlowFastExtError as error:
             return _Found(unreadable=str(error))
 

@@ -6,15 +6,11 @@ import re
 import unicodedata
 import urllib.parse
 
-from slowfast_ext.datasets.video import IMAGE_ENDINGS
+from slowfast_ext.datasets.container import VIDEO_ENDINGS
+from slowfast_ext.datasets.image_names import IMAGE_ENDINGS, is_image, matching
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import is_local, pathmgr
 from slowfast_ext.utils.text import MAX_PROBLEMS_SHOWN
-
-VIDEO_ENDINGS = (
-    *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v"),
-    *(".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp"),
-)
 
 
 class OwnMedia:
@@ -23,6 +19,8 @@ class OwnMedia:
 
     Args:
         folder (str): with video files and folders of frames, at any depth.
+        pattern (str or None): of the images that are frames, where folders hold others beside
+            them, such as img_*.jpg; folders without any are none of frames.
 
     Attributes:
         num_frames (dict[str, int]): a folder of frames, relative to `folder` -> its images.
@@ -31,13 +29,13 @@ class OwnMedia:
         SlowFastExtError: there is no such folder, or nothing of either kind is in it.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, pattern=None):
         if not pathmgr.isdir(folder):
             raise SlowFastExtError(f"{folder}: no such folder; check the path")
         # Absolute, so that the lists can lie anywhere.
         self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
         self.num_frames, self._by_name, self._paths = {}, {}, set()
-        self._seen, self._num_hints = set(), 0
+        self._seen, self._num_hints, self._pattern = set(), 0, pattern
         self._add_folder("")
         if not self._paths:
             raise SlowFastExtError(
@@ -50,7 +48,8 @@ class OwnMedia:
 
     def path(self, relative):
         """The whole path of a video."""
-        return f"{self.folder}/{relative}"
+        series = f"/{self._pattern}" if self._pattern and relative in self.num_frames else ""
+        return f"{self.folder}/{relative}{series}"
 
     def find(self, name):
         """
@@ -110,9 +109,10 @@ class OwnMedia:
             return
         self._seen.add(real)
         names = [name for name in pathmgr.ls(path) if not name.startswith(".")]
-        images = [name for name in names if name.lower().endswith(IMAGE_ENDINGS)]
-        if images and relative:
-            self.num_frames[relative] = len(images)
+        images = list(filter(is_image, names))
+        frames = matching(images, self._pattern) if self._pattern else images
+        if frames and relative:
+            self.num_frames[relative] = len(frames)
             self._add(relative, relative)
         for name in sorted(set(names) - set(images)):
             below = f"{relative}/{name}" if relative else name

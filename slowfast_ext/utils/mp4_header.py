@@ -2,7 +2,7 @@
 What an MP4 or QuickTime file's header declares, read without trusting it.
 
 FFmpeg makes room for as many frames as a header of some hundred bytes names, before it reads
-one; and PyAV tells how a video is turned only with a decoded frame.
+one; PyAV tells how a video is turned only with a decoded frame, and not where edits begin.
 """
 
 import os
@@ -33,33 +33,16 @@ class Mp4Header:
     Attributes:
         num_entries (int): what FFmpeg makes room for: frames of all tracks, sound's included,
             at least; where old sound has no frames, its pieces.
-        orientation (float array): 2 x 2, what its first video's frames are multiplied with to
-            be shown: (x, y) -> (x, y) @ orientation.
+        orientations (dict[int, float array]): of each track by its number, 2 x 2, what frames are
+            multiplied with to be shown: (x, y) -> (x, y) @ orientation.
+        empty_start (float): seconds in which by the edits of all tracks nothing is shown yet.
         problem (str): what makes it a file not to open; empty where nothing does.
     """
 
     num_entries: int = 0
-    orientation: np.ndarray = field(default_factory=_IDENTITY.copy)
+    orientations: dict = field(default_factory=dict)
+    empty_start: float = 0.0
     problem: str = ""
-
-    @property
-    def _is_turned(self):
-        """True where upright frames have the stored ones' height as width."""
-        (a, _), (_, d) = self.orientation
-        return a == d == 0 and self.orientation.any()
-
-    def upright_size(self, height, width):
-        """(int, int): height and width of upright frames, from the stored ones'."""
-        return (width, height) if self._is_turned else (height, width)
-
-    def upright(self, image):
-        """A stored frame [H, W, 3] turned, and mirrored, as the header says."""
-        signs = self.orientation.sum(axis=0)
-        if self._is_turned:
-            image = image.transpose(1, 0, 2)
-        image = image[:, ::-1] if signs[0] < 0 else image
-        image = image[::-1] if signs[1] < 0 else image
-        return np.ascontiguousarray(image)
 
 
 def read_mp4_header(path):
@@ -87,6 +70,9 @@ class _Track:
         num_chunks (int), most_per_chunk (int): the runs that samples are stored in.
         durations (list): of each table of durations its rows, and the first row's duration.
         kinds (set[bytes]): of its handlers: of sound, of video, or of where the data lie.
+        number (int or None): what it is known by.
+        matrix (float array): 2 x 2, of its own.
+        empty_start (int): what its edits begin with, in the movie's units, that shows nothing.
     """
 
     num_samples: int = 0
@@ -94,6 +80,9 @@ class _Track:
     most_per_chunk: int = 0
     durations: list = field(default_factory=list)
     kinds: set = field(default_factory=set)
+    number: int | None = None
+    matrix: np.ndarray = field(default_factory=_IDENTITY.copy)
+    empty_start: int = 0
 
     @property
     def num_entries(self):
@@ -108,17 +97,25 @@ class _Walk:
 
     def __init__(self, stream, size):
         self.header, self._stream, self._num_boxes = Mp4Header(), stream, 0
-        self._movie = _IDENTITY
-        self._matrix_of_track, self._found_video = _IDENTITY, False
+        self._movie, self._units_a_second = _IDENTITY, 0
         # Tables without a track are of none, or of the fragments' tracks.
         self._tracks = [_Track()]
         self._boxes(0, size)
-        self.header.num_entries = sum(track.num_entries for track in self._tracks)
+        self._tell()
         if self.header.num_entries > size:
             self._refuse(
                 f"its header names {self.header.num_entries} frames and sounds, the file has "
                 f"{size} bytes"
             )
+
+    def _tell(self):
+        """Sets what is known of the tracks when all are."""
+        self.header.num_entries = sum(track.num_entries for track in self._tracks)
+        shown = [track for track in self._tracks if track.kinds & {b"vide", b"soun"}]
+        self.header.orientations = {track.number: track.matrix @ self._movie for track in shown}
+        if shown and self._units_a_second:
+            empty = min(track.empty_start for track in shown)
+            self.header.empty_start = empty / self._units_a_second
 
     def _refuse(self, problem):
         self.header.problem = self.header.problem or problem
@@ -174,10 +171,14 @@ class _Walk:
             self._check_table(kind, track, start, end)
         elif kind == b"mvhd":
             self._movie = self._matrix(start, end, (36, 48))
+            self._units_a_second = self._number(start + self._by_version(start, (12, 20)), end)
         elif kind == b"tkhd":
-            self._matrix_of_track = self._matrix(start, end, (40, 52))
+            track.matrix = self._matrix(start, end, (40, 52))
+            track.number = self._number(start + self._by_version(start, (12, 20)), end)
+        elif kind == b"elst":
+            self._check_edits(track, start, end)
         elif kind == b"hdlr":
-            self._handler(track, self._read(start + 8, 4))
+            track.kinds.add(self._read(start + 8, 4))
 
     def _holds_movie(self, start):
         """True for the header of a movie under the name of free space, where FFmpeg finds it."""
@@ -196,21 +197,20 @@ class _Walk:
         elif any(name in table for name in _OF_TABLES):
             self._refuse("its header has tables where none belong")
 
-    def _handler(self, track, kind):
-        track.kinds.add(kind)
-        if kind == b"vide" and not self._found_video:
-            self._found_video = True
-            self._orient(self._matrix_of_track @ self._movie)
+    def _check_edits(self, track, start, end):
+        """The first edit, where it shows nothing: its place in the media is -1."""
+        size = self._by_version(start, (4, 8))
+        edit = self._read(start + 8, 2 * size) if start + 8 + 2 * size <= end else b""
+        if edit[size:] == b"\xff" * size and self._number(start + 4, end):
+            track.empty_start = int.from_bytes(edit[:size], "big")
 
-    def _orient(self, matrix):
-        self.header.orientation = matrix
-        zeros = matrix == 0
-        if not (zeros.all() or (zeros == _IDENTITY).all() or (zeros != _IDENTITY).all()):
-            self._refuse("it is to be shown at a slant, which is not done: convert it")
+    def _by_version(self, start, offsets):
+        """Of what a box of version 0 or of version 1 has."""
+        return offsets[self._read(start, 1) == b"\1"]
 
     def _matrix(self, start, end, offsets):
         """The upper left 2 x 2 of the matrix of a header's box, of version 0 or 1."""
-        offset = offsets[self._read(start, 1) == b"\1"]
+        offset = self._by_version(start, offsets)
         data = self._read(start + offset, 20) if start + offset + 20 <= end else b""
         if len(data) < 20:
             return _IDENTITY

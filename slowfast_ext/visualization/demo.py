@@ -154,7 +154,7 @@ class Stored:
 
     def __init__(self, cfg):
         self.cfg, self.name = cfg, cfg.DEMO.INPUT_VIDEO
-        self.reader = open_video(self.name)
+        self.reader = open_video(self.name, cfg.DATA.PIXEL_ASPECT)
         info = self.reader.info
         self.size, self.length = (info.height, info.width), info.length
         self.times, self.fps = frame_times(info, cfg.DEMO.FPS)

@@ -1,0 +1,319 @@
+"""
+Which packets of a video give a frame that is shown, by their first bytes.
+
+A packet is not always a frame: VP8 and VP9 store frames that are never shown (RFC 6386 section
+9.1, the VP9 bitstream specification 6.2), H.264 may store the two fields of a frame in packets of
+their own (ITU-T H.264 section 7.3.3), and MPEG-4 part 2 has pictures that are "not coded" (ISO/IEC
+14496-2 section 6.2.5). Where these bytes do not tell, the decoder must be asked.
+"""
+
+# A picture without content, in any codec that is not looked into, takes no more bytes.
+_MOST_EMPTY_BYTES = 16
+# Of a header, so that a damaged file costs no time.
+_MOST_HEADER_BYTES = 512
+# Profiles whose headers say more (ITU-T H.264 section 7.3.2.1.1).
+_HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+# HEVC's unit of that kind, behind a start code or its size.
+_END_OF_SEQUENCE = (b"\0\0\1\x48\1", b"\0\0\2\x48\1")
+
+
+def coded_frames(codec, extradata):
+    """
+    Args:
+        codec (str): FFmpeg's name of the codec.
+        extradata (bytes or None): the codec's headers, where the container has them.
+
+    Returns:
+        CodedFrames: for the packets of one stream, from the first one on.
+    """
+    kind = _KINDS.get(codec, _Others)
+    return kind(extradata or b"")
+
+
+class CodedFrames:
+    """
+    Goes along with the packets of a stream.
+
+    Attributes:
+        is_unsure (bool): the packets so far do not tell which frames there are.
+    """
+
+    def __init__(self, extradata):
+        self.is_unsure = False
+
+    def gives_frame(self, packet):
+        """True where a packet (PyAV's, not empty) gives a frame that no packet before it gave."""
+        return True
+
+    def finish(self):
+        """Is called after the last packet."""
+
+
+class _Others(CodedFrames):
+    def gives_frame(self, packet):
+        self.is_unsure = self.is_unsure or packet.size <= _MOST_EMPTY_BYTES
+        return True
+
+
+class _Vp8(CodedFrames):
+    def gives_frame(self, packet):
+        return bool(memoryview(packet)[0] & 0x10)
+
+
+class _Vp9(CodedFrames):
+    def gives_frame(self, packet):
+        data = memoryview(packet)
+        # Several frames in one packet, of which the last is shown.
+        if data[-1] & 0xE0 == 0xC0:
+            return True
+        is_profile_3 = data[0] & 0x30 == 0x30
+        header = data[0] << is_profile_3
+        shows_existing, shown = header & 0x08, header & 0x02
+        return bool(shows_existing or shown)
+
+
+class _Mpeg4(CodedFrames):
+    """
+    Of DivX and Xvid: a packet may hold two pictures, and an empty one then stands for the second.
+    """
+
+    _PICTURE = b"\0\0\1\xb6"
+
+    def __init__(self, extradata):
+        super().__init__(extradata)
+        self._time_bits, self._waiting = _time_bits(extradata), 0
+
+    def gives_frame(self, packet):
+        data = bytes(packet)
+        if self._time_bits is None or packet.is_keyframe:
+            self._time_bits = _time_bits(data) or self._time_bits
+        pictures = data.count(self._PICTURE)
+        if pictures == 1 and len(data) <= _MOST_EMPTY_BYTES and not self._is_coded(data):
+            pictures = 0
+        self._waiting += pictures
+        gives = self._waiting > 0
+        self._waiting -= gives
+        return gives
+
+    def _is_coded(self, data):
+        """False for a picture that repeats the one before."""
+        if self._time_bits is None:
+            self.is_unsure = True
+            return True
+        bits = _Bits(data[data.index(self._PICTURE) + 4 :])
+        bits.take(2)
+        while bits.take(1):
+            pass
+        bits.take(1 + self._time_bits + 1)
+        return bool(bits.take(1))
+
+    def finish(self):
+        self.is_unsure = self.is_unsure or self._waiting > 0
+
+
+def _time_bits(data):
+    """Bits of a picture's time, by the video object layer (ISO/IEC 14496-2 section 6.2.3)."""
+    start = next(
+        (i for code in range(0x20, 0x30) if (i := data.find(bytes((0, 0, 1, code)))) >= 0), -1
+    )
+    if start < 0:
+        return None
+    bits = _Bits(data[start + 4 : start + 64])
+    bits.take(9)
+    if bits.take(1):
+        bits.take(7)
+    if bits.take(4) == 15:
+        bits.take(16)
+    if bits.take(1):
+        bits.take(3)
+        if bits.take(1):
+            bits.take(79)
+    bits.take(3)
+    return max(1, (bits.take(16) - 1).bit_length())
+
+
+class _Hevc(CodedFrames):
+    """Behind a break of the sequence, pictures that refer to what came before it are dropped."""
+
+    def __init__(self, extradata):
+        super().__init__(extradata)
+        self._is_first, self._has_ended = True, False
+
+    def gives_frame(self, packet):
+        if not self._is_first:
+            self.is_unsure = self.is_unsure or self._has_ended or _starts_anew(packet)
+        self._is_first = False
+        self._has_ended = bytes(memoryview(packet)[-5:]) in _END_OF_SEQUENCE
+        return True
+
+
+def _starts_anew(packet):
+    """True for a key frame that is marked as a broken link (types 16 to 18 of HEVC)."""
+    if not packet.is_keyframe:
+        return False
+    head = bytes(memoryview(packet)[:_MOST_HEADER_BYTES])
+    return any(16 <= unit[0] >> 1 & 0x3F <= 18 for unit in _units(head) if unit)
+
+
+class _H264(CodedFrames):
+    """
+    Fields in packets of their own: the second one of a frame gives none.
+
+    Streams that are of whole frames by their header are not looked into but for new headers.
+    """
+
+    def __init__(self, extradata):
+        super().__init__(extradata)
+        self._length_size = (extradata[4] & 3) + 1 if extradata[:1] == b"\1" else 0
+        self._number_bits, self._has_fields = None, False
+        # The field that waits for its second: whether it is the lower one, and its number.
+        self._field = None
+        for unit in _units_in_header(extradata):
+            self._read_header(unit)
+
+    def gives_frame(self, packet):
+        if packet.is_keyframe and not self._length_size:
+            for unit in _units(bytes(memoryview(packet)[:_MOST_HEADER_BYTES])):
+                self._read_header(unit)
+        return not self._has_fields or self._starts_frame(packet)
+
+    def _read_header(self, unit):
+        if unit[:1] and unit[0] & 0x1F == 7:
+            number_bits, has_fields = _fields_in_header(unit)
+            # Pictures name the header that they go by in another one.
+            changed = self._number_bits not in (None, number_bits)
+            self._number_bits, self._has_fields = number_bits, self._has_fields or has_fields
+            self.is_unsure = self.is_unsure or (changed and self._has_fields)
+
+    def _starts_frame(self, packet):
+        started = 0
+        for field in self._fields_in(memoryview(packet)):
+            if field is None:
+                started += self._field is None
+                self.is_unsure = self.is_unsure or self._field is not None
+            elif self._field is None:
+                started, self._field = started + 1, field
+            elif self._field == (not field[0], field[1]):
+                self._field = None
+            else:
+                self.is_unsure = True
+        self.is_unsure = self.is_unsure or started > 1
+        return started > 0
+
+    def _fields_in(self, data):
+        """Of each picture in a packet: (is it the lower field, its number), or None: a frame."""
+        before, fields = (), []
+        for unit in _units(data, self._length_size):
+            if unit[:1] and unit[0] & 0x1F in (1, 2, 5):
+                field = self._field_of(unit)
+                if field != before:
+                    fields.append(field)
+                before = field
+        return fields
+
+    def _field_of(self, unit):
+        bits = _Bits(_plain(bytes(unit[1:48])))
+        for _ in range(3):
+            bits.number()
+        number = bits.take(self._number_bits)
+        return (bool(bits.take(1)), number) if bits.take(1) else None
+
+    def finish(self):
+        self.is_unsure = self.is_unsure or self._field is not None
+
+
+def _fields_in_header(unit):
+    """(bits of a frame's number, whether there may be fields), by a sequence parameter set."""
+    bits = _Bits(_plain(unit[1:_MOST_HEADER_BYTES]))
+    profile = bits.take(8)
+    bits.take(16)
+    bits.number()
+    if profile in _HIGH_PROFILES:
+        chroma = bits.number()
+        if chroma == 3 and bits.take(1):
+            # Planes that are coded apart: no encoder in use writes them.
+            return 4, True
+        bits.number(), bits.number(), bits.take(1)
+        if bits.take(1):
+            _skip_scaling_lists(bits, 12 if chroma == 3 else 8)
+    number_bits = bits.number() + 4
+    order = bits.number()
+    if order == 0:
+        bits.number()
+    elif order == 1:
+        bits.take(1), bits.number(), bits.number()
+        for _ in range(min(bits.number(), 255)):
+            bits.number()
+    bits.number(), bits.take(1), bits.number(), bits.number()
+    return number_bits, not bits.take(1)
+
+
+def _skip_scaling_lists(bits, count):
+    for place in range(count):
+        if not bits.take(1):
+            continue
+        last, following = 8, 8
+        for _ in range(16 if place < 6 else 64):
+            if following:
+                code = bits.number()
+                change = (code + 1) // 2 if code % 2 else -(code // 2)
+                following = (last + change) % 256
+            last = following or last
+
+
+def _units_in_header(extradata):
+    """The parameter sets of an MP4's or a Matroska's header, or of a stream's own."""
+    if extradata[:1] != b"\1":
+        return list(_units(extradata))
+    units, place = [], 6
+    for _ in range(extradata[5] & 31 if len(extradata) > 5 else 0):
+        size = int.from_bytes(extradata[place : place + 2], "big")
+        units.append(extradata[place + 2 : place + 2 + size])
+        place += 2 + size
+    return units
+
+
+def _units(data, length_size=0):
+    """Yields the units of a packet, whose sizes stand before them or which start by 0, 0, 1."""
+    place = 0
+    while length_size and place + length_size < len(data):
+        size = int.from_bytes(data[place : place + length_size], "big")
+        place += length_size
+        yield data[place : place + size]
+        place += size
+    if not length_size:
+        yield from bytes(data).split(b"\0\0\1")[1:]
+
+
+def _plain(unit):
+    """A unit without the bytes that keep 0, 0, 1 out of it."""
+    return unit.replace(b"\0\0\3", b"\0\0")
+
+
+class _Bits:
+    """Reads bits from the highest on; behind the end they are 0."""
+
+    def __init__(self, data):
+        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def take(self, count):
+        """The next bits as a number."""
+        self._left -= count
+        return (self._value >> self._left if self._left >= 0 else 0) & ((1 << count) - 1)
+
+    def number(self):
+        """The next number in Exp-Golomb code."""
+        zeros = 0
+        while not self.take(1) and zeros < 32:
+            zeros += 1
+        return (1 << zeros) - 1 + self.take(zeros)
+
+
+_KINDS = {
+    **dict.fromkeys(("av1", "libdav1d", "vvc"), CodedFrames),
+    "vp8": _Vp8,
+    "vp9": _Vp9,
+    "h264": _H264,
+    "hevc": _Hevc,
+    "mpeg4": _Mpeg4,
+}
