@@ -7,10 +7,12 @@ their own (ITU-T H.264 section 7.3.3), and MPEG-4 part 2 has pictures that are "
 14496-2 section 6.2.5). Where these bytes do not tell, the decoder must be asked.
 """
 
+import re
+
 # A picture without content, in any codec that is not looked into, takes no more bytes.
 _MOST_EMPTY_BYTES = 16
 # Of a header, so that a damaged file costs no time.
-_MOST_HEADER_BYTES = 512
+_MOST_HEADER_BYTES, _MOST_FIRST_BYTES = 512, 2**16
 # Profiles whose headers say more (ITU-T H.264 section 7.3.2.1.1).
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 # HEVC's unit of that kind, behind a start code or its size.
@@ -36,10 +38,13 @@ class CodedFrames:
 
     Attributes:
         is_unsure (bool): the packets so far do not tell which frames there are.
+        may_be_turned (bool): a message of the codec says how frames are to be turned.
+        starts_open (bool): the first pictures may refer to others that the file lacks.
     """
 
     def __init__(self, extradata):
-        self.is_unsure = False
+        self.is_unsure, self.may_be_turned, self.starts_open = False, False, False
+        self._is_first = True
 
     def gives_frame(self, packet):
         """True where a packet (PyAV's, not empty) gives a frame that no packet before it gave."""
@@ -53,6 +58,18 @@ class _Others(CodedFrames):
     def gives_frame(self, packet):
         self.is_unsure = self.is_unsure or packet.size <= _MOST_EMPTY_BYTES
         return True
+
+
+class _Mpeg2(_Others):
+    """Groups of pictures that start with one that refers to the group before are marked so."""
+
+    def gives_frame(self, packet):
+        if self._is_first:
+            head = bytes(memoryview(packet)[:_MOST_HEADER_BYTES])
+            group = re.search(rb"\x00\x00\x01\xb8...(.)", head, re.DOTALL)
+            self.starts_open = bool(group) and not group.group(1)[0] & 0x40
+        self._is_first = False
+        return super().gives_frame(packet)
 
 
 class _Vp8(CodedFrames):
@@ -113,12 +130,10 @@ class _Mpeg4(CodedFrames):
 
 def _time_bits(data):
     """Bits of a picture's time, by the video object layer (ISO/IEC 14496-2 section 6.2.3)."""
-    start = next(
-        (i for code in range(0x20, 0x30) if (i := data.find(bytes((0, 0, 1, code)))) >= 0), -1
-    )
-    if start < 0:
+    found = re.search(rb"\x00\x00\x01[\x20-\x2f]", data)
+    if not found:
         return None
-    bits = _Bits(data[start + 4 : start + 64])
+    bits = _Bits(data[found.end() : found.end() + 60])
     bits.take(9)
     if bits.take(1):
         bits.take(7)
@@ -137,22 +152,49 @@ class _Hevc(CodedFrames):
 
     def __init__(self, extradata):
         super().__init__(extradata)
-        self._is_first, self._has_ended = True, False
+        self._length_size = (extradata[21] & 3) + 1 if extradata[:1] == b"\1" else 0
+        self._has_ended = False
 
     def gives_frame(self, packet):
-        if not self._is_first:
-            self.is_unsure = self.is_unsure or self._has_ended or _starts_anew(packet)
+        units = self._units_of(packet) if packet.is_keyframe or self._is_first else []
+        kinds = [unit[0] >> 1 & 0x3F for unit in units]
+        if self._is_first:
+            messages = (unit[2:] for unit, kind in zip(units, kinds, strict=True) if kind == 39)
+            self.may_be_turned = any(map(_turns, messages))
+            # Types 19 and 20: nothing is shown before them that refers beyond them.
+            self.starts_open = not {19, 20}.intersection(kinds)
+        else:
+            # Types 16 to 18: a broken link.
+            has_break = self._has_ended or any(16 <= kind <= 18 for kind in kinds)
+            self.is_unsure = self.is_unsure or has_break
         self._is_first = False
         self._has_ended = bytes(memoryview(packet)[-5:]) in _END_OF_SEQUENCE
         return True
 
+    def _units_of(self, packet):
+        size = _MOST_FIRST_BYTES if self._is_first else _MOST_HEADER_BYTES
+        head = bytes(memoryview(packet)[:size])
+        return [unit for unit in _units(head, self._length_size) if unit]
 
-def _starts_anew(packet):
-    """True for a key frame that is marked as a broken link (types 16 to 18 of HEVC)."""
-    if not packet.is_keyframe:
-        return False
-    head = bytes(memoryview(packet)[:_MOST_HEADER_BYTES])
-    return any(16 <= unit[0] >> 1 & 0x3F <= 18 for unit in _units(head) if unit)
+
+def _turns(message):
+    """True where supplemental information (ITU-T H.264 and H.265 annex D) has an orientation."""
+    message, place = _plain(message), 0
+    while place + 2 < len(message):
+        kind, place = _added_up(message, place)
+        size, place = _added_up(message, place)
+        if kind == 47:
+            return True
+        place += size
+    return False
+
+
+def _added_up(message, place):
+    """(the number that bytes of 255 and one more make, the place behind them)."""
+    number = 0
+    while message[place : place + 1] == b"\xff":
+        number, place = number + 255, place + 1
+    return number + (message[place] if place < len(message) else 0), place + 1
 
 
 class _H264(CodedFrames):
@@ -172,9 +214,17 @@ class _H264(CodedFrames):
             self._read_header(unit)
 
     def gives_frame(self, packet):
-        if packet.is_keyframe and not self._length_size:
-            for unit in _units(bytes(memoryview(packet)[:_MOST_HEADER_BYTES])):
+        if self._is_first or (packet.is_keyframe and not self._length_size):
+            size = _MOST_FIRST_BYTES if self._is_first else _MOST_HEADER_BYTES
+            head = bytes(memoryview(packet)[:size])
+            units = [unit for unit in _units(head, self._length_size) if unit]
+            for unit in units:
                 self._read_header(unit)
+            if self._is_first:
+                messages = (unit[1:] for unit in units if unit[0] & 0x1F == 6)
+                self.may_be_turned = any(map(_turns, messages))
+                self.starts_open = all(unit[0] & 0x1F != 5 for unit in units)
+            self._is_first = False
         return not self._has_fields or self._starts_frame(packet)
 
     def _read_header(self, unit):
@@ -316,4 +366,6 @@ _KINDS = {
     "h264": _H264,
     "hevc": _Hevc,
     "mpeg4": _Mpeg4,
+    "mpeg2video": _Mpeg2,
+    "mpeg1video": _Mpeg2,
 }

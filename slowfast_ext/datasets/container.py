@@ -63,10 +63,11 @@ class Track:
         self.path = path
         self._open()
         try:
-            self.stream = self._chosen() if number is None else self.container.streams[number]
+            number = self._chosen() if number is None else number
         except SlowFastExtError:
             self.close()
             raise
+        self.stream = self.container.streams[number]
         context = self.stream.codec_context
         context.thread_count = 1
         # Frames may be larger than the header says.
@@ -132,7 +133,7 @@ class Track:
 
     def _chosen(self):
         """
-        The stream that is the video, neither a cover nor a preview with few frames.
+        The number of the stream that is the video, neither a cover nor a preview with few frames.
 
         Of those with at least half as many frames as the longest, a default one is preferred, and
         of several the one with the largest frames.
@@ -145,12 +146,18 @@ class Track:
         if not decodable:
             raise self.error("the installed FFmpeg has no decoder for this video")
         if len(decodable) == 1 and not (streams.audio and _is_picture(decodable[0])):
-            return decodable[0]
+            return decodable[0].index
         counts = self._frame_counts(decodable)
         most = max(counts.values())
         if most <= 1 and streams.audio and all(map(_is_picture, decodable)):
             raise self.error("holds sound and a picture, and no video")
-        return max((t for t in decodable if 2 * counts[t.index] >= most), key=_preference)
+        preferences = {track.index: _preference(track) for track in decodable}
+        long = [number for number, count in counts.items() if 2 * count >= most]
+        if not self.is_format("mp4"):
+            # Counting has read the file to its end.
+            self.close()
+            self._open()
+        return max(long, key=preferences.get)
 
     def _frame_counts(self, tracks):
         """{number of a stream: its frames}, by the index where the format has one."""
@@ -159,8 +166,6 @@ class Track:
         counts = dict.fromkeys((track.index for track in tracks), 0)
         for packet in self.container.demux(tracks):
             counts[packet.stream_index] += packet.size > 0
-        self.close()
-        self._open()
         return counts
 
 

@@ -136,7 +136,7 @@ def ticks_of_chunks(decoded_at, delay):
     """
     step = usual_step(decoded_at)
     late = np.arange(1, delay + 1) * step + decoded_at[-1]
-    return np.append(decoded_at[delay:], late)[: len(decoded_at)] - delay * step
+    return np.append(decoded_at, late)[delay:] - delay * step
 
 
 def continued(stamps, clock):

@@ -162,7 +162,8 @@ class VideoFile:
         if has_stamps:
             self._hide_lost(packets)
         shown, index = packets[~packets["is_hidden"]], None
-        if not self._coded.is_unsure and len(shown):
+        is_unsure = self._coded.is_unsure or (self._coded.starts_open and not has_stamps)
+        if not is_unsure and len(shown):
             index = self._index_by_packets(packets, shown, has_stamps, clock)
         return index or self._index_by_decoding(packets, clock)
 
@@ -247,17 +248,20 @@ class VideoFile:
         return VideoInfo(len(self._index.marks), fps, height, width, times)
 
     def _read_orientation(self):
+        """By the container's header or else the codec's; a frame tells it, where one may be."""
         track = self._track
-        if track.is_format("mp4"):
-            matrix = track.header.orientations.get(track.stream.id)
-            return Orientation() if matrix is None else Orientation(self.path, matrix)
-        if track.is_format("matroska"):
-            with open(track.local_path, "rb") as stream:
-                head = stream.read(_HEAD_BYTES).partition(_CLUSTER)[0]
-            if _PROJECTION in head:
-                frame = next(self._frames_from(self._index.keys[0]))
-                return Orientation.of_frame(self.path, frame)
+        matrix = track.header.orientations.get(track.stream.id)
+        if matrix is not None and not np.array_equal(matrix, np.eye(2)):
+            return Orientation(self.path, matrix)
+        if self._coded.may_be_turned or (track.is_format("matroska") and self._has_projection()):
+            frame = next(self._frames_from(self._index.keys[0]))
+            return Orientation.of_frame(self.path, frame)
         return Orientation()
+
+    def _has_projection(self):
+        """True where Matroska's header may say how the video is turned."""
+        with open(self._track.local_path, "rb") as stream:
+            return _PROJECTION in stream.read(_HEAD_BYTES).partition(_CLUSTER)[0]
 
     def _rate_and_times(self):
         """Frames per second, and the times, by the stamps; what headers say only without them."""
