@@ -181,12 +181,24 @@ def _read_plain(path):
         try:
             return torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # A damaged file can raise anything.
-            # torch's own message advises to load it with execution allowed.
-            hint = "; if it is one of Caffe2's, set CHECKPOINT_TYPE caffe2"
-            raise SlowFastExtError(
-                f"{path}: not a checkpoint of tensors and plain values alone, or damaged; nothing "
-                f"in it was executed{hint if path.endswith('.pkl') else ''}"
-            ) from error
+            raise SlowFastExtError(f"{path}: {_reason_of_torch(path, error)}") from error
+
+
+def _reason_of_torch(path, error):
+    """Why torch did not read a file; its own message advises to allow execution."""
+    found = re.search(r"[Uu]nsupported (?:global|class): GLOBAL ([\w.]{1,100})", str(error))
+    if found:
+        return (
+            f"holds {found.group(1)} beside tensors and plain values, which is not read, since "
+            "that would execute it; where you trust the file, load it with torch.load(FILE, "
+            "map_location='cpu', weights_only=False) and save what is needed of it: "
+            "torch.save({'model_state': loaded['model_state']}, NEW_FILE)"
+        )
+    hint = "; if it is one of Caffe2's, set CHECKPOINT_TYPE caffe2"
+    return (
+        "not a checkpoint of tensors and plain values alone, or damaged; nothing in it was "
+        f"executed{hint if path.endswith('.pkl') else ''}"
+    )
 
 
 def _with_model_state(path, state):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn as nn
+from fvcore.common.config import CfgNode
 
 from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
@@ -81,6 +82,29 @@ def test_tensors_of_an_unusual_kind_are_named(tmp_path, make, kind):
     torch.save({"model_state": {"s1.weight": make()}}, tmp_path / "x.pyth")
     with pytest.raises(SlowFastExtError, match=rf"x\.pyth: its tensor s1\.weight is {kind}"):
         read_weights(str(tmp_path / "x.pyth"), "pytorch")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    "extra,named",
+    [
+        (np.float64(0.5), r"numpy\.(_core|core)\.multiarray\.scalar"),
+        (np.ones(2), r"numpy\.(_core|core)\.multiarray\._reconstruct"),
+        (CfgNode({"A": 1}), r"fvcore\.common\.config\.CfgNode"),
+    ],
+    ids=["numpy scalar", "numpy array", "config"],
+)
+def test_checkpoints_of_old_runs_say_what_to_save_instead(tmp_path, extra, named, legacy):
+    """Runs of PySlowFast saved their best accuracy, or their config, beside the weights."""
+    state = {"model_state": {"s1.weight": torch.ones(2)}, "extra": extra}
+    path, mended = tmp_path / "old.pyth", tmp_path / "new.pyth"
+    torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+    sentence = rf"old\.pyth: holds {named} beside tensors .* torch\.save\("
+    with pytest.raises(SlowFastExtError, match=sentence):
+        read_weights(str(path), "pytorch")
+    loaded = torch.load(path, map_location="cpu", weights_only=False)
+    torch.save({"model_state": loaded["model_state"]}, mended)
+    assert read_weights(str(mended), "pytorch")["model_state"]["s1.weight"].tolist() == [1, 1]
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
