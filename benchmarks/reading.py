@@ -32,6 +32,8 @@ def video_folder(paths):
 def config_of_test(root, dataset, options):
     """The Charades test at the paper's size, on the CPU, with a dict's keys set."""
     own = {"DATA.PATH_TO_DATA_DIR": root, "DATA.TEST_CROP_SIZE": 256, "TEST.DATASET": dataset}
+    # Upstream's loaders show pixels as they are stored.
+    own["DATA.PIXEL_ASPECT"] = False
     return config("Charades/TABLE3D_RATES_2_4_8", {**own, **options})
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from slowfast_ext.datasets import video_file, views
 from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.windows import list_windows
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.predict.windows import list_windows
 from tests.datasets.odd_files import (
     FPS,
     FieldWriter,
