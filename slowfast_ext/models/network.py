@@ -26,14 +26,14 @@ def join_pathways(maps):
 
 def _check_groups(cfg, channels):
     """Raises SlowFastExtError where ACTIVITY.GROUPS does not part what it is to part."""
-    groups = cfg.ACTIVITY.GROUPS
+    groups, dim = cfg.ACTIVITY.GROUPS, cfg.ACTIVITY.DIM
     if channels % groups:
         raise SlowFastExtError(
             f"ACTIVITY.GROUPS is {groups}: it must divide the backbone's {channels} channels"
         )
-    if cfg.ACTIVITY.DIM % groups:
+    if dim % groups:
         raise SlowFastExtError(
-            f"ACTIVITY.DIM is {cfg.ACTIVITY.DIM}: it must be a multiple of ACTIVITY.GROUPS, {groups}"
+            f"ACTIVITY.DIM is {dim}: it must be a multiple of ACTIVITY.GROUPS, {groups}"
         )
 
 
