@@ -68,10 +68,17 @@ def _refuse_different(path, state, cfg, scope, advice):
     different = [
         f"{key} {theirs[key]!r} (now {ours[key]!r})"
         for key in sorted(theirs.keys() & ours.keys() - own)
-        if theirs[key] != ours[key] and scope_of(key) & scope
+        if scope_of(key) & scope and _differs(key, theirs[key], ours[key], scope)
     ]
     if different:
         raise SlowFastExtError(f"{path} was trained with {', '.join(different)}: {advice}")
+
+
+def _differs(key, theirs, ours, scope):
+    # A test may name further modules, as for a measure of one's own.
+    if key == "PLUGINS" and Scope.COURSE not in scope and isinstance(theirs, list):
+        return any(name not in ours for name in theirs)
+    return theirs != ours
 
 
 def _settings(path, state):

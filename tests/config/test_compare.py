@@ -104,12 +104,24 @@ def test_a_test_of_a_training_needs_neither_its_machines_nor_its_tuning(cfg, key
 
 def test_plugins_are_compared_as_the_network_is(cfg):
     without = {"cfg": cfg.dump().replace("PLUGINS: []\n", "")}
-    state = {"cfg": cfg.dump()}
     cfg.PLUGINS = ["my_head"]
+    state = {"cfg": cfg.dump()}
     # An old checkpoint, of before there were any.
     compare.check_same_network("x.pyth", without, cfg, "do this")
-    with pytest.raises(SlowFastExtError, match=r"PLUGINS \[\] \(now \['my_head'\]\): do this"):
+    cfg.PLUGINS = ["my_measure"]
+    wrong = r"PLUGINS \['my_head'\] \(now \['my_measure'\]\): do this"
+    with pytest.raises(SlowFastExtError, match=wrong):
         compare.check_same_network("x.pyth", state, cfg, "do this")
+
+
+def test_a_test_may_name_further_plugins_and_training_that_goes_on_may_not(cfg):
+    cfg.PLUGINS = ["my_head"]
+    state = {"cfg": cfg.dump()}
+    cfg.PLUGINS = ["my_measure", "my_head"]
+    compare.check_same_network("x.pyth", state, cfg, "do this")
+    compare.check_tested_config("x.pyth", state, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=r"PLUGINS \['my_head'\] \(now "):
+        compare.check_same_config("x.pyth", state, cfg, "train")
 
 
 def test_what_a_command_sets_for_itself_is_not_compared(cfg):
