@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from slowfast_ext import __main__ as commands
+from slowfast_ext.commands import arguments
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +25,13 @@ def test_every_command_explains_itself(words, capsys):
 def test_every_command_has_a_module(words):
     module = f"slowfast_ext.commands.{words.replace(' ', '_').replace('-', '_')}"
     assert callable(importlib.import_module(module).run)
+
+
+def test_run_net_says_what_it_does(capsys):
+    with pytest.raises(SystemExit) as end:
+        arguments.parse_arguments(["--help"])
+    assert end.value.code == 0
+    assert "\nTrain, tune, test and show demos" in capsys.readouterr().out
 
 
 # Told before anything heavy is imported: seconds for torch, tenths for numpy.

@@ -21,7 +21,8 @@ def parse_arguments(arguments=None):
         Namespace: `cfg_files`, `shard_id`, `num_shards`, `init_method` and `opts`, the
             KEY VALUE pairs, with or without upstream's `--opts` before them.
     """
-    parser = argparse.ArgumentParser(prog="run_net.py", description=__doc__)
+    description = "Train, tune, test and show demos from PySlowFast-style YAML files."
+    parser = argparse.ArgumentParser(prog="run_net.py", description=description)
     parser.add_argument("--cfg", dest="cfg_files", nargs="+", required=True, metavar="YAML")
     parser.add_argument("--shard_id", type=int, default=0, help="number of this machine")
     parser.add_argument("--num_shards", type=int, default=1, help="number of machines")

@@ -267,7 +267,6 @@ def _read_labels(file, table, columns, cells):
             f'{file.path}: "{shortened(example)}" is one label or several: --separator "," parts '
             'labels at commas, --separator ";" keeps them whole'
         )
-    file.found_separator = separator
 
     def labels_of(_, row):
         return [label for place in columns.labels for label in labels_in(row[place], separator)]

@@ -75,6 +75,9 @@ def test_broken_videos_may_be_skipped_from_now_on(cfg):
         ("DATA", "MEAN", [0.5, 0.5, 0.5]),
         ("SLOWFAST", "ALPHA", 4),
         ("OBJECTS", "MIN_SCORE", 0.5),
+        # In which order its channels came.
+        ("AVA", "BGR", True),
+        ("DATA", "REVERSE_INPUT_CHANNEL", True),
     ],
 )
 def test_a_named_checkpoint_of_another_network_is_not_tested(cfg, section, name, value):
