@@ -26,16 +26,26 @@ COMMANDS = {
     "tables": "print the paper's tables beside our results, or count what the heads cost",
 }
 
+_DESCRIPTION = (
+    "What stands around training and testing, which `python run_net.py --cfg YAML` does. "
+    "`COMMAND --help` says what a command takes."
+)
+
+
+def _help_of_group(prefix):
+    inner = [words.partition(" ")[2] for words in COMMANDS if words.startswith(f"{prefix} ")]
+    return f"one of: {', '.join(inner)}"
+
 
 def build_parser():
     """The parser of all commands; what it parses has the command's `module`."""
-    parser = argparse.ArgumentParser(prog="python -m slowfast_ext", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m slowfast_ext", description=_DESCRIPTION)
     # prefix -> the subparsers below it.
     groups = {"": parser.add_subparsers(metavar="COMMAND", required=True)}
     for words, text in COMMANDS.items():
         prefix, _, name = words.rpartition(" ")
         if prefix not in groups:
-            group = groups[""].add_parser(prefix, help=f"{prefix} ...")
+            group = groups[""].add_parser(prefix, help=_help_of_group(prefix))
             groups[prefix] = group.add_subparsers(metavar="WHAT", required=True)
         command = groups[prefix].add_parser(name, help=text, description=text)
         module = words.replace(" ", "_").replace("-", "_")

@@ -249,6 +249,11 @@ def evaluate_ava_arguments(parser):
 
 def predict_arguments(parser):
     """What `predict` takes."""
+    # argparse's own would show what LeavesWords gives back as if options took it.
+    parser.usage = (
+        "%(prog)s [VIDEO ...] --cfg YAML [--checkpoint FILE] [--every SECONDS] [--out CSV] "
+        "[--fit-thresholds] [KEY VALUE ...]"
+    )
     _network_arguments(parser, "file, or folder of frames")
     parser.add_argument(
         "--every",
@@ -270,6 +275,10 @@ def predict_arguments(parser):
 
 def maps_arguments(parser):
     """What `maps` takes."""
+    parser.usage = (
+        "%(prog)s VIDEO --cfg YAML --out DIR [--checkpoint FILE] [--activities NAMES] "
+        "[--at SECONDS] [KEY VALUE ...]"
+    )
     _network_arguments(parser, "one file, or folder of frames")
     parser.add_argument(
         "--activities",

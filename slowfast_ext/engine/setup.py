@@ -17,6 +17,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
 from slowfast_ext.models.backbones import backbone_name
 from slowfast_ext.utils.paths import has_store, pathmgr
+from slowfast_ext.utils.text import nearest
 
 
 def checked_config(path, options=(), own=None):
@@ -129,7 +130,8 @@ def _check_keys_of_network(cfg):
         refuse(cfg, "MODEL.ARCH", f"must be one of {', '.join(known)}")
     if cfg.ACTIVITY.HEAD not in HEAD_REGISTRY:
         heads = [name for name, _ in HEAD_REGISTRY]
-        refuse(cfg, "ACTIVITY.HEAD", f"must be one of {', '.join(heads)}")
+        near = nearest(cfg.ACTIVITY.HEAD, heads)
+        refuse(cfg, "ACTIVITY.HEAD", f"must be one of {', '.join(heads)}{near}")
     wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
     if wanted != cfg.MODEL.HEAD_ACT:
         refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")

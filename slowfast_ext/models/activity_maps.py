@@ -48,7 +48,7 @@ def require_activity_head(cfg):
         raise SlowFastExtError(
             f"ACTIVITY.HEAD is {cfg.ACTIVITY.HEAD} with ACTIVITY.ACTIVITY_FEATURES "
             f"{cfg.ACTIVITY.ACTIVITY_FEATURES}: activity maps are those of an ActivityHead with "
-            "ACTIVITY_FEATURES True; others have no attention to show"
+            "ACTIVITY_FEATURES True, and not of a class derived from it, whose equations may differ"
         )
 
 

@@ -69,14 +69,14 @@ def test_the_command_line_names_them_too(plugin):
 
 
 def test_a_plugin_may_add_keys(plugin, tmp_path):
-    plugin("with_keys", "def add_config(cfg):\n    cfg.ACTIVITY.TEMPERATURE = 1.0\n")
-    text = "ACTIVITY:\n  TEMPERATURE: 2\n"
+    plugin("with_keys", "def add_config(cfg):\n    cfg.ACTIVITY.USERS_NUMBER = 1.0\n")
+    text = "ACTIVITY:\n  USERS_NUMBER: 2\n"
     (tmp_path / "own.yaml").write_text(text + "PLUGINS: [with_keys]\n")
     (tmp_path / "without.yaml").write_text(text)
     # Each config anew, though the module is imported once.
     for _ in range(2):
-        assert load_config(str(tmp_path / "own.yaml")).ACTIVITY.TEMPERATURE == 2.0
-    with pytest.raises(SlowFastExtError, match=r"unknown key ACTIVITY\.TEMPERATURE"):
+        assert load_config(str(tmp_path / "own.yaml")).ACTIVITY.USERS_NUMBER == 2.0
+    with pytest.raises(SlowFastExtError, match=r"unknown key ACTIVITY\.USERS_NUMBER"):
         load_config(str(tmp_path / "without.yaml"))
 
 
