@@ -20,26 +20,22 @@ from slowfast_ext.utils.paths import open_atomically
 ONNX_MODULES = ("onnx", "onnxscript", "onnxruntime")
 
 
+def _traced(network, pathways):
+    """torch.export's program of a network, for batches of any size."""
+    batch = torch.export.Dim("batch", min=1)
+    shapes = (tuple({0: batch} for _ in pathways),)
+    return torch.export.export(network, pathways, dynamic_shapes=shapes)
+
+
 def torch_export():
     """(write, load) of torch.export's format; `torch.export.load` reads it."""
-    return _write_torch, _load_torch
 
+    def write(network, pathways):
+        content = io.BytesIO()
+        torch.export.save(_traced(network, pathways), content)
+        return content.getvalue()
 
-def _dynamic_batch(pathways):
-    batch = torch.export.Dim("batch", min=1)
-    return (tuple({0: batch} for _ in pathways),)
-
-
-def _write_torch(network, pathways):
-    """ClipNetwork and example pathways -> the file's content."""
-    program = torch.export.export(network, pathways, dynamic_shapes=_dynamic_batch(pathways))
-    content = io.BytesIO()
-    torch.export.save(program, content)
-    return content.getvalue()
-
-
-def _load_torch(content):
-    return torch.export.load(io.BytesIO(content)).module()
+    return write, lambda content: torch.export.load(io.BytesIO(content)).module()
 
 
 def onnx():
@@ -51,22 +47,34 @@ def onnx():
         SlowFastExtError: onnx, onnxscript or onnxruntime is missing.
     """
     require_packages("--format onnx", ONNX_MODULES)
-    return _write_onnx, _load_onnx
+    import onnxruntime
+
+    def load(content):
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        names = [given.name for given in session.get_inputs()]
+
+        def exported(*pathways):
+            arrays = [pathway.numpy() for pathway in pathways]
+            return torch.from_numpy(session.run(None, dict(zip(names, arrays, strict=True)))[0])
+
+        return exported
+
+    return _write_onnx, load
 
 
 def _write_onnx(network, pathways):
-    """ClipNetwork and example pathways -> the file's content."""
     names = ["clip"] if len(pathways) == 1 else ["slow", "fast"]
-    with _quiet_exporter():
-        exported = torch.export.export(
-            network, pathways, dynamic_shapes=_dynamic_batch(pathways)
-        ).run_decompositions({torch.ops.aten.adaptive_avg_pool3d.default: _plain_pool})
+    silenced = logging.root.manager.disable
+    with warnings.catch_warnings(), contextlib.ExitStack() as after:
+        # The exporter's remarks on its own workings tell the user nothing.
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        after.callback(logging.disable, silenced)
+        pooling = {torch.ops.aten.adaptive_avg_pool3d.default: _plain_pool}
+        exported = _traced(network, pathways).run_decompositions(pooling)
+        outputs = ["probabilities"]
         program = torch.onnx.export(
-            exported,
-            dynamo=True,
-            input_names=names,
-            output_names=["probabilities"],
-            verbose=False,
+            exported, dynamo=True, input_names=names, output_names=outputs, verbose=False
         )
     # Serialised whole, weights within: one file is what the user asked for.
     return program.model_proto.SerializeToString()
@@ -84,36 +92,8 @@ def _plain_pool(features, size):
     return torch.nn.functional.avg_pool3d(features, kernel)
 
 
-@contextlib.contextmanager
-def _quiet_exporter():
-    """Without the exporter's remarks on its own workings."""
-    logs = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
-    levels = [log.level for log in logs]
-    for log in logs:
-        log.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            for log, level in zip(logs, levels, strict=True):
-                log.setLevel(level)
-
-
-def _load_onnx(content):
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [given.name for given in session.get_inputs()]
-
-    def exported(*pathways):
-        arrays = [pathway.numpy() for pathway in pathways]
-        return torch.from_numpy(session.run(None, dict(zip(names, arrays, strict=True)))[0])
-
-    return exported
-
-
-# --format -> the function that gives the format's write and load.
+# --format -> the function that gives the format's write, from a ClipNetwork and example pathways to
+# the file's content, and its load, from that content to what is called with pathways.
 FORMATS = {"torch.export": torch_export, "onnx": onnx}
 
 
@@ -138,6 +118,7 @@ def example_pathways(cfg, batch_size):
     """What a test gives of random frames: a tuple of each pathway, B x 3 x T x H x W."""
     size = cfg.DATA.TEST_CROP_SIZE
     shape = (batch_size, cfg.DATA.NUM_FRAMES, size, size, 3)
+    # Seeded: a check that fails fails again.
     frames = np.random.default_rng(batch_size).integers(256, size=shape, dtype=np.uint8)
     batch = clips.Sample(clips.join_clips([clips.to_pathways(cfg, clip) for clip in frames]))
     return tuple(clips.network_input(cfg, batch, torch.device("cpu"))[0])

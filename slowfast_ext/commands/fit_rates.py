@@ -42,20 +42,19 @@ def run(args):
     require_writable(path, "OUTPUT_DIR")
     dataset = loaders.build_dataset(cfg, "train")
     groups = dataset.view_groups(cfg)
-    weights = _fit(cfg, dataset, groups)
+    scores, _ = score_videos(
+        cfg,
+        trained_network(cfg),
+        dataset,
+        "fit-rates",
+        lambda views: means_by_rate(views, groups),
+    )
+    indices = sorted(scores)
+    by_rate = np.stack([scores[index] for index in indices], 1)  # R x V x A
+    # A x R.
+    weights = learn_weights(by_rate, dataset.labels[indices] > 0, shares_of(groups))
     write_rate_weights(path, dataset.class_names, groups, weights)
     for name, activity_weights in zip(dataset.class_names, weights, strict=True):
         pairs = zip(groups, activity_weights, strict=True)
         print(f"{name}: " + ", ".join(f"rate {rate} {w:.2f}" for (rate, _, _), w in pairs))
     print(f"wrote {path}; test with TEST.RATE_WEIGHTS {path}")
-
-
-def _fit(cfg, dataset, groups):
-    """The weights, A x R."""
-    network = trained_network(cfg)
-    scores, _ = score_videos(
-        cfg, network, dataset, "fit-rates", lambda views: means_by_rate(views, groups)
-    )
-    indices = sorted(scores)
-    by_rate = np.stack([scores[index] for index in indices], 1)  # R x V x A
-    return learn_weights(by_rate, dataset.labels[indices] > 0, shares_of(groups))

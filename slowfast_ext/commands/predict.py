@@ -1,9 +1,6 @@
 """python -m slowfast_ext predict: when which activity happens in videos, as a CSV file."""
 
-from slowfast_ext.commands.arguments import (
-    seconds_of,
-    videos_and_options,
-)
+from slowfast_ext.commands.arguments import seconds_of, videos_and_options
 from slowfast_ext.datasets.windows import window_seconds
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
@@ -20,19 +17,6 @@ def run(args):
             others' rows are written.
     """
     videos, options = videos_and_options(args)
-    _check_arguments(args, videos)
-    cfg = checked_config(args.cfg, options)
-    every = window_seconds(cfg)
-    if args.every is not None:
-        every = seconds_of(args.every, "--every")
-    predictor = Predictor(cfg, every)
-    if args.fit_thresholds:
-        predictor.fit_thresholds()
-    if videos:
-        predictor.write_spans(videos, args.out)
-
-
-def _check_arguments(args, videos):
     if not videos and not args.fit_thresholds:
         raise SlowFastExtError("no video is given: name files, or --fit-thresholds")
     if videos and not args.out:
@@ -42,3 +26,10 @@ def _check_arguments(args, videos):
     if videos:
         # Before hours of scoring.
         require_writable(args.out, "--out")
+    cfg = checked_config(args.cfg, options)
+    every = window_seconds(cfg) if args.every is None else seconds_of(args.every, "--every")
+    predictor = Predictor(cfg, every)
+    if args.fit_thresholds:
+        predictor.fit_thresholds()
+    if videos:
+        predictor.write_spans(videos, args.out)

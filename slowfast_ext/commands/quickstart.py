@@ -65,6 +65,7 @@ def read_results(cfg):
 
 def config_before_tuning(cfg):
     """A test of what `cfg` had trained before it tuned, beside its own results."""
+    # A test takes the tuned network where there is one: this one names the trained.
     untuned = cfg.clone()
     untuned.TRAIN.ENABLE = False
     untuned.TUNE.ENABLE = False

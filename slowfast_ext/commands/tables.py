@@ -23,7 +23,7 @@ def run(args):
         run_miniature(args)
         return
     for name in ("seeds", "fresh", "without", "backbone_rates", "plots"):
-        # An empty name of a folder is given, too.
+        # Not whether it is true: an empty name of a folder is given, too.
         if getattr(args, name) not in (None, False):
             option = name.replace("_", "-")
             raise SlowFastExtError(f"--{option} belongs to --miniature, which is not given")
@@ -87,104 +87,67 @@ def chosen_tables(only, known):
 
 
 def comparison_text(rows):
-    """The lines of `compare` as aligned tables."""
-    cells = [("row", "form", "paper", "ours", "videos", "views", "date", "config")]
-    cells += [
-        (
-            row["row"],
-            row["form"] or "",
-            _percent(row["paper"], "" if row["in_paper"] else NOT_IN_PAPER),
-            _percent(row["ours"], _no_result(row)) + ("*" if row["remark"] else ""),
-            *("" if row[name] is None else str(row[name]) for name in ("videos", "views")),
-            row["date"] or "",
-            row["config"] or "",
+    """The lines of `compare` as aligned tables, then remarks on what is not like with like."""
+    cells, titles, remarks, doubles = [], {}, [], []
+    for row in rows:
+        paper = "" if row["in_paper"] else NOT_IN_PAPER
+        ours = "" if row["other_work"] else NOT_RUN if row["metric"] else SEE_COST
+        counts = ("" if row[name] is None else str(row[name]) for name in ("videos", "views"))
+        cells.append(
+            (
+                row["row"],
+                row["form"] or "",
+                paper if row["paper"] is None else f"{100 * row['paper']:.1f}",
+                (ours if row["ours"] is None else f"{100 * row['ours']:.1f}")
+                + ("*" if row["remark"] else ""),
+                *counts,
+                row["date"] or "",
+                row["config"] or "",
+            )
         )
-        for row in rows
-    ]
-    titles = {
-        row["table"]: _title(row["table"]) + (f" ({row['metric']})" if row["metric"] else "")
-        for row in rows
-    }
-    remarks = _remarks(rows)
-    return "\n".join([*_tables(rows, cells, titles), *([""] + remarks if remarks else [])])
-
-
-def _remarks(rows):
-    """Sentences about rows that are no like with like, then about those with several results."""
-    differing = [
-        f"* {row['table']}/{row['row']}, {row['file']}: {row['remark']}"
-        for row in rows
-        if row["remark"]
-    ]
-    return differing + [
-        f"{row['table']}/{row['row']}: the newest of {1 + len(row['older'])} results, "
-        f"{row['file']}; not {', '.join(row['older'])}"
-        for row in rows
-        if row["older"]
-    ]
+        titles[row["table"]] = f" ({row['metric']})" if row["metric"] else ""
+        name = f"{row['table']}/{row['row']}"
+        if row["remark"]:
+            remarks.append(f"* {name}, {row['file']}: {row['remark']}")
+        if row["older"]:
+            doubles.append(
+                f"{name}: the newest of {1 + len(row['older'])} results, {row['file']}; not "
+                f"{', '.join(row['older'])}"
+            )
+    header = ("row", "form", "paper", "ours", "videos", "views", "date", "config")
+    return _tables(rows, [header, *cells], titles, remarks + doubles)
 
 
 def cost_text(rows):
     """The lines of `cost_rows` as aligned tables; the paper's numbers in columns of their own."""
+    formats = {"params_M": ".2f", "gmacs_plain": ".3f", "gmacs": ".3f"}
     cells = [("row", "parameters (M)", "plain (G)", "ours (G)", "paper (M)", "paper (G)")]
-    cells += [
-        (
-            row["row"],
-            _number(row["params_M"], 2),
-            _number(row["gmacs_plain"], 3),
-            _number(row["gmacs"], 3),
-            _known(row, "paper_params_M"),
-            _known(row, "paper_gmacs"),
+    for row in rows:
+        counted = (
+            "" if row[key] is None else f"{row[key]:{form}}" for key, form in formats.items()
         )
-        for row in rows
-    ]
-    titles = {row["table"]: _title(row["table"]) for row in rows}
+        known = (row[name] for name in ("paper_params_M", "paper_gmacs"))
+        cells.append(
+            (row["row"], *counted, *("" if value is None else str(value) for value in known))
+        )
     notes = [
         textwrap.fill(f"{row['row']}: {row['note']}.", 96, subsequent_indent="  ")
         for row in rows
         if row["note"]
     ]
-    return "\n".join([*_tables(rows, cells, titles), *([""] + notes if notes else [])])
+    return _tables(rows, cells, {}, notes)
 
 
-def _title(table):
-    return f"Table {table}. {TITLES[table]}"
-
-
-def _number(value, digits):
-    return "" if value is None else f"{value:.{digits}f}"
-
-
-def _known(row, field):
-    """A number of the paper; nothing under conditions that the paper does not list."""
-    if not row["in_paper"]:
-        return ""
-    return "" if row[field] is None else str(row[field])
-
-
-def _no_result(row):
-    """What stands in place of a measured result."""
-    if row["other_work"]:
-        return ""
-    return NOT_RUN if row["metric"] else SEE_COST
-
-
-def _percent(fraction, otherwise):
-    return otherwise if fraction is None else f"{100 * fraction:.1f}"
-
-
-def _tables(rows, cells, titles):
-    """Lines of one block per table: an empty line, its title, the header and its rows."""
+def _tables(rows, cells, more, notes):
+    """A block per table: an empty line, its title with `more`, the header, its rows; then notes."""
     header, *cells = cells
-    widths = [max(len(line[i]) for line in [header, *cells]) for i in range(len(header))]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    form = "  ".join(f"{{:<{width}}}" for width in widths)
     lines, table = [], None
     for row, line in zip(rows, cells, strict=True):
         if row["table"] != table:
             table = row["table"]
-            lines += ["", titles[table], _aligned(header, widths)]
-        lines.append(_aligned(line, widths))
-    return lines
-
-
-def _aligned(line, widths):
-    return "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
+            title = f"Table {table}. {TITLES[table]}{more.get(table, '')}"
+            lines += ["", title, form.format(*header).rstrip()]
+        lines.append(form.format(*line).rstrip())
+    return "\n".join([*lines, *([""] if notes else []), *notes])

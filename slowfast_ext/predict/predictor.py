@@ -5,7 +5,6 @@ A window is scored every few seconds; neighbouring windows in which an activity 
 threshold make one span.
 """
 
-import csv
 import os
 from typing import NamedTuple
 
@@ -29,7 +28,8 @@ from slowfast_ext.predict.thresholds import (
     write_thresholds,
 )
 from slowfast_ext.utils import distributed
-from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable
+from slowfast_ext.utils.paths import pathmgr, require_writable
+from slowfast_ext.utils.tables import write_rows
 
 
 class Predictor:
@@ -63,8 +63,6 @@ class Predictor:
             scores = window_scores(self.cfg, self.network, reader, windows)
         return scores, windows
 
-    # --- Spans -------------------------------------------------------------------------
-
     def write_spans(self, videos, out):
         """
         Writes `video,activity,start,end,score` for all videos; the file appears whole.
@@ -75,7 +73,7 @@ class Predictor:
         path = thresholds_path(self.cfg)
         thresholds = read_thresholds(path, self.class_names)
         print(f"thresholds: {path if pathmgr.exists(path) else '0.5, none are fitted'}")
-        rows, problems = [], []
+        rows, problems = [["video", "activity", "start", "end", "score"]], []
         for video in videos:
             try:
                 scores, windows = self.score(video)
@@ -83,21 +81,15 @@ class Predictor:
                 problems.append(str(error))
                 continue
             spans = spans_of(scores, windows.spans, thresholds)
-            rows += [
-                (video, self.class_names[s.activity], f"{s.start:.3f}", f"{s.end:.3f}", s.score)
-                for s in spans
-            ]
+            for activity, *seconds, score in spans:
+                start, end = (f"{second:.3f}" for second in seconds)
+                rows.append([video, self.class_names[activity], start, end, f"{score:.4f}"])
             print(f"{video}: {len(scores)} windows, {len(spans)} spans")
         if len(problems) < len(videos):
-            with open_atomically(out) as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(["video", "activity", "start", "end", "score"])
-                writer.writerows((*row[:-1], f"{row[-1]:.4f}") for row in rows)
-            print(f"wrote {len(rows)} spans to {out}")
+            write_rows(out, rows)
+            print(f"wrote {len(rows) - 1} spans to {out}")
         if problems:
             raise SlowFastExtError("\n".join(problems))
-
-    # --- Thresholds --------------------------------------------------------------------
 
     def fit_thresholds(self):
         """
@@ -180,12 +172,13 @@ def spans_of(scores, windows, thresholds):
         list[ActivitySpan]: by start, then activity; a span's score is the mean of its windows'.
     """
     active = np.pad(scores >= thresholds, ((1, 1), (0, 0))).astype(np.int8)
-    changes = np.diff(active, axis=0)
+    changes = np.diff(active, axis=0).T
+    # Ordered by activity, then time: a span's first window and the one behind its last stand at
+    # the same place of both.
+    firsts, ends = np.argwhere(changes == 1), np.argwhere(changes == -1)
     found = []
-    for activity in range(scores.shape[1]):
-        first = np.flatnonzero(changes[:, activity] == 1)
-        last = np.flatnonzero(changes[:, activity] == -1) - 1
-        for i, j in zip(first, last, strict=True):
-            mean = float(scores[i : j + 1, activity].mean())
-            found.append(ActivitySpan(activity, float(windows[i, 0]), float(windows[j, 1]), mean))
+    for (activity, first), (_, end) in zip(firsts.tolist(), ends.tolist(), strict=True):
+        start, stop = float(windows[first, 0]), float(windows[end - 1, 1])
+        mean = float(scores[first:end, activity].mean())
+        found.append(ActivitySpan(activity, start, stop, mean))
     return sorted(found, key=lambda span: (span.start, span.activity))

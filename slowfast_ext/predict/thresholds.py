@@ -41,8 +41,7 @@ def best_threshold(scores, labels):
 def fit_thresholds(scores, labels):
     """Scores and labels, W x A -> thresholds and F1, [A] each."""
     fitted = [best_threshold(*column) for column in zip(scores.T, labels.T, strict=True)]
-    thresholds, f1 = zip(*fitted, strict=True)
-    return np.array(thresholds), np.array(f1)
+    return tuple(np.array(fitted).T)
 
 
 def thresholds_path(cfg):

@@ -37,26 +37,28 @@ def correlation(run, num_videos):
             f"{len(names)}: test again"
         )
     order = clustered_order(mask)
-    found = {
-        "names": [names[place] for place in order],
-        "cooccurrence": _rows(mask, order),
-        **dict.fromkeys(("learned", "agreement", "why_not_learned")),
-        "num_videos": 0,
-    }
+
+    def in_order(matrix):
+        return matrix[np.ix_(order, order)].round(4).tolist()
+
+    learned, why_not, video_maps = None, None, []
     try:
-        video_maps = _correlations(run, num_videos)
+        video_maps = _video_maps(run, num_videos)
+        # Corr = Mask + Attn_C.
+        learned = np.mean(video_maps, 0) - mask
     except SlowFastExtError as error:
-        return {**found, "why_not_learned": str(error)}
-    learned = np.mean(video_maps, 0) - mask
-    found |= {"learned": _rows(learned, order), "agreement": agreement(learned, mask)}
-    return {**found, "num_videos": len(video_maps)}
+        why_not = str(error)
+    return {
+        "names": [names[place] for place in order],
+        "cooccurrence": in_order(mask),
+        "learned": learned if learned is None else in_order(learned),
+        "agreement": learned if learned is None else agreement(learned, mask),
+        "why_not_learned": why_not,
+        "num_videos": len(video_maps),
+    }
 
 
-def _rows(matrix, order):
-    return matrix[np.ix_(order, order)].round(4).tolist()
-
-
-def _correlations(run, num_videos):
+def _video_maps(run, num_videos):
     """[Corr, A x A] of one centre view each of some videos spread over the list."""
     if not num_videos:
         raise SlowFastExtError("it depends on the video: --videos 16 runs the network on some")
@@ -113,11 +115,8 @@ def clustered_order(similarity):
         merged = np.average(linkage[[first, second]], axis=0, weights=sizes)
         linkage[first], linkage[:, first] = merged, merged
         linkage[first, first] = linkage[second] = linkage[:, second] = -np.inf
-        clusters[first] = _joined(clusters[first], clusters.pop(second), between)
+        left, right = clusters[first], clusters.pop(second)
+        turns = [(a, b) for a in (left, left[::-1]) for b in (right, right[::-1])]
+        a, b = max(turns, key=lambda turn: between[turn[0][-1], turn[1][0]])
+        clusters[first] = a + b
     return next(iter(clusters.values()), [])
-
-
-def _joined(left, right, between):
-    turns = [(a, b) for a in (left, left[::-1]) for b in (right, right[::-1])]
-    a, b = max(turns, key=lambda turn: between[turn[0][-1], turn[1][0]])
-    return a + b

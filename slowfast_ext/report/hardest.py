@@ -36,6 +36,7 @@ def hardest_videos(run, with_maps):
     ids, names = run.test_set.video_ids, run.test_set.class_names
     videos = []
     for index in np.argsort(-losses, kind="stable")[:MOST_VIDEOS]:
+        # A video that could not be read has no scores.
         if not np.isfinite(losses[index]):
             continue
         falling = np.argsort(-scores[index], kind="stable")
@@ -54,6 +55,7 @@ def hardest_videos(run, with_maps):
 
 def cross_entropy(scores, labels):
     """V x A scores and labels -> [V] nats, the mean over activities; -inf without scores."""
+    # A score of exactly 0 or 1 that is wrong would weigh more than all others together.
     inside = np.clip(scores, 1e-7, 1 - 1e-7)
     losses = -np.where(labels, np.log(inside), np.log1p(-inside)).mean(1)
     return np.where(np.isfinite(scores).all(1), losses, -np.inf)
@@ -78,15 +80,14 @@ def map_pictures(run, sample, chosen):
     """
     The evidence for what happens in a video's view and for the highest of the others.
 
-    Args:
-        sample (Sample): of the test set.
-        chosen (int array): which of the view's frames are shown.
-
-    Returns:
-        list[dict]: `source`, a data URI, and `caption`.
+    `chosen` are the view's frames that are shown. Returns dicts of `source`, a data URI, and
+    `caption`.
     """
     frames, maps = view_maps(run.cfg, run.network, sample)
-    labels, large = sample.labels.flatten().numpy(), [_enlarged(frames[i]) for i in chosen]
+    labels = sample.labels.flatten().numpy()
+    # A box on a small frame would be blocks: heat and boxes are drawn on HEIGHT pixels.
+    scale = HEIGHT / frames.shape[1]
+    large = [cv2.resize(frames[i], None, fx=scale, fy=scale) for i in chosen]
     pictures = []
     for number, activity in enumerate(shown_activities(labels, maps.scores)):
         heats = maps.kinds["evidence"][activity][chosen]
@@ -103,12 +104,6 @@ def side_by_side(images):
     """RGB images of one size in a row, a grey line after each."""
     line = ((0, 0), (0, 2), (0, 0))
     return np.concatenate([np.pad(of, line, constant_values=128) for of in images], axis=1)
-
-
-def _enlarged(image):
-    """Heat and boxes are drawn on HEIGHT pixels: a box on a small frame would be blocks."""
-    scale = HEIGHT / image.shape[0]
-    return cv2.resize(image, None, fx=scale, fy=scale)
 
 
 def jpeg(image):

@@ -2,8 +2,8 @@
 
 import base64
 import hashlib
-import importlib.resources
 import os
+from pathlib import Path
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import plain
@@ -25,18 +25,13 @@ def make_sections(found, num_videos):
         "settings": sections.settings,
         "versions": sections.versions,
     }
-    return {name: _content_or_why_not(make, found) for name, make in makers.items()}
-
-
-def _content_or_why_not(make, found):
-    try:
-        return {"content": make(found)}
-    except SlowFastExtError as error:
-        return {"why_not": str(error)}
-
-
-# What the script draws; all else stands in the page itself.
-_DRAWN = ("curves", "precision_recall", "rates", "correlation")
+    made = {}
+    for name, make in makers.items():
+        try:
+            made[name] = {"content": make(found)}
+        except SlowFastExtError as error:
+            made[name] = {"why_not": str(error)}
+    return made
 
 
 def render(folder, sections):
@@ -50,24 +45,22 @@ def render(folder, sections):
     """
     import jinja2
 
-    package = importlib.resources.files("slowfast_ext.report")
-    template, style, script = (
-        (package / name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "page.js")
-    )
+    files = (Path(__file__).parent / f"page.{ending}" for ending in ("html", "css", "js"))
+    template, style, script = (file.read_text(encoding="utf-8") for file in files)
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    # "." has no name of its own.
-    title = os.path.basename(os.path.abspath(folder))
+    # The page's policy names the one script that may run.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    drawn = {name: sections[name].get("content") for name in _DRAWN}
+    # What the script draws; all else stands in the page itself.
+    drawn = ("curves", "precision_recall", "rates", "correlation")
     return environment.from_string(template).render(
-        title=title,
+        # "." has no name of its own.
+        title=os.path.basename(os.path.abspath(folder)),
         folder=folder,
         style=style,
         script=script,
         digest=digest,
-        data=plain(drawn),
+        data=plain({name: sections[name].get("content") for name in drawn}),
         **sections,
     )

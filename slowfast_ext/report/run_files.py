@@ -98,14 +98,13 @@ class Run:
 
     @cached_property
     def checkpoint(self):
-        """What the file of `checkpoint_path` holds."""
+        """What that file holds."""
         return read_weights(self.checkpoint_path, "pytorch")
 
     @cached_property
     def network(self):
         """The network of `checkpoint_path` on this machine's device, in evaluation."""
-        network, *_ = build_trained(self.cfg, self.checkpoint_path, self.checkpoint)
-        return network
+        return build_trained(self.cfg, self.checkpoint_path, self.checkpoint)[0]
 
     # --- Settings and data ---------------------------------------------------------------
 
@@ -132,16 +131,21 @@ class Run:
                 f"the run has PLUGINS {plugins}, which a report imports only where you name them: "
                 f'--opts PLUGINS "{plugins}"'
             )
+        # What a report computes itself, it computes on this machine, whatever the run's was.
+        own = {key: upstream.get_key(default_config(), key) for key in keys_of(Scope.MACHINE)}
+        own |= {"NUM_GPUS": 0, "TEST.RATE_WEIGHTS": ""}
+        own = {key: value for key, value in own.items() if key not in self.options[::2]}
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
             yaml.safe_dump(self.settings, stream, allow_unicode=True)
             stream.flush()
             try:
-                cfg = checked_config(stream.name, self.options, own=_own_keys(self.options))
+                cfg = checked_config(stream.name, self.options, own=own)
             except SlowFastExtError as error:
                 text = str(error).removeprefix(f"{stream.name}: ")
                 raise SlowFastExtError(
                     f"the run's settings are not this version's ({text})"
                 ) from error
+        # Pictures and maps are of one view; a test's thirty would cost thirty times the reading.
         cfg.TEST.VIEWS = [[cfg.DATA.SAMPLING_RATE, 1, 1]]
         cfg.TEST.CHECKPOINT_FILE_PATH, cfg.TEST.CHECKPOINT_TYPE = "", "pytorch"
         return cfg
@@ -194,14 +198,6 @@ class Run:
         return matrix, dataset.labels > 0
 
 
-def _own_keys(options):
-    """What a report computes itself, it computes on this machine, whatever the run's was."""
-    defaults = default_config()
-    own = {key: upstream.get_key(defaults, key) for key in keys_of(Scope.MACHINE)}
-    own |= {"NUM_GPUS": 0, "TEST.RATE_WEIGHTS": ""}
-    return {key: value for key, value in own.items() if key not in options[::2]}
-
-
 def _is_result(found):
     """Whether an object is what `results_object` makes of a test, as far as a report reads it."""
     if not isinstance(found, dict):
@@ -209,26 +205,19 @@ def _is_result(found):
     sections = ("config", "protocol", "counts", "versions")
     if not all(isinstance(found.get(name), dict) for name in sections):
         return False
+    skipped, views = found["counts"].get("skipped"), found["protocol"].get("views")
     rows, by_rate = found.get("per_class"), found.get("by_rate") or []
-    return (
-        _are_figures([found.get("mAP")])
-        and isinstance(found["counts"].get("skipped") or {}, dict)
-        and isinstance(found["protocol"].get("views") or [], list)
-        and isinstance(rows, list)
-        and all(isinstance(row, dict) for row in rows)
-        and _are_figures([row.get("ap") for row in rows])
-        and isinstance(by_rate, list)
-        and all(_is_of_rate(group, len(rows)) for group in by_rate)
-    )
-
-
-def _is_of_rate(group, num_classes):
-    if not (isinstance(group, dict) and {"rate", "clips", "crops", "mAP", "ap"} <= set(group)):
+    lists = (rows, by_rate, views or [])
+    if not (isinstance(skipped or {}, dict) and all(isinstance(part, list) for part in lists)):
         return False
-    precisions = group["ap"]
-    is_full = isinstance(precisions, list) and len(precisions) == num_classes
-    return is_full and _are_figures([group["mAP"], *precisions])
-
-
-def _are_figures(values):
-    return all(value is None or isinstance(value, int | float) for value in values)
+    if not all(isinstance(part, dict) for part in rows + by_rate):
+        return False
+    figures = [found.get("mAP"), *(row.get("ap") for row in rows)]
+    for group in by_rate:
+        precisions = group.get("ap")
+        if not {"rate", "clips", "crops", "mAP"} <= set(group) or not isinstance(precisions, list):
+            return False
+        if len(precisions) != len(rows):
+            return False
+        figures += [group["mAP"], *precisions]
+    return all(figure is None or isinstance(figure, int | float) for figure in figures)

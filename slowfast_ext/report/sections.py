@@ -123,8 +123,10 @@ def settings(run):
         for key, value in own.items()
         if key not in known or value != plain(upstream.get_key(defaults, key))
     }
-    as_text = [sorted((key, str(value)) for key, value in of.items()) for of in (changed, own)]
-    return dict(zip(("changed", "all"), as_text, strict=True))
+    return {
+        name: sorted((key, str(value)) for key, value in part.items())
+        for name, part in (("changed", changed), ("all", own))
+    }
 
 
 def versions(run):

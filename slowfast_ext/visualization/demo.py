@@ -105,12 +105,7 @@ def demo(cfg):
 
 
 def demo_size(cfg, height, width):
-    """
-    As `videos.picture_size`, as DEMO.DISPLAY_HEIGHT and DEMO.DISPLAY_WIDTH say.
-
-    Raises:
-        SlowFastExtError: bars do not fit under so narrow a picture, or it is too large.
-    """
+    """`videos.picture_size` by the DEMO keys; raises SlowFastExtError where bars do not fit it."""
     wanted = cfg.DEMO.DISPLAY_HEIGHT, cfg.DEMO.DISPLAY_WIDTH
     shown = videos.picture_size(height, width, *wanted)
     if shown[1] < _LEAST_SHOWN or max(shown) > _MOST_SHOWN:
@@ -193,6 +188,7 @@ class Camera:
         self.cfg, data = cfg, cfg.DATA
         self.capture = open_camera(cfg.DEMO.WEBCAM)
         fps = self.capture.get(cv2.CAP_PROP_FPS)
+        # Drivers that do not know it say 0, or anything.
         self.fps = fps if 1 <= fps <= 240 else 30.0
         self.step = views.frame_step(data.SAMPLING_RATE, self.fps, data.TARGET_FPS)
         self.held = deque(maxlen=int((data.NUM_FRAMES - 1) * self.step + 1))
@@ -304,7 +300,7 @@ class ClipScorer:
         self.cfg, self.network = cfg, network
         self.boxes_of = None
         if cfg.DETECTION.ENABLE:
-            self.boxes_of = _GivenBoxes(cfg, video) if cfg.DEMO.PREDS_BOXES else _Detected(cfg)
+            self.boxes_of = given_boxes(cfg, video) if cfg.DEMO.PREDS_BOXES else detector(cfg)
 
     def __call__(self, clip):
         """Clip -> Scored."""
@@ -321,57 +317,61 @@ class ClipScorer:
             return Scored(boxes, scores_of(self.cfg, self.network, batch))
 
 
-class _GivenBoxes:
+def given_boxes(cfg, video):
     """
-    Boxes of DEMO.PREDS_BOXES, in AVA's form: those of the second nearest to a moment.
+    (keyframe, seconds) -> P x 4: DEMO.PREDS_BOXES, in AVA's form, of the second that is nearest.
 
     The video's first frame is second DEMO.STARTING_SECOND.
+
+    Raises:
+        SlowFastExtError: the file cannot be read, or has no boxes of the video.
     """
-
-    def __init__(self, cfg, video):
-        path = cfg.DEMO.PREDS_BOXES
-        rows = read_person_boxes(path).astype({"video": str})
-        name = os.path.splitext(os.path.basename(os.path.normpath(video)))[0]
-        known = sorted(set(rows["video"]))
-        rows = rows[rows["video"] == name]
-        if rows.empty:
-            raise SlowFastExtError(
-                f"DEMO.PREDS_BOXES {path} has no boxes of '{name}', which the video's file name "
-                f"says; it has those of {', '.join(known[:5])}{', ...' if known[5:] else ''}"
-            )
-        # A box with several actions has as many rows.
-        rows = rows[rows["score"] >= cfg.AVA.DETECTION_SCORE_THRESH].drop_duplicates(
-            ["second", *BOX]
+    path = cfg.DEMO.PREDS_BOXES
+    rows = read_person_boxes(path).astype({"video": str})
+    name = os.path.splitext(os.path.basename(os.path.normpath(video)))[0]
+    known = sorted(set(rows["video"]))
+    rows = rows[rows["video"] == name]
+    if rows.empty:
+        raise SlowFastExtError(
+            f"DEMO.PREDS_BOXES {path} has no boxes of '{name}', which the video's file name "
+            f"says; it has those of {', '.join(known[:5])}{', ...' if known[5:] else ''}"
         )
-        self.first = cfg.DEMO.STARTING_SECOND
-        self.boxes = {second: group[BOX].to_numpy() for second, group in rows.groupby("second")}
+    rows = rows[rows["score"] >= cfg.AVA.DETECTION_SCORE_THRESH]
+    # A box with several actions has as many rows.
+    by_second = rows.drop_duplicates(["second", *BOX]).groupby("second")
+    boxes = {second: group[BOX].to_numpy() for second, group in by_second}
+    first, nobody = cfg.DEMO.STARTING_SECOND, np.zeros((0, 4))
+    return lambda keyframe, seconds: boxes.get(round(first + seconds), nobody)
 
-    def __call__(self, keyframe, seconds):
-        return self.boxes.get(round(self.first + seconds), np.zeros((0, 4)))
 
+def detector(cfg):
+    """
+    (keyframe, seconds) -> P x 4: those of the person detector that `prepare boxes` uses too.
 
-class _Detected:
-    """Boxes of the person detector that `prepare boxes` uses too."""
-
-    def __init__(self, cfg):
-        weights, default = cfg.DEMO.DETECTRON2_WEIGHTS, default_config().DEMO
-        if weights in ("", default.DETECTRON2_WEIGHTS):
-            weights = None
-        try:
-            self.detect = load_detector(weights, cfg.DEMO.DETECTRON2_THRESH)
-        except SlowFastExtError as error:
-            # The words are those of a command with this option.
-            sentence = str(error).replace("--weights", "DEMO.DETECTRON2_WEIGHTS")
-            raise SlowFastExtError(
-                f"{sentence}; or name a file of boxes by DEMO.PREDS_BOXES"
-            ) from error
+    Raises:
+        SlowFastExtError: it is not installed, or its weights cannot be read.
+    """
+    weights = cfg.DEMO.DETECTRON2_WEIGHTS
+    # Upstream's default names a file of detectron2's model zoo.
+    if weights in ("", default_config().DEMO.DETECTRON2_WEIGHTS):
+        weights = None
+    try:
+        detect = load_detector(weights, cfg.DEMO.DETECTRON2_THRESH)
+    except SlowFastExtError as error:
+        # The words are those of a command with this option.
+        sentence = str(error).replace("--weights", "DEMO.DETECTRON2_WEIGHTS")
+        raise SlowFastExtError(
+            f"{sentence}; or name a file of boxes by DEMO.PREDS_BOXES"
+        ) from error
 
     @torch.no_grad()
-    def __call__(self, keyframe, seconds):
+    def boxes_of(keyframe, seconds):
         image = np.ascontiguousarray(keyframe())
-        boxes, _ = self.detect([image])[0]
         height, width = image.shape[:2]
+        boxes, _ = detect([image])[0]
         return (boxes / [width, height, width, height]).clip(0, 1)
+
+    return boxes_of
 
 
 # --- What is shown -------------------------------------------------------------------

@@ -45,9 +45,10 @@ def put_text(image, text, x, baseline, height, color, width=None):
     OpenCV's font has ASCII alone: accents are left out, other signs become "?".
     """
     scale, thickness = height / _CAPITAL, max(1, round(height / 9))
-    text = _ascii(text)
-    if width is not None:
-        text = _shortened(text, height, width)
+    text = whole = _ascii(text)
+    while width is not None and whole and text_width(text, height) > width:
+        whole = whole[:-1]
+        text = f"{whole.rstrip()}..."
     cv2.putText(image, text, (int(x), int(baseline)), _FONT, scale, color, thickness, cv2.LINE_AA)
 
 
@@ -55,14 +56,6 @@ def text_width(text, height):
     """Pixels from left to right of a text with capitals of `height` pixels."""
     thickness = max(1, round(height / 9))
     return cv2.getTextSize(_ascii(text), _FONT, height / _CAPITAL, thickness)[0][0]
-
-
-def _shortened(text, height, width):
-    if text_width(text, height) <= width:
-        return text
-    while text and text_width(f"{text}...", height) > width:
-        text = text[:-1]
-    return f"{text.rstrip()}..."
 
 
 def _ascii(text):
@@ -90,6 +83,7 @@ def laid_out(heat, height, width):
 def draw_heat(image, heat):
     """An H x W x 3 image under a map, H x W in [0, 1]: clear where it is 0, red where it is 1."""
     colors = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+    # Never all of it: the frame is to be seen below its heat.
     share = np.minimum(0.75, 1.5 * heat)[..., None]
     return (image * (1 - share) + colors * share).astype(np.uint8)
 
@@ -212,6 +206,7 @@ class Bars:
         return self.text + (number + 1) * self.row - self.text // 2
 
     def _x(self, seconds):
+        # A single moment has no length to divide by.
         share = (seconds - self.start) / max(self.end - self.start, 1e-9)
         return int(self.left + np.clip(share, 0, 1) * (self.right - 1 - self.left))
 
@@ -219,28 +214,15 @@ class Bars:
         bottom, color = self._bottom(number), color_of(number)
         most = self.row - self.text // 2
         baseline = bottom - self.text // 2
-        put_text(
-            self.panel,
-            self.names[number],
-            self.text,
-            baseline,
-            self.text,
-            color,
-            self.left - 2 * self.text,
-        )
+        name, room = self.names[number], self.left - 2 * self.text
+        put_text(self.panel, name, self.text, baseline, self.text, color, room)
         self.panel[bottom - most : bottom, self.left : self.right] = TRACK
-        for x, score in zip(range(self.left, self.right), self._columns(number), strict=True):
-            is_reached = score >= self.thresholds[number]
-            shade = color if is_reached else tuple(round(0.45 * part) for part in color)
-            height = round(most * score)
-            self.panel[bottom - height : bottom, x] = shade
-
-    def _columns(self, number):
-        """The score of each column of pixels: the largest of the windows that it covers."""
         edges = np.linspace(self.start, self.end, self.right - self.left + 1)
         first = np.searchsorted(self.spans[:, 1], edges[:-1], side="right")
         last = np.searchsorted(self.spans[:, 0], edges[1:], side="left")
-        scores = self.scores[:, number]
-        return [
-            float(scores[i:j].max()) if j > i else 0.0 for i, j in zip(first, last, strict=True)
-        ]
+        for x, i, j in zip(range(self.left, self.right), first, last, strict=True):
+            # The largest of the windows in a column of pixels: a short one is not lost.
+            score = float(self.scores[i:j, number].max(initial=0))
+            is_reached = score >= self.thresholds[number]
+            shade = color if is_reached else tuple(round(0.45 * part) for part in color)
+            self.panel[bottom - round(most * score) : bottom, x] = shade

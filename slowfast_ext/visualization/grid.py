@@ -1,5 +1,7 @@
 """A clip's maps as one picture: a row an activity, a column a frame (as the paper's figure 4)."""
 
+import textwrap
+
 import cv2
 import numpy as np
 
@@ -7,8 +9,11 @@ from slowfast_ext.models.activity_maps import THRESHOLD
 from slowfast_ext.visualization import drawing
 
 MOST_COLUMNS = 8
-_CELL, _LABELS, _GAP, _TEXT = 150, 210, 4, 11
-_PAPER, _INK, _SOFT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
+# Pixels: a frame's width, the names beside the frames, between cells, above and below them.
+_CELL, _LABELS, _GAP, _ABOVE, _BELOW = 150, 210, 4, 58, 44
+_TEXT, _INK, _SOFT = 11, (20, 20, 20), (110, 110, 110)
+# Letters of a name that fit beside the frames.
+_LETTERS = 22
 
 
 def columns_of(length):
@@ -33,17 +38,29 @@ def draw_grid(title, images, seconds, rows, backbone):
     Returns:
         uint8 array: H x W x 3, RGB.
     """
-    height, width = images.shape[1:3]
-    cell = max(1, round(_CELL * height / width))
+    cell = max(1, round(_CELL * images.shape[1] / images.shape[2]))
     images = [cv2.resize(image, (_CELL, cell), interpolation=cv2.INTER_AREA) for image in images]
-    strips = [_strip("video", "", None, images)]
+    strips = [("video", "", None, images)]
     for number, (name, score, maps) in enumerate(rows):
         color = drawing.color_of(number)
         cells = [draw_cell(image, heat, color) for image, heat in zip(images, maps, strict=True)]
-        strips.append(_strip(name, f"score {score:.2f}", color, cells))
+        strips.append((name, f"score {score:.2f}", color, cells))
     cells = [draw_cell(image, heat) for image, heat in zip(images, backbone, strict=True)]
-    strips.append(_strip("backbone", "all channels", None, cells))
-    return np.concatenate([_header(title, seconds), *strips, _scale(strips[0].shape[1])])
+    strips.append(("backbone", "all channels", None, cells))
+
+    lefts = [_LABELS + column * (_CELL + _GAP) for column in range(len(images))]
+    tops = [_ABOVE + row * (cell + _GAP) for row in range(len(strips))]
+    size = tops[-1] + cell + _GAP + _BELOW, lefts[-1] + _CELL + _GAP
+    picture = np.full((*size, 3), 255, np.uint8)
+    drawing.put_text(picture, title, 14, 24, _TEXT + 1, _INK, size[1] - 28)
+    for left, second in zip(lefts, seconds, strict=True):
+        drawing.put_text(picture, f"{second:.2f} s", left, 50, _TEXT - 1, _SOFT)
+    for top, (name, note, color, cells) in zip(tops, strips, strict=True):
+        for left, image in zip(lefts, cells, strict=True):
+            picture[top : top + cell, left : left + _CELL] = image
+        _draw_label(picture[top : top + cell, :_LABELS], name, note, color)
+    _draw_scale(picture[-_BELOW:, _LABELS:])
+    return picture
 
 
 def draw_cell(image, heat, color=None):
@@ -65,56 +82,26 @@ def draw_cell(image, heat, color=None):
     return cell
 
 
-def _strip(name, note, color, cells):
-    height = cells[0].shape[0]
-    label = np.full((height, _LABELS, 3), _PAPER, np.uint8)
-    left = 14
+def _draw_label(label, name, note, color):
+    """A name on at most two lines, a note below it and the activity's colour beside both."""
+    height, left = len(label), 14
     if color is not None:
         label[8 : height - 8, 4:10] = color
         left = 20
-    lines = [*_wrapped(name, _LABELS - left - 8), note]
+    lines = [*textwrap.wrap(name, _LETTERS, max_lines=2, placeholder=" ..."), note]
     baseline = (height - 2 * _TEXT * (len(lines) - 1)) // 2 + _TEXT // 2
     for number, line in enumerate(lines):
         ink = _SOFT if number == len(lines) - 1 else _INK
-        drawing.put_text(label, line, left, baseline + 2 * _TEXT * number, _TEXT, ink)
-    gap = np.full((height, _GAP, 3), _PAPER, np.uint8)
-    row = np.concatenate([label, *(part for cell in cells for part in (cell, gap))], axis=1)
-    return np.concatenate([row, np.full((_GAP, row.shape[1], 3), _PAPER, np.uint8)])
+        y = baseline + 2 * _TEXT * number
+        drawing.put_text(label, line, left, y, _TEXT, ink, _LABELS - left - 8)
 
 
-def _wrapped(text, width):
-    """A name on at most two lines."""
-    if drawing.text_width(text, _TEXT) <= width:
-        return [text]
-    words = text.split()
-    first = next((n for n in range(len(words), 0, -1) if _fits(words[:n], width)), 1)
-    return [" ".join(words[:first]), " ".join(words[first:])][: 1 + (first < len(words))]
-
-
-def _fits(words, width):
-    return drawing.text_width(" ".join(words), _TEXT) <= width
-
-
-def _header(title, seconds):
-    width = _LABELS + len(seconds) * (_CELL + _GAP)
-    header = np.full((58, width, 3), _PAPER, np.uint8)
-    drawing.put_text(header, title, 14, 24, _TEXT + 1, _INK, width - 28)
-    for number, second in enumerate(seconds):
-        x = _LABELS + number * (_CELL + _GAP)
-        drawing.put_text(header, f"{second:.2f} s", x, 50, _TEXT - 1, _SOFT)
-    return header
-
-
-def _scale(width):
+def _draw_scale(strip):
     """What the colours mean, from 0 to 1, with a mark at the threshold."""
-    strip, length, left = np.full((44, width, 3), _PAPER, np.uint8), 200, _LABELS
-    values = np.linspace(0, 1, length, dtype=np.float32)
-    bar = cv2.applyColorMap((255 * values[None]).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
-    strip[14:26, left : left + length] = bar
-    mark = left + round(length * THRESHOLD)
+    length = 200
+    values = np.linspace(0, 255, length).astype(np.uint8)[None]
+    strip[14:26, :length] = cv2.applyColorMap(values, cv2.COLORMAP_JET)[..., ::-1]
+    mark = round(length * THRESHOLD)
     strip[10:30, mark - 1 : mark + 1] = _INK
-    drawing.put_text(strip, "0", left - 16, 25, _TEXT - 1, _SOFT)
-    drawing.put_text(strip, "1", left + length + 6, 25, _TEXT - 1, _SOFT)
-    note = f"of the clip's largest value; boxes from {THRESHOLD:g} on"
-    drawing.put_text(strip, note, left + length + 24, 25, _TEXT - 1, _SOFT)
-    return strip
+    text = f"0 to 1 of the clip's largest value; boxes from {THRESHOLD:g} on"
+    drawing.put_text(strip, text, length + 12, 25, _TEXT - 1, _SOFT)

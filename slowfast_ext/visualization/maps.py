@@ -52,11 +52,12 @@ class ClipMaps(NamedTuple):
         steps = len(self.backbone)
         times = np.linspace(0, steps - 1, number)
         weights = np.stack([np.interp(times, np.arange(steps), unit) for unit in np.eye(steps)])
-        kinds, backbone = (
-            {kind: np.einsum("ts,...thw->...shw", weights, maps) for kind, maps in of.items()}
-            for of in (self.kinds, {"": self.backbone})
-        )
-        return ClipMaps(self.scores, kinds, backbone[""])
+
+        def spread(maps):
+            return np.einsum("ts,...thw->...shw", weights, maps)
+
+        kinds = {kind: spread(maps) for kind, maps in self.kinds.items()}
+        return ClipMaps(self.scores, kinds, spread(self.backbone))
 
 
 def maps_of(cfg, network, batch, activities=slice(None)):
@@ -110,25 +111,14 @@ def shown_activities(labels, scores):
 
 
 def draw_view(cfg, network, sample, names, title):
-    """
-    `draw_grid` of the evidence in a test sample's first view.
-
-    Args:
-        cfg, network: as of `maps_of`.
-        sample (Sample): of a test set.
-        names (list[str]): of the activities.
-        title (str): the video's name.
-
-    Returns:
-        uint8 array: H x W x 3, RGB.
-    """
+    """`draw_grid` of the evidence in a test sample's first view; `title` is the video's name."""
     frames, maps = view_maps(cfg, network, sample)
     labels = sample.labels.flatten().numpy()
     columns = columns_of(len(frames))
+    heats = maps.kinds["evidence"][:, columns]
     rows = [
-        (f"{names[i]}{'' if labels[i] else ' (absent)'}", maps.scores[i], heat[columns])
+        (f"{names[i]}{'' if labels[i] else ' (absent)'}", maps.scores[i], heats[i])
         for i in shown_activities(labels, maps.scores)
-        for heat in [maps.kinds["evidence"][i]]
     ]
     rate = cfg.DATA.SAMPLING_RATE / (cfg.DATA.TARGET_FPS or cfg.DATA.FRAME_FOLDER_FPS)
     title = f"{title}: {KINDS['evidence']}"
@@ -165,21 +155,19 @@ class VideoMaps:
         if at is not None and at > end:
             raise SlowFastExtError(f"--at is {at:g}: {reader.path} lasts {end:.2f} s")
         self.kept, self.places = tempfile.SpooledTemporaryFile(_MOST_HELD), []  # noqa: SIM115
-        scores = np.stack(list(self._pass_windows(cfg, network, chosen or slice(None))))
+        scores = []
+        for frames in self.windows.batches(cfg.TEST.BATCH_SIZE):
+            batch = clips.read_clips(cfg, reader, frames, whole_frame=True)
+            for maps in maps_of(cfg, network, batch, chosen or slice(None)):
+                scores.append(maps.scores)
+                self.places.append(self.kept.tell())
+                pickle.dump(maps, self.kept)
+        scores = np.stack(scores)
         ids = chosen or np.argsort(-scores.max(0), kind="stable")[:_TOP].tolist()
         self.names, self.scores = [names[i] for i in ids], scores[:, ids]
         # The kept maps of the shown activities.
         self.rows = slice(None) if chosen else ids
         self.drawn = int(self.scores.mean(1).argmax()) if at is None else self.windows.at(at)
-
-    def _pass_windows(self, cfg, network, activities):
-        """Yields the scores of each window, [A], and keeps its maps."""
-        for frames in self.windows.batches(cfg.TEST.BATCH_SIZE):
-            batch = clips.read_clips(cfg, self.reader, frames, whole_frame=True)
-            for maps in maps_of(cfg, network, batch, activities):
-                self.places.append(self.kept.tell())
-                pickle.dump(maps, self.kept)
-                yield maps.scores
 
     def maps(self, window):
         """ClipMaps of the shown activities at the frames of a window."""
@@ -199,6 +187,7 @@ class VideoMaps:
             rows = list(zip(self.names, self.scores[self.drawn], heats, strict=True))
             title, seconds = f"{name}: {KINDS[kind]}", self.times[clip_frames[columns]]
             picture = draw_grid(title, images, seconds, rows, maps.backbone[columns])
+            # Encoded first and written then: OpenCV would leave half a file on a full disk.
             _, data = cv2.imencode(".png", picture[..., ::-1])
             with open_atomically(f"{path}.png", "wb") as stream:
                 stream.write(data.tobytes())

@@ -65,16 +65,15 @@ def open_mp4(path, fps, width, height):
     """
     A context manager that gives `write(image, seconds)`; the file appears whole or not at all.
 
-    Images are uint8 arrays, height x width x 3, RGB; seconds, rising, is when each is shown.
-
-    Args:
-        fps (float): frames per second; frames that are spaced otherwise keep their times.
-        width (int), height (int): pixels, even.
+    Images are uint8 arrays, height x width x 3, RGB, both sizes even; seconds, rising, is when
+    each is shown: frames that are not spaced by `fps` keep their times.
     """
+    # 1001: NTSC's 30000/1001 stays exact.
     rate = Fraction(fps).limit_denominator(1001)
     tick = 1 / (rate * _TICKS)
     with (
         open_atomically(path, "wb") as stream,
+        # faststart: the index comes first, so that a browser plays the file while it loads.
         av.open(stream, "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         video = container.add_stream("libx264", rate=rate, options=_QUALITY)
@@ -87,4 +86,5 @@ def open_mp4(path, fps, width, height):
             container.mux(video.encode(frame))
 
         yield write
+        # The encoder holds frames back until it is told that no more come.
         container.mux(video.encode())
