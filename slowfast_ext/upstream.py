@@ -30,8 +30,7 @@ def _roi_align_stand_in():
     Lets upstream's heads be imported where detectron2 is not installed.
 
     Both versions import `detectron2.layers.ROIAlign`, and detectron2 is on no index.
-    torchvision's RoIAlign is the same operator with the same arguments. The stand-in is
-    taken away again, so that nobody else mistakes it for detectron2.
+    torchvision's RoIAlign is the same operator with the same arguments.
     """
     if importlib.util.find_spec("detectron2") is not None:
         yield
@@ -45,6 +44,7 @@ def _roi_align_stand_in():
     try:
         yield
     finally:
+        # So that nobody else mistakes it for detectron2.
         for name in stand_ins:
             sys.modules.pop(name, None)
 
@@ -84,8 +84,7 @@ except ImportError as error:
         "pip install '.[main]', see INSTALL.md"
     ) from error
 
-IS_MAIN = _MODEL_REGISTRY is not None
-"""True over GitHub's main, False over `pyslowfast` 1.0."""
+IS_MAIN = _MODEL_REGISTRY is not None  # GitHub's main; otherwise `pyslowfast` 1.0.
 
 __all__ = [
     "DATASET_REGISTRY",
@@ -109,17 +108,12 @@ __all__ = [
 ]
 
 
-# --------------------------------------------------------------------------------------
-# Config
-# --------------------------------------------------------------------------------------
+# --- Config ---------------------------------------------------------------------------
 
 
 def base_config():
-    """
-    Upstream's defaults, unfrozen: `fvcore`'s CfgNode.
-
-    Upstream's own assertions are left to `slowfast_ext.config`, which says them in sentences.
-    """
+    """Upstream's defaults, unfrozen: `fvcore`'s CfgNode."""
+    # Its assert_and_infer_cfg is not called: `slowfast_ext.config` says the same in sentences.
     return _defaults.get_cfg()
 
 
@@ -132,9 +126,7 @@ def get_key(cfg, key):
     return cfg
 
 
-# --------------------------------------------------------------------------------------
-# Models
-# --------------------------------------------------------------------------------------
+# --- Models ---------------------------------------------------------------------------
 
 
 def register_model(model):
@@ -167,9 +159,7 @@ def model_class(name):
     return known[name]
 
 
-# --------------------------------------------------------------------------------------
-# Data
-# --------------------------------------------------------------------------------------
+# --- Data -----------------------------------------------------------------------------
 
 
 def register_dataset(dataset):
@@ -206,9 +196,7 @@ def pack_pathways(cfg, clip):
     return _pack_pathway_output(cfg, clip)
 
 
-# --------------------------------------------------------------------------------------
-# Engine
-# --------------------------------------------------------------------------------------
+# --- Engine ---------------------------------------------------------------------------
 
 
 def get_loss_func(name):

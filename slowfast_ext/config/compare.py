@@ -24,12 +24,7 @@ def set_own(cfg, values):
 
 
 def check_same_config(path, state, cfg, stage):
-    """
-    Refuses to go on from a checkpoint that was trained with other settings.
-
-    Raises:
-        SlowFastExtError: names the keys that differ.
-    """
+    """Raises SlowFastExtError where a checkpoint to go on from was trained with other settings."""
     advice = "choose another OUTPUT_DIR"
     if cfg.TRAIN.ENABLE:
         advice += ", or start anew there with TRAIN.AUTO_RESUME False"
@@ -46,13 +41,11 @@ def check_tested_config(path, state, cfg, stage):
 
 def check_same_network(path, state, cfg, advice):
     """
-    Refuses to test a checkpoint whose network, or what it was fed, this config does not make.
-
-    Files of other projects have no settings of ours, and pass.
-
-    Raises:
-        SlowFastExtError: names the keys that differ, and gives the `advice`.
+    Raises SlowFastExtError, which gives the `advice`, where this config makes another network than
+    the checkpoint's, or feeds it otherwise.
     """
+    # Files of other projects have no settings of ours, and pass.
+    # Files of other projects have no settings of ours, and pass.
     if isinstance(state.get("cfg"), str) and "ACTIVITY:" in state["cfg"].splitlines():
         _refuse_different(path, state, cfg, Scope.NETWORK, advice)
 

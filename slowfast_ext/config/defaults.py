@@ -370,11 +370,6 @@ def keys_of(scope):
 
 
 def check_keys(cfg, defaults, names=_ROWS):
-    """
-    Checks each key for itself.
-
-    Raises:
-        SlowFastExtError: one sentence naming the key, the value and the rule.
-    """
+    """Raises SlowFastExtError, one sentence, where a key's value breaks its rule."""
     for name in names:
         _ROWS[name].check(cfg, defaults)

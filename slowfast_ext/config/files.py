@@ -11,8 +11,7 @@ from iopath.common.file_io import g_pathmgr
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
 
-# A chain of more files than this ends in itself.
-_MOST_FILES = 100
+_MOST_FILES = 100  # A longer chain leads back into itself.
 
 
 def read_config(path):
@@ -47,12 +46,7 @@ _MOST_PARTS = 100_000
 
 
 def read_yaml(path, text):
-    """
-    The plain values of a YAML text, which `path` holds.
-
-    Raises:
-        SlowFastExtError: as of `read_config`, or it asks for anything but plain values.
-    """
+    """A YAML text's plain values; raises SlowFastExtError as `read_config`, or for any others."""
     try:
         node = _composed(path, text)
         return yaml.SafeLoader("").construct_document(node) if node else None
@@ -89,27 +83,20 @@ def _check_node(path, node, above, checked):
         raise SlowFastExtError(f"{where}: an anchor that is used within itself")
     if not isinstance(node, yaml.CollectionNode) or id(node) in checked:
         return
-    children = node.value
+    children, lines = node.value, {}
     if isinstance(node, yaml.MappingNode):
-        _check_keys(path, [key for key, _ in node.value])
         children = [value for _, value in node.value]
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise SlowFastExtError(
+                    f"{path}:{line}: {key.value} stands in line {lines[key.value]} already, and "
+                    "YAML takes the last alone: put both together"
+                )
+            lines[key.value] = line
     for child in children:
         _check_node(path, child, [*above, node], checked)
     checked.add(id(node))
-
-
-def _check_keys(path, keys):
-    lines = {}
-    for key in keys:
-        if not isinstance(key, yaml.ScalarNode):
-            continue
-        line = key.start_mark.line + 1
-        if key.value in lines:
-            raise SlowFastExtError(
-                f"{path}:{line}: {key.value} stands in line {lines[key.value]} already, and YAML "
-                "takes the last alone: put both together"
-            )
-        lines[key.value] = line
 
 
 # --- Numbers where a float is meant: stock files have `WARMUP_EPOCHS: 34` -----------------
@@ -129,7 +116,7 @@ def merge_list(cfg, options):
             value = os.fspath(value)
         is_float = isinstance(upstream.get_key(cfg, pairs[place]), float)
         if is_float and re.fullmatch(r"-?[0-9]+", str(value)):
-            value = float(value)
+            value = float(value)  # yacs takes no whole number for a float.
         pairs[place + 1] = value
     cfg.merge_from_list(pairs)
 

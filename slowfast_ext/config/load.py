@@ -42,7 +42,14 @@ def load_config(path, options=(), own=None):
         with _in_a_sentence(cfg, path):
             tree = read_config(path)
             CfgNode(tree)
-    _add_plugins(cfg, path, tree, options)
+    # Before any key of theirs is looked at.
+    pairs = zip(options[::2], options[1::2], strict=True)
+    with _in_a_sentence(cfg, path):
+        merge_tree(cfg, {key: value for key, value in tree.items() if key == "PLUGINS"})
+    with _in_a_sentence(cfg, "command line"):
+        merge_list(cfg, [word for pair in pairs if pair[0] == "PLUGINS" for word in pair])
+    check_keys(cfg, cfg, ["PLUGINS"])
+    import_plugins(cfg.PLUGINS, cfg)
     defaults = cfg.clone()
     with _in_a_sentence(cfg, path):
         merge_tree(cfg, tree)
@@ -58,17 +65,6 @@ def load_config(path, options=(), own=None):
         cfg.NUM_GPUS = torch.cuda.device_count()
     check_keys(cfg, defaults)
     return cfg
-
-
-def _add_plugins(cfg, path, tree, options):
-    """Imports what file and options name by PLUGINS, before any key of theirs is looked at."""
-    pairs = zip(options[::2], options[1::2], strict=True)
-    with _in_a_sentence(cfg, path):
-        merge_tree(cfg, {key: value for key, value in tree.items() if key == "PLUGINS"})
-    with _in_a_sentence(cfg, "command line"):
-        merge_list(cfg, [word for pair in pairs if pair[0] == "PLUGINS" for word in pair])
-    check_keys(cfg, cfg, ["PLUGINS"])
-    import_plugins(cfg.PLUGINS, cfg)
 
 
 @contextlib.contextmanager

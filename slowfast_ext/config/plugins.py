@@ -28,14 +28,12 @@ def import_plugins(names, cfg=None):
             if cfg is not None and hasattr(module, "add_config"):
                 module.add_config(cfg)
         except (Exception, SystemExit) as error:  # Whatever the module does.
-            raise SlowFastExtError(f"PLUGINS: {name} {_what_failed(name, error)}") from error
-
-
-def _what_failed(name, error):
-    if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
-        return f"is no module of {os.getcwd()}, nor of Python's path: check its name"
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"cannot be imported: {reason}{line_of_plugin([name], error)}"
+            what = " ".join(f"cannot be imported: {type(error).__name__}: {error}".split())
+            what += line_of_plugin([name], error)
+            # Another name is of a module that the plug-in itself imports.
+            if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+                what = f"is no module of {os.getcwd()}, nor of Python's path: check its name"
+            raise SlowFastExtError(f"PLUGINS: {name} {what}") from error
 
 
 def line_of_plugin(names, error):

@@ -4,15 +4,13 @@ import math
 
 from slowfast_ext import upstream
 
-MOST_FRAMES = 10_000
-"""Frames of a clip, from one to the next, clips of a video: more is a mistake."""
-
-MOST_PIXELS = 8192
-"""Pixels of a side: more is a mistake."""
+# Frames of a clip, from one to the next, clips of a video; pixels of a side: more is a mistake.
+MOST_FRAMES, MOST_PIXELS = 10_000, 8192
 
 
 def is_count(number, most=math.inf):
     """True for a whole number of at least 1."""
+    # YAML's `yes` is a bool, which Python takes for the number 1.
     return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= most
 
 

@@ -131,13 +131,11 @@ def check_values(cfg, defaults):
     """No empty value where there was one, no number that is not finite, no text with NUL."""
     for key in all_keys(defaults):
         value, default = upstream.get_key(cfg, key), upstream.get_key(defaults, key)
-        # Upstream's way to say all of them, with BN.GLOBAL_SYNC.
-        may_be_empty = key == "BN.NUM_SYNC_DEVICES"
-        if value is None and default is not None and not may_be_empty:
+        # BN.NUM_SYNC_DEVICES None is upstream's way to say all of them, with BN.GLOBAL_SYNC.
+        if value is None and default is not None and key != "BN.NUM_SYNC_DEVICES":
             refuse(cfg, key, f"must not be empty; its default is {default!r}")
         # Some of main's own defaults are infinite.
-        is_default = value == default
-        if isinstance(value, float) and not is_default and not math.isfinite(value):
+        if isinstance(value, float) and value != default and not math.isfinite(value):
             refuse(cfg, key, "must be a finite number")
         if isinstance(value, str) and "\0" in value:
             refuse(cfg, key, "must not contain the character NUL")

@@ -68,12 +68,8 @@ def read_person_boxes(path):
 
 def read_exclusions(path):
     """
-    Reads `video,second`, the keyframes that are left out of an evaluation.
-
-    Returns:
-        DataFrame: `video` (category) and `second` (int); no rows for an empty file.
-    Raises:
-        SlowFastExtError: not readable, or bad rows, which it names.
+    Reads `video,second`, the keyframes that are left out of an evaluation -> DataFrame: `video`
+    (category) and `second` (int), no rows for an empty file. Raises SlowFastExtError.
     """
     return _read(path, _EXCLUSIONS, KEYFRAME)
 

@@ -48,15 +48,8 @@ class Frames:
 
 def keyframe_clip(second, num_frames, rate, length):
     """
-    The frames of the clip around a keyframe, as upstream samples them.
-
-    Args:
-        second (int): of the movie.
-        num_frames (int): frames of the clip.
-        rate (int): sampling rate, in frames.
-        length (int): frames of the movie from FIRST_SECOND on.
-    Returns:
-        int64 array [num_frames]: within [0, length - 1], never decreasing.
+    The frames of the clip around a movie's `second`, as upstream samples them: int64 [num_frames],
+    never decreasing, within [0, length - 1] from FIRST_SECOND on; `rate` is in frames.
     """
     start = (second - FIRST_SECOND) * FPS - num_frames * rate // 2
     return np.clip(start + rate * np.arange(num_frames), 0, length - 1)
@@ -89,9 +82,16 @@ def _read_frame_list(path):
             what = f"{len(fields)} fields where {' '.join(_COLUMNS)} are meant"
             raise SlowFastExtError(f"{path}:{line}: {what}")
         movie, file = fields[0], fields[3]
-        if movie not in first:
-            first[movie], lengths[movie] = _first_frame(file, f"{path}:{line}"), 0
-        frame = first[movie]
+        if movie not in lengths:
+            folder, _, name = file.rpartition("/")
+            # A longer number's last digits count up, and Python reads 4300 at most.
+            parts = re.fullmatch(r"(.*?)([0-9]{1,18})(\.\w+)", name)
+            if folder and parts:
+                start, number, end = parts.groups()
+                names = start, len(number), end, int(number)
+                first[movie] = Frames(folder, *names, length=0, listed=f"{path}:{line}")
+            lengths[movie] = 0
+        frame = first.get(movie)
         if frame is None or file != frame.file(lengths[movie]):
             problems.setdefault(
                 movie,
@@ -99,21 +99,10 @@ def _read_frame_list(path):
                 "that count up by 1",
             )
         lengths[movie] += 1
-    if not first or header[1] != _COLUMNS:
+    if not lengths or header[1] != _COLUMNS:
         raise SlowFastExtError(
             f"{path}: its first line must be '{' '.join(_COLUMNS)}', and a line for each frame "
             "follow, separated by blanks"
         )
     refuse_bad_rows(path, list(problems.values()))
     return {movie: replace(frame, length=lengths[movie]) for movie, frame in first.items()}
-
-
-def _first_frame(file, listed):
-    """The Frames that begin with this file, of no length yet, or None where it has no number."""
-    folder, _, name = file.rpartition("/")
-    # A longer number's last digits count up, and Python reads 4300 at most.
-    parts = re.fullmatch(r"(.*?)([0-9]{1,18})(\.\w+)", name)
-    if not folder or not parts:
-        return None
-    start, number, end = parts.groups()
-    return Frames(folder, start, len(number), end, int(number), 0, listed)

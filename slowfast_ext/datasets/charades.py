@@ -74,13 +74,13 @@ class Charades(MultiLabelVideos):
 
     def read_videos(self, path, check_files=True):
         if is_frame_list(path):
-            fps = self.cfg.DATA.FRAME_FOLDER_FPS
-            outside = self.cfg.DATA.PATHS_OUTSIDE
-            return read_frame_list(
-                path, len(self.class_names), self._prefix, fps, check_files, outside
-            )
+            data, number = self.cfg.DATA, len(self.class_names)
+            rules = data.FRAME_FOLDER_FPS, check_files, data.PATHS_OUTSIDE
+            return read_frame_list(path, number, self._prefix, *rules)
         videos = super().read_videos(path, check_files)
-        return [CharadesVideo(v.path, v.segments, _official_id(v.path)) for v in videos]
+        # The official files name a video as its file is named.
+        ids = [os.path.splitext(os.path.basename(video.path))[0] for video in videos]
+        return [CharadesVideo(v.path, v.segments, i) for v, i in zip(videos, ids, strict=True)]
 
     def video_id(self, video):
         return video.id
@@ -96,10 +96,6 @@ class Charades(MultiLabelVideos):
                 "or use a list that names all frames of the folder"
             )
         return reader
-
-
-def _official_id(path):
-    return os.path.splitext(os.path.basename(path))[0]
 
 
 # --- PySlowFast's frame lists ----------------------------------------------------------

@@ -51,10 +51,10 @@ class AnnotatedVideo:
     @property
     def segments(self):
         """
-        list[(int, float, float)]: class id, start and end of every action, reversed ones
-        turned round, times at most the length. None is dropped: the official evaluation
-        takes the classes and ignores the times.
+        list[(int, float, float)]: class id, start and end of every action, reversed ones turned
+        round, times at most the length.
         """
+        # None is dropped: the official evaluation takes the classes and ignores the times.
         return [
             (a.class_id, *sorted(min(time, self.length) for time in (a.start, a.end)))
             for a in self.actions

@@ -21,22 +21,20 @@ def class_names(cfg):
     """
     path = upstream.get_key(cfg, "DEMO.LABEL_FILE_PATH")
     if path:
-        return names_by_output(path, _read_json(path), cfg.MODEL.NUM_CLASSES)
+        # Upstream's form.
+        form = f"{path}: must be a JSON object of classes and their ids from 0 on, "
+        form += '{"run": 0, ...}'
+        try:
+            ids = json.loads(read_text(path))
+        except ValueError as error:
+            raise SlowFastExtError(f"{form}; {error}") from error
+        if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
+            raise SlowFastExtError(form)
+        names = {i: name for name, i in ids.items()}
+        return names_by_output(path, names, cfg.MODEL.NUM_CLASSES)
     # Videos of any origin need no data set, and a config may name one of upstream's.
     dataset = next(iter(named_datasets(cfg)), ActivityDataset)
     return dataset.read_class_names(cfg)
-
-
-def _read_json(path):
-    """{id: name} of upstream's form, a JSON object {"name": id, ...}."""
-    form = f'{path}: must be a JSON object of classes and their ids from 0 on, {{"run": 0, ...}}'
-    try:
-        ids = json.loads(read_text(path))
-    except ValueError as error:
-        raise SlowFastExtError(f"{form}; {error}") from error
-    if not isinstance(ids, dict) or not all(type(i) is int for i in ids.values()):
-        raise SlowFastExtError(form)
-    return {i: name for name, i in ids.items()}
 
 
 def names_by_output(path, names, number):

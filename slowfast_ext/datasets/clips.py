@@ -113,11 +113,8 @@ def join_boxes(clip_boxes):
 
 
 def channel_order(cfg):
-    """
-    "RGB" or "BGR": what a network of this config learns from, and is given wherever it is used.
-
-    The class of TRAIN.DATASET says it or, where that is none of ours, that of TEST.DATASET.
-    """
+    """What a network of this config learns from, and is given wherever it is used, RGB or BGR."""
+    # TRAIN.DATASET says it or, where that is none of ours, TEST.DATASET.
     return next(iter(named_datasets(cfg)), ActivityDataset).channel_order(cfg)
 
 

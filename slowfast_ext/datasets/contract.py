@@ -43,10 +43,7 @@ class ActivityDataset(torch.utils.data.Dataset):
     def read_class_names(cls, cfg):
         """
         The names of the network's outputs, MODEL.NUM_CLASSES of them: DATA.PATH_TO_DATA_DIR's
-        classes.txt.
-
-        Raises:
-            SlowFastExtError: they cannot be read, or are of another number.
+        classes.txt. Raises SlowFastExtError.
         """
         path = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "classes.txt")
         return read_names(path, "MODEL.NUM_CLASSES", cfg.MODEL.NUM_CLASSES)
@@ -91,11 +88,8 @@ def named_datasets(cfg):
 
 def dataset_class(cfg, key):
     """
-    The class that TRAIN.DATASET or TEST.DATASET, the `key`, names.
-
-    Raises:
-        SlowFastExtError: no such name is registered, or its class is no ActivityDataset, as
-            upstream's own, which give one view of a video at a time.
+    The class that TRAIN.DATASET or TEST.DATASET, the `key`, names; raises SlowFastExtError where it
+    is no ActivityDataset, such as upstream's own, which give one view of a video at a time.
     """
     name = (cfg.TEST if key == "TEST.DATASET" else cfg.TRAIN).DATASET
     known = _known_datasets()

@@ -44,14 +44,20 @@ class KeyframeClips(ActivityDataset):
 
     def __getitem__(self, key):
         """
-        Args:
-            key (tuple[int, int] | int): (epoch, index) gives a training clip, an index one
-                clip for each rate.
-
-        Returns:
-            Sample: without the persons whose boxes lie outside the crop.
+        A training clip of a key (epoch, index), one clip for each rate of an index: a Sample
+        without the persons whose boxes lie outside the crop.
         """
-        return self._training_clip(*key) if isinstance(key, tuple) else self._views(key)
+        if isinstance(key, tuple):
+            return self._training_clip(*key)
+        clips = [self.clip_frames(key, rate) for rate in self.views]
+        # Each frame is read once, whatever number of clips it stands in.
+        needed, position = np.unique(np.concatenate(clips), return_inverse=True)
+        images, stored = self._read(key, needed, self.cfg.DATA.TEST_CROP_SIZE)
+        scaled = images.shape[1:3]
+        crop = self.test_crop(*scaled)
+        position = position.reshape(len(clips), -1)
+        clips = [to_pathways(self.cfg, crop.cut(images[clip])) for clip in position]
+        return self.sample(key, join_clips(clips), crop, scaled, stored)
 
     def _training_clip(self, epoch, index):
         data = self.cfg.DATA
@@ -65,17 +71,6 @@ class KeyframeClips(ActivityDataset):
         crop = views.Crop(*place, flipped=bool(data.RANDOM_FLIP and random.random() < 0.5))
         return self.sample(index, to_pathways(self.cfg, crop.cut(images)), crop, scaled, stored)
 
-    def _views(self, index):
-        """One clip for each rate; each frame is read once."""
-        clips = [self.clip_frames(index, rate) for rate in self.views]
-        needed, position = np.unique(np.concatenate(clips), return_inverse=True)
-        images, stored = self._read(index, needed, self.cfg.DATA.TEST_CROP_SIZE)
-        scaled = images.shape[1:3]
-        crop = self.test_crop(*scaled)
-        position = position.reshape(len(clips), -1)
-        clips = [to_pathways(self.cfg, crop.cut(images[clip])) for clip in position]
-        return self.sample(index, join_clips(clips), crop, scaled, stored)
-
     def _read(self, index, numbers, short_side):
         """Frames by number, T x H x W x 3, and the stored frames' height and width."""
         # A frame may stand in a clip more than once, at either end of what there is.
@@ -87,16 +82,10 @@ class KeyframeClips(ActivityDataset):
 
 def persons_in(crop, boxes, scaled):
     """
-    The persons who have a part in a crop.
+    The persons who have a part in a `crop` of frames of height and width `scaled`.
 
-    Args:
-        crop (views.Crop): of the scaled frames.
-        boxes (float array): M x 4: x1, y1, x2, y2 of all persons as fractions of the frame's size.
-        scaled (tuple[int, int]): height and width of the frames that the crop is cut from.
-
-    Returns:
-        (Tensor, Tensor): float32, P x 4, their boxes in the crop's pixels; int64, [P], which of
-            the M they are.
+    Their boxes, M x 4, are fractions of the frame's size: x1, y1, x2, y2. Returns those of P
+    persons in the crop's pixels, float32, P x 4, and which of the M they are, int64, [P].
     """
     boxes, inside = crop.boxes(boxes, *scaled)
     size = np.array([crop.width, crop.height] * 2)

@@ -74,17 +74,27 @@ class RowParser:
             path = os.path.join(self.root, text)
             path = os.path.normpath(path) if is_local(path) else path
         if path not in self._file_problems:
-            self._file_problems[path] = self._problems_of_file(text, path)
+            # Looked at once, however many segments name it: a store may be slow.
+            self._file_problems[path] = self._file_problem(text, path)
         problems.extend(self._file_problems[path])
         return path
 
-    def _problems_of_file(self, text, path):
+    def _file_problem(self, text, path):
         """What is wrong with a listed path: a list of no or one sentence."""
         if leads_outside(self.root, text, self.outside):
             return [outside_sentence(text, self.root)]
         if not self.check_files or (self.allow_empty and pathmgr.isfile(path)):
             return []
-        return _file_problem(path)
+        folder, pattern = split_pattern(path)
+        path = folder if pattern and pathmgr.isdir(folder) else path
+        if not pathmgr.exists(path):
+            return [f"no such file {path}"]
+        # The size of a file in a store is not known without copying it here.
+        if not is_local(path) or os.path.isdir(path):
+            return []
+        if not os.path.isfile(path):
+            return [f"{path} is neither a regular file nor a folder"]
+        return [f"the file {path} is empty (0 bytes)"] if os.path.getsize(path) == 0 else []
 
     def _labels(self, text, problems):
         """Class ids, distinct, of labels separated by `;`; tells `problems` of wrong ones."""
@@ -93,20 +103,17 @@ class RowParser:
             number = int(label) if re.fullmatch(r"-?[0-9]{1,9}", label) else None
             index = self._ids.get(label, number)
             if index is None:
-                problems.append(self._unknown_label(label))
+                if label not in self._label_problems:
+                    # Once a label: the search for near names takes a while among many.
+                    nearest = difflib.get_close_matches(label, self.class_names, n=1)
+                    hint = f', did you mean "{nearest[0]}"?' if nearest else ""
+                    self._label_problems[label] = f'unknown label "{shortened(label)}"{hint}'
+                problems.append(self._label_problems[label])
             elif not 0 <= index < len(self.class_names):
                 problems.append(f"class id {index} is not in 0..{len(self.class_names) - 1}")
             else:
                 labels.append(index)
         return tuple(dict.fromkeys(labels))
-
-    def _unknown_label(self, label):
-        """What is wrong with a label that is neither a class name nor a number."""
-        if label not in self._label_problems:
-            nearest = difflib.get_close_matches(label, self.class_names, n=1)
-            hint = f', did you mean "{nearest[0]}"?' if nearest else ""
-            self._label_problems[label] = f'unknown label "{shortened(label)}"{hint}'
-        return self._label_problems[label]
 
 
 def outside_sentence(text, folder):
@@ -115,20 +122,6 @@ def outside_sentence(text, folder):
         f"{shortened(text)} leads out of {folder}, by .., by a link or as an absolute path; "
         "DATA.PATHS_OUTSIDE any allows it"
     )
-
-
-def _file_problem(path):
-    """What is wrong with a video's path: a list of no or one sentence."""
-    folder, pattern = split_pattern(path)
-    path = folder if pattern and pathmgr.isdir(folder) else path
-    if not pathmgr.exists(path):
-        return [f"no such file {path}"]
-    # The size of a file in a store is not known without copying it here.
-    if not is_local(path) or os.path.isdir(path):
-        return []
-    if not os.path.isfile(path):
-        return [f"{path} is neither a regular file nor a folder"]
-    return [f"the file {path} is empty (0 bytes)"] if os.path.getsize(path) == 0 else []
 
 
 def _times(start, end, problems):
@@ -219,12 +212,7 @@ def _distinct(segments):
 
 
 def label_matrix(videos, num_classes):
-    """
-    Labels of videos as numbers.
-
-    Returns:
-        float32 array [len(videos), num_classes]: 1 where the video has the label, else 0.
-    """
+    """float32, [len(videos), num_classes]: 1 where the video has the label, else 0."""
     matrix = np.zeros((len(videos), num_classes), dtype=np.float32)
     for row, video in zip(matrix, videos, strict=True):
         row[list(video.labels)] = 1.0
@@ -232,12 +220,7 @@ def label_matrix(videos, num_classes):
 
 
 def read_names(path, key, number):
-    """
-    `read_class_names`, as many as a key of the config says.
-
-    Raises:
-        SlowFastExtError: as `read_class_names`, or the file names more or fewer.
-    """
+    """`read_class_names`, `number` of them as `key` says; raises SlowFastExtError."""
     names = read_class_names(path)
     if len(names) != number:
         raise SlowFastExtError(f"{path} names {len(names)} classes but {key} is {number}")
@@ -246,12 +229,8 @@ def read_names(path, key, number):
 
 def read_class_names(path):
     """
-    Reads the names of the classes, one a line; a class's id is its line's number from 0.
-
-    Returns:
-        list[str]
-    Raises:
-        SlowFastExtError: not readable, empty, a blank line in the middle, or a name twice.
+    The names of the classes, one a line; a class's id is its line's number from 0. Raises
+    SlowFastExtError: not readable, empty, a blank line in the middle, or a name twice.
     """
     text = read_text(path).rstrip()
     names = [line.strip() for line in text.split("\n")]

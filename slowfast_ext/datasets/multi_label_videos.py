@@ -7,13 +7,7 @@ import torch
 
 from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
-from slowfast_ext.datasets.clips import (
-    CutViews,
-    Sample,
-    crop_of_view,
-    join_clips,
-    to_pathways,
-)
+from slowfast_ext.datasets.clips import CutViews, Sample, crop_of_view, join_clips, to_pathways
 from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.lists import label_matrix, read_list, read_names
 from slowfast_ext.datasets.object_boxes import VideoObjects, check_any_listed, read_objects
@@ -133,7 +127,10 @@ class MultiLabelVideos(ActivityDataset):
             frames = self._clip_frames(reader.info, rate, random.random())
             images = reader.read(frames, short_side)
             times = self._times(reader.info)
-        crop = self._random_crop(random, *images.shape[1:3])
+        size = data.TRAIN_CROP_SIZE
+        top, left = views.random_crop_offset(random, *images.shape[1:3], size)
+        flipped = data.RANDOM_FLIP and random.random() < 0.5
+        crop = views.Crop(top, left, size, size, flipped)
         labels = np.zeros(len(self.class_names), np.float32)
         if data.TRAIN_LABELS == "video":
             labels[list(video.labels)] = 1
@@ -147,12 +144,6 @@ class MultiLabelVideos(ActivityDataset):
             self._objects_in(index, frames, images, crop),
         )
 
-    def _random_crop(self, random, height, width):
-        size = self.cfg.DATA.TRAIN_CROP_SIZE
-        top, left = views.random_crop_offset(random, height, width, size)
-        flipped = self.cfg.DATA.RANDOM_FLIP and random.random() < 0.5
-        return views.Crop(top, left, size, size, flipped)
-
     # --- Testing -----------------------------------------------------------------------
 
     def _all_views(self, index):
@@ -162,13 +153,14 @@ class MultiLabelVideos(ActivityDataset):
             needed, position = np.unique(np.concatenate(frames), return_inverse=True)
             images = reader.read(needed, self.cfg.DATA.TEST_CROP_SIZE)
         position = position.reshape(len(self.views), -1)
-        crops = [self._test_crop(view, *images.shape[1:3]) for view in self.views]
-        return Sample(
-            self._views_of(images, position, crops),
-            torch.from_numpy(self.labels[index]),
-            index,
-            self._objects_in_views(index, frames, images, crops),
-        )
+        frame = (self.cfg, *images.shape[1:3], self.whole_frame)
+        crops = [crop_of_view(*frame, view.crop, view.num_crops) for view in self.views]
+        objects = None
+        if self.objects is not None:
+            pairs = zip(frames, crops, strict=True)
+            objects = [self._objects_in(index, clip, images, crop) for clip, crop in pairs]
+        pathways = self._views_of(images, position, crops)
+        return Sample(pathways, torch.from_numpy(self.labels[index]), index, objects)
 
     def _views_of(self, images, position, crops):
         """CutViews of each pathway, from the places of each view's frames in `images`, V x T."""
@@ -177,16 +169,6 @@ class MultiLabelVideos(ActivityDataset):
         numbers = np.arange(len(planes)).reshape(3, -1).T[:, None, None]  # frames x 1 x 1 x 3
         pathways = join_clips([to_pathways(self.cfg, numbers[view]) for view in position])
         return [CutViews(planes, pathway.flatten(2), crops) for pathway in pathways]
-
-    def _objects_in_views(self, index, frames, images, crops):
-        if self.objects is None:
-            return None
-        pairs = zip(frames, crops, strict=True)
-        return [self._objects_in(index, clip, images, crop) for clip, crop in pairs]
-
-    def _test_crop(self, view, height, width):
-        place = view.crop, view.num_crops
-        return crop_of_view(self.cfg, height, width, self.whole_frame, *place)
 
     # --- Both --------------------------------------------------------------------------
 

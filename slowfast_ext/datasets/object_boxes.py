@@ -90,8 +90,12 @@ def read_objects(path, class_names, min_score=0.0):
         SlowFastExtError: not readable, a column is missing, or any bad rows, all of which
             it counts.
     """
-    # A training run opens the file for each of its splits.
-    return _read_objects(path, tuple(class_names), min_score, _version(path))
+    # A training run opens the file for each of its splits: it is read again where it was written
+    # anew, which a store's file does not tell.
+    version = None
+    if is_local(path) and os.path.exists(path):
+        version = os.stat(path).st_mtime_ns, os.stat(path).st_size
+    return _read_objects(path, tuple(class_names), min_score, version)
 
 
 def check_any_listed(path, objects, list_path, video_ids):
@@ -107,14 +111,6 @@ def check_any_listed(path, objects, list_path, video_ids):
         f"{path}: no video of {list_path} has a box: {has}; write the list's ids into it, or set "
         "OBJECTS.NUM_CLASSES 0"
     )
-
-
-def _version(path):
-    """What changes where the file is written anew; None where that cannot be known."""
-    if not is_local(path) or not os.path.exists(path):
-        return None
-    status = os.stat(path)
-    return status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=1)

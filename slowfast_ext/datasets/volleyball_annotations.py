@@ -5,6 +5,7 @@ A moment is a target frame with a group activity and a box and an action for eac
 """
 
 import difflib
+import math
 import os
 import re
 from collections import Counter
@@ -122,22 +123,16 @@ def parse_persons(fields, wrong):
     boxes, actions = [], []
     for number, start in enumerate(range(0, len(fields), 5), start=1):
         *box, action = fields[start : start + 5]
-        x, y, width, height = (_finite(text) for text in box)
+        x, y, width, height = (math.nan if n is None else n for n in map(parse_number, box))
         right, bottom = x + width, y + height
-        # nan is in no order; beside a large number a small one adds nothing.
-        if not (x < right < np.inf and y < bottom < np.inf):
+        # nan is in no order; beside a large or infinite number a small one adds nothing.
+        if not (x < right < math.inf and y < bottom < math.inf):
             shown = shortened(" ".join(box))
             wrong.append(f'the box "{shown}" of player {number} is not X Y W H in pixels')
             continue
         boxes.append([x, y, right, bottom])
         actions.append(_place(action.lower(), ACTIONS, "action", wrong))
     return np.array(boxes, np.float64).reshape(-1, 4), np.array(actions)
-
-
-def _finite(text):
-    """The finite number that a text holds, else nan."""
-    number = parse_number(text)
-    return number if number is not None and np.isfinite(number) else np.nan
 
 
 def _place(name, names, what, wrong):
@@ -151,12 +146,9 @@ def _place(name, names, what, wrong):
 
 def read_tracklets(path):
     """
-    Reads a moment's tracklets: `player xmin ymin xmax ymax frame lost grouping generated action`.
-
-    Returns:
-        tuple[int, list[str]]: the boxes; the problems of bad lines, each with file:line.
-    Raises:
-        SlowFastExtError: the file cannot be read.
+    Reads a moment's tracklets: `player xmin ymin xmax ymax frame lost grouping generated action`;
+    gives the number of boxes and the problems of bad lines, each with file:line. Raises
+    SlowFastExtError where the file cannot be read.
     """
     count, problems = 0, []
     for line, fields in read_words(path):
@@ -181,17 +173,15 @@ def write_moments(path, listed):
     rows = [COLUMNS]
     for folder, video, first, last, moment in listed:
         names = [ACTIONS[action] for action in moment.actions]
-        persons = " ".join(map(_person, moment.boxes.tolist(), names))
+        # In the form of the data set's own files.
+        persons = " ".join(
+            f"{x1:g} {y1:g} {x2 - x1:g} {y2 - y1:g} {name}"
+            for (x1, y1, x2, y2), name in zip(moment.boxes.tolist(), names, strict=True)
+        )
         labels = ";".join(sorted(set(names), key=ACTIONS.index))
         group = GROUPS[moment.group]
         rows.append([folder, labels, group, video, moment.target, first, last, persons])
     write_rows(path, rows)
-
-
-def _person(box, name):
-    """A player in the form of the data set's own files."""
-    x1, y1, x2, y2 = box
-    return f"{x1:g} {y1:g} {x2 - x1:g} {y2 - y1:g} {name}"
 
 
 def read_moments(path, folder="", outside="any"):

@@ -70,18 +70,11 @@ def frame_times(info, folder_fps):
 
 def list_windows(cfg, info, every, folder_fps=None):
     """
-    Windows around the middles of stretches of `every` seconds.
+    Windows, at least one, around the middles of stretches of `every` seconds.
 
     At either end of the video a window is moved inwards until it lies in it, also where a file
-    starts before its first frame; a video shorter than a window repeats its frames, as in a test.
-
-    Args:
-        info (VideoInfo): of the video.
-        every (float): seconds, above 0.
-        folder_fps (float): as of `frame_times`; None: DATA.FRAME_FOLDER_FPS.
-
-    Returns:
-        Windows: at least one.
+    starts before its first frame; a video shorter than a window repeats its frames, as in a
+    test. `info` is the VideoInfo, `folder_fps` as of `frame_times`; None: DATA.FRAME_FOLDER_FPS.
     """
     times, fps = frame_times(info, folder_fps or cfg.DATA.FRAME_FOLDER_FPS)
     length = info.duration or float(times[-1]) + 1 / fps

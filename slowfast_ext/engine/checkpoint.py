@@ -47,9 +47,10 @@ def set_aside(output_dir):
 
 def is_set_aside(output_dir, path):
     """True where set_aside would rename `path`."""
-    folder, name = os.path.split(os.path.realpath(path) if is_local(path) else path)
     own = os.path.join(output_dir, "checkpoints")
-    own = os.path.realpath(own) if is_local(own) else own
+    # A link may lead there under another name; a store's names have no links.
+    own, path = (os.path.realpath(p) if is_local(p) else p for p in (own, path))
+    folder, name = os.path.split(path)
     return folder == own and bool(_CHECKPOINT.fullmatch(name))
 
 
@@ -58,8 +59,8 @@ def last_checkpoint(output_dir, stage):
     folder = os.path.join(output_dir, "checkpoints")
     pattern = re.compile(rf"{_prefix(stage)}epoch_\d+\.pyth")
     names = pathmgr.ls(folder) if pathmgr.isdir(folder) else []
-    names = sorted(name for name in names if pattern.fullmatch(name))
-    return os.path.join(folder, names[-1]) if names else None
+    last = max(filter(pattern.fullmatch, names), default=None)
+    return last and os.path.join(folder, last)
 
 
 def save_checkpoint(path, state):
@@ -96,18 +97,16 @@ class History:
     curves: dict = field(default_factory=dict)
 
     def update(self, path, state):
-        """
-        Adds what the checkpoint `path` tells; files of other projects tell nothing.
-
-        Raises:
-            SlowFastExtError: it tells it in another form.
-        """
+        """Adds what a checkpoint tells, if anything; raises SlowFastExtError where it is broken."""
         try:
             self.skipped.update(state.get("skipped", {}))
             for stage, (done, total) in state.get("epochs", {}).items():
                 self.epochs[stage] = (int(done), int(total))
             for stage, points in state.get("curves", {}).items():
-                self.curves[stage] = [_point(*point) for point in points]
+                self.curves[stage] = [
+                    [int(epoch), *(None if v is None else float(v) for v in (loss, rate, mean_ap))]
+                    for epoch, loss, rate, mean_ap in points
+                ]
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise SlowFastExtError(
                 f"{path}: its 'epochs', 'skipped' or 'curves' is damaged ({error})"
@@ -119,7 +118,8 @@ class History:
         return {"epochs": dict(self.epochs), "skipped": dict(self.skipped), "curves": curves}
 
     def add_point(self, stage, epoch, loss, learning_rate, mean_ap):
-        """Adds an epoch, counted from 1, to the stage's curve; one done again takes its place."""
+        """Adds an epoch, counted from 1, to the stage's curve."""
+        # A run that goes on from an earlier checkpoint does the epochs behind it again.
         before = [point for point in self.curves.get(stage, []) if point[0] < epoch]
         self.curves[stage] = [*before, [epoch, loss, learning_rate, mean_ap]]
 
@@ -133,9 +133,3 @@ class History:
         """Logs a warning where a stage of what `path` holds did not come to its end."""
         if any(done < total for done, total in self.epochs.values()):
             logger.warning(f"{path} is not of the last epoch: {self}")
-
-
-def _point(epoch, *values):
-    """An epoch of a curve; raises TypeError or ValueError where that is none."""
-    loss, learning_rate, mean_ap = (None if v is None else float(v) for v in values)
-    return [int(epoch), loss, learning_rate, mean_ap]

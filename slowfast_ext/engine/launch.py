@@ -57,6 +57,7 @@ def process_group(cfg, init_method, **place):
         with ended_together(dist.PrefixStore("endings", store), number, size):
             yield
     finally:
+        # `ended_together` may have destroyed it.
         if dist.is_initialized():
             dist.destroy_process_group()
 
@@ -88,8 +89,7 @@ def run_spawned(function, cfg):
 # --- Ending together --------------------------------------------------------------------------
 # Each process leaves in the job's store who it is and, when it ends, why.
 
-SECONDS_TO_ASK = 10.0
-"""How long a process that lost another waits to learn which it was."""
+SECONDS_TO_ASK = 10.0  # How long a process that lost another waits to learn which it was.
 
 # What gloo and NCCL say in a plain RuntimeError where the other side is gone.
 _LOST = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe", re.IGNORECASE)
@@ -113,6 +113,7 @@ def ended_together(store, rank, size):
         yield
     except BaseException as error:
         is_lost = isinstance(error, RuntimeError) and _LOST.search(str(error))
+        # The store may be what has gone; the error in hand says more than its own would.
         with contextlib.suppress(Exception):
             store.set(f"ended/{rank}", "" if is_lost else str(error) or type(error).__name__)
         if not is_lost:

@@ -22,12 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def build_dataset(cfg, split):
-    """
-    The data set of TRAIN.DATASET ("train", "tune", "val") or TEST.DATASET ("test").
-
-    Raises:
-        SlowFastExtError: as `dataset_class`, or what the data set raises.
-    """
+    """The data set of TRAIN.DATASET ("train", "tune", "val") or TEST.DATASET; SlowFastExtError."""
     dataset = dataset_class(cfg, "TEST.DATASET" if split == "test" else "TRAIN.DATASET")
     distributed.main_process_first(lambda: dataset.prepare(cfg))
     return dataset(cfg, split)
@@ -54,6 +49,7 @@ class TrainingBatches:
         return self.num_videos // (self.batch_size * distributed.world_size())
 
     def __iter__(self):
+        # Not torch's generator: nothing else that draws may change which videos come when.
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_videos)
         total = self.batch_size * distributed.world_size()
         for batch in range(len(self)):
@@ -71,11 +67,7 @@ class BrokenVideo:
 
 
 class ReportingBrokenVideos(torch.utils.data.Dataset):
-    """
-    A data set whose items are what `dataset` gives, or a BrokenVideo.
-
-    An error raised in a loader's process would reach the main one as a traceback.
-    """
+    """A data set whose items are what `dataset` gives, or a BrokenVideo."""
 
     def __init__(self, dataset):
         self.dataset = dataset
@@ -87,6 +79,7 @@ class ReportingBrokenVideos(torch.utils.data.Dataset):
         try:
             return self.dataset[key]
         except SlowFastExtError as error:
+            # Raised in a worker, it would reach the main process as a traceback.
             return BrokenVideo(key[1] if isinstance(key, tuple) else key, str(error))
 
 
@@ -123,12 +116,7 @@ class Batches:
         return dict(zip(ids, self.broken.values(), strict=True))
 
     def endless(self):
-        """
-        Yields lists of items, none empty, over and over.
-
-        Raises:
-            SlowFastExtError: no video can be read.
-        """
+        """Yields lists of items, none empty, over and over; SlowFastExtError if none is read."""
         while True:
             found = False
             for items in self:
@@ -140,7 +128,7 @@ class Batches:
 
     def __iter__(self):
         """Yields lists of items, possibly empty."""
-        with interrupt_held():
+        with interrupt_held():  # A Ctrl-C while the workers are forked would be lost.
             batches = iter(self.loader)
         for items in batches:
             for item in items:
@@ -164,12 +152,7 @@ def log_objects(split, dataset):
 
 
 def training_loader(cfg, dataset):
-    """
-    Batches of training clips of this process.
-
-    Raises:
-        SlowFastExtError: there are fewer videos than one batch.
-    """
+    """This process's training clips; raises SlowFastExtError where they fill no batch."""
     batch_size = batch_size_per_process(cfg, "TRAIN.BATCH_SIZE")
     batches = TrainingBatches(len(dataset), batch_size, cfg.RNG_SEED)
     if not len(batches):
@@ -187,6 +170,7 @@ def evaluation_loader(cfg, dataset, done=()):
     """
     left = [index for index in range(len(dataset)) if index not in done]
     own = left[distributed.rank() :: distributed.world_size()]
+    # No padding to equal shares, as torch's DistributedSampler does: it would score videos twice.
     return _loader(cfg, dataset, batch_sampler=[[index] for index in own])
 
 
@@ -195,7 +179,7 @@ def _loader(cfg, dataset, **options):
         ReportingBrokenVideos(dataset),
         num_workers=cfg.DATA_LOADER.NUM_WORKERS,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0,
-        collate_fn=list,
+        collate_fn=list,  # Broken videos are taken out before the rest becomes a batch.
         worker_init_fn=functools.partial(_start_worker, cfg.PLUGINS),
         **options,
     )
@@ -208,42 +192,29 @@ def worker_deaths_named():
     try:
         yield
     except Exception as error:
-        death = _worker_death(error)
+        # torch raises it wherever the main process is at that moment, as at the start of a
+        # thread, which raises another error on top.
+        death = error
+        while death and not (isinstance(death, RuntimeError) and "DataLoader worker" in str(death)):
+            death = death.__cause__ or death.__context__
         if not death:
             raise
         raise ChildProcessError(
-            f"a process that reads videos has ended ({death.splitlines()[0].rstrip('. ')}): "
+            f"a process that reads videos has ended ({str(death).splitlines()[0].rstrip('. ')}): "
             "out of memory? Fewer DATA_LOADER.NUM_WORKERS take less; start the same command again "
             "to go on"
         ) from error
 
 
-def _worker_death(error):
-    """
-    What torch says of a killed process, else "".
-
-    It raises it wherever the main process is at that moment, as at the start of a thread, which
-    raises another error on top.
-    """
-    while error and not (isinstance(error, RuntimeError) and "DataLoader worker" in str(error)):
-        error = error.__cause__ or error.__context__
-    return str(error or "")
-
-
 def _start_worker(plugins, _worker):
-    """One core a worker, and Ctrl-C left to the main process, which ends the workers."""
-    # A worker that was spawned rather than forked has imported nothing.
-    import_plugins(plugins)
-    cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import_plugins(plugins)  # A worker that was spawned rather than forked has imported nothing.
+    cv2.setNumThreads(0)  # The workers share the cores: threads of each would be too many.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The main process ends the workers.
 
 
 def batch_size_per_process(cfg, key):
-    """
-    TRAIN.BATCH_SIZE or TEST.BATCH_SIZE of this process.
-
-    As upstream's, the keys mean one machine's batch, shared by its processes.
-    """
+    """TRAIN.BATCH_SIZE or TEST.BATCH_SIZE of this process."""
+    # As upstream has it, the keys mean one machine's batch, shared by its processes.
     local = int(os.environ.get("LOCAL_WORLD_SIZE", max(cfg.NUM_GPUS, 1)))
     total = upstream.get_key(cfg, key)
     if total % local:

@@ -14,10 +14,8 @@ _ADVICE = "try a smaller SOLVER.BASE_LR or ACTIVITY.LR_MULT, or SOLVER.CLIP_GRAD
 
 def stop_at_loss(trainer, where, loss, batch, outputs):
     """
-    Saves the network, the batch and what the network made of it, then ends the run.
-
-    Raises:
-        SlowFastExtError: always; names the iteration, the videos, the norms and the file.
+    Saves the network, the batch and what the network made of it; raises SlowFastExtError, which
+    names the iteration, the videos, the norms and the file.
     """
     ids = trainer.loader.video_ids(batch.index.tolist())
     norms = parameter_norms(trainer.network)
@@ -28,6 +26,7 @@ def stop_at_loss(trainer, where, loss, batch, outputs):
         "video_ids": ids,
         "parameter_norms": norms,
         "outputs": _detached(outputs),
+        # A NamedTuple of ours could not be read again: weights_only knows no classes.
         "batch": batch._asdict() | {"objects": None},
         "model_state": trainer.network.state_dict(),
         "optimizer_state": trainer.optimizer.state_dict(),
@@ -37,6 +36,7 @@ def stop_at_loss(trainer, where, loss, batch, outputs):
         checkpoint.save_checkpoint(path, state)
         saved = f"the batch, the outputs and the weights are in {path}"
     except OSError as error:
+        # A full disk must not take the place of the loss in the message.
         saved = f"{path} cannot be written ({error.strerror or error})"
     total = torch.tensor(list(norms.values())).norm().item()
     largest = ", ".join(f"{name} {norm:.3g}" for name, norm in list(norms.items())[:3])

@@ -9,6 +9,7 @@ from slowfast_ext.utils import distributed
 def build_optimizer(cfg, network):
     """Upstream's optimizer; the head's parameters in groups of their own (ACTIVITY.LR_MULT)."""
     optimizer = upstream.construct_optimizer(network, cfg)
+    # By identity: a Tensor's == compares values.
     head_parameters = {id(p) for p in distributed.unwrap_network(network).head.parameters()}
     groups = []
     for group in optimizer.param_groups:
@@ -23,15 +24,14 @@ def build_optimizer(cfg, network):
 
 def load_optimizer(optimizer, state):
     """
-    Takes over an optimizer's history; the hyperparameters stay those of this run's config.
-
-    Raises:
-        ValueError: the state is of another kind of optimizer or of other parameters.
+    Takes over an optimizer's history; the hyperparameters stay those of this run's config. Raises
+    ValueError where it is of another kind of optimizer or of other parameters.
     """
     own = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
     theirs = [set(group) - {"params"} for group in state["param_groups"]]
     if theirs != [set(group) for group in own]:
         raise ValueError("it was trained with another SOLVER.OPTIMIZING_METHOD or other groups")
+    # torch checks the number of tensors alone, and takes over the hyperparameters.
     optimizer.load_state_dict(state)
     for parameter, moments in optimizer.state.items():
         for name, moment in moments.items():

@@ -21,8 +21,7 @@ from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
 
 logger = logging.getLogger(__name__)
 
-SECONDS_BETWEEN_SAVES = 30.0
-"""What a kill costs of a test, at most."""
+SECONDS_BETWEEN_SAVES = 30.0  # What a kill costs of a test, at most.
 
 
 class PartialScores:
@@ -32,11 +31,6 @@ class PartialScores:
     Each save is a new file of what was scored since the last; a file's name begins with the
     test's fingerprint, so that no other test takes it. As a context it saves what it has at its
     end, however that comes: measuring, or another process, may still fail.
-
-    Args:
-        cfg (CfgNode): of the test.
-        network (ActivityNetwork): with the weights that are tested.
-        dataset: what is tested.
 
     Attributes:
         done (dict): index -> scores, as of an Evaluation, of earlier runs of the same test; the
@@ -58,7 +52,7 @@ class PartialScores:
         return self
 
     def __exit__(self, kind, error, traceback):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # It must not hide what ended the test.
             self._save()
 
     def add(self, index, scores):
@@ -124,7 +118,14 @@ def fingerprint(cfg, network, dataset):
     }
     facts = [settings, distributed.device(cfg).type, installed_versions()]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    _add_content(digest, dataset)
+    # What the data set has read: lists, boxes, class names.
+    content = {name: value for name, value in vars(dataset).items() if name != "cfg"}
+    try:
+        _SetsInOrder(SimpleNamespace(write=digest.update)).dump(content)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        # A registered data set may hold an open file or a lambda: no later test is known to equal.
+        logger.warning(f"test: once stopped it begins anew; its data set: {error}")
+        digest.update(os.urandom(16))
     if cfg.TEST.RATE_WEIGHTS:
         with pathmgr.open(cfg.TEST.RATE_WEIGHTS, "rb") as stream:
             digest.update(stream.read())
@@ -132,17 +133,6 @@ def fingerprint(cfg, network, dataset):
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy())
     return digest.hexdigest()[:16]
-
-
-def _add_content(digest, dataset):
-    """Adds what the data set has read (lists, boxes, class names) to the digest, bit by bit."""
-    pickler = _SetsInOrder(SimpleNamespace(write=digest.update))
-    try:
-        pickler.dump({name: value for name, value in vars(dataset).items() if name != "cfg"})
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        # As of a registered data set that holds an open file or a lambda.
-        logger.warning(f"test: once stopped it begins anew; its data set: {error}")
-        digest.update(os.urandom(16))
 
 
 class _SetsInOrder(pickle.Pickler):

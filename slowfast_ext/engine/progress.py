@@ -13,12 +13,8 @@ logger = logging.getLogger(__name__)
 
 class Progress:
     """
-    Reports the steps of one loop; shows nothing outside the main process.
-
-    Args:
-        name (str): what the loop does.
-        total (int): its number of steps.
-        log_period (int): without a terminal, a line after every so many steps.
+    Reports the steps of one loop, of `total` steps, in the main process: a bar or, without a
+    terminal, a line after every `log_period` steps.
     """
 
     def __init__(self, name, total, log_period):

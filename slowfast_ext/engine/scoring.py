@@ -38,15 +38,9 @@ class Evaluation:
 
 def evaluate(evaluator, network, name, combine=None, partial=None):
     """
-    Scores every item of the evaluator's data set in all its views and measures.
-
-    Args:
-        evaluator (Evaluator): of the data set.
-        network, name, partial: as `score_videos`.
-        combine (callable | None): as `score_videos`; None: the plain combination of views.
-
-    Returns:
-        Evaluation: the same in every process.
+    Scores every item of the evaluator's data set in all its views and measures: an Evaluation, the
+    same in every process. `name`, `combine` and `partial` are as of `score_videos`; without
+    `combine`, the plain combination of views.
     """
     cfg, dataset = evaluator.cfg, evaluator.dataset
     combine = combine or plain_combination(cfg)
@@ -91,6 +85,7 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
                 if partial:
                     partial.add(sample.index, scores[sample.index])
             progress.step()
+    # What earlier runs scored is in every process's part: a dict keeps one of each.
     scores = {k: v for part in distributed.gather(scores) for k, v in part.items()}
     skipped = {k: v for part in distributed.gather(batches.broken) for k, v in part.items()}
     if not scores:
@@ -107,6 +102,7 @@ def video_scores(cfg, network, sample, combine):
         batch = sample.batch_of_views(slice(start, min(start + size, num_views)))
         scores.append(scores_of(cfg, network, batch))
     scores = np.concatenate(scores)
+    # A batch's persons come view by view, and all views have the same ones.
     probabilities = scores.reshape(num_views, -1, scores.shape[-1])
     if sample.persons is None:
         return combine(probabilities.squeeze(1))

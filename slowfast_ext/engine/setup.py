@@ -21,23 +21,14 @@ from slowfast_ext.utils.text import nearest
 
 
 def checked_config(path, options=(), own=None):
-    """
-    A config that a run may start from: `load_config`, then `check_config`.
-
-    Args and Raises: as those two.
-    """
+    """A config that a run may start from: `load_config`, then `check_config`."""
     cfg = load_config(path, options, own)
     check_config(cfg)
     return cfg
 
 
 def check_config(cfg):
-    """
-    Checks everything that can be known before anything is built or written.
-
-    Raises:
-        SlowFastExtError: one sentence naming the key, the value and the rule.
-    """
+    """Raises SlowFastExtError for what can be known before anything is built or written."""
     if not has_store(cfg.OUTPUT_DIR):
         refuse(cfg, "OUTPUT_DIR", "needs a handler for its store, registered with iopath")
     if pathmgr.exists(cfg.OUTPUT_DIR) and not pathmgr.isdir(cfg.OUTPUT_DIR):
@@ -94,8 +85,8 @@ def _check_processes(cfg):
 
 
 def _check_schedule(cfg):
-    """Upstream takes the last rate before the first step, and fails where one is missing."""
     solver = cfg.SOLVER
+    # Upstream takes the last rate before the first step, and fails where one is missing.
     if solver.LR_POLICY == "steps_with_relative_lrs":
         steps = solver.STEPS
         if not steps or not all(map(is_number, steps)) or steps[0] != 0 or steps != sorted(steps):
@@ -144,14 +135,9 @@ def _check_keys_of_network(cfg):
     if cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.ENABLE and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
         rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
         refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
-    _check_backbone(cfg)
-
-
-def _check_backbone(cfg):
-    """What upstream's constructors assert without a word to people."""
+    # What upstream's constructors assert without a word to people.
     name = backbone_name(cfg)
-    # Says which backbones there are, where this one is none of them.
-    upstream.model_class(name)
+    upstream.model_class(name)  # Raises where there is no such backbone.
     if name in ("SlowFast", "ResNet", "X3D") and cfg.RESNET.DEPTH not in _DEPTHS:
         refuse(cfg, "RESNET.DEPTH", f"must be one of {', '.join(map(str, _DEPTHS))} for {name}")
     pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1
@@ -164,9 +150,9 @@ def _check_backbone(cfg):
 
 
 def _check_buildable(cfg):
-    """Sends a clip without content through the network, on torch's device without memory."""
+    """Sends a clip without content through the network, and builds the optimizer."""
     try:
-        with torch.device("meta"), torch.no_grad():
+        with torch.device("meta"), torch.no_grad():  # Shapes alone: no memory, no arithmetic.
             network = ActivityNetwork(cfg).eval()
             size = cfg.DATA.TRAIN_CROP_SIZE
             clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
@@ -180,21 +166,15 @@ def _check_buildable(cfg):
             f"DATA.NUM_FRAMES and DATA.TRAIN_CROP_SIZE: {reason(error)}"
             f"{line_of_plugin(cfg.PLUGINS, error)}"
         ) from error
-    _check_optimizer(cfg, network)
-
-
-def _check_optimizer(cfg, network):
-    """Builds the optimizer as well: torch knows best which numbers it takes."""
     solver = cfg.SOLVER
     is_refused = solver.MOMENTUM == 0 or solver.DAMPENING != 0
     if solver.OPTIMIZING_METHOD == "sgd" and solver.NESTEROV and is_refused:
         rule = "needs SOLVER.MOMENTUM above 0 and SOLVER.DAMPENING 0: set it to False"
         refuse(cfg, "SOLVER.NESTEROV", rule)
     alone = cfg.clone()
-    # With more, main takes the network for a wrapped one.
-    alone.NUM_GPUS = 0
+    alone.NUM_GPUS = 0  # With more, main takes the network for a wrapped one.
     try:
-        # main counts the parameters aloud.
+        # torch knows best which numbers it takes; main counts the parameters aloud.
         with contextlib.redirect_stdout(io.StringIO()):
             build_optimizer(alone, network)
     except (ValueError, TypeError, IndexError) as error:

@@ -29,12 +29,7 @@ def log_dir(cfg, stage):
 
 
 def check_tensorboard(cfg):
-    """
-    Checks, before anything is built, that what TENSORBOARD.ENABLE asks for can be written.
-
-    Raises:
-        SlowFastExtError: tensorboard or matplotlib is not installed, or the folder cannot be made.
-    """
+    """Raises SlowFastExtError where what TENSORBOARD.ENABLE asks for cannot be written."""
     if not cfg.TENSORBOARD.ENABLE:
         return
     # The bars of the classes are figures of matplotlib.
@@ -48,12 +43,8 @@ class TensorBoard:
     The curves of one stage; writes in the main process alone, with TENSORBOARD.ENABLE alone.
 
     A run that goes on from a checkpoint goes on with its steps, and what was written after that
-    checkpoint is not shown any more.
-
-    Args:
-        stage (str): "train", "tune" or "test".
-        draw_view (callable | None): (cfg, network, test sample, names, title) -> a picture of the
-            sample's first view, uint8, H x W x 3, RGB; None: none is drawn.
+    checkpoint is not shown any more. `draw_view`, if any, makes of (cfg, network, test sample,
+    names, title) a picture of the sample's first view, uint8, H x W x 3, RGB.
     """
 
     def __init__(self, cfg, stage, draw_view=None):
@@ -66,6 +57,7 @@ class TensorBoard:
     def writer(self, step):
         """torch's SummaryWriter, opened where the first thing, of number `step`, is written."""
         if self._writer is None:
+            # Imported here, since it is an extra; purged, so that no curve goes back in time.
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(self.folder, purge_step=step)
@@ -81,13 +73,7 @@ class TensorBoard:
         self._last_step_at = time.monotonic()
 
     def add_step(self, step, learning_rates):
-        """
-        One optimizer step is done.
-
-        Args:
-            step (trainer.Step): which, and what came of it.
-            learning_rates (dict[str, float]): of the parts of the network.
-        """
+        """A trainer.Step is done; `learning_rates` are those of the network's parts, by name."""
         if not self.enabled:
             return
         now = time.monotonic()
@@ -96,21 +82,14 @@ class TensorBoard:
         if step.loss is not None:
             values["loss"] = step.loss
         clips = step.num_clips * distributed.world_size()
-        values["speed/clips per second"] = clips / max(seconds, 1e-9)
+        values["speed/clips per second"] = clips / max(seconds, 1e-9)  # A clock may stand still.
         values["speed/seconds per step"] = seconds
         values["speed/seconds waited for data"] = step.seconds_waited
         for name, value in values.items():
             self.writer(step.number).add_scalar(name, value, step.number)
 
     def add_evaluation(self, step, evaluation, class_names, by_rate=()):
-        """
-        An evaluation after the step of number `step`; a run that goes on behind it keeps it.
-
-        Args:
-            evaluation (Evaluation): of A activities.
-            class_names (list[str]): [A].
-            by_rate (sequence[dict]): results.json's.
-        """
+        """An Evaluation after a step, with results.json's `by_rate`; a resumed run keeps it."""
         if not self.enabled:
             return
         writer = self.writer(step)
@@ -125,13 +104,7 @@ class TensorBoard:
         writer.flush()
 
     def add_maps(self, step, network, dataset):
-        """
-        The evidence in two videos, always the same, where the head has maps.
-
-        Args:
-            network (ActivityNetwork): on its device, in evaluation.
-            dataset: of one view a video.
-        """
+        """The evidence in two videos of a data set of one view each, where the head has maps."""
         if not (self.enabled and self.draw_view and has_maps(self.cfg)):
             return
         for index in sorted({0, len(dataset) // 2}):
@@ -147,7 +120,7 @@ class TensorBoard:
 
 def class_bars(average_precision, class_names):
     """A figure of matplotlib: a bar for each class by falling AP, those without one left out."""
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # An extra; without pyplot, which keeps every figure.
 
     order = np.argsort(-average_precision, kind="stable")
     order = order[np.isfinite(average_precision[order])]

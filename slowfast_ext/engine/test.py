@@ -20,12 +20,8 @@ logger = logging.getLogger(__name__)
 
 def test(cfg):
     """
-    Tests the last checkpoint over the views of TEST.VIEWS; writes results.json and predictions.csv.
-
-    A test that was stopped goes on: videos that it has scored are not scored again.
-
-    Returns:
-        dict: what results.json holds.
+    Tests the last checkpoint over the views of TEST.VIEWS; writes predictions.csv and results.json,
+    and returns what the latter holds. What a stopped test has scored is not scored again.
 
     Raises:
         SlowFastExtError: no checkpoint, one of another network, or a video cannot be read.
@@ -63,11 +59,8 @@ def test(cfg):
 
 def _evaluate_by_rate(evaluator, network, combine, partial):
     """
-    `evaluate` of a test; where it has several groups of views, also of each group by itself.
-
-    Returns:
-        tuple[Evaluation, list[dict]]: the second is results.json's `by_rate`: `rate`, `clips`,
-            `crops`, the figures that are numbers, and `ap`, [A], of each group.
+    `evaluate` of a test, and results.json's `by_rate`: where there are several groups of views, of
+    each `rate`, `clips`, `crops`, the figures that are numbers, and `ap`, [A].
     """
     cfg, dataset = evaluator.cfg, evaluator.dataset
     groups = dataset.view_groups(cfg)
@@ -76,7 +69,7 @@ def _evaluate_by_rate(evaluator, network, combine, partial):
     stack = stacked(combine, groups)
     scores, skipped = score_videos(cfg, network, dataset, "test", stack, partial)
 
-    def of_group(place, group):
+    def group_figures(place, group):
         found = measured(evaluator, unstacked(scores, place), skipped)
         return {
             **dict(zip(("rate", "clips", "crops"), group, strict=True)),
@@ -85,7 +78,7 @@ def _evaluate_by_rate(evaluator, network, combine, partial):
         }
 
     # One after the other: AVA's metrics hold a row for each person and class.
-    by_rate = [of_group(place, group) for place, group in enumerate(groups, 1)]
+    by_rate = [group_figures(place, group) for place, group in enumerate(groups, 1)]
     return measured(evaluator, unstacked(scores, 0), skipped), by_rate
 
 

@@ -84,12 +84,9 @@ def training_stage(cfg, epoch_length):
 
 
 def tuning_stage(cfg, epoch_length):
-    """
-    TUNE.MAX_ITER iterations of the head on clips of the rates TUNE.RATES.
-
-    The paper names no learning rate or decay for it: TUNE.BASE_LR and half a cosine are ours.
-    """
-    tuning = cfg.clone()
+    """TUNE.MAX_ITER iterations of the head on clips of the rates TUNE.RATES."""
+    # The paper names no learning rate or decay for it: TUNE.BASE_LR and half a cosine are ours.
+    tuning = cfg.clone()  # Checkpoints and results keep the run's own config.
     tuning.SOLVER.BASE_LR = cfg.TUNE.BASE_LR
     tuning.SOLVER.LR_POLICY = "cosine"
     tuning.SOLVER.COSINE_END_LR = 0.0
@@ -102,12 +99,7 @@ def tuning_stage(cfg, epoch_length):
 
 
 def check_named_checkpoints(cfg):
-    """
-    The checkpoints that keys name are there, and stay there.
-
-    Raises:
-        SlowFastExtError: names the key.
-    """
+    """Raises SlowFastExtError where a checkpoint that a key names is not there or will not stay."""
     keys = ["TRAIN.CHECKPOINT_FILE_PATH"] + ["TEST.CHECKPOINT_FILE_PATH"] * cfg.TEST.ENABLE
     for key in keys:
         path = upstream.get_key(cfg, key)
@@ -131,7 +123,7 @@ def counted_mask(cfg, train_set):
 
 def build_network(cfg, mask):
     """The network at its start, drawn from RNG_SEED, with the labels' mask where it takes one."""
-    torch.manual_seed(cfg.RNG_SEED)
+    torch.manual_seed(cfg.RNG_SEED)  # All processes start from the same weights.
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
     network.set_cooccurrence(mask)
     if cfg.LOG_MODEL_INFO:

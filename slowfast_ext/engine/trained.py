@@ -19,6 +19,7 @@ def trained_network(cfg):
 def scores_of(cfg, network, batch):
     """A batch's probabilities, float64, B x A, or of its persons P x A; within `inference`."""
     inputs, given = clips.network_input(cfg, batch, distributed.device(cfg))
+    # float64: sums over views in float32 depend on their order, and make ties.
     return network(inputs, **given).double().cpu().numpy()
 
 
@@ -57,14 +58,9 @@ def network_to_test(cfg):
 
 def build_trained(cfg, path, state, advice="set them as they were"):
     """
-    Args:
-        state (dict): what the checkpoint `path` holds, as `read_weights` gives it.
-
-    Returns:
-        tuple: the network, on its device, in evaluation; what was loaded, a sentence; History.
-
-    Raises:
-        SlowFastExtError: it is of another network than the config's; gives the `advice`.
+    The network of what the checkpoint `path` holds, `state` as of `read_weights`, on its device, in
+    evaluation; what was loaded, a sentence; its History. Raises SlowFastExtError, which gives the
+    `advice`, where it is of another network than the config's.
     """
     compare.check_same_network(path, state, cfg, advice)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)

@@ -132,16 +132,14 @@ class Trainer:
 
     def step(self, batch, where):
         """
-        One step of the optimizer on a Sample of clips -> the loss, a number.
-
-        Raises:
-            SlowFastExtError: the loss is not finite; says `where`, and saves what led to it.
+        One step of the optimizer on a Sample of clips -> the loss, a number. Where that is not
+        finite, what led to it is saved, and SlowFastExtError raised.
         """
         inputs, given = self.inputs(batch)
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
             outputs = self.model(inputs, **given)
             loss = self.loss(batch, outputs)
-        value = loss.item()
+        value = loss.item()  # Waits for the GPU, so that a bad loss is seen before it spreads.
         if not math.isfinite(value):
             stop_at_loss(self, where, value, batch, outputs)
         self.optimizer.zero_grad()
@@ -225,6 +223,7 @@ class Trainer:
         for broken in distributed.gather(self.loader.broken_videos()):
             self.history.skipped.update(broken)
         self.history.epochs[self.stage.name] = (epoch + 1, self.num_epochs)
+        # In every process, so that none waits for one that has ended.
         require_finite_weights(self.network, f"{self.stage.name} epoch {epoch + 1}")
         if not distributed.is_main_process():
             return
@@ -334,6 +333,7 @@ class Trainer:
         self._load_network(path, state)
         try:
             load_optimizer(self.optimizer, state["optimizer_state"])
+            # Upstream's files have no scaler's state, and one that is off has an empty one.
             self.scaler.load_state_dict(state.get("scaler_state", {}) or self.scaler.state_dict())
             epoch, best = state["epoch"], state.get("best_mAP", -1.0)
             if not isinstance(best, (int, float)) or not math.isfinite(best):
@@ -350,12 +350,9 @@ class Trainer:
 
 
 def loss_function(cfg):
-    """
-    MODEL.LOSS_FUNC on logits.
-
-    Upstream's `bce` takes probabilities; our heads give logits in training, from which the
-    same loss is computed more exactly.
-    """
+    """MODEL.LOSS_FUNC, on logits."""
+    # Upstream's `bce` takes probabilities; our heads give logits in training, from which the same
+    # loss is computed more exactly.
     name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
     return upstream.get_loss_func(name)(reduction="mean")
 
@@ -363,20 +360,20 @@ def loss_function(cfg):
 def _summed(loss, outputs, labels):
     """The loss summed over the outputs."""
     labels = labels.to(outputs[0].device)
+    # Autocast's half precision serves the network, not the loss.
     return sum(loss(logits.float(), labels) for logits in outputs)
 
 
 def _by_persons(loss, outputs, labels):
-    """
-    `_summed`, over a process's persons, such that the mean over processes is that over persons.
-
-    A process may have none; its loss is 0 then, and every parameter's gradient too.
-    """
+    """`_summed` over persons, such that the mean over processes is that over all persons."""
+    # A process may have no person: its loss is 0 then, with a gradient of 0 for each parameter,
+    # since DistributedDataParallel waits for all of them.
     value = _summed(loss, outputs, labels) if len(labels) else sum(o.sum() for o in outputs)
     return value * distributed.weight_of(len(labels))
 
 
 def seed_epoch(seed, epoch):
     """Seeds torch (dropout) for an epoch, differently in each process."""
+    # Mixed by numpy: sums such as seed + epoch would give different runs the same draws.
     sequence = np.random.SeedSequence([seed, epoch, distributed.rank()])
     torch.manual_seed(int(sequence.generate_state(1)[0]))

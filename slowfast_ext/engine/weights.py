@@ -12,8 +12,7 @@ from slowfast_ext.utils.unpickling import load_arrays
 
 logger = logging.getLogger(__name__)
 
-# A start from fewer tensors than this is a mistake rather than a start.
-SMALLEST_SHARE = 0.95
+SMALLEST_SHARE = 0.95  # A start from fewer tensors is a mistake rather than a start.
 # A Caffe2 file names its tensors in words of some thirty characters: a longer one is no name.
 _LONGEST_NAME = 200
 
@@ -51,6 +50,7 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
     fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
     matched = _check_share(path, own, state, fitting, inflate)
     _check_numbers(path, own, fitting)
+    # Batch-norm's count of batches is in no older file, and is used for nothing here.
     missing = [name for name in own if name not in fitting and "num_batches" not in name]
     if complete:
         _check_complete(path, own, missing, left_over)
@@ -156,12 +156,7 @@ def read_weights(path, checkpoint_type):
 
 
 def read_checkpoint(path):
-    """
-    A checkpoint's dict, on the CPU; nothing in the file is executed.
-
-    Raises:
-        SlowFastExtError: there is no such file, or it is not a checkpoint.
-    """
+    """A checkpoint's dict, on the CPU; nothing in it is executed. Raises SlowFastExtError."""
     return _with_model_state(path, _read_plain(path))
 
 
@@ -210,23 +205,17 @@ def _with_model_state(path, state):
             f"{path}: not a PySlowFast checkpoint: no 'model_state' of tensors by name"
         )
     for name, value in weights.items():
-        kind = _unusual_kind(value)
-        if kind:
+        kinds = {
+            "quantized": value.is_quantized,
+            "complex": value.is_complex(),
+            "without content (device meta)": value.is_meta,
+            "sparse or nested": value.layout != torch.strided or value.is_nested,
+        }
+        if kind := next((kind for kind, holds in kinds.items() if holds), None):
             raise SlowFastExtError(
                 f"{path}: its tensor {name} is {kind}: only dense tensors of real numbers are read"
             )
     return state
-
-
-def _unusual_kind(tensor):
-    """What makes a tensor one that no network's weights are copied from; "" for usual ones."""
-    kinds = {
-        "quantized": tensor.is_quantized,
-        "complex": tensor.is_complex(),
-        "without content (device meta)": tensor.is_meta,
-        "sparse or nested": tensor.layout != torch.strided or tensor.is_nested,
-    }
-    return next((kind for kind, holds in kinds.items() if holds), "")
 
 
 def _read_caffe2(path):
@@ -235,7 +224,7 @@ def _read_caffe2(path):
         try:
             blobs = load_arrays(stream)["blobs"]
             rename = upstream.get_name_convert_func()
-            # Upstream's patterns take minutes over a name of pages.
+            # A pattern of upstream's takes minutes over a name of pages.
             if any(not isinstance(name, str) or len(name) > _LONGEST_NAME for name in blobs):
                 raise ValueError("a name that is no text or too long")
             return {rename(name): torch.tensor(value) for name, value in blobs.items()}
@@ -289,12 +278,13 @@ def to_own_names(state):
     """
     Renames the tensors of mmaction2's CSN and of torchvision's 2D ResNet, each recognised by
     its names; other files keep theirs.
-
-    Args:
-        state (dict[str, Tensor]): name -> tensor.
     """
-    table = _table_for(state)
-    return {_renamed(name, table): value for name, value in state.items()}
+    table, renamed = _table_for(state), {}
+    for name, value in state.items():
+        for pattern, replacement in table:
+            name = re.sub(pattern, replacement, name)
+        renamed[name] = value
+    return renamed
 
 
 def _table_for(state):
@@ -307,9 +297,3 @@ def _table_for(state):
     if "layer1.0.conv1.weight" in state and "conv1.weight" in state:
         return _TORCHVISION
     return []
-
-
-def _renamed(name, table):
-    for pattern, replacement in table:
-        name = re.sub(pattern, replacement, name)
-    return name

@@ -107,6 +107,7 @@ def _true_positives(truth, found):
     detection, box = _pairs(truth, found)
     if not len(detection):
         return hits
+    # Every pair at once: a loop over a million detections took most of the official script's time.
     overlap = _overlaps({name: found[name][detection] for name in BOX}, truth, box)
     starts = np.flatnonzero(np.diff(detection, prepend=-1))
     best = np.repeat(np.maximum.reduceat(overlap, starts), np.diff([*starts, len(detection)]))
@@ -126,14 +127,11 @@ def _pairs(truth, found):
     sizes = np.bincount(group, minlength=num_groups)
     starts, by_group = np.cumsum(sizes) - sizes, np.argsort(group, kind="stable")
     detection = np.repeat(np.arange(len(detected)), sizes[detected])
-    return detection, by_group[starts[detected[detection]] + _place_within(detection)]
-
-
-def _place_within(ordered):
-    """For each element of an ordered array, how many equal ones stand before it."""
-    places = np.arange(len(ordered))
-    is_first = np.diff(ordered, prepend=-1) != 0
-    return places - np.maximum.accumulate(np.where(is_first, places, 0))
+    # For each pair, how many of the same detection stand before it.
+    places = np.arange(len(detection))
+    is_first = np.diff(detection, prepend=-1) != 0
+    within = places - np.maximum.accumulate(np.where(is_first, places, 0))
+    return detection, by_group[starts[detected[detection]] + within]
 
 
 def _overlaps(boxes, truth, rows):
@@ -148,15 +146,14 @@ def _overlaps(boxes, truth, rows):
 
 
 def _average_precisions(found, hits, positives):
-    """
-    [A] areas under the precision that no higher recall exceeds; nan without ground truth.
-    """
+    """[A] areas under the precision that no higher recall exceeds; nan without ground truth."""
     # Small integers are sorted by their digits, which is far faster.
     classes = found["class"].astype(np.min_scalar_type(len(positives)))
     bounds = np.cumsum(np.bincount(classes, minlength=len(positives)))[:-1]
     precisions = np.full(len(positives), np.nan)
     for place, rows in enumerate(np.split(np.argsort(classes, kind="stable"), bounds)):
         if positives[place]:
+            # Not a stable sort, nor of the negative scores: so the official script orders ties.
             rows = rows[np.argsort(found["score"][rows])[::-1]]
             ranks = np.flatnonzero(hits[rows]) + 1
             precision = np.arange(1, len(ranks) + 1) / ranks

@@ -11,16 +11,10 @@ MAX_IDS_SHOWN = 10
 
 def ava_hints(ground_truth, detections, label_map, metrics):
     """
-    Names what in the files keeps detections from counting.
+    Sentences that name what in the files keeps detections from counting.
 
-    Args:
-        ground_truth (DataFrame), detections (DataFrame): of `read_ground_truth` and
-            `read_detections`.
-        label_map (dict[int, str]): of `read_label_map`.
-        metrics (AvaMetrics): of these.
-
-    Returns:
-        list[str]: a sentence each; empty where nothing was found.
+    Takes the DataFrames of `read_ground_truth` and `read_detections`, the dict of `read_label_map`
+    and their AvaMetrics.
     """
     boxes = ground_truth[ground_truth["action"] != NO_ACTION]
     hints = []
@@ -58,7 +52,15 @@ def _pixels(what, rows):
 def _keyframes(ground_truth, detections, counts):
     meeting = counts["evaluated"] - counts["without_detections"]
     if meeting == 0:
-        difference = _difference(ground_truth, detections)
+        # How the two files' names of keyframes differ, if they do.
+        difference, videos, seconds = "", [], []
+        for rows in (ground_truth, detections):
+            videos.append(rows["video"].unique().tolist())
+            seconds.append(f"{rows['second'].min()} to {rows['second'].max()}")
+        if not set(videos[0]) & set(videos[1]):
+            difference = f": their videos differ ({videos[0][0]!r} there, {videos[1][0]!r} here)"
+        elif seconds[0] != seconds[1]:
+            difference = f": seconds go from {seconds[0]} there and from {seconds[1]} here"
         yield f"no keyframe of the ground truth has detections that are used{difference}"
     elif counts["without_detections"] > meeting:
         yield (
@@ -66,19 +68,6 @@ def _keyframes(ground_truth, detections, counts):
             "detections: persons whose boxes are scored below AVA.DETECTION_SCORE_THRESH are not "
             "detected"
         )
-
-
-def _difference(ground_truth, detections):
-    """How the two files' names of keyframes differ, if they do, as the end of a sentence."""
-    videos, seconds = [], []
-    for rows in (ground_truth, detections):
-        videos.append(rows["video"].unique().tolist())
-        seconds.append(f"{rows['second'].min()} to {rows['second'].max()}")
-    if not set(videos[0]) & set(videos[1]):
-        return f": their videos differ ({videos[0][0]!r} there, {videos[1][0]!r} here)"
-    if seconds[0] != seconds[1]:
-        return f": seconds go from {seconds[0]} there and from {seconds[1]} here"
-    return ""
 
 
 def _scores(detections):

@@ -77,7 +77,12 @@ def numbered_columns(detections, ground_truth, excluded, class_ids):
     for frame in frames:
         videos = videos.union(frame["video"].cat.categories, sort=False)
     classes = [_places(frame["action"].to_numpy(), class_ids) for frame in frames[:2]]
-    keys = [_keyframe_keys(frame, videos) for frame in frames]
+    # One number for each video and second, whose seconds fit into 32 bits.
+    keys = [
+        (videos.get_indexer(frame["video"].cat.categories)[frame["video"].cat.codes] << 32)
+        + frame["second"].to_numpy()
+        for frame in frames
+    ]
     # Numbers go by the first detection of an evaluated class, as in the official script: equal
     # scores are ordered by it.
     keys.insert(0, keys[0][classes[0] >= 0])
@@ -100,12 +105,6 @@ def _places(action, class_ids):
     places = np.minimum(np.searchsorted(class_ids, action), len(class_ids) - 1)
     places = np.where(np.take(class_ids, places) == action, places, _UNKNOWN)
     return np.where(action == NO_ACTION, _NO_BOX, places)
-
-
-def _keyframe_keys(frame, videos):
-    """int64 [rows]: one number for each video and second."""
-    places = videos.get_indexer(frame["video"].cat.categories)
-    return (places[frame["video"].cat.codes] << 32) + frame["second"].to_numpy()
 
 
 def _by_score(columns, rows):

@@ -17,13 +17,8 @@ CODES = tuple(f"c{index:03d}" for index in range(NUM_CLASSES))
 
 def read_ground_truth(path):
     """
-    Reads Charades_v1_test.csv; repeated actions of a video collapse, times are ignored.
-
-    Returns:
-        (list[str], ndarray): V ids in the file's order, and labels, bool [V, 157].
-
-    Raises:
-        SlowFastExtError: not readable, or bad rows, all of which it names.
+    Reads Charades_v1_test.csv -> V ids in the file's order, and labels, bool [V, 157]; repeated
+    actions of a video collapse, times are ignored. Raises SlowFastExtError.
     """
     videos = read_split(path)
     labels = np.zeros((len(videos), NUM_CLASSES), bool)

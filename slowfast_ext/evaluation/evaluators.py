@@ -16,11 +16,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, AvaMetrics, ava_metrics
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
-from slowfast_ext.evaluation.results import (
-    by_falling_precision,
-    mean_figures,
-    per_class_table,
-)
+from slowfast_ext.evaluation.results import by_falling_precision, mean_figures, per_class_table
 from slowfast_ext.evaluation.volleyball import (
     clip_metrics,
     group_metrics,
@@ -41,10 +37,8 @@ Registry of evaluators, called with `evaluator(cfg, dataset)`; a data set's clas
 
 def build_evaluator(cfg, dataset):
     """
-    The evaluator that the data set names.
-
-    Raises:
-        SlowFastExtError: there is none of that name, or what it measures by cannot be read.
+    The evaluator that the data set names; raises SlowFastExtError where there is none, or what it
+    measures by cannot be read.
     """
     name = dataset.evaluator
     if name not in EVALUATOR_REGISTRY:
@@ -128,10 +122,7 @@ class ClipsEvaluator(Evaluator):
         return multilabel_metrics(ranked, self.dataset.labels > 0)
 
     def describe(self, scores, metrics):
-        counts = {
-            "videos": len(scores),
-            "videos_without_activity": int(metrics.num_unlabelled),
-        }
+        counts = {"videos": len(scores), "videos_without_activity": metrics.num_unlabelled}
         if self.dataset.num_videos_with_objects is not None:
             counts["videos_with_objects"] = self.dataset.num_videos_with_objects
         protocol = {"average_precision": "Charades_v1_classify"}
@@ -161,7 +152,8 @@ class DetectionMetrics(AvaMetrics):
     By the official protocol, with what was measured.
 
     Attributes:
-        detections (DataFrame): a row for each person and class.
+        detections (DataFrame): a row for each person and class: video, second, x1, y1, x2, y2,
+            action, score.
     """
 
     detections: pd.DataFrame
@@ -197,16 +189,7 @@ class AvaEvaluator(Evaluator):
 
     def measure(self, scores):
         """Measures the seconds that the data set tests; SlowFastExtError on scores like nan."""
-        detections = self._detections(scores)
-        return DetectionMetrics(**vars(self._metrics(detections)), detections=detections)
-
-    def _metrics(self, detections, protocol="official"):
-        return ava_metrics(self.truth, detections, self.dataset.label_map, self.excluded, protocol)
-
-    def _detections(self, scores):
-        """A row for each person and class: video, second, x1, y1, x2, y2, action, score."""
-        actions = np.array(self.class_ids)
-        tables = []
+        actions, tables = np.array(self.class_ids), []
         for index in sorted(scores):
             persons, person_scores = scores[index]
             keyframe = self.dataset.keyframes[index]
@@ -221,7 +204,11 @@ class AvaEvaluator(Evaluator):
             rows["action"] = np.tile(actions, len(persons))
             rows["score"] = person_scores[:, actions - 1].reshape(-1)
             tables.append(rows)
-        return pd.concat(tables, ignore_index=True).astype({"video": "category"})
+        detections = pd.concat(tables, ignore_index=True).astype({"video": "category"})
+        return DetectionMetrics(**vars(self._metrics(detections)), detections=detections)
+
+    def _metrics(self, detections, protocol="official"):
+        return ava_metrics(self.truth, detections, self.dataset.label_map, self.excluded, protocol)
 
     def describe(self, scores, metrics):
         options = self.cfg.AVA
@@ -307,7 +294,11 @@ class VolleyballEvaluator(Evaluator):
         """Over all moments and persons: those without scores count as wrong."""
         labels, task = self.dataset.labels, self.dataset.task
         if task == "persons":
-            clips, matrix = self._by_person(scores)
+            counts = [len(listed.moment.actions) for listed in self.dataset.listed]
+            starts, matrix = np.cumsum([0, *counts]), np.full(labels.shape, -np.inf)
+            for index, (persons, person_scores) in scores.items():
+                matrix[starts[index] + persons] = person_scores
+            clips = np.repeat(np.arange(len(counts)), counts)
             return person_metrics(labels.argmax(1), clips, matrix)
         matrix = self._by_moment(scores)
         if task == "clip":
@@ -320,15 +311,6 @@ class VolleyballEvaluator(Evaluator):
         for index, found in scores.items():
             matrix[index] = found[1][0] if isinstance(found, tuple) else found
         return matrix
-
-    def _by_person(self, scores):
-        """[P], each person's moment; P x A, -inf where there are none."""
-        counts = [len(listed.moment.actions) for listed in self.dataset.listed]
-        starts = np.cumsum([0, *counts])
-        matrix = np.full(self.dataset.labels.shape, -np.inf)
-        for index, (persons, person_scores) in scores.items():
-            matrix[starts[index] + persons] = person_scores
-        return np.repeat(np.arange(len(counts)), counts), matrix
 
     def figures(self, metrics):
         """With accuracies and, where each has one class, the confusion table."""

@@ -35,17 +35,10 @@ class MultilabelMetrics:
 
 def average_precision(scores, positives):
     """
-    Average precision of one activity, without interpolation.
+    Average precision of one activity, without interpolation, nan where there are no positives.
 
-    Args:
-        scores (ndarray): [V], higher is more likely; ties keep the given order.
-        positives (ndarray): [V] bool.
-
-    Returns:
-        float: in [0, 1], nan where there are no positives.
-
-    Raises:
-        SlowFastExtError: a score is NaN, or the lengths differ.
+    Scores, [V], are higher where it is more likely, ties keep the given order; positives are bool,
+    [V]. Raises SlowFastExtError: a score is NaN, or the lengths differ.
     """
     scores, labels = _checked(np.reshape(scores, (-1, 1)), np.reshape(positives, (-1, 1)))
     return float(_average_precisions(scores, labels)[0])
@@ -53,17 +46,8 @@ def average_precision(scores, positives):
 
 def multilabel_metrics(scores, labels):
     """
-    Average precision per activity, its mean and its weighted mean over all videos.
-
-    Args:
-        scores (ndarray): [V, A], a video that was not scored as a row of -inf.
-        labels (ndarray): [V, A] bool.
-
-    Returns:
-        MultilabelMetrics
-
-    Raises:
-        SlowFastExtError: a score is NaN, or the shapes differ.
+    MultilabelMetrics of scores, [V, A], a video that was not scored as a row of -inf, and labels,
+    bool [V, A]. Raises SlowFastExtError: a score is NaN, or the shapes differ.
     """
     scores, labels = _checked(scores, labels)
     unlabelled = ~labels.any(axis=1)
@@ -72,14 +56,11 @@ def multilabel_metrics(scores, labels):
     scores = np.where(unlabelled[:, None], -np.inf, scores)
     per_class = _average_precisions(scores, labels)
     positives = labels.sum(axis=0)
-    scored = positives > 0
-    return MultilabelMetrics(
-        average_precision=per_class,
-        positives=positives,
-        mean=float(per_class[scored].mean()) if scored.any() else float("nan"),
-        weighted=_weighted_mean(per_class[scored], positives[scored]),
-        num_unlabelled=int(unlabelled.sum()),
-    )
+    scored, mean, weighted = positives > 0, float("nan"), float("nan")
+    if scored.any():
+        found, weights = per_class[scored], positives[scored]
+        mean, weighted = float(found.mean()), float((found * weights).sum() / weights.sum())
+    return MultilabelMetrics(per_class, positives, mean, weighted, int(unlabelled.sum()))
 
 
 def _checked(scores, labels):
@@ -111,9 +92,3 @@ def _average_precisions(scores, labels):
     positives = ranked.sum(axis=1)
     total = np.where(ranked, precision, 0.0).sum(axis=1)
     return np.divide(total, positives, out=np.full(len(total), np.nan), where=positives > 0)
-
-
-def _weighted_mean(values, weights):
-    """Mean of `values` [n] by integer `weights` [n]; nan where the weights sum to 0."""
-    total = weights.sum()
-    return float((values * weights).sum() / total) if total > 0 else float("nan")

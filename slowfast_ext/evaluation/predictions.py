@@ -35,13 +35,8 @@ def write_predictions(path, video_ids, class_names, scores):
 
 def read_predictions(path):
     """
-    Reads what `write_predictions` wrote.
-
-    Returns:
-        tuple: ids (list of V str), class names (list of A str), scores ([V, A] float64).
-
-    Raises:
-        SlowFastExtError: the file is missing or malformed; the message names file:line.
+    What `write_predictions` wrote: ids, [V], class names, [A], scores, [V, A] float64; raises
+    SlowFastExtError, which names file:line.
     """
     table = read_table(path, is_number=lambda name: name != "id")
     class_names = _class_names(path, table.header or [""])

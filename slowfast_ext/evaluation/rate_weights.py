@@ -24,14 +24,7 @@ def shares_of(groups):
 
 
 def means_by_rate(probabilities, groups):
-    """
-    Args:
-        probabilities (ndarray): views x ... x A, in the order of `groups`.
-        groups (sequence): R of (rate, clips, crops).
-
-    Returns:
-        ndarray: R x ... x A, the mean over each group's views.
-    """
+    """Probabilities, views x ... x A, in the order of R `groups` -> their means, R x ... x A."""
     ends = np.cumsum([clips * crops for _, clips, crops in groups])
     return np.stack([part.mean(0) for part in np.split(probabilities, ends[:-1])])
 
@@ -89,9 +82,7 @@ def fit(parameters, log_weights, predictions, labels, shares, strength):
     optimizer.step(loss)
 
 
-# --------------------------------------------------------------------------------------
-# The file of TEST.RATE_WEIGHTS
-# --------------------------------------------------------------------------------------
+# --- The file of TEST.RATE_WEIGHTS ----------------------------------------------------
 
 
 def _header(groups):
@@ -107,12 +98,8 @@ def write_rate_weights(path, class_names, groups, weights):
 
 def read_rate_weights(path, class_names, groups):
     """
-    Returns:
-        ndarray: A x R; rows sum to 1.
-
-    Raises:
-        SlowFastExtError: bad rows, all of them; other activities than `class_names`, or other
-            rates than those of `groups`.
+    The weights in a file, A x R; rows sum to 1. Raises SlowFastExtError: bad rows, all of them,
+    other activities than `class_names`, or other rates than those of `groups`.
     """
     table = read_table(path, is_number=lambda name: name != "activity")
     header = _header(groups)
@@ -131,10 +118,8 @@ def read_rate_weights(path, class_names, groups):
 
 def combination(cfg, groups, class_names):
     """
-    A function: the float64 probabilities of a video's views, views x ... x A, -> its scores.
-
-    Raises:
-        SlowFastExtError: TEST.RATE_WEIGHTS cannot be read or is of other rates or activities.
+    A function: the float64 probabilities of a video's views, views x ... x A, -> its scores; raises
+    SlowFastExtError where TEST.RATE_WEIGHTS cannot be read or is of other rates or activities.
     """
     if not cfg.TEST.RATE_WEIGHTS:
         return plain_combination(cfg)
@@ -174,16 +159,7 @@ def view_combination(cfg):
 
 
 def combine_views(probabilities, method):
-    """
-    One score per activity from those of all views.
-
-    Upstream's meter cannot serve: it starts multi-label sums at -1e10 in float32, where
-    probabilities are lost.
-
-    Args:
-        probabilities (ndarray): float64, views x ... x A.
-
-    Returns:
-        ndarray: float64, ... x A.
-    """
+    """Probabilities of all views, float64, views x ... x A -> one score each, ... x A."""
+    # Upstream's meter cannot serve: it starts multi-label sums at -1e10 in float32, where
+    # probabilities are lost.
     return probabilities.max(0) if method == "max" else probabilities.mean(0)

@@ -15,9 +15,7 @@ import slowfast_ext
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import open_atomically
 
-# --------------------------------------------------------------------------------------
-# results.json
-# --------------------------------------------------------------------------------------
+# --- results.json ---------------------------------------------------------------------
 
 
 def mean_figures(metrics):
@@ -45,7 +43,6 @@ def results_object(
     counts,
     row="",
     config=None,
-    versions=None,
     class_ids=None,
     figures=None,
 ):
@@ -60,7 +57,6 @@ def results_object(
         counts (dict): of videos, views, ...
         row (str): ACTIVITY.TABLE_ROW.
         config (CfgNode or dict): the whole configuration; None: there is none.
-        versions (dict): None: `installed_versions()`.
         class_ids (list[int]): A ids; None: their places from 0.
         figures (dict): of an Evaluator; None: `mean_figures`.
 
@@ -75,7 +71,7 @@ def results_object(
         raise SlowFastExtError(
             f"{len(class_names)} class names for scores of {len(metrics.positives)} activities"
         )
-    ids = range(len(class_names)) if class_ids is None else class_ids
+    ids = class_ids or range(len(class_names))
     columns = (ids, class_names, metrics.average_precision, metrics.positives)
     per_class = [
         {"id": class_id, "name": name, "ap": precision, "positives": positives}
@@ -91,26 +87,20 @@ def results_object(
             "row": row,
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "config": config or {},
-            "versions": installed_versions() if versions is None else versions,
+            "versions": installed_versions(),
         }
     )
 
 
 def write_results(path, results):
-    """Writes `results` (of `results_object`) to `path` as strict JSON."""
+    """Writes the object to `path` as strict JSON."""
     text = json.dumps(plain(results), indent=2, allow_nan=False, ensure_ascii=False)
     with open_atomically(path) as stream:
         stream.write(text + "\n")
 
 
 def installed_versions():
-    """
-    The versions a result depends on.
-
-    Returns:
-        dict: of `python`, `torch`, `numpy`, `slowfast_ext` and `pyslowfast`; the last is
-            `main` over GitHub's. None for what is not installed.
-    """
+    """The versions that a result depends on, by name; None for what is not installed."""
     return {
         "python": platform.python_version(),
         "torch": _distribution_version("torch"),
@@ -161,9 +151,7 @@ def plain(value):
     return str(value)
 
 
-# --------------------------------------------------------------------------------------
-# The table for people
-# --------------------------------------------------------------------------------------
+# --- The table for people -------------------------------------------------------------
 
 
 def by_falling_precision(results):
@@ -173,13 +161,8 @@ def by_falling_precision(results):
 
 def per_class_table(results):
     """
-    An aligned text table: classes by falling AP, those without positives last, the means.
-
-    Args:
-        results (dict): of `results_object`.
-
-    Returns:
-        str: lines without a final newline; fractions with four decimals.
+    An aligned text table of results.json's object, without a final newline: classes by falling AP,
+    those without positives last, the means; fractions with four decimals.
     """
     rows = [
         (c["name"], number_text(c["ap"], "no positives: no AP"), str(c["positives"]))

@@ -46,12 +46,8 @@ class VolleyballMetrics(MultilabelMetrics):
 
 def group_metrics(truth, scores):
     """
-    Args:
-        truth (int array): [V].
-        scores (ndarray): [V, A]; a moment that was not scored as a row of -inf.
-
-    Returns:
-        VolleyballMetrics
+    VolleyballMetrics of moments: truth, int [V], and scores, [V, A], a row of -inf where there are
+    none.
     """
     labels = np.eye(scores.shape[1], dtype=bool)[truth]
     return VolleyballMetrics(
@@ -86,12 +82,8 @@ def person_metrics(truth, clips, scores):
 
 def clip_metrics(labels, scores):
     """
-    Args:
-        labels (ndarray): [V, A] bool.
-        scores (ndarray): [V, A] probabilities; a moment that was not scored as a row of -inf.
-
-    Returns:
-        VolleyballMetrics: an action is decided to occur from a probability of 0.5 on.
+    VolleyballMetrics of labels, bool [V, A], and probabilities, [V, A], a row of -inf where there
+    are none; an action is decided to occur from 0.5 on.
     """
     scored = _is_scored(scores)
     accuracy = float(((scores >= 0.5) == labels)[scored].sum() / labels.size)
@@ -121,14 +113,8 @@ def _single_label(truth, scores):
 
 def volleyball_table(metrics, class_names):
     """
-    The result for people: each class's accuracy and the confusion table, or each class's AP.
-
-    Args:
-        metrics (VolleyballMetrics): of A classes.
-        class_names (list[str]): A.
-
-    Returns:
-        str: lines without a final newline.
+    The result for people, without a final newline: each class's accuracy and the confusion table,
+    or each class's AP; `metrics` are of A classes.
     """
     if metrics.confusion is None:
         table = pd.DataFrame({"AP": metrics.average_precision}, class_names)

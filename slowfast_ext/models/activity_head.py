@@ -23,7 +23,7 @@ class ActivityHead(Head):
         super().__init__(cfg, (num_activities, options.DIM))
         as_printed = options.FORM == "as_printed"
         self.columns = ColumnsOf(cfg, dim_in)
-        # What Table 3c's rows switch off is None.
+        # What Table 3c's rows switch off is None, and has no tensors in a checkpoint.
         self.observations = self.activity_features = self.pooled_features = None
         self.correlation = self.correlated_classifier = None
         if options.ACTIVITY_FEATURES:

@@ -11,8 +11,7 @@ import torch.nn as nn
 
 from slowfast_ext.errors import SlowFastExtError
 
-THRESHOLD = 0.5
-"""From this value on a position of a map counts as activated."""
+THRESHOLD = 0.5  # From this value on a position of a map counts as activated.
 
 
 class ActivityMaps(NamedTuple):
@@ -86,6 +85,7 @@ def activity_maps(head, features):
 
 def on_one_scale(maps):
     """Maps from 0 on, B x ..., over each clip's largest value in all its activities and steps."""
+    # A clip may have no evidence at all: 0 / 0 would be nan.
     largest = maps.flatten(1).amax(1).clamp(min=torch.finfo(maps.dtype).tiny)
     return maps / largest.view(-1, *[1] * (maps.dim() - 1))
 
@@ -129,7 +129,7 @@ def _of_output(head, features, attention, mixing, classifier):
     observations, positions = head.observations, features.flatten(2)
     over_positions = attention["observations"].flatten(2)  # B x K x N
     weight = classifier.weight  # 1 x C' for all activities, or A x C'
-    constant = classifier.bias + 0 * mixing[..., 0]
+    constant = classifier.bias + 0 * mixing[..., 0]  # A shared bias is one number: B x A here.
     if isinstance(observations.norm, nn.LayerNorm):
         norm = observations.norm
         projected = observations.alpha.own_input(over_positions @ positions.transpose(1, 2))

@@ -45,30 +45,28 @@ def build_backbone(cfg):
             It writes into the list that it is given.
     """
     name = backbone_name(cfg)
-    # The key changes upstream's heads alone, and how they are called.
+    # The key changes upstream's heads alone, and how they are called; the caller keeps its own.
     cfg = cfg.clone()
     cfg.DETECTION.ENABLE = False
     network = upstream.model_class(name)(cfg)
     if name.startswith("PTV"):
         return PytorchvideoMaps(network)
+    # Not built without one: upstream builds a head in the network's constructor.
     network.head = FeatureMaps()
     return network
 
 
 def feature_channels(cfg, backbone):
-    """
-    C, the channels of the map that the head gets: those of all pathways together.
-
-    Measured by one clip through the backbone on torch's meta device, where tensors have shapes and
-    no values, so that it holds for any network.
-    """
+    """C, the channels of the map that the head gets: those of all pathways together."""
+    # By one clip on torch's meta device, where tensors have shapes and no values: a table of the
+    # networks' widths would not know a user's own.
     size = cfg.DATA.TRAIN_CROP_SIZE
     clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size, device="meta")
     pathways = [pathway[None] for pathway in upstream.pack_pathways(cfg, clip)]
     tensors = {**dict(backbone.named_parameters()), **dict(backbone.named_buffers())}
     shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
     was_training = backbone.training
-    backbone.eval()
+    backbone.eval()  # Training would move the batch-norm statistics, dropout draw at random.
     with torch.no_grad():
         maps = torch.func.functional_call(backbone, shapes, (pathways,))
     backbone.train(was_training)

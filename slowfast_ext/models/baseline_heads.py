@@ -67,6 +67,7 @@ class TwoStageTransformerHead(PoolHead):
         columns = self.columns(features, objects)
         for attention in self.stages:
             scale = columns.num_held()
+            # Attention sums to 1 over N positions: without N each stage would shrink F by it.
             values = scale * columns.values * attention(columns)
             columns = columns._replace(values=values)
         return columns.mean()

@@ -19,8 +19,9 @@ def cooccurrence(labels):
     Returns:
         Tensor: A x A, float32; a row is 0 where its activity never occurs.
     """
-    present = (labels != 0).double()
+    present = (labels != 0).double()  # float32 counts no further than 2**24 boxes.
     together = present.T @ present
+    # An activity that never occurs has a row of 0, not of nan.
     return (together / together.diagonal().clamp(min=1)[:, None]).float()
 
 
@@ -61,6 +62,7 @@ class ActivityCorrelation(nn.Module):
     def _correlation(self, query, key, mask):
         """Rows of Corr: B x R x C', B x A x C' and R x A -> B x R x A."""
         attention = (query @ key.transpose(1, 2)).softmax(-1)
+        # Under autocast the attention may be in half precision, and a buffer is not.
         return self.join(attention, mask.to(attention.dtype))
 
     def _correlated(self, query, key, mask, activity_features):

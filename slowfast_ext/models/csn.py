@@ -86,7 +86,7 @@ class CSN(nn.Module):
         self.stem = network.stem
         self.layer1, self.layer2 = network.layer1, network.layer2
         self.layer3, self.layer4 = network.layer3, network.layer4
-        self.head = nn.Identity()
+        self.head = nn.Identity()  # `build_backbone` replaces a network's head.
         if cfg.RESNET.SPATIAL_STRIDES[3][0] == 1:
             keep_size(self.layer4, cfg.RESNET.SPATIAL_DILATIONS[3][0])
         # Main has no such key, and 1.0's default is torch's.

@@ -6,8 +6,7 @@ import torch.nn as nn
 from slowfast_ext.models.build import build_head, require_parts
 from slowfast_ext.models.outputs import probabilities
 
-NUM_PERSON_ACTIONS = 9
-"""Volleyball's actions of persons, which are learnt beside the groups' activities."""
+NUM_PERSON_ACTIONS = 9  # Volleyball's, which are learnt beside the groups' activities.
 
 # What takes the scene where ACTIVITY.HEAD is for persons alone.
 _SCENE_HEADS = {"RoIPoolHead": "PoolHead"}
@@ -42,6 +41,7 @@ class GroupHead(nn.Module):
             torch.Size(head.embedding_shape).numel() for head in (self.persons, self.scene)
         )
         self.joining = nn.Linear(2 * num_features, num_joined)
+        # At first the scene's features are what they would be without persons.
         nn.init.zeros_(self.joining.weight)
         nn.init.zeros_(self.joining.bias)
 
@@ -83,4 +83,5 @@ def pool_by_side(features, boxes, num_clips):
     is_right = middles > (totals[0] / totals[1].clamp(min=1))[clips]
     sides = (2 * clips + is_right)[:, None].expand_as(features)
     pooled = features.new_zeros(2 * num_clips, features.shape[1])
+    # Without include_self the zeros are no bound: features below 0 may be the largest of a side.
     return pooled.scatter_reduce(0, sides, features, "amax", include_self=False).view(num_clips, -1)

@@ -9,13 +9,12 @@ import torch.nn as nn
 @contextlib.contextmanager
 def inference(cfg, network, device):
     """
-    No gradients, and TEST.PRECISION: float32, or bfloat16 for convolutions and products.
-
-    In bfloat16 on the CPU the kernels are kept with their channels last, the layout that its
-    convolutions are fast in; in float32 they are slower in it. The network is left as it was.
+    No gradients, and TEST.PRECISION: float32, or bfloat16 for convolutions and products. The
+    network is left as it was.
     """
     in_half = cfg.TEST.PRECISION == "bfloat16"
     with torch.no_grad(), contextlib.ExitStack() as stack:
+        # The CPU's bfloat16 convolutions are fast with channels last, its float32 ones slower.
         if in_half and device.type == "cpu":
             set_layout(network, torch.channels_last_3d)
             stack.callback(set_layout, network, torch.contiguous_format)

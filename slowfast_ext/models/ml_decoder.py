@@ -22,9 +22,10 @@ class GroupClassifier(nn.Module):
 
     def __init__(self, num_groups, dim, num_activities):
         super().__init__()
-        size = -(-num_activities // num_groups)
+        size = -(-num_activities // num_groups)  # Rounded up.
         self.num_activities = num_activities
         self.weight = nn.Parameter(torch.empty(num_groups, dim, size))
+        # One by one: xavier's bound is of a matrix, and would be wrong for all three dimensions.
         for group_weight in self.weight.data:
             nn.init.xavier_normal_(group_weight)
         self.bias = nn.Parameter(torch.zeros(num_activities))

@@ -64,7 +64,7 @@ class ActivityNetwork(nn.Module):
         """Fixes the backbone (sec. 3.6): no graph below the head, batch-norm untouched."""
         self.frozen_backbone = True
         self.backbone.requires_grad_(False)
-        self.train(self.training)
+        self.train(self.training)  # At once, and not with the next epoch's call of train().
 
     def train(self, mode=True):
         """As nn.Module's; what is frozen stays in evaluation."""
@@ -112,5 +112,6 @@ class ActivityNetwork(nn.Module):
         if self.joins_persons:
             return self.head(features, self.regions(features, boxes), boxes)
         if boxes is not None:
+            # From here on a person takes the place of a clip.
             features = self.regions(features, boxes)
         return self.head(features, **head_options)

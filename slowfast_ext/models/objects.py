@@ -48,15 +48,18 @@ class ObjectColumns(nn.Module):
         of one clip; padding, B x M', True where a clip has fewer.
         """
         batch, dim, length, height, width = features.shape
+        # The clip's last frame, at time 1, lies in the last step and not behind it.
         steps = (objects.times * length).long().clamp(max=length - 1)
         frames = features.transpose(1, 2).flatten(0, 1)  # B·T x C x H x W
         size = torch.tensor([width, height, width, height], device=features.device)
         frame_of = (objects.clips * length + steps)[:, None]
+        # Under autocast F is in half precision, and the operator takes one type alone.
         regions = torch.cat([frame_of, objects.boxes * size], dim=1).to(features.dtype)
         found = roi_align(frames, regions, output_size=1, aligned=True).flatten(1)
         found = found + self.embedding(objects.classes)
 
         counts = objects.clips.bincount(minlength=batch)
+        # An object's place among those of its clip, since clips never decrease.
         places = torch.arange(len(found), device=counts.device)
         places = places - (counts.cumsum(0) - counts)[objects.clips]
         most = int(counts.max())
@@ -99,6 +102,7 @@ class ColumnsOf(nn.Module):
     def __init__(self, cfg, dim_in):
         super().__init__()
         if cfg.OBJECTS.NUM_CLASSES:
+            # Not built otherwise: a checkpoint without objects has no tensors of theirs.
             self.objects = ObjectColumns(cfg.OBJECTS.NUM_CLASSES, dim_in)
 
     def forward(self, features, objects=None):

@@ -38,5 +38,6 @@ def probabilities(logits, activation):
     Returns:
         Tensor: B x A, float32.
     """
+    # float32: in autocast's half precision near scores would become equal, and ties change AP.
     activate = torch.sigmoid if activation == "sigmoid" else lambda x: x.softmax(-1)
     return torch.stack([activate(output.float()) for output in logits]).mean(0)

@@ -33,12 +33,8 @@ def has_store(path):
 
 def leads_outside(folder, text, allowed):
     """
-    True where a path that a list names leads out of a folder as it must not.
-
-    Args:
-        folder (str): what relative paths start at.
-        text (str): the path, as the list has it.
-        allowed (str): DATA.PATHS_OUTSIDE.
+    True where a path `text`, as a list has it, leads out of the folder that relative ones start
+    at as it must not; `allowed` is DATA.PATHS_OUTSIDE.
     """
     is_absolute = not is_local(text) or os.path.isabs(text)
     if allowed == "any" or (allowed == "absolute" and is_absolute):
@@ -51,13 +47,8 @@ def leads_outside(folder, text, allowed):
 
 
 def require_writable(path, key):
-    """
-    Checks, leaving nothing behind, that the file `path` can be written; its folders need not
-    exist.
-
-    Raises:
-        SlowFastExtError: it cannot; names `key`, which gives the path.
-    """
+    """Raises SlowFastExtError, which names `key`, where the file cannot be written."""
+    # Nothing is left behind; the file's folders need not exist.
     if not path:
         raise SlowFastExtError(f"{key} is empty: name a file")
     if not is_local(path):
@@ -87,13 +78,7 @@ def require_writable(path, key):
 
 
 def require_writable_in(folder, names, key):
-    """
-    Checks, leaving nothing behind, that files of these names can be written into `folder`, which
-    need not exist.
-
-    Raises:
-        SlowFastExtError: they cannot; names `key`, which gives the folder.
-    """
+    """As `require_writable`, of files of these names in `folder`, which need not exist."""
     if not folder:
         # It would be the current folder.
         raise SlowFastExtError(f"{key} is empty: name a folder")
@@ -132,11 +117,8 @@ def place_of(folder):
 
 
 def require_same_place(folder, place):
-    """
-    Raises OSError where `folder` is not the one any more whose `place_of` was `place`.
-
-    Where a mount went away its empty mount point would silently take what is written.
-    """
+    """Raises OSError where `folder` is not the one any more whose `place_of` was `place`."""
+    # Where a mount went away its empty mount point would silently take what is written.
     try:
         found = place_of(folder)
     except FileNotFoundError:

@@ -126,12 +126,8 @@ class Table:
 
     def tell(self, wrong, sentence, quoted=None):
         """
-        Tells what is wrong with rows.
-
-        Args:
-            wrong (bool array): which ones.
-            sentence (str): what is wrong.
-            quoted (hashable or None): the column whose text takes the place of the sentence's {}.
+        Tells that rows are `wrong`, a bool array, by a sentence whose {} the text of the column
+        `quoted` takes the place of.
         """
         if not np.any(wrong):
             return

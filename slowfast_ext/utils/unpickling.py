@@ -62,11 +62,9 @@ def _no_bytes():
 
 
 class _ArraysOnly(pickle._Unpickler):
-    """
-    Reads numpy arrays and plain values; whatever else a pickle asks for is refused.
+    """Reads numpy arrays and plain values; whatever else a pickle asks for is refused."""
 
-    In Python: the one in C makes room for as many objects as a pickle of ten bytes numbers.
-    """
+    # In Python: the one in C makes room for as many objects as a pickle of ten bytes numbers.
 
     _ALLOWED = {
         ("numpy", "dtype"): _PlainType,
@@ -101,12 +99,7 @@ def load_arrays(stream):
 
 
 def read_arrays(path):
-    """
-    What a file holds, as of `load_arrays`.
-
-    Raises:
-        SlowFastExtError: it cannot be read, is damaged or asks for anything else.
-    """
+    """What a file holds, as of `load_arrays`; raises SlowFastExtError where that cannot be read."""
     try:
         with pathmgr.open(path, "rb") as stream:
             return load_arrays(stream)

@@ -42,7 +42,7 @@ def write_run(tmp_path):
         # Precisions 1 and 1/2: a mAP of 75 %.
         scores = multilabel_metrics(np.array([[0.9, 0.9], [0.1, 0.1]]), np.eye(2, dtype=bool))
         counts, protocol = {"videos": 1863}, {"num_views": 30}
-        results = results_object("task", scores, ["a", "b"], protocol, counts, row, cfg, {})
+        results = results_object("task", scores, ["a", "b"], protocol, counts, row, cfg)
         path = tmp_path / folder / "results.json"
         date = f"1970-01-01T00:{minute:02}:00+00:00"
         write_results(str(path), {**results, "date": date, **changes})

@@ -40,7 +40,6 @@ def build(metrics, **changes):
         "counts": {"videos": np.int64(3)},
         "row": "SlowFast-R50",
         "config": {"SOLVER": {"BASE_LR": np.float32(0.5), "BETAS": (0.9, float("inf"))}},
-        "versions": {"torch": "2.1", "pyslowfast": None},
     }
     return results_object(**{**arguments, **changes})
 

@@ -11,7 +11,7 @@ from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
-from slowfast_ext.evaluation.results import installed_versions, results_object, write_results
+from slowfast_ext.evaluation.results import results_object, write_results
 
 NAMES = ["<script>alert(1)</script>", "cooks & eats", 'says "</script>"', "never seen"]
 IDS = ["<img src=x onerror=alert(1)>", "b", "c", "d", "e", "f"]
@@ -78,7 +78,6 @@ def make_run(folder, data):
         counts={"videos": 6, "skipped": {}},
         row="",
         config=cfg,
-        versions=installed_versions(),
         figures={"by_rate": by_rate},
     )
     write_results(str(folder / "results.json"), results)

@@ -155,14 +155,7 @@ def _offset(path, angle):
 
 
 def pose_at(actor, time):
-    """
-    Args:
-        actor (Actor): who.
-        time (float): in frames from the video's start.
-
-    Returns:
-        Pose: of its body and ball.
-    """
+    """The Pose of an actor's body and ball at a time, in frames from the video's start."""
     x = actor.center[0] + actor.drift[0] * time
     y = actor.center[1] + actor.drift[1] * time
     if actor.motion is None:

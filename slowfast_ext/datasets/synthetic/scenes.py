@@ -116,14 +116,7 @@ def _draw_pairs(random):
 
 
 def draw_labels(random, settings):
-    """
-    Args:
-        random (numpy.random.Generator): is advanced.
-        settings (SyntheticSettings): `correlated` matters.
-
-    Returns:
-        list[int]: ids of the 1 to 4 activities of a video, ascending.
-    """
+    """The ids of a video's 1 to 4 activities, ascending; advances `random`, a numpy Generator."""
     while True:
         if settings.correlated:
             labels = _draw_pairs(random)
@@ -203,14 +196,7 @@ def _draw_cast(random, settings):
 
 
 def draw_actors(random, settings):
-    """
-    Args:
-        random (numpy.random.Generator): is advanced.
-        settings (SyntheticSettings): the switches matter.
-
-    Returns:
-        list[Actor]: all that is in one video, distractors first.
-    """
+    """The Actors of one video, distractors first; advances `random`, a numpy Generator."""
     cast = _draw_cast(random, settings)
     cells = random.permutation(GRID * GRID).tolist()
     if not settings.several_places:
