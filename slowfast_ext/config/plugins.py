@@ -10,14 +10,8 @@ from slowfast_ext.errors import SlowFastExtError
 
 def import_plugins(names, cfg=None):
     """
-    Imports modules, those in the current folder too, and lets each add keys to a config.
-
-    Args:
-        names (sequence[str]): as PLUGINS.
-        cfg (CfgNode | None): goes to the function `add_config` of each module that has one.
-
-    Raises:
-        SlowFastExtError: names the module and says why it cannot be imported.
+    Imports modules, those in the current folder too; the function `add_config` of each that has one
+    may add keys to `cfg`. Raises SlowFastExtError, which says why a module cannot be imported.
     """
     if names and os.getcwd() not in sys.path:
         # Last, so that no file there is taken for an installed package.

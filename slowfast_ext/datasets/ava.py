@@ -35,19 +35,12 @@ class Ava(KeyframeClips):
     """
     The tree that `python -m slowfast_ext prepare ava` writes, named by upstream's AVA.* keys.
 
-    Training takes the boxes of AVA.TRAIN_GT_BOX_LISTS and TRAIN_PREDICT_BOX_LISTS, evaluation
-    those of TEST_PREDICT_BOX_LISTS, predicted ones from AVA.DETECTION_SCORE_THRESH on. One
-    item is one keyframe with all its persons. Upstream's own data set gives one sampling rate
-    and draws from global generators; this one reads the same files, and scales as
-    AVA.IMG_PROC_BACKEND cv2 does.
-
-    Args:
-        cfg (CfgNode): with the keys of `slowfast_ext.config`.
-        split (str): "train" and "tune" (a random crop of the clip), "val" (every 4th second
-            unless AVA.FULL_TEST_ON_VAL) or "test" (one clip for each rate of TEST.VIEWS).
-
-    Raises:
-        SlowFastExtError: lists or annotations that cannot be read, or their bad rows.
+    Training takes the boxes of AVA.TRAIN_GT_BOX_LISTS and TRAIN_PREDICT_BOX_LISTS, evaluation those
+    of TEST_PREDICT_BOX_LISTS, predicted ones from AVA.DETECTION_SCORE_THRESH on. One item is one
+    keyframe with all its persons; "val" has every 4th second unless AVA.FULL_TEST_ON_VAL, "test"
+    one clip for each rate of TEST.VIEWS. Upstream's own data set gives one sampling rate and draws
+    from global generators; this one reads the same files, and scales as AVA.IMG_PROC_BACKEND cv2
+    does. Raises SlowFastExtError: bad lists or annotations.
     """
 
     evaluator = "AvaEvaluator"

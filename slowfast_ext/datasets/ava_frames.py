@@ -57,13 +57,9 @@ def keyframe_clip(second, num_frames, rate, length):
 
 def read_frame_lists(paths):
     """
-    Reads lists `original_vido_id video_id frame_id path labels`, one line a frame.
-
-    Returns:
-        dict[str, Frames]: by the movie's name, in the order in which they first appear.
-    Raises:
-        SlowFastExtError: a list is not readable or not of this form, or a movie's frames are
-            not numbered without gaps in one folder; it names the first bad line of each.
+    Reads lists `original_vido_id video_id frame_id path labels`, one line a frame -> Frames by the
+    movie's name, in their order. Raises SlowFastExtError, with each movie's first bad line, where a
+    list is not of this form or a movie's frames are not numbered without gaps in one folder.
     """
     found = {}
     for path in paths:

@@ -110,13 +110,10 @@ def is_frame_list(path):
 
 def read_frame_list(path, num_classes, root, fps, check_files=True, outside="absolute"):
     """
-    Reads a list `original_vido_id video_id frame_id path labels`, one line a frame; further
-    columns are ignored.
+    Reads a list `original_vido_id video_id frame_id path labels`, one line a frame, its fields
+    separated by blanks; labels are class ids below `num_classes`, quoted and separated by commas.
 
     Args:
-        path (str): the list, its fields separated by blanks; labels are class ids, quoted and
-            separated by commas.
-        num_classes (int): class ids are below it.
         root (str): folder that relative paths refer to.
         fps (float): frames a second.
         check_files (bool): refuse videos whose folder of frames is missing.
@@ -124,8 +121,8 @@ def read_frame_list(path, num_classes, root, fps, check_files=True, outside="abs
     Returns:
         list[CharadesVideo]: in the order in which their ids first appear; neighbouring frames
             of equal labels are one segment, from the first one's time to the last one's.
-    Raises:
-        SlowFastExtError: not readable, no rows, or any bad rows, all of which it counts.
+
+    Raises SlowFastExtError: not readable, no rows, or any bad rows, all of which it counts.
     """
     rows = read_words(path)
     _, header = next(rows, (1, []))

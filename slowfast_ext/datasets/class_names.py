@@ -10,14 +10,8 @@ from slowfast_ext.utils.text import read_text
 
 def class_names(cfg):
     """
-    From DEMO.LABEL_FILE_PATH, else those of the data set that the config names, the training's
-    first, else classes.txt.
-
-    Returns:
-        list[str]: MODEL.NUM_CLASSES names; what a JSON file does not name is "class ID".
-
-    Raises:
-        SlowFastExtError: the file cannot be read or is of another number of classes.
+    MODEL.NUM_CLASSES names: from DEMO.LABEL_FILE_PATH, else those of the data set that the config
+    names, the training's first, else classes.txt. Raises SlowFastExtError.
     """
     path = upstream.get_key(cfg, "DEMO.LABEL_FILE_PATH")
     if path:
@@ -39,15 +33,8 @@ def class_names(cfg):
 
 def names_by_output(path, names, number):
     """
-    The names of a network's outputs, "class ID" where there is none.
-
-    Args:
-        path (str): the file, for messages.
-        names (dict[int, str]): by output, from 0 on.
-        number (int): of outputs.
-
-    Raises:
-        SlowFastExtError: a name of an output that there is not.
+    {output from 0 on: name} -> the names of a network's outputs, "class ID" where there is none.
+    Raises SlowFastExtError for a name of an output that there is not; `path` is for its message.
     """
     outside = [i for i in names if not 0 <= i < number]
     if outside:

@@ -148,14 +148,8 @@ def join_clips(clips):
 
 def read_clips(cfg, reader, frames, whole_frame):
     """
-    The clips of windows of a video: their centre crops, or all of their frames.
-
-    Args:
-        reader (datasets.video.Video): the opened video.
-        frames (int array): B x T, numbers of frames; each is read once.
-
-    Returns:
-        Sample: a batch without labels.
+    The clips of windows of an opened Video, B x T numbers of frames, each read once: their centre
+    crops, or all of their frames. Returns a batch, a Sample without labels.
     """
     needed, places = np.unique(frames, return_inverse=True)
     images = reader.read(needed, cfg.DATA.TEST_CROP_SIZE)

@@ -47,13 +47,8 @@ class RowParser:
 
     def parse(self, fields):
         """
-        Parses one row.
-
-        Args:
-            fields (dict[str, str]): by column.
-        Returns:
-            (str, tuple[tuple[int], float, float], list[str]): resolved path; class ids, start
-                and end; what is wrong with the row. The first two hold where nothing is.
+        A row's texts by column -> its resolved path; class ids, start and end; what is wrong with
+        it. The first two hold where nothing is.
         """
         problems = []
         path = self._path(fields["path"], problems)
@@ -191,16 +186,12 @@ class Video:
 
     def labels_between(self, times, until=None):
         """
-        Labels of a clip: those of all frames from its first to its last, the ones between that
-        are not sampled included, as upstream has it for Charades. A moment (start = end) counts
-        in each clip that is going on then.
+        Labels of a clip, distinct and sorted: those of all frames from its first to its last, the
+        ones between that are not sampled included, as upstream has it for Charades. A moment (start
+        = end) counts in each clip that is going on then.
 
-        Args:
-            times (float array): when the clip's frames are shown, in seconds.
-            until (float or None): when the video's next frame is shown, inf after its last one;
-                None: the clip ends with its last frame's time.
-        Returns:
-            tuple[int]: distinct class ids, sorted.
+        `times` are those of the clip's frames in seconds, `until` that of the video's next frame,
+        inf after its last one; None: the clip ends with its last frame's time.
         """
         clip = times[0], times[-1], times[-1] if until is None else until
         return _distinct(segment for segment in self.segments if segment.is_in_clip(*clip))
@@ -256,21 +247,17 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
     """
     Reads a list of labelled videos.
 
-    Labels are separated by `;` and are class names or else class ids; none means that no
-    activity is shown. Lines of one path belong to one video. Further columns are ignored.
+    Labels are separated by `;` and are class names or else class ids; none means that no activity
+    is shown. Lines of one path belong to one video. Further columns are ignored.
 
     Args:
-        path (str): the CSV file.
         class_names (list[str]): names of the classes in the order of their ids.
-        root (str): folder that relative paths refer to.
-        check_files (bool): refuse rows whose video is missing or empty.
-        outside (str): DATA.PATHS_OUTSIDE, which paths may lead out of `root`.
-        allow_empty (bool): do not refuse empty files, of which a loader tells.
+        root (str), check_files (bool), outside (str), allow_empty (bool): as of RowParser.
     Returns:
         list[Video]: in the order in which their paths first appear.
-    Raises:
-        SlowFastExtError: not readable, a wrong header, no rows, or any bad rows, all of
-            which it names.
+
+    Raises SlowFastExtError: not readable, a wrong header, no rows, or any bad rows, all of which it
+    names.
     """
     table = read_table(path)
     header = table.header

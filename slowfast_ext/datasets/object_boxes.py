@@ -56,13 +56,8 @@ class VideoObjects:
 
     def in_clip(self, frames, crop, frame_height, frame_width):
         """
-        The boxes that lie between a clip's first and last frame and, in part, in its crop.
-
-        Args:
-            frames (int array): [T], the clip's frames, never decreasing.
-            crop (Crop): of the frames, which are of the given size in pixels.
-        Returns:
-            Objects: with `clips` all 0.
+        The Objects, `clips` all 0, that lie between a clip's first and last frame, in `frames`,
+        [T], and, in part, in its crop of frames of the given size in pixels.
         """
         first, last = frames[0], frames[-1]
         boxes, kept = crop.boxes(self.boxes, frame_height, frame_width)
@@ -78,17 +73,11 @@ class VideoObjects:
 
 def read_objects(path, class_names, min_score=0.0):
     """
-    Reads the boxes of all videos.
+    Reads the boxes of all videos, but for those of a lower score than `min_score` -> VideoObjects
+    by the video's id; class names stand in the order of their ids.
 
-    Args:
-        path (str): the CSV file; further columns are ignored.
-        class_names (list[str]): names of the classes in the order of their ids.
-        min_score (float): boxes with a lower score are left out, where there are scores.
-    Returns:
-        dict[str, VideoObjects]: by the video's id.
-    Raises:
-        SlowFastExtError: not readable, a column is missing, or any bad rows, all of which
-            it counts.
+    Raises SlowFastExtError: not readable, a column is missing, or any bad rows, all of which it
+    counts.
     """
     # A training run opens the file for each of its splits: it is read again where it was written
     # anew, which a store's file does not tell.

@@ -18,25 +18,18 @@ from slowfast_ext.utils.paths import pathmgr
 @register_dataset
 class Volleyball(KeyframeClips):
     """
-    The lists that `python -m slowfast_ext prepare volleyball` writes to DATA.PATH_TO_DATA_DIR.
-    One item is one moment; its clip lies around the target frame.
+    The lists that `python -m slowfast_ext prepare volleyball` writes to DATA.PATH_TO_DATA_DIR. One
+    item is one moment; its clip lies around the target frame.
 
-    VOLLEYBALL.TASK says what is learnt: "persons", each player's action from its box; "clip",
-    which actions there are at all; "group", the group activity, from the scene (s) or, with
+    VOLLEYBALL.TASK says what is learnt: "persons", each player's action from its box; "clip", which
+    actions there are at all; "group", the group activity, from the scene (s) or, with
     DETECTION.ENABLE, from the scene and the players' boxes and actions (bb).
 
     A training clip is a random part of the frame that keeps its shape, and its short side is
-    DATA.TRAIN_CROP_SIZE: a square one would show half of the players. Turned round from left
-    to right (DATA.RANDOM_FLIP), it shows the other side's group activity. A test clip is the
-    whole frame, its short side DATA.TEST_CROP_SIZE.
-
-    Args:
-        cfg (CfgNode): with the keys of `slowfast_ext.config`.
-        split (str): "train" and "tune", "val" (val.csv or, where there is none, test.csv), or
-            "test" (one clip for each rate of TEST.VIEWS).
-
-    Raises:
-        SlowFastExtError: a list that cannot be read, or its bad rows.
+    DATA.TRAIN_CROP_SIZE: a square one would show half of the players. Turned round from left to
+    right (DATA.RANDOM_FLIP), it shows the other side's group activity. A test clip is the whole
+    frame, its short side DATA.TEST_CROP_SIZE; "val" is of val.csv or, where there is none, of
+    test.csv. Raises SlowFastExtError: bad lists.
     """
 
     evaluator = "VolleyballEvaluator"

@@ -71,12 +71,9 @@ def read_annotations(path):
     """
     Reads `videos/V/annotations.txt`: `FRAME.jpg GROUP`, then `X Y W H action` for each player.
 
-    Returns:
-        tuple[list[Moment], Counter, list[str]]: the moments; how many group labels are
-            spelled otherwise than in GROUPS, by spelling; and the problems of lines that are
-            no moments, each with file:line.
-    Raises:
-        SlowFastExtError: the file cannot be read.
+    Returns the Moments; a Counter of the group labels that are spelled otherwise than in GROUPS;
+    and the problems of lines that are no moments, each with file:line. Raises SlowFastExtError
+    where the file cannot be read.
     """
     moments, spellings, problems, lines = [], Counter(), [], {}
     for line, fields in read_words(path):
@@ -109,13 +106,8 @@ def _moment(fields, wrong):
 
 def parse_persons(fields, wrong):
     """
-    Players' boxes and actions.
-
-    Args:
-        fields (list[str]): five for each player, X Y W H action, in pixels.
-        wrong (list[str]): is told what is wrong with them.
-    Returns:
-        (float64 array, int64 array): P x 4, x1, y1, x2, y2; [P], places in ACTIONS.
+    Five fields for each player, X Y W H action, in pixels -> boxes, float64, P x 4, x1, y1, x2, y2,
+    and actions, int64, [P], places in ACTIONS; `wrong` is told what is wrong with them.
     """
     if not fields or len(fields) % 5:
         wrong.append(f"{len(fields)} fields of players where each has five, {_PERSON}")
@@ -186,17 +178,11 @@ def write_moments(path, listed):
 
 def read_moments(path, folder="", outside="any"):
     """
-    Reads a list that `write_moments` wrote.
+    Reads a list of ListedMoments that `write_moments` wrote.
 
-    Args:
-        path (str): the list.
-        folder (str): what absolute paths must not lead out of where `outside` forbids it;
-            relative paths start at the current folder, and must not lead out of that.
-        outside (str): DATA.PATHS_OUTSIDE.
-    Returns:
-        list[ListedMoment]
-    Raises:
-        SlowFastExtError: not readable, a wrong header, no rows, or bad rows, all of which it names.
+    Absolute paths must not lead out of `folder`, relative ones, which start at the current folder,
+    not out of that, but where DATA.PATHS_OUTSIDE, `outside`, allows it. Raises SlowFastExtError:
+    not readable, a wrong header, no rows, or bad rows, all of which it names.
     """
     table = read_table(path)
     if not len(table.lengths):

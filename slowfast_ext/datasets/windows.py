@@ -55,14 +55,8 @@ def window_seconds(cfg, folder_fps=None):
 
 def frame_times(info, folder_fps):
     """
-    When each frame of a video is shown, in seconds from the file's start.
-
-    Args:
-        info (VideoInfo): of the video.
-        folder_fps (float): frames per second of what stores none.
-
-    Returns:
-        (float array, float): times [info.length], and frames per second.
+    When each frame of a video is shown, in seconds from the file's start, and frames per second,
+    which are `folder_fps` where the VideoInfo stores none.
     """
     fps = info.fps or folder_fps
     return (np.arange(info.length) / fps if info.times is None else info.times), fps

@@ -98,15 +98,8 @@ _LOST = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe", r
 @contextlib.contextmanager
 def ended_together(store, rank, size):
     """
-    Where one process of the job ends in the body, the others end with its name and reason.
-
-    Args:
-        store (torch.distributed.Store): that all processes reach.
-        rank (int): of this process.
-        size (int): how many there are.
-
-    Raises:
-        ConnectionError: another process has ended; names it.
+    Where one process of the job ends in the body, the others end with its name and reason, in a
+    ConnectionError. The store reaches all `size` processes; `rank` is this one's number.
     """
     store.set(f"process/{rank}", f"rank {rank} (process {os.getpid()} on {socket.gethostname()})")
     try:

@@ -60,15 +60,13 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
     Args:
         network (ActivityNetwork): on its device, not wrapped.
         name (str): what the log calls it.
-        combine (callable): the float64 probabilities of a video's views, views x ... x A, ->
-            its scores.
+        combine (callable): a video's float64 probabilities, views x ... x A, -> its scores.
         partial (PartialScores | None): what was scored before; is given what is scored now.
 
     Returns:
         tuple[dict, dict]: `scores` and `skipped` of an Evaluation, the same in every process.
 
-    Raises:
-        SlowFastExtError: no video can be read.
+    Raises SlowFastExtError where no video can be read.
     """
     network.eval()
     scores = dict(partial.done) if partial else {}

@@ -19,13 +19,10 @@ logger = logging.getLogger(__name__)
 
 def train(cfg, draw_view=None):
     """
-    Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds.
+    Trains, then tunes where TUNE.ENABLE is set; goes on from what OUTPUT_DIR already holds. What
+    draws views is as of TensorBoard.
 
-    Args:
-        draw_view (callable | None): as of TensorBoard.
-
-    Raises:
-        SlowFastExtError: the lists, the videos or the checkpoints are not what cfg says.
+    Raises SlowFastExtError where lists, videos or checkpoints are not what cfg says.
     """
     # All lists and paths are checked before anything is written or trained.
     check_named_checkpoints(cfg)

@@ -27,11 +27,8 @@ def network_to_test(cfg):
     """
     Takes TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
 
-    Returns:
-        tuple: the checkpoint's path, and what `build_trained` gives.
-
-    Raises:
-        SlowFastExtError: there is none, it cannot be read, or it is of another config or network.
+    Returns the checkpoint's path and what `build_trained` gives. Raises SlowFastExtError where
+    there is none, it cannot be read, or it is of another config or network.
     """
     stage, advice = "tune" if cfg.TUNE.ENABLE else "train", "set them as they were"
     last = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, stage)

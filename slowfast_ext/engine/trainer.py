@@ -243,14 +243,11 @@ class Trainer:
 
     def resume(self):
         """
-        Loads what there is to go on from: the stage's own last checkpoint, else the network
-        that was trained before, else TRAIN.CHECKPOINT_FILE_PATH.
+        Loads what there is to go on from: the stage's own last checkpoint, else the network that
+        was trained before, else TRAIN.CHECKPOINT_FILE_PATH.
 
-        Returns:
-            int: the first epoch to do, counted from 0.
-
-        Raises:
-            SlowFastExtError: a checkpoint is damaged, or of another config or network.
+        Returns the first epoch to do, counted from 0. Raises SlowFastExtError where a checkpoint is
+        damaged, or of another config or network.
         """
         cfg, name = self.cfg, self.stage.name
         path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, name)

@@ -137,13 +137,9 @@ def _warn_of_untrained(path, own, missing):
 
 def read_weights(path, checkpoint_type):
     """
-    A checkpoint's dict, at least `model_state`.
+    A checkpoint's dict, at least `model_state`; the type is that of TRAIN.CHECKPOINT_TYPE.
 
-    Args:
-        checkpoint_type (str): "pytorch" or "caffe2", as TRAIN.CHECKPOINT_TYPE.
-
-    Raises:
-        SlowFastExtError: the file is missing, damaged, or would execute something.
+    Raises SlowFastExtError where the file is missing, damaged, or would execute something.
     """
     if checkpoint_type == "caffe2":
         return _with_model_state(path, {"model_state": _read_caffe2(path)})

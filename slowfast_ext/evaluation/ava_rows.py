@@ -59,18 +59,12 @@ class Rows:
 
 def numbered_columns(detections, ground_truth, excluded, class_ids):
     """
-    What the files hold, as numbers.
+    What the DataFrames of `ava_annotations` hold, as numbers; `excluded` may be None.
 
-    Args:
-        detections (DataFrame), ground_truth (DataFrame), excluded (DataFrame or None): of
-            `ava_annotations`.
-        class_ids (list[int]): those that are evaluated, rising.
-
-    Returns:
-        (dict, dict, ndarray): of the detections and of the ground truth the columns x1, y1, x2,
-            y2, `score` (1 in the ground truth, as in the official script), `class` (the place in
-            `class_ids`, or one below 0) and `keyframe` (from 0), by rising keyframe; and which
-            keyframes are excluded, bool.
+    Returns of the detections and of the ground truth a dict of the columns x1, y1, x2, y2, `score`
+    (1 in the ground truth, as in the official script), `class` (the place in `class_ids`, which
+    rise, or one below 0) and `keyframe` (from 0), by rising keyframe; and which keyframes are
+    excluded, bool.
     """
     frames = [detections, ground_truth, *([] if excluded is None else [excluded])]
     videos = pd.Index([])

@@ -30,18 +30,11 @@ def read_ground_truth(path):
 def read_scores(path, class_names=CODES):
     """
     Reads the official submission form (`id s1 ... s157`, separated by blanks or tabs) or a
-    `predictions.csv` of this project; the file's first line tells which.
+    `predictions.csv` of this project, whose columns are told by the 157 names or by c000, c001,
+    ...; the file's first line tells which.
 
-    Args:
-        path (str): the file.
-        class_names (sequence[str]): 157, by which the columns of a CSV file are told, as by
-            the codes c000, c001, ...
-
-    Returns:
-        (list[str], ndarray): ids, and scores, float64 [rows, 157].
-
-    Raises:
-        SlowFastExtError: bad rows, no rows, an id twice, or another number of scores than 157.
+    Returns ids and scores, float64 [rows, 157]. Raises SlowFastExtError: bad rows, no rows, an id
+    twice, or another number of scores than 157.
     """
     text = read_text(path)
     # No row of a submission has a comma, every header of a CSV file has one.
@@ -111,16 +104,9 @@ def _problem_of(video_id, fields, numbers, first_line):
 
 def align(ground_truth_ids, video_ids, scores, path):
     """
-    Scores in the ground truth's order; a video without any gets -inf, as in the official script.
-
-    Args:
-        path (str): of the scores, for messages.
-
-    Returns:
-        (ndarray, list[str]): float64 [V, 157], and the ids that have no scores.
-
-    Raises:
-        SlowFastExtError: scores of videos that the ground truth does not have, or not finite.
+    Scores in the ground truth's order, float64 [V, 157], and the ids that have none; `path` is that
+    of the scores, for messages. Raises SlowFastExtError for scores of videos that the ground truth
+    does not have, or that are not finite.
     """
     place = {video_id: index for index, video_id in enumerate(ground_truth_ids)}
     unknown = [video_id for video_id in video_ids if video_id not in place]
@@ -132,6 +118,7 @@ def align(ground_truth_ids, video_ids, scores, path):
     infinite = np.flatnonzero(~np.isfinite(scores).all(axis=1))
     if len(infinite):
         raise SlowFastExtError(f"{path}: a score of {video_ids[infinite[0]]} is not finite")
+    # A video without scores gets -inf, as in the official script.
     aligned = np.full((len(ground_truth_ids), NUM_CLASSES), -np.inf)
     aligned[[place[video_id] for video_id in video_ids]] = scores
     scored = set(video_ids)

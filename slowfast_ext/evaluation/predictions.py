@@ -9,20 +9,11 @@ from slowfast_ext.utils.text import shortened
 
 def write_predictions(path, video_ids, class_names, scores):
     """
-    Writes one line a video: its id and its score for each class.
+    Writes a CSV file of one line a video: its id and its score for each class, [V, A].
 
-    The scores are written such that reading them gives the same floats: rounding would
-    make ties, and ties change the average precision.
-
-    Args:
-        path (str): the CSV file.
-        video_ids (list[str]): V.
-        class_names (list[str]): A.
-        scores (ndarray): [V, A], float32 or float64.
-
-    Raises:
-        SlowFastExtError: the numbers of ids, names and scores do not fit.
+    Raises SlowFastExtError where the numbers of ids, names and scores do not fit.
     """
+    # As float64 and unrounded, so that reading gives the same floats: ties change the AP.
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(video_ids), len(class_names)):
         raise SlowFastExtError(

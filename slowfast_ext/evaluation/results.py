@@ -47,25 +47,21 @@ def results_object(
     figures=None,
 ):
     """
-    What `results.json` holds: fractions, not percent, and nothing strict JSON lacks.
+    What `results.json` holds: fractions, not percent, and nothing that strict JSON lacks.
 
     Args:
-        task (str): what was evaluated.
+        task (str), protocol (dict), counts (dict): what was evaluated, and how.
         metrics (MultilabelMetrics): of A activities.
-        class_names (list[str]): A names.
-        protocol (str or dict): how the scores were made and judged.
-        counts (dict): of videos, views, ...
+        class_names (list[str]), class_ids (list[int]): A; ids are else their places from 0.
         row (str): ACTIVITY.TABLE_ROW.
-        config (CfgNode or dict): the whole configuration; None: there is none.
-        class_ids (list[int]): A ids; None: their places from 0.
+        config (CfgNode or dict): the whole configuration, if there is one.
         figures (dict): of an Evaluator; None: `mean_figures`.
 
     Returns:
         dict: of dict, list, str, int, float, bool and None only; NaN is None. Its `date` is
             the time of this call: UTC, ISO 8601, to the second.
 
-    Raises:
-        SlowFastExtError: the number of names differs from that of the activities.
+    Raises SlowFastExtError where the number of names differs from that of the activities.
     """
     if len(class_names) != len(metrics.positives):
         raise SlowFastExtError(

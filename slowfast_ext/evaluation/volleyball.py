@@ -57,14 +57,11 @@ def group_metrics(truth, scores):
 
 def person_metrics(truth, clips, scores):
     """
-    Args:
-        truth (int array): [P], the actions of the persons of all clips.
-        clips (int array): [P], whose clips' places in 0..V-1 they are.
-        scores (ndarray): [P, A]; a person who was not scored as a row of -inf.
+    VolleyballMetrics of persons: their actions, int [P], their clips' places in 0..V-1, int [P],
+    and scores, [P, A], a row of -inf for who was not scored.
 
-    Returns:
-        VolleyballMetrics: a clip's score for an action is the largest of its persons', and the
-            action is decided to occur where it is some person's first.
+    A clip's score for an action is the largest of its persons', and the action is decided to occur
+    where it is some person's first.
     """
     shape = clips.max() + 1, scores.shape[1]
     labels, decided = np.zeros(shape, bool), np.zeros(shape, bool)

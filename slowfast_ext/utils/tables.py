@@ -95,12 +95,8 @@ class Table:
         """
         Tells of rows that end before a needed field, or go on past the columns, and drops them.
 
-        Args:
-            needed (sequence[str]): columns that must be there.
-            form (str): what the header must be, for messages.
-            hint (str): what to do with a row that goes on past the columns.
-        Raises:
-            SlowFastExtError: a needed column is missing, or any column stands twice.
+        `form` says in messages what the header must be, `hint` what to do with a row that is too
+        long. Raises SlowFastExtError where a needed column is missing, or any column stands twice.
         """
         header, where = self.header, f"{self.path}:{self.header_line}"
         missing = [name for name in needed if name not in header]
@@ -159,14 +155,9 @@ class Table:
         """
         The rows of these names, which the first column holds, each once and no others.
 
-        Args:
-            names (sequence[str]): in the order that is wanted.
-            unknown (str): what is said of another name.
-            remedy (str): ends the message where anything is wrong.
-        Returns:
-            DataFrame: the other columns; the names are its index.
-        Raises:
-            SlowFastExtError: bad rows, all of them, and names that have no good row.
+        Returns a DataFrame of the other columns, by the names in their order. `unknown` is said of
+        another name, `remedy` ends the message. Raises SlowFastExtError for bad rows, all of them,
+        and names that have no good row.
         """
         column = self.header[0]
         found = self.rows[column]

@@ -86,14 +86,9 @@ class _ArraysOnly(pickle._Unpickler):
 
 def load_arrays(stream):
     """
-    What a pickle of numpy arrays and plain values holds.
+    What a pickle of numpy arrays and plain values, of Python 2 or 3, holds.
 
-    Args:
-        stream (binary file): a pickle of Python 2 or 3.
-
-    Raises:
-        pickle.UnpicklingError: it asks for anything else, or any other error where it is
-            damaged.
+    Raises pickle.UnpicklingError where it asks for anything else, any error where it is damaged.
     """
     return _ArraysOnly(stream, encoding="latin1").load()
 

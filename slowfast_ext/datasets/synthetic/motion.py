@@ -125,20 +125,16 @@ def period_of(motion, stretch):
     return PERIODS[speed] * stretch
 
 
-def _corner(path, phase, moved):
-    """(x, y) of a twin's first corner or, when it has `moved`, of the other one."""
-    across, down = (math.copysign(0.7, part) for part in (math.cos(phase), math.sin(phase)))
-    if not moved:
-        return across, down
-    return (-across, down) if path.endswith("sideways") else (across, -down)
-
-
 def _twin_pose(actor, path, x, y, time):
     if path.startswith("flip"):
         visible, moved = True, math.floor(time / FLIP_FRAMES) % 2 == 1
     else:
         visible, moved = not LEAVE_FRAME <= time < ARRIVE_FRAME, time >= ARRIVE_FRAME
-    across, down = _corner(path, actor.phase, moved)
+    # Its first corner or, when it has moved, the other one.
+    parts = math.cos(actor.phase), math.sin(actor.phase)
+    across, down = (math.copysign(0.7, part) for part in parts)
+    if moved:
+        across, down = (-across, down) if path.endswith("sideways") else (across, -down)
     return Pose(x + REACH * across, y + REACH * down, visible=visible)
 
 
@@ -209,13 +205,8 @@ def exposure_times(frame):
 
 def draw_frame(background, actors, frame):
     """
-    Args:
-        background (ndarray): S x S x 3, uint8.
-        actors (list[Actor]): later ones cover earlier ones.
-        frame (int): number of the frame.
-
-    Returns:
-        ndarray: S x S x 3, float32: the mean over the time that the shutter is open.
+    The mean over the time that the shutter is open, S x S x 3, float32, of the actors in a frame,
+    later ones covering earlier ones, over the background, uint8.
     """
     present = [actor for actor in actors if actor.start <= frame < actor.end]
     total = np.zeros(background.shape, np.float32)

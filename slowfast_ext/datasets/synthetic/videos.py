@@ -69,36 +69,28 @@ def encode(images, size):
     return stream.getvalue()
 
 
-def _truth(actor):
-    """What an actor does as a dict; from its first frame to its last, in seconds."""
-    # Not rounded: the times of these two frames must lie within.
-    return {
-        "labels": actor.labels,
-        "start": actor.start / FPS,
-        "end": (actor.end - 1) / FPS,
-        "boxes": [bounding_box(actor, frame) for frame in range(actor.start, actor.end)],
-    }
-
-
 def write_video(directory, settings, split, index):
     """
-    Writes one video and its truth; the same arguments give the same frames.
+    Writes the video of a number and its truth; the same arguments give the same frames.
 
-    Args:
-        directory (str): of the data set.
-        settings (SyntheticSettings): of the data set.
-        split (str): "train" or "test".
-        index (int): number of the video.
-
-    Returns:
-        list[tuple]: its rows in the list: path, label, start and end in seconds.
+    Returns its rows in the list: path, label, start and end in seconds.
     """
     random = np.random.default_rng([settings.seed, _SPLITS.index(split), index])
     actors = draw_actors(random, settings)
     name = f"videos/{split}_{index:04d}"
     with open_atomically(os.path.join(directory, f"{name}.mp4"), "wb") as stream:
         stream.write(encode(images_of(random, actors, settings), settings.size))
-    truth = [_truth(actor) for actor in actors if actor.labels]
+    # Times of first and last frames are not rounded: these frames must lie within.
+    truth = [
+        {
+            "labels": actor.labels,
+            "start": actor.start / FPS,
+            "end": (actor.end - 1) / FPS,
+            "boxes": [bounding_box(actor, frame) for frame in range(actor.start, actor.end)],
+        }
+        for actor in actors
+        if actor.labels
+    ]
     with open_atomically(os.path.join(directory, f"{name}.json")) as stream:
         json.dump(truth, stream)
     return [(f"{name}.mp4", ";".join(item["labels"]), item["start"], item["end"]) for item in truth]
@@ -113,13 +105,6 @@ def _write_split(directory, settings, split, map_function):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["path", "labels", "start", "end"])
         writer.writerows(rows)
-
-
-def _num_usable_cores():
-    # Where the machine is shared this is fewer than it has; not every system can tell.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _leave_interrupt_to_parent():
@@ -144,7 +129,9 @@ def generate(directory, settings):
         stream.write("\n".join(settings.class_names) + "\n")
     # Spawned: a fork would copy the threads' locks of torch and OpenCV.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(_num_usable_cores(), spawn, _leave_interrupt_to_parent) as pool:
+    # Where the machine is shared the usable cores are fewer; not every system can tell.
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    with ProcessPoolExecutor(len(usable), spawn, _leave_interrupt_to_parent) as pool:
         for split in _SPLITS:
             _write_split(directory, settings, split, functools.partial(pool.map, chunksize=8))
     with open_atomically(os.path.join(directory, _SETTINGS)) as stream:
@@ -154,18 +141,6 @@ def generate(directory, settings):
 
 def _description(settings):
     return {"format": FORMAT, **dataclasses.asdict(settings)}
-
-
-def _read_description(path):
-    with pathmgr.open(path) as stream:
-        text = stream.read()
-    try:
-        return dict(json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise SlowFastExtError(
-            f"{path} is not the settings of a synthetic data set: choose another directory "
-            "or delete this one"
-        ) from error
 
 
 def _refuse_foreign_files(directory):
@@ -183,15 +158,8 @@ def _refuse_foreign_files(directory):
 
 def ensure(directory, settings):
     """
-    Generates the data set where `directory` does not hold it completely.
-
-    Args:
-        directory (str): of the data set.
-        settings (SyntheticSettings): what it should hold.
-
-    Raises:
-        SlowFastExtError: the directory holds a complete set with other settings, or
-            something else.
+    Generates the data set where `directory` does not hold it completely. Raises SlowFastExtError
+    where it holds a complete set with other settings, or something else.
     """
     path = os.path.join(str(directory), _SETTINGS)
     if not pathmgr.exists(path):
@@ -200,7 +168,16 @@ def ensure(directory, settings):
         return
     # A switch that there was not yet when the set was written was as its default is.
     defaults = {field.name: field.default for field in dataclasses.fields(SyntheticSettings)}
-    found, wanted = {**defaults, **_read_description(path)}, _description(settings)
+    with pathmgr.open(path) as stream:
+        text = stream.read()
+    try:
+        found = {**defaults, **dict(json.loads(text))}
+    except (ValueError, TypeError) as error:
+        raise SlowFastExtError(
+            f"{path} is not the settings of a synthetic data set: choose another directory "
+            "or delete this one"
+        ) from error
+    wanted = _description(settings)
     differing = [
         f"{key} is {found.get(key)}, not {wanted.get(key)}"
         for key in {**wanted, **found}
