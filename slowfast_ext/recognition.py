@@ -3,7 +3,7 @@
 import os
 
 from slowfast_ext.config.schema import require_clips_alone
-from slowfast_ext.datasets.class_names import class_names
+from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.lists import Segment, Video
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine.scoring import video_scores

@@ -9,7 +9,7 @@ import os
 
 from slowfast_ext.commands.arguments import seconds_of, videos_and_options
 from slowfast_ext.config.schema import require_clips_alone
-from slowfast_ext.datasets.class_names import class_names
+from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.trained import trained_network

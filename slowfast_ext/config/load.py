@@ -41,7 +41,7 @@ def load_config(path, options=(), own=None):
     if path is not None:
         with _in_a_sentence(cfg, path):
             tree = read_config(path)
-            CfgNode(tree)
+            CfgNode(tree)  # Refuses values of types that no config has.
     # Before any key of theirs is looked at.
     pairs = zip(options[::2], options[1::2], strict=True)
     with _in_a_sentence(cfg, path):
@@ -50,7 +50,7 @@ def load_config(path, options=(), own=None):
         merge_list(cfg, [word for pair in pairs if pair[0] == "PLUGINS" for word in pair])
     check_keys(cfg, cfg, ["PLUGINS"])
     import_plugins(cfg.PLUGINS, cfg)
-    defaults = cfg.clone()
+    defaults = cfg.clone()  # With the plug-ins' keys, and before any value of the user's.
     with _in_a_sentence(cfg, path):
         merge_tree(cfg, tree)
     with _in_a_sentence(cfg, "command line"):

@@ -18,8 +18,8 @@ from slowfast_ext.datasets.ava_annotations import (
     read_person_boxes,
 )
 from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
-from slowfast_ext.datasets.class_names import names_by_output
 from slowfast_ext.datasets.clips import Sample, crop_of_view
+from slowfast_ext.datasets.contract import names_by_output
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
 from slowfast_ext.datasets.lists import outside_sentence
 from slowfast_ext.errors import SlowFastExtError
@@ -202,6 +202,7 @@ def _keyframes(rows, videos, num_classes):
         )
     if rows.empty:
         return []
+    # So that rows of one person are neighbours.
     rows = rows.sort_values([*KEYFRAME, *BOX], kind="stable")
     # Where a keyframe begins, and where a person does, among the rows.
     keyframe_starts = _starts(rows, KEYFRAME)
@@ -211,7 +212,7 @@ def _keyframes(rows, videos, num_classes):
     labels = np.zeros((len(boxes), num_classes), np.float32)
     action = rows["action"].to_numpy()
     known = action != NO_ACTION
-    labels[person[known], action[known] - 1] = 1
+    labels[person[known], action[known] - 1] = 1  # AVA's ids count from 1.
     names, seconds = (rows[name].to_numpy()[keyframe_starts] for name in KEYFRAME)
     splits = person[keyframe_starts][1:]
     columns = (names, seconds.tolist(), np.split(boxes, splits), np.split(labels, splits))

@@ -122,6 +122,7 @@ def to_pathways(cfg, frames):
     """RGB frames, T x H x W x 3 -> of each pathway 3 x T' x H x W, in `channel_order`."""
     if channel_order(cfg) == "BGR":
         frames = frames[..., ::-1]
+    # A copy, since torch knows no negative strides.
     clip = torch.from_numpy(np.ascontiguousarray(frames.transpose(3, 0, 1, 2)))
     return upstream.pack_pathways(cfg, clip)
 

@@ -135,6 +135,7 @@ class MultiLabelVideos(ActivityDataset):
         if data.TRAIN_LABELS == "video":
             labels[list(video.labels)] = 1
         else:
+            # The last frame of all is shown until nothing comes any more.
             until = np.append(times, np.inf)[frames[-1] + 1]
             labels[list(video.labels_between(times[frames], until))] = 1
         return Sample(

@@ -62,6 +62,7 @@ class VideoObjects:
         first, last = frames[0], frames[-1]
         boxes, kept = crop.boxes(self.boxes, frame_height, frame_width)
         kept &= (self.frames >= first) & (self.frames <= last)
+        # A clip of one frame lasts no time.
         times = (self.frames[kept] - first) / max(last - first, 1)
         return Objects(
             torch.from_numpy(boxes[kept]).float(),

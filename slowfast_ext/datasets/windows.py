@@ -42,6 +42,7 @@ class Windows:
         for segment in segments:
             shown = np.flatnonzero(segment.contains(middles))
             if not len(shown):
+                # No segment is lost, however short beside a window.
                 shown = [self.at((segment.start + segment.end) / 2)]
             labels[np.ix_(shown, segment.labels)] = True
         return labels

@@ -48,7 +48,7 @@ def load_optimizer(optimizer, state):
 def set_learning_rate(optimizer, learning_rate):
     """Sets each group to its multiple of `learning_rate`; upstream's own ignores ours."""
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate * group["lr_multiplier"]
+        group["lr"] = learning_rate * group["lr_multiplier"]  # Upstream's sets one rate for all.
 
 
 def clip_gradients(cfg, network):

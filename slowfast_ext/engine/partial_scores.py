@@ -87,6 +87,7 @@ class PartialScores:
         pattern = re.compile(rf"{digits}_\d+_\d+\.npz")
         for name in names:
             if pattern.fullmatch(name):
+                # A video scored twice, by runs killed before they saw it, has equal scores.
                 done.update(self._read(os.path.join(self.folder, name)))
         return digits, done, len(names)
 

@@ -35,7 +35,7 @@ class Progress:
         self.done += 1
         values = {name: value for name, value in values.items() if value is not None}
         text = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items())
-        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.set_postfix_str(text, refresh=False)  # update() draws, at most ten times a second.
         self.bar.update()
         is_due = self.done % self.log_period == 0 or self.done == self.total
         if self.bar.disable and is_due and distributed.is_main_process():

@@ -130,8 +130,10 @@ def _check_keys_of_network(cfg):
         refuse(cfg, "ACTIVITY.HEAD", "needs DETECTION.ENABLE True: PoolHead is the one for clips")
     if cfg.DETECTION.ENABLE and cfg.OBJECTS.NUM_CLASSES:
         refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 with DETECTION.ENABLE")
+    # Upstream's file is of videos as wholes.
     if cfg.DETECTION.ENABLE and cfg.TEST.SAVE_RESULTS_PATH:
         refuse(cfg, "TEST.SAVE_RESULTS_PATH", "must be empty with DETECTION.ENABLE")
+    # Random features, frozen, would train a head without an error.
     if cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.ENABLE and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
         rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
         refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)

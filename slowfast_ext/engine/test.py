@@ -41,6 +41,7 @@ def test(cfg):
     evaluation, by_rate = _evaluate_by_rate(evaluator, network, combine, partial)
     results = _results(evaluator, evaluation, by_rate, path, history)
     if distributed.is_main_process():
+        # A test takes hours, in which a mount may go away.
         require_same_place(cfg.OUTPUT_DIR, place)
         evaluator.write(evaluation.scores, evaluation.metrics)
         write_results(os.path.join(cfg.OUTPUT_DIR, "results.json"), results)

@@ -27,6 +27,7 @@ def train(cfg, draw_view=None):
     # All lists and paths are checked before anything is written or trained.
     check_named_checkpoints(cfg)
     splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
+    # Tuning and test included, since their lists are read after days otherwise.
     sets = {split: loaders.build_dataset(cfg, split) for split in splits}
     # What tests are measured by too: finding it wrong after days of training is late.
     for split in sets.keys() - {"train", "tune"}:

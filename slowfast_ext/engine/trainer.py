@@ -74,7 +74,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
         self.loss_function = loss_function(cfg)
         self.board = TensorBoard(cfg, stage.name, draw_view)
-        self.best = -1.0
+        self.best = -1.0  # The mAP of the best evaluation so far; nan is above nothing.
         # Counted from this run's labels, and not taken from weights of another run.
         self.cooccurrence = copy.deepcopy(network.cooccurrence)
 
@@ -120,6 +120,7 @@ class Trainer:
         seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
         self.model.train()
         numbers = range(epoch * length, min((epoch + 1) * length, stage.num_iterations))
+        # A tuning's last epoch may have fewer iterations than the loader has batches.
         for number, (items, waited) in zip(numbers, waited_for(self.loader), strict=False):
             where = f"{self._name(epoch)}, iteration {number - epoch * length + 1}"
             # Every video of the batch may be broken and skipped.
@@ -267,6 +268,7 @@ class Trainer:
             {name: value.shape for name, value in tensors.items()}
             for tensors in (state["model_state"], self.network.state_dict())
         )
+        # An optimizer of other tensors has nothing to say of these.
         if self.cfg.TRAIN.CHECKPOINT_EPOCH_RESET or theirs != own:
             return 0
         advice = "take its weights alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
@@ -320,6 +322,7 @@ class Trainer:
 
     def _load_network(self, path, state):
         try:
+            # All or nothing: a run that goes on has its own tensors, each of them.
             self.network.load_state_dict(state["model_state"])
         except RuntimeError as error:
             raise SlowFastExtError(f"{path}: these are weights of another network") from error

@@ -125,6 +125,7 @@ def _pairs(truth, found):
     group, detected = (rows["keyframe"] * num_classes + rows["class"] for rows in (truth, found))
     num_groups = 1 + max(group.max(initial=0), detected.max(initial=0))
     sizes = np.bincount(group, minlength=num_groups)
+    # Stable: of equal overlaps the first one in the file is taken.
     starts, by_group = np.cumsum(sizes) - sizes, np.argsort(group, kind="stable")
     detection = np.repeat(np.arange(len(detected)), sizes[detected])
     # For each pair, how many of the same detection stand before it.

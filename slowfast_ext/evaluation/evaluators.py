@@ -132,7 +132,7 @@ class ClipsEvaluator(Evaluator):
 
     def write(self, scores, metrics):
         """Writes predictions.csv and, with TEST.SAVE_RESULTS_PATH, upstream's file."""
-        kept = sorted(scores)
+        kept = sorted(scores)  # In the order of the list, however many processes scored it.
         ids, matrix = self.dataset.video_ids, np.stack([scores[index] for index in kept])
         self._write_predictions([ids[index] for index in kept], matrix)
         if self.cfg.TEST.SAVE_RESULTS_PATH:
@@ -202,6 +202,7 @@ class AvaEvaluator(Evaluator):
             rows.insert(0, "second", keyframe.second)
             rows.insert(0, "video", keyframe.video)
             rows["action"] = np.tile(actions, len(persons))
+            # Column a of the scores is the action id a + 1.
             rows["score"] = person_scores[:, actions - 1].reshape(-1)
             tables.append(rows)
         detections = pd.concat(tables, ignore_index=True).astype({"video": "category"})

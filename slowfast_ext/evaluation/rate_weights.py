@@ -65,6 +65,7 @@ def fit(parameters, log_weights, predictions, labels, shares, strength):
         predictions, labels, shares, strength: as `learn_weights`.
     """
     predictions = torch.as_tensor(np.moveaxis(predictions, 0, -1), dtype=torch.float64)
+    # float64 throughout: L-BFGS's line search stops early at the rounding of float32.
     labels = torch.as_tensor(labels, dtype=torch.float64)
     start = torch.as_tensor(shares, dtype=torch.float64).log()
     optimizer = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
@@ -72,6 +73,7 @@ def fit(parameters, log_weights, predictions, labels, shares, strength):
     def loss():
         optimizer.zero_grad()
         logs = log_weights()
+        # Rounding may take a weighted mean past 1, where the loss is not defined.
         combined = (predictions * logs.exp()).sum(-1).clamp(0, 1)
         divergence = (logs.exp() * (logs - start)).sum(-1)
         activity_losses = F.binary_cross_entropy(combined, labels, reduction="none")

@@ -67,6 +67,7 @@ def person_metrics(truth, clips, scores):
     labels, decided = np.zeros(shape, bool), np.zeros(shape, bool)
     labels[clips, truth] = True
     clip_scores = np.full(shape, -np.inf)
+    # Unbuffered: a clip stands there once for each person.
     np.maximum.at(clip_scores, clips, scores)
     scored = _is_scored(scores)
     decided[clips[scored], scores[scored].argmax(1)] = True

@@ -19,6 +19,7 @@ class ActivityFeatures(nn.Module):
 
     def forward(self, observations):
         """Obs, B x K x C' -> (F_A, B x A x C'; Attn_A, B x A x K, rows sum to 1)."""
+        # The queries are scaled, which are fewer than their products.
         scores = self.queries * self.scale @ observations.transpose(1, 2)
         attention = scores.softmax(-1)
         return attention @ observations, attention

@@ -56,7 +56,7 @@ def keep_size(stage, dilation):
     """Takes the spatial stride out of a stage and dilates its convolutions instead."""
     for module in stage.modules():
         if isinstance(module, nn.Conv3d):
-            module.stride = (module.stride[0], 1, 1)
+            module.stride = (module.stride[0], 1, 1)  # Time keeps its stride.
             if module.kernel_size[2] > 1:
                 module.dilation = module.padding = (1, dilation, dilation)
 

@@ -80,7 +80,7 @@ def pool_by_side(features, boxes, num_clips):
     clips, middles = boxes[:, 0].long(), (boxes[:, 1] + boxes[:, 3]) / 2
     counted = torch.stack([middles, torch.ones_like(middles)])
     totals = counted.new_zeros(2, num_clips).index_add(1, clips, counted)
-    is_right = middles > (totals[0] / totals[1].clamp(min=1))[clips]
+    is_right = middles > (totals[0] / totals[1].clamp(min=1))[clips]  # A clip may have nobody.
     sides = (2 * clips + is_right)[:, None].expand_as(features)
     pooled = features.new_zeros(2 * num_clips, features.shape[1])
     # Without include_self the zeros are no bound: features below 0 may be the largest of a side.

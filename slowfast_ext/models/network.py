@@ -69,6 +69,7 @@ class ActivityNetwork(nn.Module):
     def train(self, mode=True):
         """As nn.Module's; what is frozen stays in evaluation."""
         super().train(mode)
+        # Each epoch begins with train(), which would thaw its statistics.
         if self.frozen_backbone:
             self.backbone.eval()
         if self.frozen_batch_norm:

@@ -12,8 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from slowfast_ext.config.schema import require_clips_alone
-from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.datasets.clips import read_clips
+from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.windows import list_windows

@@ -11,7 +11,7 @@ import yaml
 from slowfast_ext import upstream
 from slowfast_ext.config.defaults import default_config, keys_of
 from slowfast_ext.config.schema import Scope
-from slowfast_ext.datasets.class_names import class_names
+from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.checkpoint import last_checkpoint
 from slowfast_ext.engine.setup import checked_config

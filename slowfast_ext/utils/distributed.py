@@ -62,6 +62,7 @@ def main_process_first(function):
     if is_main_process():
         function()
     if world_size() > 1:
+        # The others wait until what the main process makes is whole.
         dist.barrier()
         if not is_main_process():
             function()

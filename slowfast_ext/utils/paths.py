@@ -41,8 +41,9 @@ def leads_outside(folder, text, allowed):
         return False
     path = text if is_absolute else os.path.join(folder, text)
     if is_local(folder) and is_local(path):
+        # A link within the folder may lead out of it.
         path, folder = os.path.realpath(path), os.path.realpath(folder)
-    inside = os.path.join(folder, "")
+    inside = os.path.join(folder, "")  # With a slash: /data2 is not within /data.
     return not f"{path}/".startswith(inside) or ".." in path.removeprefix(inside).split("/")
 
 
@@ -185,7 +186,7 @@ def open_atomically(path, mode="w"):
         with open(partial, mode, newline=newline, encoding=encoding) as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            os.fsync(stream.fileno())  # A power cut must not leave an empty file of the final name.
         os.replace(partial, target)
     except BaseException as error:
         with contextlib.suppress(OSError):

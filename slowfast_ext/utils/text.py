@@ -24,7 +24,7 @@ def read_bytes(path):
 def decode(path, data):
     """The text of a UTF-8 file's bytes; raises SlowFastExtError as `read_text` does."""
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")  # Spreadsheets write a byte-order mark.
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SlowFastExtError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error

@@ -21,8 +21,8 @@ from slowfast_ext.config.defaults import default_config
 from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import clips, views
 from slowfast_ext.datasets.ava_annotations import BOX, read_person_boxes
-from slowfast_ext.datasets.class_names import class_names
 from slowfast_ext.datasets.clips import Sample
+from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.keyframe_clips import persons_in
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.windows import frame_times, list_windows, window_seconds

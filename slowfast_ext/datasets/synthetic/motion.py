@@ -209,6 +209,7 @@ def draw_frame(background, actors, frame):
     later ones covering earlier ones, over the background, uint8.
     """
     present = [actor for actor in actors if actor.start <= frame < actor.end]
+    # The mean of whole exposures: cv2 itself knows no motion blur.
     total = np.zeros(background.shape, np.float32)
     for time in exposure_times(frame):
         image = background.copy()

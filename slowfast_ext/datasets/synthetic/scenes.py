@@ -198,6 +198,7 @@ def _draw_cast(random, settings):
 def draw_actors(random, settings):
     """The Actors of one video, distractors first; advances `random`, a numpy Generator."""
     cast = _draw_cast(random, settings)
+    # Drawn in any case, so that the switch changes nothing else.
     cells = random.permutation(GRID * GRID).tolist()
     if not settings.several_places:
         cells = [GRID * GRID // 2] * len(cells)
