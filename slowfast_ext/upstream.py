@@ -87,24 +87,14 @@ except ImportError as error:
 IS_MAIN = _MODEL_REGISTRY is not None  # GitHub's main; otherwise `pyslowfast` 1.0.
 
 __all__ = [
+    # Upstream's, as they are.
     "DATASET_REGISTRY",
-    "IS_MAIN",
     "ROIAlign",
     "ResNetRoIHead",
-    "base_config",
     "construct_optimizer",
-    "detectron2_parts",
     "get_epoch_lr",
-    "get_loss_func",
     "get_name_convert_func",
-    "has_detectron2",
     "inflate_weight",
-    "model_class",
-    "pack_pathways",
-    "register_dataset",
-    "register_model",
-    "run_in_process_group",
-    "setup_logging",
 ]
 
 

@@ -55,7 +55,12 @@ def _learnt(stage):
 
 
 def _refuse_different(path, state, cfg, scope, advice):
-    theirs, ours = _settings(path, state), flattened(yaml.safe_load(cfg.dump()))
+    settings, text = None, state.get("cfg")
+    with contextlib.suppress(SlowFastExtError):
+        settings = read_yaml(path, text) if isinstance(text, str) else None
+    if not isinstance(settings, dict):
+        raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
+    theirs, ours = flattened(settings), flattened(yaml.safe_load(cfg.dump()))
     own = cfg.__dict__.get(_OWN, ())
     # A key that only one of them has belongs to the other version of PySlowFast.
     different = [
@@ -72,13 +77,3 @@ def _differs(key, theirs, ours, scope):
     if key == "PLUGINS" and Scope.COURSE not in scope and isinstance(theirs, list):
         return any(name not in ours for name in theirs)
     return theirs != ours
-
-
-def _settings(path, state):
-    """The flat settings that a checkpoint was trained with."""
-    settings, text = None, state.get("cfg")
-    with contextlib.suppress(SlowFastExtError):
-        settings = read_yaml(path, text) if isinstance(text, str) else None
-    if not isinstance(settings, dict):
-        raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
-    return flattened(settings)

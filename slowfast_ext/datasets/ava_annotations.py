@@ -236,8 +236,20 @@ def classes_of(text):
     Yields (line, id or None, name or None, None) of each class of a label map's text, and
     (line, None, None, sentence) of what is wrong in it otherwise.
     """
-    blocks = re.search(rf"(?m)^\s*(?:{'|'.join(_BLOCKS)})\s*:?\s*\{{", text)
-    return _pbtxt_classes(text) if blocks else _listed_classes(text)
+    if re.search(rf"(?m)^\s*(?:{'|'.join(_BLOCKS)})\s*:?\s*\{{", text):
+        yield from _pbtxt_classes(text)
+        return
+    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), start=1)]
+    lines = [(n, line) for n, line in lines if line and not line.startswith("#")]
+    numbered = [re.fullmatch(r"([0-9]{1,9})\s*[\s:,]\s*(.*)", line) for _, line in lines]
+    for index, ((n, line), parts) in enumerate(zip(lines, numbered, strict=True), start=1):
+        if parts:
+            yield n, int(parts[1]), parts[2], None
+        elif re.match(r"\w+\s*:|.*[{}]", line):
+            yield n, None, None, f"'{line}' is neither a class's name nor of an item {{ ... }}"
+        else:
+            # Where others have ids, a name without one is no class.
+            yield n, None if any(numbered) else index, line, None
 
 
 def _pbtxt_classes(text):
@@ -283,17 +295,3 @@ def _add_field(item, token):
     if key:
         item[key] = value
     return None
-
-
-def _listed_classes(text):
-    """The classes of a text list of one class a line."""
-    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), start=1)]
-    lines = [(n, line) for n, line in lines if line and not line.startswith("#")]
-    numbered = [re.fullmatch(r"([0-9]{1,9})\s*[\s:,]\s*(.*)", line) for _, line in lines]
-    for index, ((n, line), parts) in enumerate(zip(lines, numbered, strict=True), start=1):
-        if parts:
-            yield n, int(parts[1]), parts[2], None
-        elif re.match(r"\w+\s*:|.*[{}]", line):
-            yield n, None, None, f"'{line}' is neither a class's name nor of an item {{ ... }}"
-        else:
-            yield n, None if any(numbered) else index, line, None

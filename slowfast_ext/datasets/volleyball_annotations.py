@@ -78,30 +78,25 @@ def read_annotations(path):
     moments, spellings, problems, lines = [], Counter(), [], {}
     for line, fields in read_words(path):
         wrong = []
-        moment = _moment(fields, wrong)
-        if moment.target in lines:
-            wrong.append(f"frame {moment.target} stands in line {lines[moment.target]} already")
+        name = re.fullmatch(r"([0-9]{1,9})\.jpg", fields[0])
+        if not name:
+            wrong.append(f'"{shortened(fields[0])}" is not the name of a frame, NUMBER.jpg')
+        target = int(name[1]) if name else None
+        group = fields[1].lower().replace("-", "_") if len(fields) > 1 else ""
+        group = _place(group, GROUPS, "group activity", wrong)
+        boxes, actions = parse_persons(fields[2:], wrong)
+        if target in lines:
+            wrong.append(f"frame {target} stands in line {lines[target]} already")
         if wrong:
             problems.append(f"{path}:{line}: {'; '.join(wrong)}")
             continue
-        lines[moment.target] = line
-        moments.append(moment)
+        lines[target] = line
+        moments.append(Moment(target, group, boxes, actions))
         if fields[1] not in GROUPS:
             spellings[fields[1]] += 1
     if not moments and not problems:
         problems.append(f"{path}: holds no moments; copy or download the file again")
     return moments, spellings, problems
-
-
-def _moment(fields, wrong):
-    """The Moment of a line's fields; tells `wrong` what is wrong with them."""
-    name = re.fullmatch(r"([0-9]{1,9})\.jpg", fields[0])
-    if not name:
-        wrong.append(f'"{shortened(fields[0])}" is not the name of a frame, NUMBER.jpg')
-    group = fields[1].lower().replace("-", "_") if len(fields) > 1 else ""
-    index = _place(group, GROUPS, "group activity", wrong)
-    boxes, actions = parse_persons(fields[2:], wrong)
-    return Moment(int(name[1]) if name else None, index, boxes, actions)
 
 
 def parse_persons(fields, wrong):

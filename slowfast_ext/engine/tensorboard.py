@@ -140,11 +140,7 @@ def class_bars(average_precision, class_names):
 
 def waited_for(iterable):
     """Yields (item, seconds until it came)."""
-    items = iter(iterable)
-    while True:
-        started = time.monotonic()
-        try:
-            item = next(items)
-        except StopIteration:
-            return
+    started = time.monotonic()
+    for item in iterable:
         yield item, time.monotonic() - started
+        started = time.monotonic()

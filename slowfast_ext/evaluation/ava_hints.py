@@ -19,7 +19,7 @@ def ava_hints(ground_truth, detections, label_map, metrics):
     boxes = ground_truth[ground_truth["action"] != NO_ACTION]
     hints = []
     for what, rows in (("ground truth", boxes), ("detections", detections)):
-        hints += [*_unknown_classes(what, rows, label_map), *_pixels(what, rows)]
+        hints += _rows(what, rows, label_map)
     if detections.empty:
         why = "were all person boxes scored below AVA.DETECTION_SCORE_THRESH?"
         return [*hints, f"the file of detections has none: {why}"]
@@ -27,19 +27,17 @@ def ava_hints(ground_truth, detections, label_map, metrics):
     return [*hints, *_scores(detections), *_overlaps(metrics)]
 
 
-def _unknown_classes(what, rows, label_map):
+def _rows(what, rows, label_map):
     unknown = rows["action"][~rows["action"].isin(list(label_map))]
-    if unknown.empty:
-        return
-    ids = np.unique(unknown)
-    shown = ", ".join(map(str, ids[:MAX_IDS_SHOWN])) + (", ..." if len(ids) > MAX_IDS_SHOWN else "")
-    yield (
-        f"{what}: {len(unknown)} of {len(rows)} rows are not evaluated, since the label map does "
-        f"not have their class ids ({shown})" + ("; AVA's ids count from 1" if 0 in ids else "")
-    )
-
-
-def _pixels(what, rows):
+    if len(unknown):
+        ids = np.unique(unknown)
+        shown = ", ".join(map(str, ids[:MAX_IDS_SHOWN]))
+        shown += ", ..." if len(ids) > MAX_IDS_SHOWN else ""
+        yield (
+            f"{what}: {len(unknown)} of {len(rows)} rows are not evaluated, since the label map "
+            f"does not have their class ids ({shown})"
+            + ("; AVA's ids count from 1" if 0 in ids else "")
+        )
     corners = np.abs(rows[BOX].to_numpy()).max(axis=1, initial=0)
     wrong = int((corners > LARGEST_FRACTION).sum())
     if wrong:
