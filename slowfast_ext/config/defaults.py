@@ -344,6 +344,7 @@ def add_slowfast_ext_config(cfg):
     for key in KEYS:
         key.add_to(cfg)
     for name in GONE:
+        # fvcore asserts that a key was not registered before.
         if not cfg.key_is_deprecated(name):
             cfg.register_deprecated_key(name)
     return cfg

@@ -33,7 +33,7 @@ def read_config(path):
             opened.append(filename)
             if len(opened) > _MOST_FILES:
                 raise SlowFastExtError(f"{path}: its chain of _BASE_ never ends")
-            with g_pathmgr.open(filename, "r") as stream:
+            with g_pathmgr.open(filename, "r") as stream:  # As fvcore itself opens it.
                 text = stream.read()
             _composed(filename, text)
             return io.StringIO(text)

@@ -134,7 +134,7 @@ def _read(path, form, columns):
 
     numbers = range(1, 7 if "person" in form.columns.get(_MAX_FIELDS, []) else _MAX_FIELDS)
     read_table(path, list(range(_MAX_FIELDS)), numbers.__contains__, check)
-    named["action"][np.isnan(named["action"])] = NO_ACTION
+    named["action"][np.isnan(named["action"])] = NO_ACTION  # Integers know no NaN.
     named |= {name: named[name].astype("int64") for name in ("second", "action")}
     return pd.DataFrame({name: named[name] for name in columns}, copy=False)
 

@@ -128,6 +128,7 @@ def read_frame_list(path, num_classes, root, fps, check_files=True, outside="abs
     _, header = next(rows, (1, []))
     # Animal Kingdom's lists have a sixth column.
     num_fields, listed, bad_rows = max(5, len(header)), {}, []
+    # Millions of lines share some thousand texts of labels.
     parse_labels = functools.cache(functools.partial(_frame_labels, num_classes))
     for line, fields in rows:
         if problem := _add_frame(listed, line, fields, num_fields, parse_labels):

@@ -105,6 +105,7 @@ def collate(samples):
 
 def join_boxes(clip_boxes):
     """Boxes of clips, P x 4 each -> those of their batch, P x 5, the clip's place first."""
+    # Places in the type of the corners: RoI-Align takes both in one tensor.
     places = [torch.full((len(boxes), 1), float(place)) for place, boxes in enumerate(clip_boxes)]
     return torch.cat([torch.cat(places), torch.cat(clip_boxes)], dim=1)
 

@@ -128,6 +128,7 @@ def _read_objects(path, class_names, min_score, _version):
     rows = table.rows[_scores(table) >= min_score]
     frames, boxes = rows["frame"].to_numpy(np.int64) - 1, rows[COLUMNS[3:]].to_numpy()
     classes = rows["class"].map(ids).to_numpy(np.int64)
+    # observed: a video whose boxes all scored too low has none.
     places = rows.groupby("video", sort=False, observed=True).indices
     return {
         video: VideoObjects(frames[chosen], classes[chosen], boxes[chosen])

@@ -124,6 +124,7 @@ class Volleyball(KeyframeClips):
         labels = torch.from_numpy(self._labels(moment, crop.flipped))
         if not self.cfg.DETECTION.ENABLE:
             return Sample(pathways, labels[0], index)
+        # The boxes are in pixels of the files, whatever the frames were scaled to.
         fractions = moment.boxes / [stored[1], stored[0], stored[1], stored[0]]
         boxes, persons = persons_in(crop, fractions, scaled)
         if self.task == "persons":

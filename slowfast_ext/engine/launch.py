@@ -43,6 +43,7 @@ def process_group(cfg, init_method, **place):
     `world_size`, where the environment does not give them.
     """
     if cfg.NUM_GPUS:
+        # Before the group is joined: NCCL would put every process on the first GPU.
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     backend = cfg.DIST_BACKEND if cfg.NUM_GPUS else "gloo"
     store, number, size = next(iter(dist.rendezvous(init_method, **place)))

@@ -132,7 +132,7 @@ def fingerprint(cfg, network, dataset):
             digest.update(stream.read())
     for name, value in network.state_dict().items():
         digest.update(name.encode())
-        digest.update(value.cpu().contiguous().numpy())
+        digest.update(value.cpu().contiguous().numpy())  # The digest reads memory as it lies.
     return digest.hexdigest()[:16]
 
 

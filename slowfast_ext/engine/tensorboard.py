@@ -122,7 +122,7 @@ def class_bars(average_precision, class_names):
     """A figure of matplotlib: a bar for each class by falling AP, those without one left out."""
     from matplotlib.figure import Figure  # An extra; without pyplot, which keeps every figure.
 
-    order = np.argsort(-average_precision, kind="stable")
+    order = np.argsort(-average_precision, kind="stable")  # Equal ones by id.
     order = order[np.isfinite(average_precision[order])]
     figure = Figure(figsize=(7, 1 + 0.2 * max(len(order), 1)), layout="constrained")
     axes = figure.add_subplot()

@@ -86,6 +86,7 @@ def _checked(scores, labels):
 def _average_precisions(scores, labels):
     """[A] average precisions of [V, A] scores and labels; nan where there are no positives."""
     # One activity per row keeps each sort within contiguous memory.
+    # Stable, and of the negative scores: ties keep the order of the videos, as in the script.
     order = np.argsort(np.ascontiguousarray(-scores.T), axis=1, kind="stable")
     ranked = np.take_along_axis(np.ascontiguousarray(labels.T), order, axis=1)
     precision = np.cumsum(ranked, axis=1) / np.arange(1, len(scores) + 1)

@@ -69,6 +69,7 @@ def results_object(
         )
     ids = class_ids or range(len(class_names))
     columns = (ids, class_names, metrics.average_precision, metrics.positives)
+    # Ids of a data set may have gaps, as AVA's have.
     per_class = [
         {"id": class_id, "name": name, "ap": precision, "positives": positives}
         for class_id, name, precision, positives in zip(*columns, strict=True)

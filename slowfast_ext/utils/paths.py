@@ -28,6 +28,7 @@ def is_local(path):
 
 def has_store(path):
     """False where `path` names a store (s3://...) that no registered handler serves."""
+    # iopath would take an unknown store for a folder of this machine.
     return is_local(path) or any(str(path).startswith(p) for p in pathmgr._path_handlers)
 
 
