@@ -14,8 +14,18 @@ from slowfast_ext import upstream
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine.checkpoint import save_checkpoint
 from slowfast_ext.engine.setup import checked_config
-from tests import helpers
-from tests.helpers import CONFIG, CONFIGS, NAMES, ROOT, TINY, pairs, write_noise, write_video
+from tests.helpers import (
+    CONFIG,
+    CONFIGS,
+    NAMES,
+    ROOT,
+    TINY,
+    pairs,
+    shallow_networks,
+    write_noise,
+    write_video,
+)
+from tests.processes import Process
 
 SQUARE = (230, 60, 150)
 
@@ -54,6 +64,12 @@ def command(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def shallow():
+    with shallow_networks():
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
     """Where the runs of this session find, or make, their videos."""
@@ -61,7 +77,7 @@ def data_dir(tmp_path_factory):
 
 
 @pytest.fixture
-def arguments(data_dir):
+def arguments(data_dir, shallow):
     """`arguments(output_dir, KEY=value with __ for dots)` -> run_net.py's arguments."""
 
     def make(output_dir, config="ACTIVITY_SLOWFAST", **changes):
@@ -87,17 +103,35 @@ def finished_run(finished, arguments):
 
 
 @pytest.fixture
-def run_net():
-    return helpers.run_net
+def start_net(tmp_path_factory):
+    """`start_net(arguments)` starts run_net.py's main in a process of its own."""
+
+    def start(arguments, **options):
+        return Process(arguments, tmp_path_factory.mktemp("process"), **options)
+
+    return start
 
 
 @pytest.fixture
-def start_net():
-    return helpers.start_net
+def run_net(start_net):
+    """`run_net(arguments)` runs run_net.py's main in a process of its own to its end."""
+
+    def run(arguments, **options):
+        process = start_net(arguments, **options)
+        process.wait()
+        return process
+
+    return run
+
+
+@pytest.fixture
+def run_folder(random_weights, shallow):
+    """Folder of a run whose network has random weights: lists/, videos/, output/."""
+    return random_weights
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory):
+def random_weights(tmp_path_factory):
     """lists/ with a training list, videos/, and output/ with a checkpoint of random weights."""
     folder = tmp_path_factory.mktemp("predict")
     (folder / "lists").mkdir()
@@ -110,9 +144,10 @@ def run_folder(tmp_path_factory):
         "path,labels,start,end\n"
         + "".join(f"{folder}/videos/{n}.mp4,{','.join(map(str, row))}\n" for n, *row in rows)
     )
-    cfg = checked_config(CONFIG, pairs(folder))
-    torch.manual_seed(0)
-    network = upstream.model_class("ActivityNetwork")(cfg)
+    with shallow_networks():
+        cfg = checked_config(CONFIG, pairs(folder))
+        torch.manual_seed(0)
+        network = upstream.model_class("ActivityNetwork")(cfg)
     path = str(folder / "output" / "checkpoints" / "random.pyth")
     save_checkpoint(path, {"model_state": network.state_dict()})
     return folder

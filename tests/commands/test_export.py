@@ -18,7 +18,7 @@ ONE_PATHWAY = [
     *("MODEL.ARCH", "i3d", "DATA.INPUT_CHANNEL_NUM", "[3]"),
     *("RESNET.SPATIAL_STRIDES", "[[1], [2], [2], [1]]"),
     *("RESNET.SPATIAL_DILATIONS", "[[1], [1], [1], [1]]"),
-    *("RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3], [4], [6], [3]]"),
+    *("RESNET.NUM_BLOCK_TEMP_KERNEL", "[[1], [1], [1], [1]]"),
     *("NONLOCAL.LOCATION", "[[[]], [[]], [[]], [[]]]"),
     *("NONLOCAL.GROUP", "[[1], [1], [1], [1]]"),
     *("NONLOCAL.POOL", "[[[1, 2, 2]], [[1, 2, 2]], [[1, 2, 2]], [[1, 2, 2]]]"),

@@ -2,8 +2,9 @@
 
 import json
 import pickle
-import resource
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from slowfast_ext.commands.arguments import parse_arguments
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
-from tests.helpers import assert_equal, weights
+from tests.helpers import ROOT, assert_equal, weights
 
 
 def test_trains_tunes_and_tests(finished_run):
@@ -120,10 +121,10 @@ def test_killed_and_started_again_gives_the_same_weights(arguments, tmp_path, ru
     assert run_net(arguments(reference, TUNE__ENABLE=False, TEST__ENABLE=False)).returncode == 0
     process = start_net(words)
     first = tmp_path / "checkpoints" / "checkpoint_epoch_00001.pyth"
-    while not first.exists() and process.poll() is None:
+    while not first.exists() and process.is_running():
         time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "checkpoints" / "checkpoint_epoch_00003.pyth").exists()
     assert run_net(words).returncode == 0
     assert_equal(weights(reference), weights(tmp_path))
@@ -141,9 +142,8 @@ def test_two_processes_equal_one(arguments, tmp_path, run_net):
         "SYNTHETIC__NUM_TRAIN": 5,
         "DATA__PATH_TO_DATA_DIR": tmp_path / "five",
     }
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    for name, start in (("one", []), ("two", launcher)):
-        done = run_net(arguments(tmp_path / name, **options), start)
+    for name, ranks in (("one", 1), ("two", 2)):
+        done = run_net(arguments(tmp_path / name, **options), ranks=ranks)
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = (weights(tmp_path / name, "checkpoint_epoch_00002.pyth") for name in ("one", "two"))
     for name in one:
@@ -164,7 +164,7 @@ def test_two_processes_equal_one(arguments, tmp_path, run_net):
         TUNE__ENABLE=False,
         TEST__CHECKPOINT_FILE_PATH=checkpoint,
     )
-    assert run_net(again, launcher).returncode == 0
+    assert run_net(again, ranks=2).returncode == 0
     tested = read_predictions(str(tmp_path / "again" / "predictions.csv"))
     assert len(tested[0]) == 3
     np.testing.assert_allclose(tested[2], same[0], atol=1e-6, rtol=0)
@@ -174,28 +174,26 @@ def test_ctrl_c_is_one_sentence(arguments, tmp_path, start_net):
     words = arguments(tmp_path, SOLVER__MAX_EPOCH=500, DATA_LOADER__NUM_WORKERS=1)
     process = start_net(words)
     first = tmp_path / "checkpoints" / "checkpoint_epoch_00001.pyth"
-    while not first.exists() and process.poll() is None:
+    while not first.exists() and process.is_running():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "stopped by the user" in stderr and "Traceback" not in stderr
+    assert process.wait() == 1
+    assert "stopped by the user" in process.stderr and "Traceback" not in process.stderr
 
 
 def test_a_full_disk_is_one_sentence(arguments, tmp_path, run_net):
     """A limit on the size of files stands for the full disk."""
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    done = run_net(arguments(tmp_path), preexec_fn=limit)
+    done = run_net(arguments(tmp_path), largest_file=100_000)
     assert done.returncode == 1
     assert "error: File too large" in done.stderr and "Traceback" not in done.stderr
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
-def test_a_wrong_key_writes_nothing(arguments, tmp_path, run_net):
-    done = run_net(arguments(tmp_path / "out", ACTIVITY__GROUPS=7))
+def test_a_wrong_key_writes_nothing(arguments, tmp_path):
+    """By the script itself."""
+    words = arguments(tmp_path / "out", ACTIVITY__GROUPS=7)
+    script = [sys.executable, str(ROOT / "run_net.py"), *words]
+    done = subprocess.run(script, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ACTIVITY.GROUPS is 7") and "\n" not in done.stderr[:-1]
     assert not (tmp_path / "out").exists()

@@ -14,7 +14,9 @@ from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.paper.numbers import ROWS
 from tests.ava_tree import PERSONS, options, write_tree
+from tests.helpers import SHALLOW
 
+pytestmark = pytest.mark.usefixtures("shallow")
 CONFIGS = Path(__file__).parents[2] / "configs" / "AVA"
 ROW_CONFIGS = [path for path in sorted(CONFIGS.glob("*.yaml")) if path.stem != "BASE"]
 LABEL_MAP = "ava_action_list_v2.2_for_activitynet_2019.pbtxt"
@@ -37,7 +39,11 @@ SMALL = {
     "NUM_GPUS": "0",
 }
 NARROW = {"RESNET.WIDTH_PER_GROUP": "8", "ACTIVITY.GROUPS": "8", "ACTIVITY.DIM": "16"}
-SLOWFAST = {"NONLOCAL.LOCATION": "[[[], []], [[], []], [[4], []], [[], []]]", **NARROW}
+SLOWFAST = {
+    "NONLOCAL.LOCATION": "[[[], []], [[], []], [[0], []], [[], []]]",
+    **SHALLOW,
+    **NARROW,
+}
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +156,8 @@ def test_two_processes_with_unequal_persons_equal_one(tree, tmp_path, run_net):
         "TEST__VIEWS": "[]",
     }
     path = CONFIGS / "SLOWFAST_101_ACTIVITY.yaml"
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    for name, start in (("one", []), ("two", launcher)):
-        done = run_net(arguments(path, tree, tmp_path / name, **changes), start)
+    for name, ranks in (("one", 1), ("two", 2)):
+        done = run_net(arguments(path, tree, tmp_path / name, **changes), ranks=ranks)
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = (
         torch.load(tmp_path / name / "checkpoints" / "checkpoint_epoch_00002.pyth")["model_state"]

@@ -1,5 +1,6 @@
 """Writes a data set of real videos in which several actors do several things at once."""
 
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -26,6 +27,8 @@ FORMAT = 3
 FPS = 30
 # Standard deviation of a frame's own grain, in grey levels.
 NOISE = 3.0
+# A process takes seconds to start, a video a tenth of one.
+VIDEOS_A_PROCESS = 16
 _SPLITS = ("train", "test")
 _SETTINGS = "settings.json"
 # There while a set is being generated: what is beside it may be written over.
@@ -112,6 +115,21 @@ def _leave_interrupt_to_parent():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@contextlib.contextmanager
+def _map_function(count):
+    """`map` for so many videos, over processes where those are worth their start."""
+    # Where the machine is shared the usable cores are fewer; not every system can tell.
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    processes = min(len(usable), count // VIDEOS_A_PROCESS)
+    if processes < 2:
+        yield map
+        return
+    # Spawned: a fork would copy the threads' locks of torch and OpenCV.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, _leave_interrupt_to_parent) as pool:
+        yield functools.partial(pool.map, chunksize=8)
+
+
 def generate(directory, settings):
     """
     Writes `classes.txt`, `train.csv`, `test.csv`, `videos/*.mp4`, beside each video its
@@ -127,13 +145,9 @@ def generate(directory, settings):
         stream.write("An unfinished set of synthetic videos.\n")
     with open_atomically(os.path.join(directory, "classes.txt")) as stream:
         stream.write("\n".join(settings.class_names) + "\n")
-    # Spawned: a fork would copy the threads' locks of torch and OpenCV.
-    spawn = multiprocessing.get_context("spawn")
-    # Where the machine is shared the usable cores are fewer; not every system can tell.
-    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
-    with ProcessPoolExecutor(len(usable), spawn, _leave_interrupt_to_parent) as pool:
+    with _map_function(settings.num_train + settings.num_test) as map_function:
         for split in _SPLITS:
-            _write_split(directory, settings, split, functools.partial(pool.map, chunksize=8))
+            _write_split(directory, settings, split, map_function)
     with open_atomically(os.path.join(directory, _SETTINGS)) as stream:
         json.dump(_description(settings), stream, indent=2)
     pathmgr.rm(begun)

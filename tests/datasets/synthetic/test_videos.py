@@ -25,8 +25,11 @@ SETTINGS = SyntheticSettings(num_train=4, num_test=2)
 
 @pytest.fixture(scope="module")
 def data_set(tmp_path_factory):
+    """Written by processes of their own, as large sets are."""
     directory = tmp_path_factory.mktemp("synthetic")
-    generate(directory, SETTINGS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(videos, "VIDEOS_A_PROCESS", 1)
+        generate(directory, SETTINGS)
     return directory
 
 

@@ -12,7 +12,6 @@ from projects.study import experiment, fitting, maps, miniature, workers
 from projects.study.rows import CONTROLS
 from slowfast_ext.commands import tables as command
 from slowfast_ext.commands.arguments import tables_arguments
-from slowfast_ext.datasets.synthetic import videos
 from slowfast_ext.errors import SlowFastExtError
 
 SMALL = (
@@ -23,26 +22,9 @@ SMALL = (
 )
 
 
-class InThisProcess:
-    """Stands in for a pool of processes, whose start takes seconds."""
-
-    def __init__(self, *options):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def map(self, function, items, chunksize):
-        return map(function, items)
-
-
 @pytest.fixture
 def tables(tmp_path, monkeypatch, capsys):
     """Runs `tables` with the arguments given; (stdout, stderr)."""
-    monkeypatch.setattr(videos, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(miniature, "FOLDER", str(tmp_path / "miniature"))
     monkeypatch.setattr(experiment, "BACKBONE", SMALL)
     monkeypatch.setattr(experiment, "HEADS", SMALL)
