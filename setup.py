@@ -53,7 +53,13 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        "test": ["pytest>=8.0", "ruff>=0.4"],
+        # The other extras too: without them their tests are skipped.
+        "test": [
+            "pytest>=8.0",
+            "hypothesis>=6.100",
+            "ruff>=0.4",
+            "slowfast-ext[onnx,report,tensorboard]",
+        ],
         "tensorboard": ["tensorboard>=2.10"],
         "report": ["jinja2>=3.0"],
         # `export --format onnx`.

@@ -11,9 +11,10 @@ from projects.study.ava_margins import DETECTION, ava_keys, prepare
 from projects.study.ava_stand_in import LABEL_MAP
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main
-from tests.helpers import ROOT
+from tests.helpers import ROOT, SHALLOW, shallow_networks
 
 SMALL = {
+    **SHALLOW,
     "DATA.TRAIN_JITTER_SCALES": "[48, 56]",
     "DATA.TRAIN_CROP_SIZE": "48",
     "DATA.TEST_CROP_SIZE": "48",
@@ -37,7 +38,8 @@ def run(tmp_path_factory):
 def train_and_test(folder, keys, **changes):
     pairs = {**DETECTION, **SMALL, **keys, "OUTPUT_DIR": str(folder / "output"), **changes}
     config = ROOT / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"
-    main(["--cfg", str(config), *(word for pair in pairs.items() for word in pair)])
+    with shallow_networks():
+        main(["--cfg", str(config), *(word for pair in pairs.items() for word in pair)])
 
 
 def evaluated(folder, capsys):

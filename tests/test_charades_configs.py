@@ -15,6 +15,7 @@ from slowfast_ext.datasets.synthetic.videos import write_video
 from slowfast_ext.engine.checkpoint import checkpoint_path
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.paper.numbers import ROWS
+from tests.helpers import SHALLOW
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs" / "Charades").glob("*.yaml"))
 # Files that others build on: no backbone, or no row of their own.
@@ -44,9 +45,12 @@ SMALL = {
 
 
 # What names blocks that the shallow networks do not have.
-SHALLOW = {
-    "SLOWFAST": {"NONLOCAL.LOCATION": "[[[], []], [[], []], [[4], []], [[], []]]"},
-    "NONLOCAL": {"RESNET.NUM_BLOCK_TEMP_KERNEL": "[[3], [4], [6], [3]]"},
+FEWER_BLOCKS = {
+    "SLOWFAST": {**SHALLOW, "NONLOCAL.LOCATION": "[[[], []], [[], []], [[0], []], [[], []]]"},
+    "NONLOCAL": {
+        "RESNET.NUM_BLOCK_TEMP_KERNEL": "[[1], [1], [1], [1]]",
+        "NONLOCAL.LOCATION": "[[[]], [[0]], [[0]], [[]]]",
+    },
 }
 
 
@@ -83,9 +87,9 @@ def charades(tmp_path_factory):
     [*ROW_CONFIGS, pytest.param(X3D_XL, marks=needs_main)],
     ids=lambda path: path.stem,
 )
-def test_a_config_trains_and_tests_at_reduced_size(path, charades, tmp_path):
+def test_a_config_trains_and_tests_at_reduced_size(path, charades, tmp_path, shallow):
     small = {**SMALL, "DATA.PATH_TO_DATA_DIR": str(charades), "OUTPUT_DIR": str(tmp_path)}
-    small.update(SHALLOW.get(path.stem.split("_")[0], {}))
+    small.update(FEWER_BLOCKS.get(path.stem.split("_")[0], {}))
     main(["--cfg", str(path), *(word for pair in small.items() for word in pair)])
     results = json.loads((tmp_path / "results.json").read_text())
     # The one test video has boxes.

@@ -17,8 +17,8 @@ import pytest
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main as run_net
 from slowfast_ext.engine.setup import checked_config
-from tests.helpers import ROOT
-from tests.test_charades_configs import ROW_CONFIGS, SHALLOW, SMALL
+from tests.helpers import ROOT, shallow_networks
+from tests.test_charades_configs import FEWER_BLOCKS, ROW_CONFIGS, SMALL
 
 CONFIG = ROOT / "configs" / "Charades" / "SLOWFAST_101_ACTIVITY.yaml"
 NUM_CLASSES, FPS, NUM_FRAMES = 157, 24, 48
@@ -98,7 +98,7 @@ MEDIA = {
 
 def options(folder):
     """The config's keys at reduced size; the 30 views stay."""
-    small = {**SMALL, **SHALLOW["SLOWFAST"], "RESNET.WIDTH_PER_GROUP": "16"}
+    small = {**SMALL, **FEWER_BLOCKS["SLOWFAST"], "RESNET.WIDTH_PER_GROUP": "16"}
     del small["TEST.VIEWS"]
     small["DATA.PATH_TO_DATA_DIR"] = str(folder / "lists")
     small["DATA.SKIP_BROKEN_VIDEOS"] = "True"
@@ -131,7 +131,8 @@ def run(request, tmp_path_factory):
     write_media(folder / name)
     media = [request.param, folder / name, "--out", folder / "lists", "--json"]
     report = json.loads(command("prepare", "charades", "--annotations", annotations, *media))
-    run_net(["--cfg", str(CONFIG), *options(folder)])
+    with shallow_networks():
+        run_net(["--cfg", str(CONFIG), *options(folder)])
     submission = folder / "submission.txt"
     predictions = output / "predictions.csv"
     tables = ["tables", "--results", folder / "output", "--only", "1"]

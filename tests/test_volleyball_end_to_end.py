@@ -12,7 +12,7 @@ from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, read_m
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paper.numbers import ROWS
-from tests.helpers import ROOT
+from tests.helpers import ROOT, SHALLOW
 
 CONFIGS = {path.stem: path for path in (ROOT / "configs" / "Volleyball").glob("*.yaml")}
 ROWS_OF = {
@@ -24,6 +24,7 @@ ROWS_OF = {
     "GROUP_BB_ACTIVITY": "6/ours group (bb)",
 }
 SMALL = {
+    **SHALLOW,
     "DATA.TRAIN_JITTER_SCALES": "[48, 56]",
     "DATA.TRAIN_CROP_SIZE": "48",
     "DATA.TEST_CROP_SIZE": "48",
@@ -50,7 +51,7 @@ def predictions(folder):
     return [row[0] for row in rows], np.array([row[1:] for row in rows], float)
 
 
-def test_persons_are_tested_by_their_boxes(lists, tmp_path):
+def test_persons_are_tested_by_their_boxes(lists, tmp_path, shallow):
     options = {"TUNE.ENABLE": "True", "TUNE.MAX_ITER": "1", "TEST.VIEWS": "[[2,1,1],[4,1,1]]"}
     results = run(str(tmp_path), lists, "ours", "persons", 0, {**SMALL, **options})
     ids, scores = predictions(tmp_path)
@@ -67,7 +68,7 @@ def test_persons_are_tested_by_their_boxes(lists, tmp_path):
 
 
 @pytest.mark.parametrize(("head", "task"), [("baseline", "s"), ("ours", "bb")])
-def test_groups_are_tested_with_and_without_persons(lists, tmp_path, head, task):
+def test_groups_are_tested_with_and_without_persons(lists, tmp_path, shallow, head, task):
     results = run(str(tmp_path), lists, head, task, 0, SMALL)
     ids, scores = predictions(tmp_path)
     assert ids == ["4/100", "4/200", "5/100"] and scores.shape == (3, 8)
@@ -80,7 +81,7 @@ def test_groups_are_tested_with_and_without_persons(lists, tmp_path, head, task)
     json.loads(path.read_text(), parse_constant=pytest.fail)
 
 
-def test_clips_are_multi_label(lists, tmp_path):
+def test_clips_are_multi_label(lists, tmp_path, shallow):
     options = {
         **SMALL,
         "VOLLEYBALL.TASK": "clip",

@@ -10,6 +10,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import random
 import resource
 import sys
 import tempfile
@@ -32,15 +33,21 @@ CASES_A_PROCESS = 100
 
 
 def run_case(reader, number, seed, folder):
+    """`outcome` of one of the reader's seeds, damaged."""
+    draws = random.Random(f"{seed} {number}")
+    return outcome(reader, mutated(reader.seeds[number % len(reader.seeds)], draws), folder)
+
+
+def outcome(reader, content, folder):
     """
-    Damages one of the reader's seeds and reads it.
+    Reads a file of the content.
 
     Returns:
         str: "read", "refused", or the traceback of what else was raised.
     """
     path = folder / reader.file
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(mutated(reader.seeds[number % len(reader.seeds)], f"{seed} {number}"))
+    path.write_bytes(content)
     try:
         reader.read(str(path))
     except SlowFastExtError:

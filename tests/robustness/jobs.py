@@ -17,9 +17,10 @@ import torch
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine import launch, partial_scores
 from slowfast_ext.errors import exit_with_sentence
+from tests.helpers import ROOT, SHALLOW, shallow_networks
 
-ROOT = Path(__file__).parents[2]
 SMALL = {
+    **SHALLOW,
     "SYNTHETIC.NUM_TRAIN": 9,
     "SYNTHETIC.NUM_TEST": 7,
     "SYNTHETIC.SIZE": 32,
@@ -86,7 +87,7 @@ class Job:
             partial_scores.SECONDS_BETWEEN_SAVES = 0.0
             launch.SECONDS_TO_ASK = 1.0
             prepare()
-            with exit_with_sentence():
+            with shallow_networks(), exit_with_sentence():
                 main(arguments)
             code = 0
         except SystemExit as error:

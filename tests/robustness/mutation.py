@@ -1,6 +1,5 @@
-"""Damaging bytes at random, as a fuzzer does: everything follows from a seed."""
+"""Damaging bytes at random, as a fuzzer does: everything follows from a generator's draws."""
 
-import random
 import struct
 
 # What parsers trip over: no text, what is no number, what a number cannot hold, deep nesting.
@@ -15,9 +14,9 @@ TOKENS = (
 NUMBERS = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1_000_000_000)
 
 
-def mutated(data, seed):
-    """`data` with one to eight kinds of damage, the same for the same seed."""
-    draws, data = random.Random(seed), bytearray(data)
+def mutated(data, draws):
+    """`data` with one to eight kinds of damage; `draws` is a random.Random."""
+    data = bytearray(data)
     for _ in range(draws.choice((1, 1, 2, 4, 8))):
         _damage(draws, data)
     return bytes(data)

@@ -13,8 +13,10 @@ from projects.study.rows import CONTROLS
 from slowfast_ext.commands import tables as command
 from slowfast_ext.commands.arguments import tables_arguments
 from slowfast_ext.errors import SlowFastExtError
+from tests.helpers import SHALLOW
 
 SMALL = (
+    *(word for pair in SHALLOW.items() for word in pair),
     *("SYNTHETIC.SIZE", "32", "DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32"),
     *("DATA.TRAIN_JITTER_SCALES", "[32, 32]", "DATA_LOADER.NUM_WORKERS", "0"),
     *("SYNTHETIC.NUM_TRAIN", "4", "SYNTHETIC.NUM_TEST", "3", "TRAIN.BATCH_SIZE", "2"),
@@ -23,7 +25,7 @@ SMALL = (
 
 
 @pytest.fixture
-def tables(tmp_path, monkeypatch, capsys):
+def tables(tmp_path, monkeypatch, capsys, shallow):
     """Runs `tables` with the arguments given; (stdout, stderr)."""
     monkeypatch.setattr(miniature, "FOLDER", str(tmp_path / "miniature"))
     monkeypatch.setattr(experiment, "BACKBONE", SMALL)
