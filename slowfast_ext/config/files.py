@@ -34,9 +34,12 @@ def read_config(path):
             if len(opened) > _MOST_FILES:
                 raise SlowFastExtError(f"{path}: its chain of _BASE_ never ends")
             with g_pathmgr.open(filename, "r") as stream:  # As fvcore itself opens it.
-                text = stream.read()
+                text = io.StringIO(stream.read())
+            # YAML's errors say it: the file at fault may be one that `path` is based on.
+            text.name = filename
             _composed(filename, text)
-            return io.StringIO(text)
+            text.seek(0)
+            return text
 
     return Checked.load_yaml_with_base(path)
 

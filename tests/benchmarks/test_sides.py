@@ -12,7 +12,6 @@ from benchmarks import (
     accuracy,
     ava_evaluation,
     charades_evaluation,
-    compiled,
     head,
     network,
     processes,
@@ -25,7 +24,7 @@ from slowfast_ext.models.observations import GroupLinear
 
 @pytest.fixture(autouse=True)
 def nothing_written(monkeypatch):
-    for module in (ava_evaluation, charades_evaluation, compiled, head, network, whole_test):
+    for module in (ava_evaluation, charades_evaluation, head, network, whole_test):
         monkeypatch.setattr(module, "report", lambda name, rows: None)
 
 
@@ -144,11 +143,3 @@ def test_ava_evaluation(monkeypatch, tmp_path):
         ava_evaluation.port_row(tmp_path, tmp_path, 1)
 
     alike_or_not(check, 0.5, 0.5001, "mAP")
-
-
-def test_compiled(monkeypatch):
-    def check(factor):
-        monkeypatch.setattr(torch, "compile", lambda f: lambda x: factor * f(x))
-        compiled.compare(nn.Linear(2, 2), torch.ones(1, 2), 1)
-
-    alike_or_not(check, 1.0, 1.01, "scores")
