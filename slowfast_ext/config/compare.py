@@ -13,6 +13,9 @@ from slowfast_ext.errors import SlowFastExtError
 # its copies and spawned processes get too.
 _OWN = "__own_keys__"
 
+# What was done before there was a key for it: checkpoints from then do not name it.
+_BEFORE = {"DATA.PIXEL_ASPECT": False}
+
 
 def set_own(cfg, values):
     """
@@ -45,7 +48,6 @@ def check_same_network(path, state, cfg, advice):
     the checkpoint's, or feeds it otherwise.
     """
     # Files of other projects have no settings of ours, and pass.
-    # Files of other projects have no settings of ours, and pass.
     if isinstance(state.get("cfg"), str) and "ACTIVITY:" in state["cfg"].splitlines():
         _refuse_different(path, state, cfg, Scope.NETWORK, advice)
 
@@ -60,7 +62,7 @@ def _refuse_different(path, state, cfg, scope, advice):
         settings = read_yaml(path, text) if isinstance(text, str) else None
     if not isinstance(settings, dict):
         raise SlowFastExtError(f"{path}: does not say with which settings it was trained")
-    theirs, ours = flattened(settings), flattened(yaml.safe_load(cfg.dump()))
+    theirs, ours = _BEFORE | flattened(settings), flattened(yaml.safe_load(cfg.dump()))
     own = cfg.__dict__.get(_OWN, ())
     # A key that only one of them has belongs to the other version of PySlowFast.
     different = [

@@ -216,7 +216,7 @@ KEYS = (
     Key("DATA.PATHS_OUTSIDE", "absolute", rules.one_of("none", "absolute", "any"), NOTHING),
     # Show pixels that are not square as wide as they are meant; False: as wide as they are stored,
     # as PySlowFast does.
-    Key("DATA.PIXEL_ASPECT", True),
+    Key("DATA.PIXEL_ASPECT", True, scope=NETWORK),
     # Go on without the videos that cannot be decoded; results.json counts them.
     Key("DATA.SKIP_BROKEN_VIDEOS", False, scope=NOTHING),
     #

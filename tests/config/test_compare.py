@@ -145,3 +145,16 @@ def test_loading_takes_what_a_command_sets_for_itself(cfg):
     loaded = load_config(None, ["SLOWFAST.ALPHA", "4"], own={"SLOWFAST.ALPHA": 2})
     assert loaded.SLOWFAST.ALPHA == 2
     compare.check_same_network("x.pyth", state, loaded, "do this")
+
+
+@pytest.mark.parametrize("check", [compare.check_same_config, compare.check_tested_config])
+def test_a_checkpoint_from_before_a_key_was_trained_as_was_done_then(cfg, check):
+    settings = cfg.dump().replace("  PIXEL_ASPECT: true\n", "")
+    assert settings != cfg.dump()
+    with pytest.raises(SlowFastExtError, match=r"DATA.PIXEL_ASPECT False \(now True\)"):
+        check("x.pyth", {"cfg": settings}, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=r"DATA.PIXEL_ASPECT False \(now True\)"):
+        compare.check_same_network("x.pyth", {"cfg": settings}, cfg, "")
+    cfg.DATA.PIXEL_ASPECT = False
+    check("x.pyth", {"cfg": settings}, cfg, "train")
+    compare.check_same_network("x.pyth", {"cfg": settings}, cfg, "")
