@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import os
 import warnings
@@ -16,6 +17,9 @@ from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.errors import SlowFastExtError, require_packages
 from slowfast_ext.utils.paths import open_atomically
 
+# Where a file has the names of the outputs, a JSON list, or null where the checkpoint has none:
+# an extra file of torch.export's, an entry of ONNX's metadata.
+NAMES = "class_names.json"
 # What the ONNX format needs beyond torch; setup.py's extra "onnx".
 ONNX_MODULES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -32,7 +36,8 @@ def torch_export():
 
     def write(network, pathways):
         content = io.BytesIO()
-        torch.export.save(_traced(network, pathways), content)
+        names = {NAMES: json.dumps(network.class_names)}
+        torch.export.save(_traced(network, pathways), content, extra_files=names)
         return content.getvalue()
 
     return write, lambda content: torch.export.load(io.BytesIO(content)).module()
@@ -77,7 +82,9 @@ def _write_onnx(network, pathways):
             exported, dynamo=True, input_names=names, output_names=outputs, verbose=False
         )
     # Serialised whole, weights within: one file is what the user asked for.
-    return program.model_proto.SerializeToString()
+    model = program.model_proto
+    model.metadata_props.add(key=NAMES, value=json.dumps(network.class_names))
+    return model.SerializeToString()
 
 
 def _plain_pool(features, size):
@@ -98,7 +105,14 @@ FORMATS = {"torch.export": torch_export, "onnx": onnx}
 
 
 class ClipNetwork(nn.Module):
-    """An ActivityNetwork in evaluation, its pathways arguments of their own."""
+    """
+    An ActivityNetwork in evaluation, its pathways arguments of their own.
+
+    Attributes:
+        class_names (list[str] | None): of the outputs, where the checkpoint has them.
+    """
+
+    class_names = None
 
     def __init__(self, network):
         super().__init__()
@@ -161,10 +175,11 @@ def export(cfg, form, out):
     """
     write, load = FORMATS[form]()
     require_clips_alone(cfg, "only networks of clips alone are exported")
-    path, network, *_ = network_to_test(cfg)
+    path, network, _, history = network_to_test(cfg)
     if os.path.realpath(out) == os.path.realpath(path):
         raise SlowFastExtError(f"--out {out} is the checkpoint that is exported: name another file")
     network = clip_network(network)
+    network.class_names = history.class_names
     content = write(network, example_pathways(cfg, 2))
     batches = [example_pathways(cfg, size) for size in CHECKED_BATCHES]
     difference = greatest_difference(network, load(content), batches)

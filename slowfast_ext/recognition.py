@@ -3,7 +3,7 @@
 import os
 
 from slowfast_ext.config.schema import require_clips_alone
-from slowfast_ext.datasets.contract import class_names
+from slowfast_ext.datasets.contract import class_names as names_of_config
 from slowfast_ext.datasets.lists import Segment, Video
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.engine.scoring import video_scores
@@ -22,7 +22,8 @@ def load(cfg, checkpoint=None, class_names=None, options=()):
     Args:
         cfg (str): the run's YAML file.
         checkpoint (str | None): None: the one that a test would take.
-        class_names (sequence[str] | None): None: those of the config's data set.
+        class_names (sequence[str] | None): None: the checkpoint's own or, of older ones that have
+            none, DATA.PATH_TO_DATA_DIR/classes.txt.
         options (sequence[str]): KEY, VALUE, ... as run_net.py takes them.
 
     Returns:
@@ -49,9 +50,9 @@ class Recognizer:
     def __init__(self, cfg, class_names=None):
         require_clips_alone(cfg, "predict is given nothing but a video")
         self.cfg = cfg
-        self.class_names = _class_names(cfg, class_names)
+        self.network = _named_network(cfg, class_names)
+        self.class_names = self.network.class_names
         self._combine = combination(cfg, OneVideo.view_groups(cfg), self.class_names)
-        self.network = trained_network(cfg)
 
     def predict(self, path):
         """
@@ -85,16 +86,23 @@ class OneVideo(MultiLabelVideos):
         return [Video(self._path, (Segment(()),))]
 
 
-def _class_names(cfg, given):
-    number = cfg.MODEL.NUM_CLASSES
-    if given is None:
-        try:
-            return class_names(cfg)
-        except SlowFastExtError as error:
-            raise SlowFastExtError(f"{error}; or give class_names") from error
+def _named_network(cfg, given):
+    """The network that a test would take, with `class_names`."""
+    if given is not None:
+        return trained_network(cfg, _checked_names(cfg, given))
+    try:
+        network = trained_network(cfg)
+        network.class_names = network.class_names or names_of_config(cfg)
+    except SlowFastExtError as error:
+        hint = "; or give class_names" if "classes.txt" in str(error) else ""
+        raise SlowFastExtError(f"{error}{hint}") from error
+    return network
+
+
+def _checked_names(cfg, given):
     if isinstance(given, str):
         raise SlowFastExtError(f"class_names is {given!r}: it must be a sequence of names")
-    names = [str(name) for name in given]
+    names, number = [str(name) for name in given], cfg.MODEL.NUM_CLASSES
     if len(set(names)) != len(names):
         raise SlowFastExtError("class_names: a class is named twice")
     if len(names) != number:

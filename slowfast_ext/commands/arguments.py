@@ -135,6 +135,13 @@ def prepare_ava_arguments(parser):
     parser.add_argument(
         "--version", choices=("2.1", "2.2"), default="2.2", help="of the annotations (default: 2.2)"
     )
+    parser.add_argument(
+        "--start",
+        type=int,
+        metavar="SECOND",
+        help="of a set of your own: the second that each video's first frame counts as, such as "
+        "0, 1 or 900; every whole second from it on may be a keyframe (default: AVA's movies)",
+    )
 
 
 def prepare_volleyball_arguments(parser):

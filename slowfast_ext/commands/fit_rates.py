@@ -11,7 +11,7 @@ import numpy as np
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.scoring import score_videos
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.trained import trained_network
+from slowfast_ext.engine.trained import follow_network, network_to_test
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.rate_weights import (
     learn_weights,
@@ -42,9 +42,11 @@ def run(args):
     require_writable(path, "OUTPUT_DIR")
     dataset = loaders.build_dataset(cfg, "train")
     groups = dataset.view_groups(cfg)
+    checkpoint, network, _, history = network_to_test(cfg)
+    follow_network(dataset, checkpoint, history.class_names)
     scores, _ = score_videos(
         cfg,
-        trained_network(cfg),
+        network,
         dataset,
         "fit-rates",
         lambda views: means_by_rate(views, groups),

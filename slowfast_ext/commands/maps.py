@@ -34,8 +34,6 @@ def run(args):
     cfg = checked_config(args.cfg, options)
     require_clips_alone(cfg, "maps are of a video's frames and nothing else")
     require_activity_head(cfg)
-    names = class_names(cfg)
-    chosen = _chosen(args.activities, names) if args.activities else None
     at = None if args.at is None else seconds_of(args.at, "--at", or_zero=True)
     stem = os.path.splitext(os.path.basename(os.path.normpath(videos[0])))[0]
     paths = {kind: os.path.join(args.out, f"{stem}_{kind}") for kind in KINDS}
@@ -43,6 +41,8 @@ def run(args):
     files = [f"{stem}_{kind}.{ending}" for kind in KINDS for ending in ("png", "mp4")]
     require_writable_in(args.out, files, "--out")
     network = trained_network(cfg)
+    names = network.class_names or class_names(cfg)
+    chosen = _chosen(args.activities, names) if args.activities else None
     with open_video(videos[0], cfg.DATA.PIXEL_ASPECT) as reader:
         maps = VideoMaps(cfg, network, reader, names, chosen, at)
         maps.write_grids(paths)

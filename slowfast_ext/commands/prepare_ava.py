@@ -5,18 +5,20 @@ OUT/frames/NAME/NAME_000001.jpg (30 a second from second 900 on, short side 256)
 OUT/frame_lists/train.csv and val.csv, OUT/annotations/: what the keys of AVA's configs name.
 """
 
+import contextlib
 import os
 
+from slowfast_ext.datasets.ava_frames import FPS
+from slowfast_ext.datasets.video_file import VideoFile
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.ava_counts import SPLITS, FileNames, count, read_annotations
 from slowfast_ext.prepare.ava_frames import (
-    FIRST_SECOND,
-    FPS,
     count_frames,
     extract_all,
+    require_times,
     video_files,
 )
-from slowfast_ext.prepare.ava_tree import copy_annotations, write_frame_list
+from slowfast_ext.prepare.ava_tree import copy_annotations, write_frame_list, write_start
 from slowfast_ext.prepare.media import (
     check_media_arguments,
     conclude,
@@ -40,8 +42,10 @@ def run(args):
     check_media_arguments(args, [f"frame_lists/{split}.csv" for split in SPLITS])
     if args.out and not is_local(args.out):
         raise SlowFastExtError(f"--out {args.out}: frames are written to a local folder only")
+    if args.start is not None and args.start < 0:
+        raise SlowFastExtError(f"--start {args.start} is below 0")
     names = FileNames(args.version)
-    label_map, splits = read_annotations(args.annotations, names)
+    label_map, splits = read_annotations(args.annotations, names, args.start)
     report = {
         "version": args.version,
         "classes": len(label_map),
@@ -49,6 +53,8 @@ def run(args):
         "files_missing": _files_missing(args.annotations, names),
     }
     failed = None if args.annotations_only else _prepare(args, names, splits, report)
+    if "config" in report and max(label_map) > 80:
+        report["config"]["MODEL"] = {"NUM_CLASSES": max(label_map)}
     notes = [_BOXES_NOTE] if report["files_missing"] else []
     conclude(args, report, notes, failed)
 
@@ -71,10 +77,20 @@ def _prepare(args, names, splits, report):
             f"{args.videos or args.frames} lacks {named(report['missing'])}: nothing was written; "
             f"expected is {'NAME.mp4 or the like' if args.videos else 'NAME/NAME_000001.jpg'}"
         )
-    frames = os.path.abspath(args.frames or os.path.join(args.out, "frames"))
+    # Those of other seconds would be taken for AVA's, which are kept.
+    own = "frames" if args.start is None else "whole_frames"
+    frames = os.path.abspath(args.frames or os.path.join(args.out, own))
     unreadable = {}
     if args.videos:
-        unreadable = extract_all({name: media[name] for name in wanted}, frames)
+        wanted_media = {name: media[name] for name in wanted}
+        if args.start is not None:
+            lengths, unreadable = _lengths(wanted_media)
+            _refuse_late(splits, lengths)
+        unreadable |= extract_all(
+            {n: path for n, path in wanted_media.items() if n not in unreadable},
+            frames,
+            whole=args.start is not None,
+        )
     num_frames = _count_all_frames(frames, wanted, unreadable)
     report["unreadable"] = unreadable
     if unreadable:
@@ -82,8 +98,38 @@ def _prepare(args, names, splits, report):
             [f"no lists were written, for {named(sorted(unreadable))} cannot be read:"]
             + first(unreadable.values())
         )
+    if args.start is not None:
+        _refuse_late(splits, {name: count / FPS for name, count in num_frames.items()})
     _write(args, names, splits, report, frames, num_frames)
     return None
+
+
+def _lengths(media):
+    """Seconds of each video that can be opened, by name, and what is wrong with the others."""
+    lengths, unreadable = {}, {}
+    for name, path in media.items():
+        try:
+            with contextlib.closing(VideoFile(path)) as video:
+                require_times(path, video.info)
+                lengths[name] = video.info.duration
+        except SlowFastExtError as error:
+            unreadable[name] = str(error)
+    return lengths, unreadable
+
+
+def _refuse_late(splits, lengths):
+    """Raises SlowFastExtError where a video ends before its last keyframe."""
+    late = [
+        f"{video},{second:04d} (it ends at {split.clock.first + lengths[video]:.1f})"
+        for split in splits.values()
+        for video, second in split.last_keyframes.items()
+        if video in lengths and second - split.clock.first >= lengths[video]
+    ]
+    if late:
+        raise SlowFastExtError(
+            f"keyframes after the end of their videos: {named(late)}: check --start, the second of "
+            "a video's first frame"
+        )
 
 
 def _count_all_frames(frames, names, unreadable):
@@ -123,9 +169,10 @@ def _write(args, names, splits, report, frames, num_frames):
         report["splits"][name]["shorter_than_annotated"] = [
             video
             for video, second in split.last_keyframes.items()
-            if (second - FIRST_SECOND) * FPS >= num_frames[video]
+            if (second - split.clock.first) * FPS >= num_frames[video]
         ]
         write_frame_list(os.path.join(lists, f"{name}.csv"), counts)
+    write_start(lists, args.start)
     report["config"] = _config(frames, lists, annotations, names, splits)
 
 

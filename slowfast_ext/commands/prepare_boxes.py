@@ -12,12 +12,13 @@ import numpy as np
 from tqdm import tqdm
 
 from slowfast_ext.config.rules import is_number
+from slowfast_ext.datasets.ava_frames import Clock
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.ava_frames import (
-    KEYFRAMES,
     first_second,
     nearest_frames,
+    require_times,
     video_files,
 )
 from slowfast_ext.prepare.media import conclude
@@ -127,9 +128,9 @@ def _detect_in_video(name, path, detect, start):
 
 def _keyframes(path, info, start):
     """(second of the first frame, list of the seconds of the keyframes)."""
-    first = first_second(path, info)
+    require_times(path, info)
     if start is None:
-        candidates = KEYFRAMES
+        first, candidates = first_second(path, info), Clock.keyframes
     else:
         first = start
         candidates = range(start, start + int(info.duration) + 1)

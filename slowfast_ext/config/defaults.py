@@ -217,6 +217,8 @@ KEYS = (
     # Show pixels that are not square as wide as they are meant; False: as wide as they are stored,
     # as PySlowFast does.
     Key("DATA.PIXEL_ASPECT", True, scope=NETWORK),
+    # Labels that were renamed since a checkpoint was trained, each as "old=new".
+    Key("DATA.RENAMED_CLASSES", [], rules.renames, NOTHING),
     # Go on without the videos that cannot be decoded; results.json counts them.
     Key("DATA.SKIP_BROKEN_VIDEOS", False, scope=NOTHING),
     #

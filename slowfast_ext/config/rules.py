@@ -88,6 +88,10 @@ parts_of_names = must(
     "list parts of tensors' names",
     lambda parts: all(isinstance(part, str) and part for part in parts),
 )
+renames = must(
+    "list renamed labels as old=new",
+    lambda pairs: all(isinstance(p, str) and all(p.partition("=")) for p in pairs),
+)
 modules = must(
     "list names of modules, as my_heads or my_package.heads",
     lambda names: (

@@ -17,7 +17,7 @@ from slowfast_ext.datasets.ava_annotations import (
     read_label_map,
     read_person_boxes,
 )
-from slowfast_ext.datasets.ava_frames import KEYFRAME_SECONDS, keyframe_clip, read_frame_lists
+from slowfast_ext.datasets.ava_frames import keyframe_clip, read_clock, read_frame_lists
 from slowfast_ext.datasets.clips import Sample, crop_of_view
 from slowfast_ext.datasets.contract import names_by_output
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
@@ -73,6 +73,7 @@ class Ava(KeyframeClips):
         )
         self._check_classes()
         lists = options.TRAIN_LISTS if self.training else options.TEST_LISTS
+        self.clock = read_clock(options.FRAME_LIST_DIR)
         self.frames = read_frame_lists([os.path.join(options.FRAME_LIST_DIR, n) for n in lists])
         for frames in self.frames.values():
             if leads_outside(options.FRAME_DIR, frames.folder, cfg.DATA.PATHS_OUTSIDE):
@@ -81,12 +82,13 @@ class Ava(KeyframeClips):
         self.step = VAL_SECONDS if split == "val" and not options.FULL_TEST_ON_VAL else 1
         rows = self._read_boxes()
         rows = rows[self.tests_second(rows["second"])]
-        self.keyframes = _keyframes(rows, self.frames, cfg.MODEL.NUM_CLASSES)
+        self.keyframes = self._keyframes(rows, self.frames)
         if not self.keyframes:
+            seconds = self.clock.keyframes
             raise SlowFastExtError(
                 f"AVA.ANNOTATION_DIR {options.ANNOTATION_DIR} has no box on a keyframe of the "
-                f"movies of {', '.join(lists)}, in seconds {KEYFRAME_SECONDS[0]} to "
-                f"{KEYFRAME_SECONDS[-1]}, scored {options.DETECTION_SCORE_THRESH} or more"
+                f"movies of {', '.join(lists)}, in seconds {seconds[0]} to "
+                f"{seconds[-1]}, scored {options.DETECTION_SCORE_THRESH} or more"
             )
 
     def _check_classes(self):
@@ -139,8 +141,15 @@ class Ava(KeyframeClips):
     def read_labels(self, path):
         """The label matrix, [boxes x A], of another file in the form of AVA's ground truth."""
         rows = read_ground_truth(path).astype({"video": str})
-        boxes = _keyframes(rows[rows["x1"].notna()], None, self.cfg.MODEL.NUM_CLASSES)
+        boxes = self._keyframes(rows[rows["x1"].notna()], None)
         return np.concatenate([keyframe.labels for keyframe in boxes])
+
+    def _keyframes(self, rows, videos):
+        """As `_keyframes_of`, of the seconds that are keyframes, and of `videos` alone."""
+        rows = rows[rows["second"].between(self.clock.keyframes[0], self.clock.keyframes[-1])]
+        if videos is not None:
+            rows = rows[rows["video"].isin(list(videos))]
+        return _keyframes_of(rows, self.cfg.MODEL.NUM_CLASSES)
 
     def __len__(self):
         return len(self.keyframes)
@@ -154,8 +163,8 @@ class Ava(KeyframeClips):
 
     def clip_frames(self, index, rate):
         keyframe = self.keyframes[index]
-        length = self.frames[keyframe.video].length
-        return keyframe_clip(keyframe.second, self.cfg.DATA.NUM_FRAMES, rate, length)
+        length, first = self.frames[keyframe.video].length, self.clock.first
+        return keyframe_clip(keyframe.second, self.cfg.DATA.NUM_FRAMES, rate, length, first)
 
     def files(self, index, numbers):
         frames = self.frames[self.keyframes[index].video]
@@ -185,14 +194,11 @@ class Keyframe(NamedTuple):
     labels: np.ndarray
 
 
-def _keyframes(rows, videos, num_classes):
+def _keyframes_of(rows, num_classes):
     """
     The Keyframes of rows `video,second,x1,y1,x2,y2,action`, sorted; rows of one box are one
-    person. Seconds that are no keyframes and movies that are not in `videos` are left out.
+    person.
     """
-    rows = rows[rows["second"].isin(KEYFRAME_SECONDS)]
-    if videos is not None:
-        rows = rows[rows["video"].isin(list(videos))]
     refuse_actions_below_1(rows)
     too_large = rows["action"] > num_classes
     if too_large.any():

@@ -1,5 +1,6 @@
 """Where AVA's frames lie: PySlowFast's frame lists, and the frames around a keyframe."""
 
+import os
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -7,13 +8,44 @@ from functools import lru_cache
 import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.text import read_words, refuse_bad_rows
+from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.text import read_text, read_words, refuse_bad_rows
 
 FPS = 30
-# The movies' frames begin at this second; keyframes leave two seconds at either end.
-FIRST_SECOND = 900
-KEYFRAME_SECONDS = range(902, 1799)
+# Beside frame lists of other sets: the second of the videos' first frames.
+START_FILE = "start.txt"
 _COLUMNS = ["original_vido_id", "video_id", "frame_id", "path", "labels"]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """
+    How a set counts the seconds of its keyframes; AVA's unless stated.
+
+    Args:
+        first (int): the second of a movie's first frame.
+        keyframes (range): the seconds that are used. AVA leaves two out at either end.
+    """
+
+    first: int = 900
+    keyframes: range = range(902, 1799)
+
+    @classmethod
+    def of_start(cls, start):
+        """Of videos of any length whose first frame is second `start`; None: AVA's."""
+        # A year.
+        return cls() if start is None else cls(start, range(start, start + 31_536_000))
+
+
+def read_clock(folder):
+    """The Clock of a folder of frame lists: AVA's, or that of its start.txt."""
+    path = os.path.join(folder, START_FILE)
+    if not pathmgr.isfile(path):
+        return Clock()
+    text = read_text(path).strip()
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise SlowFastExtError(f"{path}: must hold the second of the videos' first frame")
+    return Clock.of_start(int(text))
 
 
 @dataclass(frozen=True)
@@ -46,12 +78,13 @@ class Frames:
         return f"{self.folder}/{self.name(index)}"
 
 
-def keyframe_clip(second, num_frames, rate, length):
+def keyframe_clip(second, num_frames, rate, length, first=Clock.first):
     """
     The frames of the clip around a movie's `second`, as upstream samples them: int64 [num_frames],
-    never decreasing, within [0, length - 1] from FIRST_SECOND on; `rate` is in frames.
+    never decreasing, within [0, length - 1] from the Clock's `first`
+    second on; `rate` is in frames.
     """
-    start = (second - FIRST_SECOND) * FPS - num_frames * rate // 2
+    start = (second - first) * FPS - num_frames * rate // 2
     return np.clip(start + rate * np.arange(num_frames), 0, length - 1)
 
 

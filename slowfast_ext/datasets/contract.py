@@ -75,6 +75,12 @@ class ActivityDataset(torch.utils.data.Dataset):
         """
         return "BGR" if cfg.DATA.REVERSE_INPUT_CHANNEL else "RGB"
 
+    def order_classes(self, names):
+        """Takes `names`, the same in another order, for the order of the network's outputs."""
+        raise SlowFastExtError(
+            f"{type(self).__name__} has its classes in an order of its own, not {', '.join(names)}"
+        )
+
     def read_labels(self, path):
         """`labels` of another list (ACTIVITY.COOCCURRENCE_FILE), whose videos may be absent."""
         raise SlowFastExtError(f"{type(self).__name__} reads no labels from {path}")

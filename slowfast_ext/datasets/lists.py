@@ -8,7 +8,7 @@ import difflib
 import math
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -183,6 +183,11 @@ class Video:
     def labels(self):
         """tuple[int]: distinct class ids of all segments, sorted."""
         return _distinct(self.segments)
+
+    def renumbered(self, places):
+        """The same with the class id `places[i]` in place of i."""
+        segments = (replace(s, labels=tuple(places[i] for i in s.labels)) for s in self.segments)
+        return replace(self, segments=tuple(segments))
 
     def labels_between(self, times, until=None):
         """

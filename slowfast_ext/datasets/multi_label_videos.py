@@ -47,7 +47,7 @@ class MultiLabelVideos(ActivityDataset):
         self.cfg = cfg
         self.root = cfg.DATA.PATH_TO_DATA_DIR
         list_path = self.list_path(split)
-        self.class_names = self.read_class_names(cfg)
+        self.class_names = self.listed_names = self.read_class_names(cfg)
         self.videos = self.read_videos(list_path)
         self.objects = self._read_objects(list_path)
         self.labels = label_matrix(self.videos, len(self.class_names))
@@ -66,7 +66,7 @@ class MultiLabelVideos(ActivityDataset):
     def read_videos(self, path, check_files=True):
         rules = {"outside": self.cfg.DATA.PATHS_OUTSIDE if check_files else "any"}
         rules["allow_empty"] = self.cfg.DATA.SKIP_BROKEN_VIDEOS
-        return read_list(path, self.class_names, self._prefix, check_files, **rules)
+        return read_list(path, self.listed_names, self._prefix, check_files, **rules)
 
     def _read_objects(self, list_path):
         """{video id: VideoObjects}, or None where OBJECTS.NUM_CLASSES is 0."""
@@ -87,7 +87,16 @@ class MultiLabelVideos(ActivityDataset):
 
     def read_labels(self, path):
         """The label matrix, [V, A], of another list of this form; its videos may be absent."""
-        return label_matrix(self.read_videos(path, check_files=False), len(self.class_names))
+        videos = self.read_videos(path, check_files=False)
+        places = [self.class_names.index(name) for name in self.listed_names]
+        return label_matrix([v.renumbered(places) for v in videos], len(places))
+
+    def order_classes(self, names):
+        """As ActivityDataset's; class ids in the lists stay lines of classes.txt."""
+        places = [names.index(name) for name in self.class_names]
+        self.class_names = list(names)
+        self.videos = [video.renumbered(places) for video in self.videos]
+        self.labels = label_matrix(self.videos, len(names))
 
     def __len__(self):
         return len(self.videos)

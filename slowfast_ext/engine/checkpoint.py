@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from slowfast_ext.engine.weights import read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
@@ -90,11 +91,13 @@ class History:
         skipped (dict[str, str]): video id -> reason of the broken videos.
         curves (dict[str, list]): stage -> of each epoch [number from 1, mean loss, last learning
             rate of the backbone, val mAP]; None where there is none.
+        class_names (list[str] | None): of the network's outputs; None: not known.
     """
 
     epochs: dict = field(default_factory=dict)
     skipped: dict = field(default_factory=dict)
     curves: dict = field(default_factory=dict)
+    class_names: list | None = None
 
     def update(self, path, state):
         """Adds what a checkpoint tells, if anything; raises SlowFastExtError where it is broken."""
@@ -107,6 +110,8 @@ class History:
                     [int(epoch), *(None if v is None else float(v) for v in (loss, rate, mean_ap))]
                     for epoch, loss, rate, mean_ap in points
                 ]
+            if self.class_names is None:
+                self.class_names = stored_class_names(path, state)
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise SlowFastExtError(
                 f"{path}: its 'epochs', 'skipped' or 'curves' is damaged ({error})"
@@ -115,7 +120,9 @@ class History:
     def state(self):
         """The entries of a checkpoint."""
         curves = {stage: list(points) for stage, points in self.curves.items()}
-        return {"epochs": dict(self.epochs), "skipped": dict(self.skipped), "curves": curves}
+        found = {"epochs": dict(self.epochs), "skipped": dict(self.skipped), "curves": curves}
+        names = {} if self.class_names is None else {"class_names": list(self.class_names)}
+        return found | names
 
     def add_point(self, stage, epoch, loss, learning_rate, mean_ap):
         """Adds an epoch, counted from 1, to the stage's curve."""
@@ -133,3 +140,34 @@ class History:
         """Logs a warning where a stage of what `path` holds did not come to its end."""
         if any(done < total for done, total in self.epochs.values()):
             logger.warning(f"{path} is not of the last epoch: {self}")
+
+
+def stored_class_names(path, state):
+    """The names in what a checkpoint holds, None in those without; raises SlowFastExtError."""
+    names = state.get("class_names")
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SlowFastExtError(f"{path}: its 'class_names' is damaged: it must list texts")
+    return names
+
+
+def class_names_to_follow(cfg):
+    """
+    The names in the checkpoint that a training would go on from.
+
+    Returns:
+        (str, list[str], bool) or None: its path, the names of its classes, and whether it is this
+            run's own, whose classes must be the same; None where there is none, or it has none.
+    """
+    own = []
+    if cfg.TRAIN.AUTO_RESUME or not cfg.TRAIN.ENABLE:
+        own = [last_checkpoint(cfg.OUTPUT_DIR, stage) for stage in ("tune", "train")]
+    path = next(filter(None, own), cfg.TRAIN.CHECKPOINT_FILE_PATH)
+    if not path or (path not in own and cfg.TRAIN.CHECKPOINT_TYPE == "caffe2"):
+        return None
+    try:
+        names = stored_class_names(path, read_weights(path, "pytorch"))
+    except SlowFastExtError:
+        return None  # What is wrong with it is said where it is loaded.
+    return None if names is None else (path, names, path in own)

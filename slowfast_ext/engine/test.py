@@ -8,7 +8,7 @@ from slowfast_ext.engine import loaders
 from slowfast_ext.engine.partial_scores import PartialScores
 from slowfast_ext.engine.scoring import evaluate, measured, score_videos
 from slowfast_ext.engine.tensorboard import TensorBoard
-from slowfast_ext.engine.trained import network_to_test
+from slowfast_ext.engine.trained import follow_network, network_to_test
 from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.evaluation.rate_weights import combination, stacked, unstacked, view_combination
 from slowfast_ext.evaluation.results import numbers_of, results_object, write_results
@@ -28,8 +28,9 @@ def test(cfg):
     """
     dataset = loaders.build_dataset(cfg, "test")
     evaluator = build_evaluator(cfg, dataset)
-    combine = combination(cfg, dataset.view_groups(cfg), dataset.class_names)
     path, network, loaded, history = network_to_test(cfg)
+    follow_network(dataset, path, history.class_names)
+    combine = combination(cfg, dataset.view_groups(cfg), dataset.class_names)
     # What does not fit was refused before anything is written.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     place = place_of(cfg.OUTPUT_DIR)

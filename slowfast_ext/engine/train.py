@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from slowfast_ext import upstream
+from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.trainer import Trainer
@@ -32,13 +33,15 @@ def train(cfg, draw_view=None):
     # What tests are measured by too: finding it wrong after days of training is late.
     for split in sets.keys() - {"train", "tune"}:
         build_evaluator(cfg, sets[split])
+    _require_positives(cfg, sets["train"])
+    names = _follow_checkpoint(cfg, sets.values())
     mask = counted_mask(cfg, sets["train"])
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     for split, dataset in sets.items():
         loaders.log_objects(split, dataset)
-    network, history = build_network(cfg, mask), History()
+    network, history = build_network(cfg, mask), History(class_names=names)
     if cfg.TRAIN.ENABLE:
         stage = training_stage(cfg, len(train_loader))
         Trainer(cfg, stage, network, train_loader, sets["val"], history, draw_view).run()
@@ -94,6 +97,41 @@ def tuning_stage(cfg, epoch_length):
 
 
 # --- The parts of a run -----------------------------------------------------------------------
+
+
+def _require_positives(cfg, dataset):
+    """Raises SlowFastExtError where nothing can be learnt but that nothing ever happens."""
+    if cfg.TRAIN.ENABLE and not (torch.as_tensor(dataset.labels) > 0).any():
+        raise SlowFastExtError(
+            f"TRAIN.DATASET {cfg.TRAIN.DATASET}: none of its {len(dataset)} training items has a "
+            "label: there is nothing to learn; check the lists of labels"
+        )
+
+
+def _follow_checkpoint(cfg, datasets):
+    """
+    Gives the data sets the order of classes of the checkpoint that this run goes on from.
+
+    Returns:
+        list[str]: the names of the network's outputs.
+
+    Raises:
+        SlowFastExtError: the run's own checkpoint has other classes.
+    """
+    datasets = list(datasets)
+    listed = datasets[0].read_class_names(cfg)
+    path, stored, is_own = checkpoint.class_names_to_follow(cfg) or (None, None, True)
+    try:
+        names = names_of_outputs(cfg, path, stored, listed)
+    except SlowFastExtError as error:
+        if is_own:
+            raise
+        logger.warning(f"{error}; the classes are taken for new ones")
+        names = listed
+    for dataset in datasets:
+        if names != dataset.read_class_names(cfg):
+            dataset.order_classes(names)
+    return names
 
 
 def check_named_checkpoints(cfg):

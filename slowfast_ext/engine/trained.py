@@ -3,6 +3,8 @@
 from slowfast_ext import upstream
 from slowfast_ext.config import compare
 from slowfast_ext.datasets import clips
+from slowfast_ext.datasets.class_names import names_of_outputs
+from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.weights import load_weights, read_weights
@@ -10,17 +12,33 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils import distributed
 
 
-def trained_network(cfg):
-    """The network that a test would take, on its device, in evaluation."""
-    _, network, *_ = network_to_test(cfg)
-    return network
-
-
 def scores_of(cfg, network, batch):
     """A batch's probabilities, float64, B x A, or of its persons P x A; within `inference`."""
     inputs, given = clips.network_input(cfg, batch, distributed.device(cfg))
     # float64: sums over views in float32 depend on their order, and make ties.
     return network(inputs, **given).double().cpu().numpy()
+
+
+def trained_network(cfg, given=None):
+    """
+    The network that a test would take, on its device, in evaluation.
+
+    Its `class_names` are those of its checkpoint or, of older ones that have none, those `given`
+    or of `class_names`; None where there are none.
+
+    Raises:
+        SlowFastExtError: as `network_to_test`, or the data set's classes are others.
+    """
+    listed = given
+    try:
+        listed = listed or class_names(cfg)
+    except SlowFastExtError as error:
+        # Videos of any origin need no list of classes.
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+    path, network, _, history = network_to_test(cfg)
+    network.class_names = names_of_outputs(cfg, path, history.class_names, listed)
+    return network
 
 
 def network_to_test(cfg):
@@ -51,6 +69,22 @@ def network_to_test(cfg):
             "TEST.CHECKPOINT_FILE_PATH is empty; train first, or name a checkpoint there"
         )
     return path, *build_trained(cfg, path, state, advice)
+
+
+def follow_network(dataset, path, stored):
+    """
+    Gives a data set the order of a network's outputs, by the names of the classes.
+
+    Args:
+        path (str), stored (list[str] or None): the checkpoint and the names in it.
+
+    Raises:
+        SlowFastExtError: its classes are others.
+    """
+    cfg, listed = dataset.cfg, dataset.read_class_names(dataset.cfg)
+    names = names_of_outputs(cfg, path, stored, listed)
+    if names != listed:
+        dataset.order_classes(names)
 
 
 def build_trained(cfg, path, state, advice="set them as they were"):

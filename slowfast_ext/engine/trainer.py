@@ -13,6 +13,7 @@ from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 from slowfast_ext import upstream
 from slowfast_ext.config import compare
 from slowfast_ext.datasets import clips
+from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
@@ -272,6 +273,11 @@ class Trainer:
         if self.cfg.TRAIN.CHECKPOINT_EPOCH_RESET or theirs != own:
             return 0
         advice = "take its weights alone with TRAIN.CHECKPOINT_EPOCH_RESET True"
+        try:
+            stored = checkpoint.stored_class_names(path, state)
+            names_of_outputs(self.cfg, path, stored, self.history.class_names)
+        except SlowFastExtError as error:
+            raise SlowFastExtError(f"{error}; or {advice}") from error
         first = self._go_on(path, state, advice, math.inf)
         self.network.set_cooccurrence(self.cooccurrence)
         if first >= self.num_epochs:

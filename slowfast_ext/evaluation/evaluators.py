@@ -14,6 +14,7 @@ from slowfast_ext.datasets.ava import refuse_actions_below_1
 from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_ground_truth
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, AvaMetrics, ava_metrics
+from slowfast_ext.evaluation.ava_hints import ava_hints
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import by_falling_precision, mean_figures, per_class_table
@@ -233,7 +234,9 @@ class AvaEvaluator(Evaluator):
         """By both protocols."""
         by_pyslowfast = results["protocol"]["mAP_by_pyslowfast"]
         mean = "none" if by_pyslowfast is None else f"{by_pyslowfast:.6f}"
-        return f"{ava_table(results)}\nmAP {mean} by PySlowFast's protocol"
+        hints = ava_hints(self.truth, metrics.detections, self.dataset.label_map, metrics)
+        lines = [f"mAP {mean} by PySlowFast's protocol", *(f"note: {hint}" for hint in hints)]
+        return "\n".join([ava_table(results), *lines])
 
     def write(self, scores, metrics):
         """Writes predictions.csv, in the form of AVA's detections."""

@@ -18,7 +18,7 @@ from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.windows import list_windows
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.trained import scores_of, trained_network
+from slowfast_ext.engine.trained import follow_network, scores_of, trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.inference import inference
 from slowfast_ext.predict.thresholds import (
@@ -48,8 +48,8 @@ class Predictor:
     def __init__(self, cfg, every):
         require_clips_alone(cfg, "predict is given nothing but videos")
         self.cfg, self.every = cfg, every
-        self.class_names = class_names(cfg)
         self.network = trained_network(cfg)
+        self.class_names = self.network.class_names or class_names(cfg)
 
     def score(self, path):
         """
@@ -106,6 +106,7 @@ class Predictor:
                 "thresholds to; where its lists have the columns path and labels, set it to "
                 "MultiLabelVideos"
             )
+        follow_network(dataset, "the network", self.class_names)
         require_writable(thresholds_path(self.cfg), "OUTPUT_DIR")
         scores, labels = [], []
         for video in tqdm(dataset.videos, "fit", disable=None):

@@ -16,8 +16,8 @@ from slowfast_ext.datasets.ava_annotations import (
     read_label_map,
     read_person_boxes,
 )
+from slowfast_ext.datasets.ava_frames import Clock
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.ava_frames import KEYFRAMES
 from slowfast_ext.prepare.media import named
 from slowfast_ext.utils.paths import pathmgr
 
@@ -26,8 +26,10 @@ _LABEL_MAPS = {
     "2.1": "ava_action_list_v2.1_for_activitynet_2018.pbtxt",
     "2.2": "ava_action_list_v2.2_for_activitynet_2019.pbtxt",
 }
-# AVA has 80 classes, 60 of which are in the label map.
-_CLASS_IDS = range(1, 81)
+# All of AVA's, 60 of which are in the label map; other sets may have more.
+_NUM_CLASSES = 80
+# Fractions of a frame are at most 1; a box may go past the edge, but not so far.
+_LARGEST_FRACTION = 2.0
 # The paper keeps the person boxes above it.
 _PERSON_SCORE = 0.8
 
@@ -66,11 +68,13 @@ class Split:
         rows (DataFrame): of the ground truth.
         exclusions (DataFrame or None): keyframes left out; None where there is no file.
         person_boxes (DataFrame or None): a detector's; None where there is no file.
+        clock (Clock): how they count seconds.
     """
 
     rows: pd.DataFrame
     exclusions: pd.DataFrame | None
     person_boxes: pd.DataFrame | None
+    clock: Clock = Clock()
 
     @property
     def videos(self):
@@ -79,29 +83,30 @@ class Split:
 
     @property
     def videos_with_boxes(self):
-        """list[str]: those with a box on a second that AVA uses, in the same order."""
-        used = self.rows[is_keyframe(self.rows) & (self.rows["action"] != NO_ACTION)]
+        """list[str]: those with a box on a keyframe, in the same order."""
+        used = self.rows[self.is_keyframe(self.rows) & (self.rows["action"] != NO_ACTION)]
         return used["video"].unique().tolist()
 
     @property
     def last_keyframes(self):
-        """dict[str, int]: the last keyframe, at most 1798, of each video that has one."""
-        used = self.rows[is_keyframe(self.rows)]
+        """dict[str, int]: the last keyframe of each video that has one."""
+        used = self.rows[self.is_keyframe(self.rows)]
         return used.groupby("video", observed=True)["second"].max().to_dict()
 
+    def is_keyframe(self, rows):
+        """bool array: which rows are of seconds that are used, of AVA's 902 to 1798."""
+        seconds = self.clock.keyframes
+        return rows["second"].between(seconds[0], seconds[-1]).to_numpy()
 
-def is_keyframe(rows):
-    """bool array: which rows are of seconds that AVA uses, 902 to 1798."""
-    return rows["second"].between(KEYFRAMES[0], KEYFRAMES[-1]).to_numpy()
 
-
-def read_annotations(folder, names):
+def read_annotations(folder, names, start=None):
     """
     Reads the label map, and the files of each split whose ground truth is there.
 
     Args:
         folder (str): of the annotations.
         names (FileNames): of the version.
+        start (int or None): the second of the videos' first frames; None: they are AVA's.
     Returns:
         (dict[int, str], dict[str, Split]): names of the evaluated classes by id; splits by
             name.
@@ -129,26 +134,73 @@ def read_annotations(folder, names):
     splits = {}
     for split in present:
         rows = read(read_ground_truth, names.ground_truth(split))
-        if rows is not None:
-            problems += _problems(rows, os.path.join(folder, names.ground_truth(split)))
         exclusions = read(read_exclusions, names.exclusions(split))
-        splits[split] = Split(rows, exclusions, read(read_person_boxes, names.person_boxes(split)))
+        persons = read(read_person_boxes, names.person_boxes(split))
+        splits[split] = Split(rows, exclusions, persons, Clock.of_start(start))
+        if rows is not None:
+            path = os.path.join(folder, names.ground_truth(split))
+            problems += _problems(splits[split], path, max((_NUM_CLASSES, *(label_map or ()))))
+        if persons is not None and rows is not None:
+            path = os.path.join(folder, names.person_boxes(split))
+            problems += _box_problems(splits[split], path, persons, start)
     if problems:
         raise SlowFastExtError("\n".join(problems))
     return label_map, splits
 
 
-def _problems(rows, path):
+def _problems(split, path, num_classes):
     """What PySlowFast's reader would stop at, or silently take for something else."""
-    problems = []
+    problems, rows = _pixels(path, split.rows), split.rows
     videos = [str(v) for v in rows["video"].cat.categories if not re.fullmatch(r"[\w.-]+", str(v))]
     if videos:
         problems.append(f"{path}: names of videos with blanks or signs: {named(videos)}")
     labels = rows["action"]
-    wrong = set(labels) - {NO_ACTION, *_CLASS_IDS}
+    wrong = set(labels[(labels < 1) | (labels > num_classes)]) - {NO_ACTION}
     if wrong:
-        problems.append(f"{path}: class ids that are not from 1 to 80: {named(sorted(wrong))}")
+        ids = f"class ids that are not from 1 to {num_classes}"
+        problems.append(f"{path}: {ids}: {named(sorted(wrong))}")
+    seconds = split.clock.keyframes
+    if split.clock != Clock():
+        early = rows["second"] < seconds[0]
+        if early.any():
+            problems.append(f"{path}: seconds before --start {seconds[0]}: {_first(rows[early])}")
+        return problems
+    used = set(rows["video"][split.is_keyframe(rows)])
+    outside = [video for video in split.videos if video not in used]
+    if outside:
+        problems.append(
+            f"{path}: no second from {seconds[0]} to {seconds[-1]}, as AVA's are, of "
+            f"{named(outside)}: say with --start which second is a video's first frame"
+        )
     return problems
+
+
+def _box_problems(split, path, persons, start):
+    """What is wrong with a detector's boxes; those of AVA's other seconds are left out later."""
+    problems = _pixels(path, persons)
+    strange = ~persons["video"].isin(split.videos) | ~split.is_keyframe(persons)
+    if start is not None and strange.any():
+        problems.append(
+            f"{path}: boxes of videos that are not in the ground truth, or of seconds before "
+            f"--start {start}: {_first(persons[strange])}"
+        )
+    return problems
+
+
+def _pixels(path, rows):
+    corners = rows[BOX].abs().max(axis=1)
+    if (corners > _LARGEST_FRACTION).any():
+        return [
+            f"{path}: corners up to {corners.max():g}, as if in pixels: they must be fractions, "
+            "so divide by the frame's width and height"
+        ]
+    return []
+
+
+def _first(rows):
+    """The first of some rows, and how many there are, for a message."""
+    video, second = rows["video"].iloc[0], rows["second"].iloc[0]
+    return f"{video},{second:04d}" + (f" and {len(rows) - 1} more rows" if len(rows) > 1 else "")
 
 
 # --- Counts ---------------------------------------------------------------------------
@@ -185,7 +237,7 @@ def count(split, label_map):
         "rarest_class": described(frequency.idxmin()),
         "most_frequent_class": described(frequency.idxmax()),
         "boxes_outside_frame": int(np.any((corners < 0) | (corners > 1), axis=1).sum()),
-        "rows_outside_902_to_1798": int((~is_keyframe(split.rows)).sum()),
+        "rows_outside_902_to_1798": int((~split.is_keyframe(split.rows)).sum()),
         "excluded_timestamps": None if split.exclusions is None else len(split.exclusions),
         "rows_at_excluded_timestamps": _num_excluded(split),
         "person_boxes": _count_person_boxes(split),
@@ -209,7 +261,7 @@ def _count_person_boxes(split):
         "boxes": len(boxes),
         f"score_above_{_PERSON_SCORE:g}": int((boxes["score"] > _PERSON_SCORE).sum()),
         "boxes_outside_frame": int(np.any((corners < 0) | (corners > 1), axis=1).sum()),
-        "boxes_outside_902_to_1798": int((~is_keyframe(boxes)).sum()),
+        "boxes_outside_902_to_1798": int((~split.is_keyframe(boxes)).sum()),
         "boxes_of_other_videos": int((~boxes["video"].isin(videos)).sum()),
         "videos_without_boxes": len(videos - set(boxes["video"])),
     }

@@ -6,6 +6,7 @@ folders of 30 frames a second of which the first is second 900's.
 """
 
 import glob
+import math
 import os
 import re
 import shutil
@@ -16,13 +17,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from slowfast_ext.datasets.ava_frames import FPS, Clock
 from slowfast_ext.datasets.video_file import VideoFile
 from slowfast_ext.datasets.views import scaled_size
 from slowfast_ext.errors import SlowFastExtError
 
-FPS = 30
-KEYFRAMES = range(902, 1799)
-FIRST_SECOND = 900
 # From second 900 on, as PySlowFast's instructions cut the movies.
 _SECONDS = 901
 # A cut video is 901 s long, and a movie has at least the last keyframe.
@@ -70,11 +69,16 @@ def first_second(path, info):
     Raises:
         SlowFastExtError: the video stores no times.
     """
+    require_times(path, info)
+    return 0 if info.times[-1] >= _MIN_SECONDS_OF_MOVIE else Clock.first
+
+
+def require_times(path, info):
+    """Raises SlowFastExtError where a video stores no times."""
     if info.times is None:
         raise SlowFastExtError(
             f"{path}: stores neither times nor a frame rate: convert it, such as to .mp4"
         )
-    return 0 if info.times[-1] >= _MIN_SECONDS_OF_MOVIE else FIRST_SECOND
 
 
 def nearest_frames(info, times):
@@ -90,22 +94,24 @@ def nearest_frames(info, times):
     return np.searchsorted((info.times[1:] + info.times[:-1]) / 2, times)
 
 
-def extract_all(videos, folder):
+def extract_all(videos, folder, whole=False):
     """
     Writes the folders of frames that are not there yet, several at a time.
 
     Args:
         videos (dict[str, str]): paths by name.
         folder (str): gets a folder per video.
+        whole (bool): from a video's first frame to its last, not AVA's part alone.
     Returns:
         dict[str, str]: what is wrong with the videos that cannot be read, by name.
     """
     os.makedirs(folder, exist_ok=True)
     waiting = [name for name in videos if not os.path.isdir(os.path.join(folder, name))]
     stop, problems = threading.Event(), {}
+    further = (stop.is_set, _whole_jpegs) if whole else (stop.is_set,)
     with ThreadPoolExecutor() as pool:
         jobs = {
-            pool.submit(extract_frames, videos[name], os.path.join(folder, name), stop.is_set): name
+            pool.submit(extract_frames, videos[name], os.path.join(folder, name), *further): name
             for name in waiting
         }
         try:
@@ -122,7 +128,7 @@ def extract_all(videos, folder):
     return problems
 
 
-def extract_frames(path, folder, is_stopped):
+def extract_frames(path, folder, is_stopped, jpegs=None):
     """
     Writes the frames of a video, 30 a second, short side 256: FOLDER/NAME_000001.jpg, where
     NAME is the folder's. The folder appears whole or not at all.
@@ -131,6 +137,7 @@ def extract_frames(path, folder, is_stopped):
         path (str): the video, whole or cut at second 900.
         folder (str): to write, not there yet.
         is_stopped (callable): asked at every frame; True ends the work without the folder.
+        jpegs (callable or None): path -> the content of each file; None: AVA's part of a movie.
     Raises:
         SlowFastExtError: the video cannot be read.
     """
@@ -139,7 +146,7 @@ def extract_frames(path, folder, is_stopped):
     partial = f"{folder}.partial-{os.getpid()}"
     os.makedirs(partial)
     try:
-        for number, data in enumerate(_jpegs(path), start=1):
+        for number, data in enumerate((jpegs or _jpegs)(path), start=1):
             if is_stopped():
                 return
             with open(frame_path(partial, os.path.basename(folder), number), "wb") as stream:
@@ -180,12 +187,22 @@ def count_frames(folder, name):
 
 
 def _jpegs(path):
-    """Yields the frames of a video as bytes, those shown for longer than 1/30 s repeatedly."""
+    """Yields the frames from second 900 on as bytes, of a movie or of one that was cut there."""
+    return _jpegs_from(path, lambda info: Clock.first - first_second(path, info), _SECONDS)
+
+
+def _whole_jpegs(path):
+    """Yields all frames of a video as bytes."""
+    return _jpegs_from(path, lambda info: require_times(path, info) or 0, math.inf)
+
+
+def _jpegs_from(path, start_of, most_seconds):
+    """Yields frames as bytes, those shown for longer than 1/30 s repeatedly."""
     video = VideoFile(path)
     try:
         info = video.info
-        start = FIRST_SECOND - first_second(path, info)
-        count = min(round((info.duration - start) * FPS), _SECONDS * FPS)
+        start = start_of(info)
+        count = round(min(info.duration - start, most_seconds) * FPS)
         frames = nearest_frames(info, start + np.arange(count) / FPS)
         size = scaled_size(info.height, info.width, _SHORT_SIDE)
         wanted, repeats = np.unique(frames, return_counts=True)

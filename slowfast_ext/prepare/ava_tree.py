@@ -11,8 +11,9 @@ import functools
 import io
 import os
 
+from slowfast_ext.datasets.ava_frames import START_FILE
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.ava_frames import KEYFRAMES, frame_path
+from slowfast_ext.prepare.ava_frames import frame_path
 from slowfast_ext.utils.paths import open_atomically, pathmgr
 from slowfast_ext.utils.text import read_text
 
@@ -34,6 +35,16 @@ def write_frame_list(path, num_frames):
                 stream.write(f'{name} {index} {frame} {frame_path(name, name, frame + 1)} ""\n')
 
 
+def write_start(folder, start):
+    """Writes the second of the videos' first frames beside the lists; None: AVA's, and no file."""
+    path = os.path.join(folder, START_FILE)
+    if start is not None:
+        with open_atomically(path) as stream:
+            stream.write(f"{start}\n")
+    elif pathmgr.isfile(path):
+        pathmgr.rm(path)
+
+
 def copy_annotations(source, target, names, splits):
     """
     Copies the files of the annotations that are there, without the rows and quotes that
@@ -48,11 +59,12 @@ def copy_annotations(source, target, names, splits):
     """
     copies = [(names.label_map, None)]
     for split, annotations in splits.items():
-        videos = set(annotations.videos)
+        seconds, videos = annotations.clock.keyframes, set(annotations.videos)
+        is_kept = _is_boxed_keyframe if split == "train" else _is_keyframe
         copies += [
-            (names.ground_truth(split), _is_boxed_keyframe if split == "train" else _is_keyframe),
+            (names.ground_truth(split), functools.partial(is_kept, seconds)),
             (names.exclusions(split), _any),
-            (names.person_boxes(split), functools.partial(_is_box_of, videos)),
+            (names.person_boxes(split), functools.partial(_is_box_of, seconds, videos)),
         ]
     for name, is_kept in copies:
         path = os.path.join(source, name)
@@ -64,16 +76,16 @@ def _any(fields):
     return True
 
 
-def _is_keyframe(fields):
-    return int(float(fields[1])) in KEYFRAMES
+def _is_keyframe(seconds, fields):
+    return int(float(fields[1])) in seconds
 
 
-def _is_boxed_keyframe(fields):
-    return _is_keyframe(fields) and any(text.strip() for text in fields[2:])
+def _is_boxed_keyframe(seconds, fields):
+    return _is_keyframe(seconds, fields) and any(text.strip() for text in fields[2:])
 
 
-def _is_box_of(videos, fields):
-    return fields[0].strip() in videos and _is_boxed_keyframe(fields)
+def _is_box_of(seconds, videos, fields):
+    return fields[0].strip() in videos and _is_boxed_keyframe(seconds, fields)
 
 
 def _copy(path, copy, is_kept):

@@ -220,7 +220,10 @@ def _read_text(file, text):
     elif all(len(line.split()) > 1 for _, line in lines):
         read_lines(file, lines)
     else:
-        raise SlowFastExtError(f"{file.path}:{lines[0][0]}: no form that is known; {_expected()}")
+        raise SlowFastExtError(
+            f"{file.path}:{lines[0][0]}: no form that is known; {_expected()}; a table of a row a "
+            "frame, such as DeepEthogram's or BORIS' binary one, must become segments"
+        )
 
 
 def _expected():

@@ -6,6 +6,7 @@ from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import seconds
 from slowfast_ext.prepare.label_tables import Table, read_table
+from slowfast_ext.prepare.own_media import VIDEO_ENDINGS
 from slowfast_ext.utils.text import shortened
 
 
@@ -93,7 +94,8 @@ def read_lines(file, lines):
         lines (list[(int, str)]): number and text of those that are not empty.
     """
     _refuse_options(file, "lines have no columns")
-    parts = [(f"{file.path}:{line}", *_name_and_rest(file, text)) for line, text in lines]
+    placed = [(f"{file.path}:{line}", text) for line, text in lines]
+    parts = [(where, *_name_and_rest(file, where, text)) for where, text in placed]
     rests = [rest for _, _, rest in parts]
     found = [file.media.find(name)[0] for _, name, _ in parts]
     has_folders = any(name in file.media.num_frames for name in found)
@@ -148,11 +150,17 @@ def _check_folder(file, where, name, count):
     return False
 
 
-def _name_and_rest(file, line):
+def _name_and_rest(file, where, line):
     """A line's path, which may hold blanks, and its further words."""
     words = line.split()
-    for number in range(1, len(words)):
-        name = " ".join(words[:number])
-        if file.media.has(name):
-            return name, words[number:]
-    return words[0], words[1:]
+    ends = [end for end in range(1, len(words)) if file.media.has(" ".join(words[:end]))]
+    # What follows a file's ending is no part of its name.
+    ends = [end for end in ends if words[end - 1].lower().endswith(VIDEO_ENDINGS)] or ends
+    if len(ends) > 1:
+        first, second = (" ".join(words[:end]) for end in ends[:2])
+        raise SlowFastExtError(
+            f'{where}: is it about "{first}" or "{second}"? Write the path with its ending, or a '
+            "CSV file path,labels"
+        )
+    end = ends[0] if ends else 1
+    return " ".join(words[:end]), words[end:]

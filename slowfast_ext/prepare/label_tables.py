@@ -1,5 +1,6 @@
 """Tables of labels below a header: CSV files of any separator, and JSON's records."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -53,6 +54,8 @@ def rows_of(path, text, media):
         list or None: by the first of comma, tab, semicolon and bar that gives a header with a
             column of videos, or videos in the first column; None where none does.
     """
+    # Excel's own way to say the separator.
+    text = re.sub(r"^sep=.\r?\n", "\n", text)
     for delimiter in ",\t;|":
         rows = rows_of_text(path, text, delimiter)
         if not rows:
@@ -101,6 +104,12 @@ def _named(header, rows):
     ones that spreadsheets leave at the right.
     """
     kept = [place for place, name in enumerate(header) if name]
+    for place in range(1, len(header)):
+        where = next(
+            (w for w, row in rows if not header[place] and any(row[place : place + 1])), ""
+        )
+        if where:
+            raise SlowFastExtError(f"{where}: a field in column {place + 1}, which has no name")
     # Fields beyond the header stay: they are told as wrong.
     rows = [(w, [row[p] for p in kept if p < len(row)] + row[len(header) :]) for w, row in rows]
     return Table([header[place] for place in kept], rows)

@@ -1,5 +1,6 @@
 """What an OUTPUT_DIR holds of a run; what is missing of it is said in a sentence."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -13,9 +14,9 @@ from slowfast_ext.config.defaults import default_config, keys_of
 from slowfast_ext.config.schema import Scope
 from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.checkpoint import last_checkpoint
+from slowfast_ext.engine.checkpoint import last_checkpoint, stored_class_names
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.trained import build_trained
+from slowfast_ext.engine.trained import build_trained, follow_network
 from slowfast_ext.engine.weights import read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.predictions import read_predictions
@@ -66,10 +67,11 @@ class Run:
 
     @cached_property
     def class_names(self):
-        """[A]: of the test, or of the data set where the run was not tested."""
+        """[A]: of the test, or of the checkpoint where the run was not tested."""
         if self._tested:
             return [str(of.get("name")) for of in self.results["per_class"]]
-        return class_names(self.cfg)
+        stored = stored_class_names(self.checkpoint_path, self.checkpoint)
+        return class_names(self.cfg) if stored is None else stored
 
     @cached_property
     def _tested(self):
@@ -162,9 +164,13 @@ class Run:
         if root and not pathmgr.exists(root):
             raise SlowFastExtError(f"the data set is not at {root}: {advice}")
         try:
-            return loaders.build_dataset(self.cfg, "test")
+            dataset = loaders.build_dataset(self.cfg, "test")
         except SlowFastExtError as error:
             raise SlowFastExtError(f"the data set cannot be read ({error}): {advice}") from error
+        with contextlib.suppress(SlowFastExtError):  # Without it the test's own names tell.
+            stored = stored_class_names(self.checkpoint_path, self.checkpoint)
+            follow_network(dataset, self.checkpoint_path, stored)
+        return dataset
 
     @cached_property
     def predictions(self):

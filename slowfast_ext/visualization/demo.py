@@ -81,10 +81,11 @@ def demo(cfg):
         SlowFastExtError: no checkpoint, no names of the classes, no boxes, a video that cannot
             be read or a camera that is not there or gives no frame.
     """
-    names = class_names(cfg)
+    network = trained_network(cfg)
+    names = network.class_names or class_names(cfg)
     source_of = Camera if cfg.DEMO.WEBCAM >= 0 else Stored
     with contextlib.closing(source_of(cfg)) as source:
-        score = ClipScorer(cfg, trained_network(cfg), source.name)
+        score = ClipScorer(cfg, network, source.name)
         size = demo_size(cfg, *source.size)
         shown = Shown(cfg, names, size, source.past)
         for clip in tqdm(source.clips(), "scores", source.num_clips, False, disable=None):

@@ -1,6 +1,7 @@
 """Exported networks beside the network they come from."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from slowfast_ext import export, upstream
 from slowfast_ext.engine.checkpoint import save_checkpoint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
-from tests.helpers import CONFIG, pairs
+from tests.helpers import CONFIG, NAMES, pairs
 
 ONE_PATHWAY = [
     *("MODEL.ARCH", "i3d", "DATA.INPUT_CHANNEL_NUM", "[3]"),
@@ -51,7 +52,7 @@ def config(run_folder, tmp_path):
         cfg = checked_config(CONFIG, [*words, "TEST.CHECKPOINT_FILE_PATH", path])
         torch.manual_seed(0)
         network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-        save_checkpoint(path, {"model_state": network.state_dict()})
+        save_checkpoint(path, {"model_state": network.state_dict(), "class_names": NAMES})
         return cfg, network.eval()
 
     return make
@@ -68,7 +69,9 @@ def test_torch_export_agrees_at_any_batch(config, tmp_path, options):
     cfg, network = config(options)
     out = str(tmp_path / "network.pt2")
     assert export.export(cfg, "torch.export", out) <= 1e-4
-    exported = torch.export.load(out).module()
+    found = {export.NAMES: ""}
+    exported = torch.export.load(out, extra_files=found).module()
+    assert json.loads(found[export.NAMES]) == NAMES
     for size in (1, 5):
         pathways = clips(cfg, size)
         with torch.no_grad():
@@ -85,6 +88,8 @@ def test_onnx_agrees_at_any_batch(config, tmp_path, options):
     out = str(tmp_path / "network.onnx")
     assert export.export(cfg, "onnx", out) <= 1e-4
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata[export.NAMES]) == NAMES
     for size in (1, 5):
         pathways = clips(cfg, size)
         names = ["clip"] if len(pathways) == 1 else ["slow", "fast"]

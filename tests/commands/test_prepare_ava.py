@@ -3,7 +3,10 @@
 import argparse
 import json
 import shutil
+from fractions import Fraction
 
+import av
+import numpy as np
 import pytest
 import yaml
 from slowfast.datasets import ava_dataset
@@ -11,6 +14,7 @@ from slowfast.datasets import ava_dataset
 from slowfast_ext import upstream
 from slowfast_ext.commands import prepare_ava
 from slowfast_ext.commands.arguments import prepare_ava_arguments
+from slowfast_ext.datasets.ava_frames import Clock, read_clock
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.prepare import ava_frames
 
@@ -209,6 +213,70 @@ def test_quoted_fields_are_copied_without_quotes(tree):
     label_map = (tree / "annotations" / LABEL_MAP).read_text()
     assert (tree / "out" / "annotations" / LABEL_MAP).read_text() == label_map
     assert "has rows or quotes that" in refused(tree, "--out", tree)
+
+
+@pytest.mark.parametrize("start", [0, 1, 900])
+def test_a_set_of_ones_own(tree, capsys, start):
+    """Seconds from 0, 1 or 900 on, videos of any length: 100 frames at 30 a second are 3.3 s."""
+    rows = f"one,{start},0,0,0.5,1,1,0\none,{start + 3},0,0,0.5,1,81,0\n"
+    persons = f"three,{start + 1},0,0,1,1,,0.9\n"
+    annotate(tree / "annotations", rows, f"three,{start + 1},0,0,1,1,1,0\n", persons)
+    label_map = (tree / "annotations" / LABEL_MAP).read_text()
+    more = label_map + 'item { name: "dig" id: 81 }\n'
+    (tree / "annotations" / LABEL_MAP).write_text(more)
+    run(tree, "--json", "--start", start)
+    report = json.loads(capsys.readouterr().out)
+    assert report["config"]["MODEL"] == {"NUM_CLASSES": 81}
+    cfg = upstream.base_config()
+    cfg.AVA.merge_from_list([w for pair in report["config"]["AVA"].items() for w in pair])
+    assert str(tree / "out" / "whole_frames") == cfg.AVA.FRAME_DIR
+    clock = read_clock(cfg.AVA.FRAME_LIST_DIR)
+    assert clock.first == start and (clock.keyframes == range(902, 1799)) is False
+    for name, text in (("ava_train_v2.1.csv", rows), ("ava_val_predicted_boxes.csv", persons)):
+        assert (tree / "out" / "annotations" / name).read_text() == text
+    # Lists of AVA's own seconds in the same place are AVA's again.
+    annotate(tree / "annotations")
+    run(tree)
+    assert read_clock(cfg.AVA.FRAME_LIST_DIR) == Clock()
+
+
+def test_a_long_video_of_ones_own_is_extracted_whole(tree, tmp_path):
+    """No guess from its length: a movie of more than 1,000 s is not cut at second 900."""
+    with av.open(str(tmp_path / "long.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width = stream.height = 16
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 30)
+        for second in range(0, 1101, 100):
+            frame = av.VideoFrame.from_ndarray(np.full((16, 16, 3), second // 5, np.uint8), "rgb24")
+            frame.pts, frame.time_base = 30 * second, Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    whole = sum(1 for _ in ava_frames._whole_jpegs(str(tmp_path / "long.mp4")))
+    cut = sum(1 for _ in ava_frames._jpegs(str(tmp_path / "long.mp4")))
+    assert whole > 33_000 and cut < 10_000
+
+
+@pytest.mark.parametrize(
+    "train,persons,words,message",
+    [
+        ("one,5,10,20,300,400,12,0\n", PERSONS, [], "corners up to 400, as if in pixels"),
+        (TRAIN, "three,0902,1,2,30,40,,0.9\n", [], "corners up to 40, as if in pixels"),
+        ("one,5,0,0,1,1,12,0\n", PERSONS, [], "as AVA's are, of 1 (one): say with --start"),
+        (
+            "one,1,0,0,1,1,12,0\n",
+            "three,3,0,0,1,1,,1\n",
+            ["--start", 2],
+            "before --start 2: one,0001",
+        ),
+        ("one,9,0,0,1,1,12,0\n", None, ["--start", 0], "1 (one,0009 (it ends at 3.3))"),
+        ("one,1,0,0,1,1,12,0\n", "x,1,0,0,1,1,,1\n", ["--start", 0], "not in the ground truth"),
+        (TRAIN, PERSONS, ["--start", -1], "--start -1 is below 0"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_extracted(tree, train, persons, words, message):
+    annotate(tree / "annotations", train, VAL if not words else "three,3,0,0,1,1,1,0\n", persons)
+    assert message in refused(tree, *words)
+    assert not (tree / "out").exists()
 
 
 def test_missing_media_are_named_and_nothing_is_written(tree, capsys):

@@ -128,6 +128,28 @@ def test_a_column_may_say_the_side(folder, capsys):
     assert "columns_not_used:\n- subset\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_withheld_labels_are_not_labels_of_nothing(folder, capsys, form):
+    """Of a test none of whose videos has a label, all are left out, unless asked for as a side."""
+    sides = [("a", "jump", "training"), ("b", "run", "validation"), ("c", "", "testing")]
+    sides += [("d", "jump", "training"), ("e", "", "training"), ("f", "", "testing")]
+    text = "path,labels,subset\n" + "\n".join(map(",".join, sides))
+    if form == "json":
+        database = {
+            n: {"subset": side, "annotations": [{"label": label}] if label else []}
+            for n, label, side in sides
+        }
+        text = json.dumps({"database": database})
+    run(folder, text, "--json")
+    report = json.loads(capsys.readouterr().out)
+    assert report["videos_withheld"] == 2 and sum(report["videos"].values()) == 4
+    lists_of = written(folder)
+    assert not any(f"{name}," in text for name in "cf" for text in lists_of.values())
+    run(folder, text, "--split-column", "subset", out="sides")
+    assert "withheld" in capsys.readouterr().out
+    assert written(folder, "sides")["test.csv"] == "path,labels,start,end\nb,run,,\n"
+
+
 def test_videos_without_labels_are_kept(folder, capsys):
     run(folder, "path,labels\na,jump\nb,jump\nc,\n")
     assert "videos_without_a_row: 5\n" in capsys.readouterr().out

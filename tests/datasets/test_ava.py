@@ -1,5 +1,7 @@
 """AVA's keyframes, clips and boxes, against upstream's own data set where it runs."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +112,25 @@ def test_tuning_draws_the_rate(tree):
         for (clip,) in [dataset[(epoch, 1)].pathways]
     }
     assert steps == {2, 8}
+
+
+def test_seconds_of_ones_own_set(tree, tmp_path):
+    """frame_lists/start.txt says which second the first frame is; no other second is AVA's."""
+    lists = tmp_path / "frame_lists"
+    shutil.copytree(tree / "frame_lists", lists)
+    (lists / "start.txt").write_text("902\n")
+    dataset = Ava(config(tree, AVA__FRAME_LIST_DIR=lists), "train")
+    official = Ava(config(tree), "train")
+    assert dataset.video_ids == official.video_ids
+    for index, keyframe in enumerate(dataset.keyframes):
+        wanted = keyframe_clip(keyframe.second - 2, dataset.cfg.DATA.NUM_FRAMES, 1, 180)
+        assert dataset.clip_frames(index, 1).tolist() == wanted.tolist()
+    (lists / "start.txt").write_text("904")
+    late = Ava(config(tree, AVA__FRAME_LIST_DIR=lists), "train")
+    assert {keyframe.second for keyframe in late.keyframes} == {904}
+    (lists / "start.txt").write_text("x")
+    with pytest.raises(SlowFastExtError, match="start.txt: must hold the second"):
+        Ava(config(tree, AVA__FRAME_LIST_DIR=lists), "train")
 
 
 def test_clips_repeat_frames_at_the_movies_ends():

@@ -12,6 +12,7 @@ import torch
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paper.numbers import ROWS
 from tests.ava_tree import PERSONS, options, write_tree
 from tests.helpers import SHALLOW
@@ -78,6 +79,16 @@ def test_a_config_trains_and_tests_at_reduced_size(path, tree, tmp_path):
     assert len(rows) == len(PERSONS) * 3 and rows["score"].between(0, 1).all()
 
 
+def test_training_without_a_positive_is_refused(tree, tmp_path):
+    """As where all boxes are a detector's, which name no action."""
+    changes = {"AVA__TRAIN_GT_BOX_LISTS": "[]"}
+    changes["AVA__TRAIN_PREDICT_BOX_LISTS"] = "['ava_train_predicted_boxes.csv']"
+    path = CONFIGS / "SLOWFAST_101_ACTIVITY.yaml"
+    with pytest.raises(SlowFastExtError, match="none of its 6 training items has a label"):
+        main(arguments(path, tree, tmp_path, **changes))
+    assert not (tmp_path / "checkpoints").exists()
+
+
 @pytest.mark.parametrize("path", ROW_CONFIGS, ids=lambda path: path.stem)
 def test_a_config_names_a_row_of_the_paper(path):
     cfg = checked_config(str(path), ["NUM_GPUS", "0"])
@@ -129,7 +140,8 @@ def test_scores_are_the_mean_over_the_rates(tree, tmp_path):
     assert np.abs(found[0] - found[1]).max() > 1e-6
 
 
-def test_boxes_outside_a_centre_crop_are_counted(tree, tmp_path):
+def test_boxes_outside_a_centre_crop_are_counted(tree, tmp_path, capsys):
+    """And what makes the mAP low is said, as by `evaluate ava`."""
     path = CONFIGS / "SLOWFAST_101.yaml"
     annotations = tmp_path / "annotations"
     annotations.mkdir()
@@ -137,10 +149,13 @@ def test_boxes_outside_a_centre_crop_are_counted(tree, tmp_path):
         (annotations / source.name).write_bytes(source.read_bytes())
     with open(annotations / "ava_val_predicted_boxes.csv", "a") as stream:
         stream.write("three,0902,0.0,0.0,0.05,0.5,,0.99\n")
+    with open(annotations / "ava_val_v2.2.csv", "a") as stream:
+        stream.write("three,0902,10,20,30,40,1,9\n")
     changes = {"AVA__ANNOTATION_DIR": annotations, "AVA__TEST_CROP": "centre"}
     main(arguments(path, tree, tmp_path / "out", **changes))
     counts = json.loads((tmp_path / "out" / "results.json").read_text())["counts"]
     assert (counts["boxes"], counts["boxes_outside_the_crop"]) == (len(PERSONS) + 1, 1)
+    assert "note: ground truth: 1 of " in capsys.readouterr().out
 
 
 def test_two_processes_with_unequal_persons_equal_one(tree, tmp_path, run_net):

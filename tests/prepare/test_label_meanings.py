@@ -77,6 +77,10 @@ def table(header, row, segments=SEGMENTS):
         table("path,labels,start,end", "{n},{l},{s}s,{e} s"),
         table("path,labels,start_ms,end_ms", "{n},{l},{s}E3,{e}E3"),
         table("file,Begin Time - ss.msec,End Time - ss.msec,Tier,label", "{n},{s},{e},x,{l}"),
+        table("sep=;\npath;labels;start;end", "{n};{l};{s};{e}"),
+        json.dumps(
+            [{"video": n, "label": v, "start": f"00:0{s}", "end": e} for n, v, s, e in SEGMENTS]
+        ),
         # Two kinds of times: seconds are seconds.
         table("path,labels,start_frame,end_frame,start,end", "{n},{l},9,9,{s},{e}"),
         # A path's column of a name that nobody knows.
@@ -211,6 +215,9 @@ def test_charades_actions(read):
             "Time offset (s) is 10",
         ),
         (BORIS + "Start (s),Stop (s),Source\no,a.mp4,run,1,2,a;b\n", "the first of several files"),
+        # A label whose name is missing.
+        ("path,run,,jump\na,1,0,0\nb,0,1,1\n", "labels:2: a field in column 3, which has no name"),
+        (",background,run\n0,1,0\n1,0,1\n", "a table of a row a frame"),
         # Other programs' forms.
         ('[{"data": {"video": "a.mp4"}, "annotations": []}]', "is Label Studio's JSON"),
         ('{"images": [], "annotations": [], "categories": []}', "is COCO's JSON"),
@@ -284,6 +291,14 @@ def test_paths(read):
     assert "may be jump/x.mp4 or run/x.mp4: write the path" in refusal(
         read, "path,labels\n/old/x.mp4,1\n"
     )
+
+
+def test_lines_of_paths_with_blanks(read):
+    """A longer name begins with a shorter one's."""
+    (read.folder / "a (2).mp4").touch()
+    text = "old/a (2).mp4 run\na.mp4 walk\n"
+    assert [row[:2] for row in read(text)] == [("a (2).mp4", "run"), ("a.mp4", "walk")]
+    assert 'is it about "a" or "a (2)"?' in refusal(read, "a (2) run\nb walk\n")
 
 
 def test_a_frame_count_before_a_video(read, write_moving_square):
