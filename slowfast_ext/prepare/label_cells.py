@@ -67,7 +67,7 @@ def separator_of(cells):
         if any(separator in text for text in texts):
             return separator
     with_commas = [text for text in texts if "," in text]
-    if any(re.search(r",\S", text) or not re.search("[^0-9, ]", text) for text in with_commas):
+    if any(re.search(r",(\S|$)", text) or not re.search("[^0-9, ]", text) for text in with_commas):
         return ","
     return UNDECIDED if with_commas else ";"
 

@@ -92,6 +92,9 @@ def read_with_header(file, rows):
     if set(KINETICS) <= set(map(str.lower, header)):
         _read_kinetics(file, _named(header, where[1:]))
     elif is_header(header, [row for _, row in rows[1:]], file.media):
+        # pandas leaves an index without a name, which may be the videos.
+        place = path_column(header, [row for _, row in rows[1:]], file.media)
+        header = [name or ("path" if n == place else "") for n, name in enumerate(header)]
         read_table(file, _named(header, where[1:]), where[0][0])
     else:
         return False
@@ -271,7 +274,7 @@ def _read_rows(file, table, columns, labels_of):
 def _read_labels(file, table, columns, cells):
     separator = file.separator or separator_of(cells)
     if separator == UNDECIDED:
-        example = next(cell for cell in cells if isinstance(cell, str) and ", " in cell)
+        example = next(cell for cell in cells if isinstance(cell, str) and "," in cell)
         raise SlowFastExtError(
             f'{file.path}: "{shortened(example)}" is one label or several: --separator "," parts '
             'labels at commas, --separator ";" keeps them whole'

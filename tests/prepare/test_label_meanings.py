@@ -81,6 +81,8 @@ def table(header, row, segments=SEGMENTS):
         json.dumps(
             [{"video": n, "label": v, "start": f"00:0{s}", "end": e} for n, v, s, e in SEGMENTS]
         ),
+        # pandas' index, without a name.
+        table(",labels,start,end", "{n},{l},{s},{e}"),
         # Two kinds of times: seconds are seconds.
         table("path,labels,start_frame,end_frame,start,end", "{n},{l},9,9,{s},{e}"),
         # A path's column of a name that nobody knows.
@@ -104,6 +106,7 @@ def test_segments(read, text):
         "path,labels\na,run;walk\nb,walk; call\nc,run\n",
         "path,labels\na,run|walk\nb,walk|call\nc,run\n",
         'path,labels\na,"run,walk"\nb,"walk,call"\nc,run\n',
+        'path,labels\na,"run,walk,"\nb,"walk,call"\nc,"run,"\n',
         "path;labels\na;run,walk\nb;walk,call\nc;run\n",
         "path\tlabels\na\trun,walk\nb\twalk,call\nc\trun\n",
         "path,labels\na,\"['run', 'walk']\"\nb,\"['walk', 'call']\"\nc,['run']\n",
