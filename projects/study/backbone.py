@@ -6,6 +6,7 @@ from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.train import training_stage
 from slowfast_ext.engine.trainer import Trainer
+from slowfast_ext.evaluation.evaluators import build_evaluator
 
 
 def train_backbone(cfg):
@@ -24,5 +25,7 @@ def train_backbone(cfg):
     upstream.setup_logging(cfg.OUTPUT_DIR)
     torch.manual_seed(cfg.RNG_SEED)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    Trainer(cfg, training_stage(cfg, len(loader)), network, loader, val_set).run()
+    Trainer(
+        cfg, training_stage(cfg, len(loader)), network, loader, build_evaluator(cfg, val_set)
+    ).run()
     return checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)

@@ -31,8 +31,7 @@ def train(cfg, draw_view=None):
     # Tuning and test included, since their lists are read after days otherwise.
     sets = {split: loaders.build_dataset(cfg, split) for split in splits}
     # What tests are measured by too: finding it wrong after days of training is late.
-    for split in sets.keys() - {"train", "tune"}:
-        build_evaluator(cfg, sets[split])
+    evaluators = {split: build_evaluator(cfg, sets[split]) for split in splits[2:]}
     _require_positives(cfg, sets["train"])
     names = _follow_checkpoint(cfg, sets.values())
     mask = counted_mask(cfg, sets["train"])
@@ -44,10 +43,10 @@ def train(cfg, draw_view=None):
     network, history = build_network(cfg, mask), History(class_names=names)
     if cfg.TRAIN.ENABLE:
         stage = training_stage(cfg, len(train_loader))
-        Trainer(cfg, stage, network, train_loader, sets["val"], history, draw_view).run()
+        Trainer(cfg, stage, network, train_loader, evaluators["val"], history, draw_view).run()
     if cfg.TUNE.ENABLE:
         stage = tuning_stage(cfg, len(tune_loader))
-        Trainer(cfg, stage, network, tune_loader, sets["val"], history, draw_view).run()
+        Trainer(cfg, stage, network, tune_loader, evaluators["val"], history, draw_view).run()
 
 
 # --- The stages -------------------------------------------------------------------------------

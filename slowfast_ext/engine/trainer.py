@@ -3,7 +3,6 @@
 import copy
 import logging
 import math
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +27,6 @@ from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
 from slowfast_ext.engine.weights import load_weights, read_checkpoint, read_weights
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.evaluation.results import number_text, numbers_of
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import place_of, require_same_place
@@ -59,14 +57,14 @@ class Trainer:
         stage (Stage): what this stage does differently.
         network (ActivityNetwork): at its start, or as the stage before left it.
         loader (Batches): of the stage's clips.
-        val_set: what is evaluated on; None where `run` is not called.
+        evaluator (Evaluator): of the validation set; None where `run` is not called.
         history (History): of the stages so far; is updated.
         draw_view (callable | None): as of TensorBoard.
     """
 
-    def __init__(self, cfg, stage, network, loader, val_set=None, history=None, draw_view=None):
+    def __init__(self, cfg, stage, network, loader, evaluator=None, history=None, draw_view=None):
         self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
-        self.val_set, self.history = val_set, history or History()
+        self.evaluator, self.history = evaluator, history or History()
         self.num_epochs = math.ceil(stage.num_iterations / len(loader))
         if stage.freeze_backbone:
             network.freeze_backbone()
@@ -197,11 +195,6 @@ class Trainer:
         number = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
         update_bn_stats(self.model, (self.inputs(batch)[0] for batch in batches), number)
 
-    @cached_property
-    def evaluator(self):
-        """The validation set's evaluator; what it measures by is read once."""
-        return build_evaluator(self.cfg, self.val_set)
-
     def _evaluate(self, epoch):
         """Logs the figures of one centre view a video, and returns its mAP."""
         evaluation = evaluate(self.evaluator, self.network, "val")
@@ -211,8 +204,8 @@ class Trainer:
         )
         logger.info(f"{self.stage.name} epoch {epoch + 1}: val {figures}")
         last = min((epoch + 1) * len(self.loader), self.stage.num_iterations) - 1
-        self.board.add_maps(last, self.network, self.val_set)
-        self.board.add_evaluation(last, evaluation, self.val_set.class_names)
+        self.board.add_maps(last, self.network, self.evaluator.dataset)
+        self.board.add_evaluation(last, evaluation, self.evaluator.dataset.class_names)
         return evaluation.metrics.mean
 
     # --- Checkpoints ----------------------------------------------------------------------
