@@ -100,27 +100,43 @@ def test_gradients_are_clipped_where_that_is_set_alone(value, norm, expected):
     torch.testing.assert_close(network.weight.grad, torch.tensor([expected]))
 
 
-@pytest.mark.parametrize("of_training", [True, False])
-def test_videos_without_any_activity(arguments, data_dir, tmp_path, of_training):
-    """All-negative batches, a mask of classes that never occur, a test without positives."""
-    (tmp_path / "lists").mkdir()
-    for name in ("train", "test"):
-        with open(Path(data_dir, f"{name}.csv")) as stream:
-            paths = sorted({row["path"] for row in csv.DictReader(stream)})
-        label = "" if of_training or name == "test" else "0"
-        rows = [f"{path},{label if i == 0 else ''}" for i, path in enumerate(paths)]
-        (tmp_path / "lists" / f"{name}.csv").write_text("\n".join(["path,labels", *rows]) + "\n")
-    (tmp_path / "lists" / "classes.txt").write_text(Path(data_dir, "classes.txt").read_text())
-    main(
-        arguments(
-            tmp_path / "out",
-            TRAIN__DATASET="MultiLabelVideos",
-            TEST__DATASET="MultiLabelVideos",
-            DATA__PATH_TO_DATA_DIR=tmp_path / "lists",
-            DATA__PATH_PREFIX=data_dir,
-            SOLVER__MAX_EPOCH=1,
-            TUNE__MAX_ITER=1,
+@pytest.fixture
+def unlabelled(arguments, data_dir, tmp_path):
+    """`unlabelled(label)`: a short run whose first training video alone has that label."""
+
+    def run(label):
+        (tmp_path / "lists").mkdir()
+        for name in ("train", "test"):
+            with open(Path(data_dir, f"{name}.csv")) as stream:
+                paths = sorted({row["path"] for row in csv.DictReader(stream)})
+            first = label if name == "train" else ""
+            rows = [f"{path},{'' if i else first}" for i, path in enumerate(paths)]
+            text = "\n".join(["path,labels", *rows]) + "\n"
+            (tmp_path / "lists" / f"{name}.csv").write_text(text)
+        (tmp_path / "lists" / "classes.txt").write_text(Path(data_dir, "classes.txt").read_text())
+        main(
+            arguments(
+                tmp_path / "out",
+                TRAIN__DATASET="MultiLabelVideos",
+                TEST__DATASET="MultiLabelVideos",
+                DATA__PATH_TO_DATA_DIR=tmp_path / "lists",
+                DATA__PATH_PREFIX=data_dir,
+                SOLVER__MAX_EPOCH=1,
+                TUNE__MAX_ITER=1,
+            )
         )
-    )
+
+    return run
+
+
+def test_videos_without_any_activity(unlabelled, tmp_path):
+    """All-negative batches, a mask of classes that never occur, a test without positives."""
+    unlabelled("0")
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["mAP"] is None and results["counts"]["videos_without_activity"] == 3
+
+
+def test_training_videos_without_any_activity_are_refused(unlabelled, tmp_path):
+    with pytest.raises(SlowFastExtError, match="none of its 6 training items has a label"):
+        unlabelled("")
+    assert not (tmp_path / "out" / "checkpoints").exists()
