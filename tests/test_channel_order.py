@@ -199,8 +199,9 @@ def routes_of_clips(routes, folder, monkeypatch):
             maps.VideoMaps(cfg, network, reader, NAMES)
 
     def load(cfg, network):
-        monkeypatch.setattr(recognition, "trained_network", lambda cfg: network)
-        recognition.Recognizer(cfg, NAMES[: cfg.MODEL.NUM_CLASSES]).predict(folder / "red.mp4")
+        network.class_names = NAMES[: cfg.MODEL.NUM_CLASSES]
+        monkeypatch.setattr(recognition, "trained_network", lambda *_: network)
+        recognition.Recognizer(cfg, network.class_names).predict(folder / "red.mp4")
 
     return routes | {"predict": predict, "maps": maps_of_video, "load": load}
 
