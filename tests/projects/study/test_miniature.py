@@ -34,6 +34,7 @@ def tables(tmp_path, monkeypatch, capsys, shallow):
     monkeypatch.setattr(experiment, "FROM_NOTHING", (*SMALL, *from_nothing))
     monkeypatch.setattr(maps, "CLIPS", {2: 1, 4: 1, 8: 1})
     # One process: what is replaced here would not be in others.
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
 
     def run(*arguments):
@@ -42,7 +43,8 @@ def tables(tmp_path, monkeypatch, capsys, shallow):
         command.run(parser.parse_args([str(argument) for argument in arguments]))
         return capsys.readouterr()
 
-    return run
+    yield run
+    torch.set_num_threads(threads)
 
 
 def test_tables_3c_and_3d(tables, monkeypatch, tmp_path):
