@@ -177,7 +177,9 @@ def _read_plain(path):
 
 def _reason_of_torch(path, error):
     """Why torch did not read a file; its own message advises to allow execution."""
-    found = re.search(r"[Uu]nsupported (?:global|class): GLOBAL ([\w.]{1,100})", str(error))
+    # "Unsupported class X" up to torch 2.3, "Unsupported global: GLOBAL X" since.
+    named = r"[Uu]nsupported (?:global|class):? (?:GLOBAL )?(?!GLOBAL|torch\.)([\w.]{1,100})"
+    found = re.search(named, str(error))
     if found:
         return (
             f"holds {found.group(1)} beside tensors and plain values, which is not read, since "

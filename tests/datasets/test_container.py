@@ -18,6 +18,13 @@ LENGTH = 20
 COVER, PREVIEW, FULL = "cover", "preview", "full"
 
 
+def mark(stream, disposition):
+    try:
+        stream.disposition = disposition
+    except TypeError:  # PyAV 17 takes the number.
+        stream.disposition = disposition.value
+
+
 def write_tracks(path, kinds, disposition=None, sound=False):
     """Writes a track for each kind; disposition: (track, Disposition)."""
     form = MUXERS.get(path.suffix[1:])
@@ -25,9 +32,7 @@ def write_tracks(path, kinds, disposition=None, sound=False):
         streams = [_add(container, kind) for kind in kinds]
         if disposition:
             for number, stream in enumerate(streams):
-                stream.disposition = Disposition(0)
-                if number == disposition[0]:
-                    stream.disposition = disposition[1]
+                mark(stream, disposition[1] if number == disposition[0] else Disposition(0))
         audio = container.add_stream("aac", rate=32000, layout="mono") if sound else None
         if sound:
             silence = av.AudioFrame.from_ndarray(np.zeros((1, 32000), np.float32), "fltp", "mono")
