@@ -1,6 +1,7 @@
 """The meta-architecture, its heads and their parts; importing this registers them."""
 
 from slowfast_ext.models.activity_head import ActivityHead
+from slowfast_ext.models.attentive_probe import AttentiveProbeHead
 from slowfast_ext.models.baseline_heads import PoolHead, RoIPoolHead, TwoStageTransformerHead
 from slowfast_ext.models.build import HEAD_REGISTRY, build_head
 from slowfast_ext.models.csn import CSN
@@ -12,6 +13,7 @@ __all__ = [
     "HEAD_REGISTRY",
     "ActivityHead",
     "ActivityNetwork",
+    "AttentiveProbeHead",
     "MLDecoderHead",
     "PoolHead",
     "RoIPoolHead",

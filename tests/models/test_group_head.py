@@ -45,7 +45,14 @@ def test_pooling_by_side_is_the_largest_of_each_side():
 
 
 @pytest.mark.parametrize(
-    "name", ["ActivityHead", "MLDecoderHead", "RoIPoolHead", "TwoStageTransformerHead"]
+    "name",
+    [
+        "ActivityHead",
+        "AttentiveProbeHead",
+        "MLDecoderHead",
+        "RoIPoolHead",
+        "TwoStageTransformerHead",
+    ],
 )
 def test_persons_change_the_group_only_through_the_joining(cfg, name):
     cfg.ACTIVITY.HEAD = name
