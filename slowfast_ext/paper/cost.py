@@ -5,10 +5,12 @@ Everything is built and run on torch's meta device, where tensors have shapes an
 values, so that a 3D network of 32 x 256 x 256 costs neither time nor memory.
 """
 
+import contextlib
 import itertools
 
 import torch
 import torch.nn as nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from slowfast_ext.config.defaults import default_config
@@ -226,10 +228,23 @@ def multiply_adds(module, *inputs):
     Multiply-adds of convolutions and matrix products in one forward pass in evaluation: int.
 
     torch's counter rather than fvcore's: fvcore traces, which the meta device cannot, and
-    would have to run each backbone for real (10 s and 2 GB). Both give the same numbers.
+    would have to run each backbone for real (10 s and 2 GB). Both give the same numbers, but for
+    attention, of whose fused operators on the CPU either counter takes nothing.
     """
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
+    with counter, torch.no_grad(), unfused_attention():
         module.eval()(*inputs)
     # It counts a multiply-add as two operations.
     return counter.get_total_flops() // 2
+
+
+@contextlib.contextmanager
+def unfused_attention():
+    """Attention runs as the matrix products that it is made of, which counters know."""
+    was_fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was_fast)

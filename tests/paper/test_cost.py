@@ -170,3 +170,39 @@ def test_x3d_xl_is_counted(rows):
 
 def test_chosen_tables_alone():
     assert {row["table"] for row in cost_rows(["3b"])} == {"3b"}
+
+
+class TestAttention:
+    """Of 2 heads on 5 tokens of 16 channels: four maps, scores and the values' sums."""
+
+    wanted = 4 * 5 * 16 * 16 + 2 * 5 * 5 * 16
+
+    @pytest.mark.parametrize("device", ["cpu", "meta"])
+    @pytest.mark.parametrize("mask", [None, torch.zeros(5, 5)])
+    def test_fused_operators_count(self, device, mask):
+        with torch.device(device):
+            attention = torch.nn.MultiheadAttention(16, 2, batch_first=True)
+            tokens = torch.randn(1, 5, 16)
+        mask = mask if mask is None else mask.to(device)
+        count = multiply_adds(attention, tokens, tokens, tokens, None, False, mask)
+        assert count == self.wanted
+        assert torch.backends.mha.get_fastpath_enabled()
+        assert torch.backends.cuda.flash_sdp_enabled()
+
+    @pytest.mark.parametrize("device", ["cpu", "meta"])
+    def test_a_token_network_counts_as_with_eager_attention(self, device):
+        transformers = pytest.importorskip("transformers")
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+        counts = []
+        for kind in ("sdpa", "eager"):
+            config = transformers.VideoMAEConfig(
+                **sizes, image_size=64, num_frames=8, intermediate_size=64
+            )
+            config._attn_implementation = kind
+            with torch.device(device):
+                network = transformers.VideoMAEModel(config)
+                counts.append(multiply_adds(network, torch.randn(1, 8, 3, 64, 64)))
+        # 64 tokens; patches of 3 x 2 x 16 x 16, then in each layer as above and the two of the MLP.
+        tokens, dim = 64, 32
+        layer = 4 * tokens * dim * dim + 2 * tokens * tokens * dim + 2 * tokens * dim * 64
+        assert counts == [tokens * 1536 * dim + 2 * layer] * 2
