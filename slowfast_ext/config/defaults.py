@@ -49,8 +49,12 @@ KEYS = (
     #
     # --- The network ------------------------------------------------------------------------
     Key("ACTIVITY", SECTION, scope=NETWORK),
-    # Upstream's model class; empty: derived from MODEL.ARCH.
+    # Upstream's model class, or another library's network: torchvision:NAME, transformers:PATH or
+    # timm:NAME (docs/BACKBONES.md); empty: derived from MODEL.ARCH.
     Key("ACTIVITY.BACKBONE", ""),
+    # Of another library's network the stage whose map the head gets, counted from the first; 0: the
+    # last. An earlier one has more columns.
+    Key("ACTIVITY.STAGE", 0, rules.not_negative),
     # For ACTIVITY.BACKBONE CSN: "ip" (interaction-preserved) or "ir" (interaction-reduced).
     Key("ACTIVITY.CSN_FORM", "ip", rules.one_of("ip", "ir")),
     # The head, by its name in HEAD_REGISTRY.

@@ -15,7 +15,7 @@ from slowfast_ext.datasets.contract import named_datasets
 from slowfast_ext.engine.optimizer import build_optimizer
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
-from slowfast_ext.models.backbones import backbone_name
+from slowfast_ext.models.backbones import backbone_name, input_facts
 from slowfast_ext.utils.paths import has_store, pathmgr
 from slowfast_ext.utils.text import nearest
 
@@ -139,7 +139,7 @@ def _check_keys_of_network(cfg):
         refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
     # What upstream's constructors assert without a word to people.
     name = backbone_name(cfg)
-    upstream.model_class(name)  # Raises where there is no such backbone.
+    input_facts(cfg)  # Raises where there is no such backbone.
     if name in ("SlowFast", "ResNet", "X3D") and cfg.RESNET.DEPTH not in _DEPTHS:
         refuse(cfg, "RESNET.DEPTH", f"must be one of {', '.join(map(str, _DEPTHS))} for {name}")
     pathways = 2 if cfg.MODEL.ARCH in cfg.MODEL.MULTI_PATHWAY_ARCH else 1

@@ -1,7 +1,7 @@
 """The paper's head: observations -> activity-specific features -> correlation -> two outputs."""
 
 from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatures
-from slowfast_ext.models.build import HEAD_REGISTRY, Head
+from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
 from slowfast_ext.models.correlation import ActivityCorrelation
 from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import Observations
@@ -27,6 +27,7 @@ class ActivityHead(Head):
         self.observations = self.activity_features = self.pooled_features = None
         self.correlation = self.correlated_classifier = None
         if options.ACTIVITY_FEATURES:
+            check_groups(cfg, dim_in)
             self.observations = Observations(
                 dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS, as_printed
             )

@@ -2,7 +2,7 @@
 
 import torch.nn as nn
 
-from slowfast_ext.models.build import HEAD_REGISTRY, Head
+from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
 from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import SpaceTimeAttention
 
@@ -57,6 +57,7 @@ class TwoStageTransformerHead(PoolHead):
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
+        check_groups(cfg, dim_in)
         self.stages = nn.ModuleList(
             SpaceTimeAttention(dim_in, 1, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS, as_printed=True)
             for _ in range(2)

@@ -59,6 +59,22 @@ def build_head(cfg, dim_in):
     return HEAD_REGISTRY.get(cfg.ACTIVITY.HEAD)(cfg, dim_in)
 
 
+def check_groups(cfg, channels):
+    """
+    Raises SlowFastExtError where ACTIVITY.GROUPS, the n of eq. 13, does not part the map's
+    channels and those of an observation; for heads that have such groups.
+    """
+    groups, dim = cfg.ACTIVITY.GROUPS, cfg.ACTIVITY.DIM
+    if channels % groups:
+        raise SlowFastExtError(
+            f"ACTIVITY.GROUPS is {groups}: it must divide the backbone's {channels} channels"
+        )
+    if dim % groups:
+        raise SlowFastExtError(
+            f"ACTIVITY.DIM is {dim}: it must be a multiple of ACTIVITY.GROUPS, {groups}"
+        )
+
+
 def require_parts(name, head):
     """
     Raises SlowFastExtError where a head, by its `name`, is no Head, or has a `forward` that says

@@ -5,7 +5,6 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from slowfast_ext import upstream
-from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones import build_backbone, feature_channels
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.group_head import GroupHead
@@ -22,19 +21,6 @@ def join_pathways(maps):
     slow, *others = maps
     pooled = [F.adaptive_avg_pool3d(other, slow.shape[2:]) for other in others]
     return torch.cat([slow, *pooled], dim=1)
-
-
-def _check_groups(cfg, channels):
-    """Raises SlowFastExtError where ACTIVITY.GROUPS does not part what it is to part."""
-    groups, dim = cfg.ACTIVITY.GROUPS, cfg.ACTIVITY.DIM
-    if channels % groups:
-        raise SlowFastExtError(
-            f"ACTIVITY.GROUPS is {groups}: it must divide the backbone's {channels} channels"
-        )
-    if dim % groups:
-        raise SlowFastExtError(
-            f"ACTIVITY.DIM is {dim}: it must be a multiple of ACTIVITY.GROUPS, {groups}"
-        )
 
 
 @upstream.register_model
@@ -54,9 +40,7 @@ class ActivityNetwork(nn.Module):
         # Volleyball's groups are seen in the persons' regions and in the whole map.
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
         build = GroupHead if self.joins_persons else build_head
-        channels = feature_channels(cfg, self.backbone)
-        _check_groups(cfg, channels)
-        self.head = build(cfg, channels)
+        self.head = build(cfg, feature_channels(cfg, self.backbone))
         self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
         self.frozen_backbone = False
 

@@ -1,0 +1,127 @@
+"""ACTIVITY.BACKBONE: which library's network stands below the head, and what its maps are."""
+
+import importlib
+from typing import NamedTuple
+
+import torch
+
+from slowfast_ext import upstream
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.backbones import pyslowfast, torchvision  # noqa: F401
+from slowfast_ext.models.backbones.contract import BACKBONE_SOURCES
+from slowfast_ext.utils.text import nearest
+
+# MODEL.ARCH -> upstream's model class; the names are those of main's registry.
+_CLASS_OF_ARCH = {"slowfast": "SlowFast", "x3d": "X3D", "mvit": "MViT"}
+
+# Sources whose libraries are extras: imported when ACTIVITY.BACKBONE asks for one.
+_EXTRAS = ("transformers", "timm")
+
+# Pixels that a clip grows by to measure a stride: every stride of today's networks, 14, 16, 18
+# and 32 among them, divides it.
+_GROWTH = 2016
+
+
+def backbone_name(cfg):
+    """ACTIVITY.BACKBONE or, where that is empty, upstream's model class of MODEL.ARCH."""
+    return cfg.ACTIVITY.BACKBONE or _CLASS_OF_ARCH.get(cfg.MODEL.ARCH, "ResNet")
+
+
+def backbone_source(cfg):
+    """
+    Where the backbone comes from.
+
+    Returns:
+        (BackboneSource, str): and the network's name there.
+
+    Raises:
+        SlowFastExtError: no source has the name's prefix, or its library is not installed.
+    """
+    name = backbone_name(cfg)
+    prefix, rest = name.split(":", 1) if ":" in name else ("", name)
+    if prefix not in BACKBONE_SOURCES and prefix in _EXTRAS:
+        importlib.import_module(f"{__name__}.{prefix}")
+    if prefix not in BACKBONE_SOURCES:
+        known = sorted({*(known for known, _ in BACKBONE_SOURCES if known), *_EXTRAS})
+        raise SlowFastExtError(
+            f"ACTIVITY.BACKBONE is '{name}': no source is named '{prefix}'; there are "
+            f"{', '.join(known)}, and upstream's networks, without a prefix{nearest(prefix, known)}"
+        )
+    return BACKBONE_SOURCES.get(prefix)(), rest
+
+
+def input_facts(cfg):
+    """The InputFacts of the config's backbone, which is not built."""
+    source, name = backbone_source(cfg)
+    return source.facts(cfg, name)
+
+
+def build_backbone(cfg):
+    """
+    The config's backbone, giving its last maps instead of predictions.
+
+    Returns:
+        nn.Module: list of pathways (B x 3 x T x H x W) -> list of maps (B x C x T' x H' x W').
+            Upstream's write into the list that they are given.
+    """
+    source, name = backbone_source(cfg)
+    return source.build(cfg, name)
+
+
+class MapShape(NamedTuple):
+    """
+    A clip's map as the head gets it, of T = DATA.NUM_FRAMES and H = W = DATA.TRAIN_CROP_SIZE.
+
+    Attributes:
+        channels: C, those of all pathways together.
+        frames, height, width: T' x H' x W', of the first pathway.
+        frame_stride: T / T', the input's frames (of the longest pathway) for one of the map's.
+    """
+
+    channels: int
+    frames: int
+    height: int
+    width: int
+    frame_stride: float
+
+
+def map_shape(cfg, backbone):
+    """What one run on the meta device shows of a backbone's maps: a MapShape."""
+    maps = _shapes_of_maps(cfg, backbone, cfg.DATA.TRAIN_CROP_SIZE)
+    _, _, frames, height, width = maps[0]
+    return MapShape(
+        sum(shape[1] for shape in maps), frames, height, width, cfg.DATA.NUM_FRAMES / frames
+    )
+
+
+def spatial_stride(cfg, backbone):
+    """Pixels of the clip from one column of the map to the next."""
+    size = cfg.DATA.TRAIN_CROP_SIZE
+    height = _shapes_of_maps(cfg, backbone, size)[0][3]
+    facts = getattr(backbone, "facts", None) or input_facts(cfg)
+    if facts.fixed_size:
+        return size / height
+    # The difference of two sizes: a map of ceil(H / stride) columns hides the stride in one.
+    grown = _shapes_of_maps(cfg, backbone, size + _GROWTH)[0][3]
+    return _GROWTH / (grown - height)
+
+
+def feature_channels(cfg, backbone):
+    """C, the channels of the map that the head gets: those of all pathways together."""
+    return map_shape(cfg, backbone).channels
+
+
+def _shapes_of_maps(cfg, backbone, size):
+    """The shape of each pathway's map for one clip of `size` x `size` pixels."""
+    # On torch's meta device, where tensors have shapes and no values: a table of the networks'
+    # widths would not know a user's own.
+    clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size, device="meta")
+    pathways = [pathway[None] for pathway in upstream.pack_pathways(cfg, clip)]
+    tensors = {**dict(backbone.named_parameters()), **dict(backbone.named_buffers())}
+    shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
+    was_training = backbone.training
+    backbone.eval()  # Training would move the batch-norm statistics, dropout draw at random.
+    with torch.no_grad():
+        maps = torch.func.functional_call(backbone, shapes, (pathways,))
+    backbone.train(was_training)
+    return [features.shape for features in maps]

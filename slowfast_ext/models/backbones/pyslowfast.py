@@ -1,0 +1,97 @@
+"""Upstream's networks without their heads: clip in, last feature maps out."""
+
+import torch.nn as nn
+
+from slowfast_ext import upstream
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.backbones.contract import (
+    BackboneSource,
+    InputFacts,
+    built_with_values,
+    check_clip,
+    register_source,
+)
+
+# They give a loss, or what they have masked, in place of a map; ours would hold itself.
+_WITHOUT_MAP = ("ActivityNetwork", "ContrastiveModel", "MaskMViT", "PTVMViT")
+
+
+class FeatureMaps(nn.Module):
+    """Stands in a network's head: gives the list of last feature maps as it is."""
+
+    def forward(self, maps, boxes=None):
+        return maps
+
+
+class PytorchvideoMaps(nn.Module):
+    """A network that upstream builds from pytorchvideo (PTVCSN), without its head block."""
+
+    def __init__(self, network):
+        super().__init__()
+        blocks = list(network.model.blocks[:-1])
+        # PTVSlowFast pools and joins its pathways in a block of its own.
+        if type(blocks[-1]).__name__ == "PoolConcatPathway":
+            blocks.pop()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, inputs):
+        """[B x 3 x T x H x W] -> [B x C x T' x H' x W'], of each pathway one."""
+        features = inputs if len(inputs) > 1 else inputs[0]
+        for block in self.blocks:
+            features = block(features)
+        return features if isinstance(features, list) else [features]
+
+
+@register_source("")
+class UpstreamSource(BackboneSource):
+    """The networks that upstream's registry has, a user's own among them."""
+
+    def facts(self, cfg, name):
+        """What the config says: upstream's networks are trained with what their YAML sets."""
+        if name in _WITHOUT_MAP:
+            raise SlowFastExtError(
+                f"ACTIVITY.BACKBONE is '{name}': it gives no map of space and time for a head"
+            )
+        upstream.model_class(name)  # Raises where there is no such backbone.
+        data, is_fixed = cfg.DATA, name == "MViT"
+        return InputFacts(
+            tuple(data.MEAN),
+            tuple(data.STD),
+            data.NUM_FRAMES,
+            data.TRAIN_CROP_SIZE,
+            fixed_num_frames=is_fixed,
+            fixed_size=is_fixed,
+        )
+
+    def build(self, cfg, name):
+        """Writes into the list that it is given."""
+        facts = self.facts(cfg, name)
+        # The key changes upstream's heads alone, and how they are called; the caller keeps its own.
+        cfg = cfg.clone()
+        cfg.DETECTION.ENABLE = False
+        if name == "MViT":
+            return _mvit(cfg, facts)
+        network = upstream.model_class(name)(cfg)
+        if name.startswith("PTV"):
+            return PytorchvideoMaps(network)
+        # Not built without one: upstream builds a head in the network's constructor.
+        network.head = FeatureMaps()
+        return network
+
+
+def _mvit(cfg, facts):
+    """main's MViT, which gives its tokens as a map, without the class token."""
+    if cfg.MVIT.REV.ENABLE:
+        raise SlowFastExtError("MVIT.REV.ENABLE is True: a reversible MViT gives no map for a head")
+    if cfg.DATA.TRAIN_CROP_SIZE != cfg.DATA.TEST_CROP_SIZE:
+        raise SlowFastExtError(
+            f"DATA.TEST_CROP_SIZE is {cfg.DATA.TEST_CROP_SIZE}: for MViT, of one size, it must be "
+            f"DATA.TRAIN_CROP_SIZE, {cfg.DATA.TRAIN_CROP_SIZE}"
+        )
+    network = built_with_values(lambda: upstream.model_class("MViT")(cfg))
+    # What it does for its own RoI head: last norm, no class token, B x C x T x H x W.
+    network.head, network.enable_detection = FeatureMaps(), True
+    network.register_forward_pre_hook(
+        lambda _, inputs: check_clip("MViT", facts, *inputs[0][0].shape[2:])
+    )
+    return network
