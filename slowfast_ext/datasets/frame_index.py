@@ -30,10 +30,12 @@ class Clock:
     Args:
         tick (float): seconds.
         may_restart (bool): its format has clocks that may start anywhere, and anew (MPEG streams).
+        step (float): ticks from frame to frame, where no two stamps tell them.
     """
 
     tick: float
     may_restart: bool
+    step: float = 1.0
 
     @property
     def far(self):
@@ -134,7 +136,7 @@ def ticks_of_chunks(decoded_at, delay):
     Returns:
         float64 array [length]: the first frame's is its packet's.
     """
-    step = usual_step(decoded_at)
+    step = _usual_step(decoded_at, np.arange(len(decoded_at)), 1.0)
     late = np.arange(1, delay + 1) * step + decoded_at[-1]
     return np.append(decoded_at, late)[delay:] - delay * step
 
@@ -156,7 +158,8 @@ def continued(stamps, clock):
     places = np.flatnonzero(stamps != NO_TIME)
     if not len(places):
         return None
-    step, stamps_there = usual_step(stamps[places]), stamps[places].astype(float)
+    stamps_there = stamps[places].astype(float)
+    step = _usual_step(stamps_there, places, clock.step)
     kept, ticks, offset = [], [], 0.0
     for number, place in enumerate(places):
         time, following = stamps_there[number] + offset, stamps_there[number + 1 :][:_MOST_AHEAD]
@@ -185,11 +188,14 @@ def _is_wrong(time, last, following, far):
     return last < following[0] < time
 
 
-def usual_step(stamps):
-    """The median of the steps ahead between stamps in ticks; 1 where there is none."""
-    steps = np.diff(stamps)
+def _usual_step(stamps, places, unknown):
+    """
+    The median of the steps ahead between frames in ticks; `unknown` where there is none. Program
+    streams may give one of many frames a stamp: `places` are the numbers of those that have one.
+    """
+    steps = np.diff(stamps) / np.diff(places)
     steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else 1.0
+    return float(np.median(steps)) if len(steps) else unknown
 
 
 def _at_all_places(length, places, ticks, step):

@@ -156,7 +156,8 @@ class VideoFile:
     def _index_of(self, packets):
         """The FrameIndex, by the packets where they tell and else by decoding."""
         track = self._track
-        clock = Clock(float(track.stream.time_base), track.clock_may_restart)
+        tick, rate = float(track.stream.time_base), track.stream.codec_context.framerate
+        clock = Clock(tick, track.clock_may_restart, 1 / (rate * tick) if rate else 1.0)
         # AVI stores no times to show frames at; the reader's guesses are wrong in places.
         has_stamps = not track.is_format("avi") and (packets["shown_at"] != NO_TIME).any()
         if has_stamps:
@@ -189,7 +190,8 @@ class VideoFile:
         stamps = packets["shown_at"][places]
         if not len(places) or places[0] != 0 or stamps[0] == NO_TIME:
             return
-        num_leading = int(np.argmin(np.append(stamps[1:] < stamps[0], False)))
+        leads = (stamps[1:] < stamps[0]) & (stamps[1:] != NO_TIME)
+        num_leading = int(np.argmin(np.append(leads, False)))
         if not num_leading:
             return
         given = set()

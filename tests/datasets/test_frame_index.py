@@ -42,7 +42,10 @@ def packets_of(stamps, keys=(0,), hidden=()):
         ([0, 1, 9000, 9001, 4, 5, 6], range(7)),
         # Of a rate that varies, the others are kept.
         ([0, 1, 2, 2, 14, 20, 26], [0, 1, 2, 8, 14, 20, 26]),
+        # A stamp for several frames.
+        ([0, *[NO_TIME] * 3, 8, *[NO_TIME] * 2], range(0, 14, 2)),
         ([7], [7]),
+        ([7, NO_TIME, NO_TIME], [7, 8, 9]),
         ([NO_TIME, NO_TIME], None),
     ],
 )
@@ -52,6 +55,10 @@ def test_a_clock_goes_on(clock, stamps, expected):
         assert ticks is None
         return
     np.testing.assert_allclose(ticks, list(expected))
+
+
+def test_frames_with_one_stamp_have_the_codecs_rate():
+    assert continued(np.array([7, NO_TIME, NO_TIME]), Clock(0.01, True, 4)).tolist() == [7, 11, 15]
 
 
 def test_a_jump_ahead_is_a_pause_or_a_new_clock():

@@ -218,6 +218,17 @@ def test_joined_streams_go_on(tmp_path, start, bf):
     check(path, range(2 * LENGTH), np.arange(2 * LENGTH) / FPS, fps=FPS)
 
 
+@pytest.mark.parametrize("length", [2, 30, 90])
+def test_frames_without_stamps_behind_the_last_one(tmp_path, length):
+    """A program stream has a stamp a PES packet, which small frames share."""
+    path = tmp_path / "x.mpg"
+    write(path, range(length), crf=20, bf=2, g=90)
+    with av.open(str(path)) as container:
+        stamps = [packet.pts for packet in container.demux(video=0) if packet.size]
+    assert len(stamps) == length and stamps.count(None) >= length - 2
+    check(path, range(length), np.arange(length) / FPS, fps=FPS)
+
+
 def test_a_pause_in_a_stream_stays(tmp_path):
     moments = [*range(LENGTH), *range(LENGTH + 5 * FPS, 2 * LENGTH + 5 * FPS)]
     write(tmp_path / "x.ts", moments)
