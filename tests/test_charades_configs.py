@@ -188,7 +188,8 @@ MEANING = {
     },
     "3c/baseline": {**POOLED, **at_rates("4")},
     "3e/baseline": {**POOLED, **at_rates("4")},
-    "3c/no activity-specific": {
+    "3c/no activity-specific": {"ACTIVITY.HEAD": "ChannelCorrelationHead", **at_rates("4")},
+    "3c/a map per activity": {
         **COMPLETE,
         "ACTIVITY.ACTIVITY_FEATURES": False,
         **at_rates("4"),

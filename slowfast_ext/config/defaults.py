@@ -69,7 +69,7 @@ KEYS = (
     Key("ACTIVITY.GROUPS", 32, rules.count()),
     # "shared": one classifier for all activities (eq. 9); "per_activity": one for each.
     Key("ACTIVITY.CLASSIFIER", "shared", rules.one_of("shared", "per_activity")),
-    # Table 3c: with activity-specific features, or from the pooled map.
+    # With activity-specific features, or a linear map of the pooled features for each activity.
     Key("ACTIVITY.ACTIVITY_FEATURES", True),
     # Table 3c: with the second output, from correlated features.
     Key("ACTIVITY.CORRELATION", True),

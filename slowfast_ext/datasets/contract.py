@@ -28,7 +28,7 @@ class ActivityDataset(torch.utils.data.Dataset):
     Attributes:
         evaluator (str): of the class: what measures a test, by its name in EVALUATOR_REGISTRY.
         class_names (list[str]): of the A classes that are measured.
-        labels (float array): rows x A, what the co-occurrence (eq. 6) is counted from.
+        labels (float array): rows x A, what the co-occurrence (eq. 8) is counted from.
         video_ids (list[str]): one for each item.
         num_videos_with_objects (int | None): None where no objects are used.
     """

@@ -2,7 +2,12 @@
 
 from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.attentive_probe import AttentiveProbeHead
-from slowfast_ext.models.baseline_heads import PoolHead, RoIPoolHead, TwoStageTransformerHead
+from slowfast_ext.models.baseline_heads import (
+    ChannelCorrelationHead,
+    PoolHead,
+    RoIPoolHead,
+    TwoStageTransformerHead,
+)
 from slowfast_ext.models.build import HEAD_REGISTRY, build_head
 from slowfast_ext.models.csn import CSN
 from slowfast_ext.models.ml_decoder import MLDecoderHead
@@ -14,6 +19,7 @@ __all__ = [
     "ActivityHead",
     "ActivityNetwork",
     "AttentiveProbeHead",
+    "ChannelCorrelationHead",
     "MLDecoderHead",
     "PoolHead",
     "RoIPoolHead",

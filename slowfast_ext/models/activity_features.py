@@ -1,4 +1,4 @@
-"""Activity-specific features: one feature vector per activity (sec. 3.3, eq. 1)."""
+"""Activity-specific features: one feature vector per activity (sec. 3.1, eq. 1)."""
 
 import math
 
@@ -27,9 +27,10 @@ class ActivityFeatures(nn.Module):
 
 class PooledFeatures(nn.Module):
     """
-    Table 3c's "no activity-specific": F pooled over space-time, one linear map to A x C'.
+    F pooled over space-time, one linear map to A x C': a map for each activity, without attention.
 
-    The paper does not say what takes the place of F_A; this reading is ours.
+    An alternative to the paper's "no activity-specific" (Table 3c), whose channels are shared by
+    all activities: `ChannelCorrelationHead`.
     """
 
     def __init__(self, dim_in, num_activities, dim):

@@ -14,8 +14,9 @@ class ActivityHead(Head):
     Activity-specific features and activity correlations (sec. 3, figure 2).
 
     ACTIVITY.FORM chooses between the form that trains well (`default`) and the equations
-    as they stand (`as_printed`). Table 3c's rows switch ACTIVITY.ACTIVITY_FEATURES and
-    ACTIVITY.CORRELATION off.
+    as they stand (`as_printed`). Table 3c's "no activity correlation" switches
+    ACTIVITY.CORRELATION off; ACTIVITY.ACTIVITY_FEATURES False puts a linear map per activity in
+    the attentions' place.
     """
 
     def __init__(self, cfg, dim_in):
@@ -23,7 +24,7 @@ class ActivityHead(Head):
         super().__init__(cfg, (num_activities, options.DIM))
         as_printed = options.FORM == "as_printed"
         self.columns = ColumnsOf(cfg, dim_in)
-        # What Table 3c's rows switch off is None, and has no tensors in a checkpoint.
+        # What is switched off is None, and has no tensors in a checkpoint.
         self.observations = self.activity_features = self.pooled_features = None
         self.correlation = self.correlated_classifier = None
         if options.ACTIVITY_FEATURES:
@@ -47,7 +48,7 @@ class ActivityHead(Head):
 
     @property
     def cooccurrence(self):
-        """Mask (eq. 6), A x A; None without correlation."""
+        """Mask (eq. 8), A x A; None without correlation."""
         return None if self.correlation is None else self.correlation.mask
 
     def set_cooccurrence(self, mask):

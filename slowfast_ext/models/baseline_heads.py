@@ -5,6 +5,7 @@ import torch.nn as nn
 from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
 from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import SpaceTimeAttention
+from slowfast_ext.models.outputs import ActivityClassifier
 
 
 @HEAD_REGISTRY.register()
@@ -72,3 +73,40 @@ class TwoStageTransformerHead(PoolHead):
             values = scale * columns.values * attention(columns)
             columns = columns._replace(values=values)
         return columns.mean()
+
+
+@HEAD_REGISTRY.register()
+class ChannelCorrelationHead(Head):
+    """
+    Table 3c's "no activity-specific": correlations between channels that all activities share.
+
+    Section 4.3 keeps the map of correlations and says what it correlates then: feature channels
+    common to all activities. Here these are x, C' = ACTIVITY.DIM channels of one linear map of the
+    pooled F. As eq. 7's Attn_C is of rows of F_A, Attn(i, j) is the softmax over j of q_i k_j, with
+    q and k two linear maps of x, and Attn x are the correlated channels (eq. 6). There is no Mask,
+    which is counted between activities. One linear classifier reads x and Attn x, which gives two
+    outputs as in eq. 9-11.
+    """
+
+    def __init__(self, cfg, dim_in):
+        dim = cfg.ACTIVITY.DIM
+        super().__init__(cfg, (dim,))
+        self.columns = ColumnsOf(cfg, dim_in)
+        # Without bias, like every map of the paper's.
+        self.projection = nn.Linear(dim_in, dim, bias=False)
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.classifier = ActivityClassifier(
+            cfg.MODEL.NUM_CLASSES, dim, cfg.MODEL.DROPOUT_RATE, per_activity=True
+        )
+
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects, pooled with the rest -> x, B x C'."""
+        return self.projection(self.columns(features, objects).mean())
+
+    def classify(self, embedding):
+        """x, B x C' -> logits from x and from Attn x, B x A each."""
+        scores = self.query(embedding)[:, :, None] * self.key(embedding)[:, None, :]
+        correlated = (scores.softmax(-1) @ embedding[:, :, None]).squeeze(-1)
+        # The same channels for each of the A rows of the classifier.
+        return tuple(self.classifier(x[:, None]) for x in (embedding, correlated))

@@ -28,7 +28,7 @@ class Head(nn.Module):
         embedding_shape (tuple[int]): of what `embed` gives for one clip.
     """
 
-    cooccurrence = None  # Mask (eq. 6), A x A, where the head correlates activities.
+    cooccurrence = None  # Mask (eq. 8), A x A, where the head correlates activities.
 
     def __init__(self, cfg, embedding_shape):
         super().__init__()

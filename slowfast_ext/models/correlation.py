@@ -1,4 +1,4 @@
-"""Activity correlations: learned attention plus label co-occurrence (sec. 3.4)."""
+"""Activity correlations: learned attention plus label co-occurrence (sec. 3.2)."""
 
 import torch
 import torch.nn as nn
@@ -11,7 +11,7 @@ BLOCK = 512
 
 def cooccurrence(labels):
     """
-    Mask(j, k) = N_jk / N_j: how often activity k occurs where j does (eq. 6).
+    Mask(j, k) = N_jk / N_j: how often activity k occurs where j does (eq. 8).
 
     Args:
         labels (Tensor): V x A, nonzero where a training video has the activity.

@@ -13,7 +13,7 @@ from slowfast_ext.models.regions import PersonRegions
 
 def join_pathways(maps):
     """
-    One map from those of all pathways (sec. 3.1).
+    One map from those of all pathways (sec. 3).
 
     The fast pathway is pooled in time to the slow one's length and concatenated on the
     channels: [B x 2048 x T x H x W, B x 256 x aT x H x W] -> B x 2304 x T x H x W.
@@ -64,12 +64,12 @@ class ActivityNetwork(nn.Module):
 
     @property
     def cooccurrence(self):
-        """The head's Mask (eq. 6), A x A; None of a head that takes none."""
+        """The head's Mask (eq. 8), A x A; None of a head that takes none."""
         return getattr(self.head, "cooccurrence", None)
 
     def set_cooccurrence(self, mask):
         """
-        Gives the head its Mask (eq. 6), A x A, counted from the training labels, where it takes
+        Gives the head its Mask (eq. 8), A x A, counted from the training labels, where it takes
         one; None leaves it as it is.
         """
         if mask is not None and hasattr(self.head, "set_cooccurrence"):

@@ -1,4 +1,4 @@
-"""Observations: K snippets of a clip, each attending to its own region (sec. 3.2, eq. 2)."""
+"""Observations: K snippets of a clip, each attending to its own region (sec. 3.1, eq. 2-5)."""
 
 import math
 
@@ -10,7 +10,7 @@ from slowfast_ext.models.recomputation import recomputed
 
 class GroupLinear(nn.Module):
     """
-    K block-diagonal linear maps C -> C' without bias (eq. 13).
+    K block-diagonal linear maps C -> C' without bias (sec. 3.4, eq. 13).
 
     Each map has `groups` (n) blocks of C'/n x C/n, so it holds C·C'/n weights. Shape of
     `weight`: K x n x C'/n x C/n.
@@ -42,7 +42,7 @@ class GroupLinear(nn.Module):
 
 class SpaceTimeAttention(nn.Module):
     """
-    Attention of K observations over the N = T·H·W positions of a map (eq. 12).
+    Attention of K observations over the N = T·H·W positions of a map (sec. 3.4, eq. 12).
 
     Attn_Ok = softmax over N of q_k^T · gamma_k · F with q_k = beta_k · F[:, N-1]. Because
     q_k^T (gamma_k F) = (gamma_k^T q_k)^T F, the map gamma_k is applied once to the query
@@ -84,7 +84,7 @@ def _mean(positions):
 
 class Observations(nn.Module):
     """
-    Obs_k = Attn_Ok · (alpha_k F)^T (eq. 2).
+    Obs_k = Attn_Ok · (alpha_k F)^T (eq. 2-5).
 
     alpha_k (F Attn_Ok^T) is the same vector: F is pooled once per observation and the
     pooled vector projected. The default form normalises each observation (LayerNorm);

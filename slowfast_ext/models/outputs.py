@@ -1,4 +1,4 @@
-"""From features to logits and from logits to probabilities (eq. 9-11)."""
+"""From features to logits and from logits to probabilities (sec. 3.3, eq. 9-11)."""
 
 import math
 

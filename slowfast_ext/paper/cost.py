@@ -1,5 +1,5 @@
 """
-Tables 3a, 3b, 3d and 4: parameters and multiply-adds, counted from the modules themselves.
+Tables 3a to 3d and 4: parameters and multiply-adds, counted from the modules themselves.
 
 Everything is built and run on torch's meta device, where tensors have shapes and no
 values, so that a 3D network of 32 x 256 x 256 costs neither time nor memory.
@@ -21,7 +21,7 @@ from slowfast_ext.paper.numbers import find_row
 from slowfast_ext.upstream import IS_MAIN
 from slowfast_ext.utils.paths import CONFIGS
 
-TABLES = ("3a", "3b", "3d", "4")
+TABLES = ("3a", "3b", "3c", "3d", "4")
 
 # CSN-152's last map: of 224 x 224 crops (training) and of 256 x 256 (testing).
 CHANNELS = 2048
@@ -32,6 +32,7 @@ COUNTED = (
     "Head: alpha, beta, gamma and the activities' queries, with correlation its two linear maps;",
     "  without classifier and normalisation. C = 2048, C' = 128; where the row's name does not say",
     "  otherwise K = 64, n = 32, A = 157, N = 196 and no correlation, as in the paper.",
+    "3c: the heads of the configs, their classifiers and normalisation included.",
     "  plain: every map on all N positions, as the paper costs it; ours: the factorised form.",
     "Backbones: with a linear classifier of 400 classes, one clip of 256 x 256; parameters with",
     "  the classifier's and without batch-norm's.",
@@ -53,7 +54,9 @@ def cost_rows(tables=TABLES):
     """
     rows = []
     for table in tables:
-        for name, activities, observations, groups in _HEADS[table]:
+        if table == "3c":
+            rows += [_head_row(name, config) for name, config in HEADS_OF_3C.items()]
+        for name, activities, observations, groups in _HEADS.get(table, ()):
             for correlation, size in itertools.product(_CORRELATION[table], MAP_SIZES):
                 head = activity_head(activities, observations, groups, correlation)
                 positions = "" if size == MAP_SIZES[0] else f" N={torch.Size(size).numel()}"
@@ -71,6 +74,14 @@ _HEADS = {
     "3b": [(f"K={k}", 157, k, 32) for k in (16, 32, 64, 128)],
     "3d": [(rates, 157, 64, 32) for rates in ("4", "2+4 tuned", "2+4+8 tuned")],
     "4": [(f"A={a}", a, 64, 32) for a in (157, 1024)],
+}
+# Row of Table 3c -> its config.
+HEADS_OF_3C = {
+    "baseline": "TABLE3C_BASELINE",
+    "no activity-specific": "TABLE3C_NO_ACTIVITY_FEATURES",
+    "a map per activity": "TABLE3C_MAP_PER_ACTIVITY",
+    "no activity correlation": "TABLE3C_NO_CORRELATION",
+    "complete": "TABLE3C_COMPLETE",
 }
 # Table 3d is the complete head; the paper costs the others without correlation.
 _CORRELATION = {"3a": (False, True), "3b": (False, True), "3d": (True,), "4": (False, True)}
@@ -116,7 +127,7 @@ def _row(table, name, params, plain, ours, note=""):
         "params_M": params and params / 1e6,
         "gmacs_plain": plain and plain / 1e9,
         "gmacs": ours and ours / 1e9,
-        "in_paper": paper is not None,
+        "in_paper": paper is not None and paper.in_paper,
         "paper_params_M": paper and paper.params_m,
         "paper_gmacs": paper and paper.gmacs,
         "note": note,
@@ -162,6 +173,16 @@ def activity_head(activities, observations, groups, correlation):
     cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.GROUPS = observations, groups
     with torch.device("meta"):
         return build_head(cfg, CHANNELS)
+
+
+def _head_row(name, config):
+    """A row of Table 3c, whose heads differ in more than numbers: its config's own head."""
+    cfg = load_config(str(CONFIGS / "Charades" / f"{config}.yaml"), ["NUM_GPUS", "0"])
+    with torch.device("meta"):
+        head = build_head(cfg, CHANNELS)
+    parameters = sum(parameter.numel() for parameter in head.parameters())
+    features = torch.empty(1, CHANNELS, *MAP_SIZES[0], device="meta")
+    return _row("3c", name, params=parameters, plain=None, ours=multiply_adds(head, features))
 
 
 def head_cost(head, size):

@@ -268,9 +268,11 @@ class TestArguments:
         with pytest.raises(SlowFastExtError, match="there is no table"):
             tables("--only", only)
 
-    def test_costs_are_of_four_tables(self, tables):
-        with pytest.raises(SlowFastExtError, match="no table '3c' here, there are 3a, 3b, 3d, 4"):
-            tables("--cost", "--only", "3c")
+    def test_costs_are_of_five_tables(self, tables):
+        with pytest.raises(
+            SlowFastExtError, match="no table '5' here, there are 3a, 3b, 3c, 3d, 4"
+        ):
+            tables("--cost", "--only", "5")
 
     def test_only_in_the_papers_order(self, tables):
         text, _ = tables("--only", "3d, 3c")

@@ -156,6 +156,21 @@ def test_table_3d_is_the_complete_head(rows, rates):
     assert row["paper_gmacs"] == 0.32 and row["in_paper"]
 
 
+def test_both_readings_of_table_3c(rows):
+    """With all that each head learns; the paper's reading is near the baseline."""
+    activities, classifiers, maps = 157, 2 * (DIM + 1), 2 * DIM * DIM
+    observing = 3 * 64 * C * DIM // 32 + activities * DIM + 2 * DIM  # With LayerNorm.
+    wanted = {
+        "baseline": activities * (C + 1),
+        "no activity-specific": C * DIM + maps + activities * (DIM + 1),
+        "a map per activity": activities * DIM * (C + 1) + maps + classifiers,
+        "no activity correlation": observing + classifiers // 2,
+        "complete": observing + maps + classifiers,
+    }
+    assert {name: rows["3c", name]["params_M"] * 1e6 for name in wanted} == pytest.approx(wanted)
+    assert not rows["3c", "a map per activity"]["in_paper"]
+
+
 @pytest.mark.skipif(upstream.IS_MAIN, reason="main builds X3D")
 def test_what_this_pyslowfast_does_not_build_is_not_counted(rows):
     row = rows["4", "X3D-XL"]
