@@ -15,6 +15,7 @@ import sys
 import types
 import warnings
 
+import torch
 import torch.distributed as dist
 import torch.nn as nn
 
@@ -67,7 +68,8 @@ try:
         from slowfast.datasets.utils import pack_pathway_output as _pack_pathway_output
         from slowfast.models.head_helper import ResNetRoIHead, ROIAlign
         from slowfast.models.losses import get_loss_func as _get_loss_func
-        from slowfast.models.optimizer import construct_optimizer, get_epoch_lr
+        from slowfast.models.optimizer import construct_optimizer as _construct_optimizer
+        from slowfast.models.optimizer import get_epoch_lr
         from slowfast.utils import multiprocessing as _multiprocessing
         from slowfast.utils.c2_model_loading import get_name_convert_func
         from slowfast.utils.checkpoint import inflate_weight
@@ -91,7 +93,6 @@ __all__ = [
     "DATASET_REGISTRY",
     "ROIAlign",
     "ResNetRoIHead",
-    "construct_optimizer",
     "get_epoch_lr",
     "get_name_convert_func",
     "inflate_weight",
@@ -194,6 +195,34 @@ def get_loss_func(name):
     if name == "bce_logit":
         return nn.BCEWithLogitsLoss
     return _get_loss_func(name)
+
+
+def construct_optimizer(network, cfg):
+    """Upstream's optimizer; over 1.0 with what main's knows more of: AdamW, betas, groups."""
+    if IS_MAIN:
+        return _construct_optimizer(network, cfg)
+    solver = cfg.SOLVER
+    if solver.OPTIMIZING_METHOD == "sgd":
+        optimizer = _construct_optimizer(network, cfg)
+    else:
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[solver.OPTIMIZING_METHOD]
+        optimizer = kind(network.parameters(), lr=solver.BASE_LR, betas=tuple(solver.BETAS))
+    batch_norm, others, zero = [], [], []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if isinstance(module, nn.modules.batchnorm._NormBase):
+                batch_norm.append(parameter)  # 1.0 goes by "bn" in the name, which others lack.
+            elif solver.ZERO_WD_1D_PARAM and (parameter.dim() == 1 or name == "bias"):
+                zero.append(parameter)
+            else:
+                others.append(parameter)
+    decays = ((batch_norm, cfg.BN.WEIGHT_DECAY), (others, solver.WEIGHT_DECAY), (zero, 0.0))
+    optimizer.param_groups = [
+        {**optimizer.param_groups[0], "params": params, "weight_decay": decay}
+        for params, decay in decays
+        if params
+    ]
+    return optimizer
 
 
 def setup_logging(output_dir):

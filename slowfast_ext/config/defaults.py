@@ -41,7 +41,6 @@ _DETECTRON2_WEIGHTS = (
 )
 # A test of main's sub_batchnorm needs its statistics gathered first.
 _NORM_TYPE = rules.both(rules.one_of("batchnorm", "sync_batchnorm"), rules.needs_main)
-_OPTIMIZERS = ("sgd", "adam", "adamw") if upstream.IS_MAIN else ("sgd", "adam")
 
 KEYS = (
     # Modules of one's own, which register heads and the like; imported first (docs/EXTENDING.md).
@@ -140,20 +139,21 @@ KEYS = (
     Key("SOLVER", IN_BOTH, scope=TRAINING),
     Key("SOLVER.BASE_LR", IN_BOTH, rules.not_negative),
     Key("SOLVER.BASE_LR_SCALE_NUM_SHARDS", Main(False)),
-    Key("SOLVER.BETAS", Main((0.9, 0.999)), rules.needs_main),
+    Key("SOLVER.BETAS", Main((0.9, 0.999))),
     Key("SOLVER.CLIP_GRAD_L2NORM", Main(None), rules.clipping),
     Key("SOLVER.CLIP_GRAD_VAL", Main(None), rules.clipping),
     Key("SOLVER.COSINE_AFTER_WARMUP", Main(False), rules.needs_main),
     Key("SOLVER.COSINE_END_LR", Main(0.0), rules.both(rules.not_negative, rules.needs_main)),
     Key("SOLVER.LARS_ON", Main(False), rules.not_done),
-    Key("SOLVER.LAYER_DECAY", Main(1.0), rules.not_done),
+    # What a layer's learning rate is multiplied with for each layer above it (main: MViT's alone).
+    Key("SOLVER.LAYER_DECAY", Main(1.0), rules.must("lie in (0, 1]", lambda x: 0 < x <= 1)),
     Key("SOLVER.MAX_EPOCH", IN_BOTH, rules.count()),
-    Key("SOLVER.OPTIMIZING_METHOD", IN_BOTH, rules.one_of(*_OPTIMIZERS)),
+    Key("SOLVER.OPTIMIZING_METHOD", IN_BOTH, rules.one_of("sgd", "adam", "adamw")),
     # 1.0 has a whole number here and would refuse the stock files' 34.0.
     Key("SOLVER.WARMUP_EPOCHS", Main(0.0), rules.not_negative),
     Key("SOLVER.WARMUP_START_LR", IN_BOTH, rules.not_negative),
     Key("SOLVER.WEIGHT_DECAY", IN_BOTH, rules.not_negative),
-    Key("SOLVER.ZERO_WD_1D_PARAM", Main(False), rules.needs_main),
+    Key("SOLVER.ZERO_WD_1D_PARAM", Main(False)),
     #
     # --- Speed-invariant tuning (sec. 3.6) ----------------------------------------------------
     Key("TUNE", SECTION, scope=TUNING),

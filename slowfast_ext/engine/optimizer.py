@@ -1,25 +1,63 @@
-"""Upstream's optimizer and schedule, with a learning rate of the head's own."""
+"""Upstream's optimizer and schedule, with learning rates of the head's and the layers' own."""
 
 import torch
 
 from slowfast_ext import upstream
+from slowfast_ext.config.schema import refuse
+from slowfast_ext.engine.layer_decay import layer_scales
 from slowfast_ext.utils import distributed
 
 
 def build_optimizer(cfg, network):
-    """Upstream's optimizer; the head's parameters in groups of their own (ACTIVITY.LR_MULT)."""
-    optimizer = upstream.construct_optimizer(network, cfg)
+    """
+    Upstream's optimizer, its groups parted by what their learning rate is multiplied with: the
+    head's by ACTIVITY.LR_MULT, a backbone's layers by SOLVER.LAYER_DECAY. Raises SlowFastExtError
+    where the backbone has no layers to tell apart.
+    """
+    plain = cfg.clone()
+    plain.SOLVER.LAYER_DECAY = 1.0  # main's own knows the layers of its MViT alone, without a head.
+    optimizer = upstream.construct_optimizer(network, plain)
+    network = distributed.unwrap_network(network)
     # By identity: a Tensor's == compares values.
-    head_parameters = {id(p) for p in distributed.unwrap_network(network).head.parameters()}
+    head = {id(p) for p in network.head.parameters()}
+    scales = _backbone_scales(cfg, network.backbone)
+    exempt = _exempt_from_decay(network.backbone)
     groups = []
     for group in optimizer.param_groups:
-        for in_head, multiplier in ((False, 1.0), (True, cfg.ACTIVITY.LR_MULT)):
-            chosen = [p for p in group["params"] if (id(p) in head_parameters) == in_head]
-            chosen = [p for p in chosen if p.requires_grad]
-            if chosen:
-                groups.append({**group, "params": chosen, "lr_multiplier": multiplier})
+        parts = {}  # The head's apart, whatever its multiple: checkpoints count the groups.
+        for p in group["params"]:
+            if p.requires_grad:
+                scale = cfg.ACTIVITY.LR_MULT if id(p) in head else scales.get(id(p), 1.0)
+                decay = 0.0 if id(p) in exempt else group["weight_decay"]
+                parts.setdefault((id(p) in head, scale, decay), []).append(p)
+        for (_, scale, decay), params in parts.items():
+            changes = {"params": params, "lr_multiplier": scale, "weight_decay": decay}
+            groups.append(group | changes)
     optimizer.param_groups = groups
     return optimizer
+
+
+def _exempt_from_decay(backbone):
+    """The ids of the parameters that the author of a network, as MViT's or timm's, names so."""
+    return {
+        id(parameter)
+        for module in backbone.modules()
+        if hasattr(module, "no_weight_decay")
+        for name, parameter in module.named_parameters()
+        # Parts of names, as main takes them.
+        if any(part in name for part in module.no_weight_decay())
+    }
+
+
+def _backbone_scales(cfg, backbone):
+    """The multiple of each parameter's learning rate, by its id; none where there is no decay."""
+    if cfg.SOLVER.LAYER_DECAY == 1:
+        return {}
+    parameters = dict(backbone.named_parameters())
+    scales = layer_scales(parameters, cfg.SOLVER.LAYER_DECAY)
+    if not scales:
+        refuse(cfg, "SOLVER.LAYER_DECAY", "must be 1.0 for a backbone without numbered blocks")
+    return {id(p): scales[name] for name, p in parameters.items()}
 
 
 def load_optimizer(optimizer, state):

@@ -177,7 +177,6 @@ def test_keys_of_main_without_a_use_here_are_refused(key, value):
         checked_config(None, [*OURS, key, value])
 
 
-@pytest.mark.skipif(not upstream.IS_MAIN, reason="1.0 does not know adamw")
 def test_decay_rates_of_adamw():
     words = ["SOLVER.OPTIMIZING_METHOD", "adamw", "SOLVER.BETAS", "(2, 3)"]
     with pytest.raises(SlowFastExtError, match=r"'adamw': torch does not take .* beta"):

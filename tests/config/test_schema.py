@@ -113,7 +113,7 @@ def test_two_configs_share_no_list():
         ("MODEL.DROPOUT_RATE", 1.0, r"must lie in \[0, 1\)"),
         ("PLUGINS", ["my_head.py/x"], "must list names of modules"),
         ("RNG_SEED", -1, "must not be negative"),
-        ("SOLVER.LAYER_DECAY", 0.5, "is not done by this engine: set it to 1.0"),
+        ("SOLVER.LAYER_DECAY", 0.0, r"must lie in \(0, 1\]"),
         ("TEST.NUM_SPATIAL_CROPS", 0, "must lie in 1..10000"),
         ("TUNE.RATES", [], "must be sampling rates"),
     ],
