@@ -12,9 +12,12 @@ from slowfast_ext.config.compare import set_own
 from slowfast_ext.config.defaults import check_keys, default_config
 from slowfast_ext.config.files import merge_list, merge_tree, read_config
 from slowfast_ext.config.plugins import import_plugins
-from slowfast_ext.config.schema import all_keys, check_values
+from slowfast_ext.config.schema import all_keys, check_values, flattened
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.text import nearest
+
+# Which keys the file and the options set; in the config's attributes, which its copies get too.
+_GIVEN = "__given_keys__"
 
 
 def load_config(path, options=(), own=None):
@@ -55,6 +58,7 @@ def load_config(path, options=(), own=None):
         merge_tree(cfg, tree)
     with _in_a_sentence(cfg, "command line"):
         merge_list(cfg, options)
+    cfg.__dict__[_GIVEN] = frozenset(flattened(tree)) | frozenset(options[::2])
     set_own(cfg, own or {})
     check_values(cfg, defaults)
     if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
@@ -65,6 +69,11 @@ def load_config(path, options=(), own=None):
         cfg.NUM_GPUS = torch.cuda.device_count()
     check_keys(cfg, defaults)
     return cfg
+
+
+def given_keys(cfg):
+    """The keys that the config's file or options set, whatever to: a frozenset of names."""
+    return cfg.__dict__.get(_GIVEN, frozenset())
 
 
 @contextlib.contextmanager

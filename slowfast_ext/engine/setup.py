@@ -2,27 +2,40 @@
 
 import contextlib
 import io
+import logging
 import traceback
 
 import torch
 
 from slowfast_ext import upstream
-from slowfast_ext.config.load import load_config
+from slowfast_ext.config.load import given_keys, load_config
 from slowfast_ext.config.plugins import line_of_plugin
 from slowfast_ext.config.rules import MOST_PIXELS, is_count, is_number
 from slowfast_ext.config.schema import refuse
+from slowfast_ext.datasets.clips import channel_order
 from slowfast_ext.datasets.contract import named_datasets
 from slowfast_ext.engine.optimizer import build_optimizer
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
-from slowfast_ext.models.backbones import backbone_name, input_facts
+from slowfast_ext.models.backbones import backbone_name, input_facts, spatial_stride
+from slowfast_ext.models.backbones.contract import check_clip
+from slowfast_ext.models.backbones.inputs import take_input
 from slowfast_ext.utils.paths import has_store, pathmgr
 from slowfast_ext.utils.text import nearest
 
+logger = logging.getLogger(__name__)
+
+# What a mean or deviation, written with fewer digits, may differ.
+_SAME_COLOUR = 1e-3
+
 
 def checked_config(path, options=(), own=None):
-    """A config that a run may start from: `load_config`, then `check_config`."""
+    """
+    A config that a run may start from: `load_config`, what it leaves open of the network's input as
+    the network expects it, then `check_config`.
+    """
     cfg = load_config(path, options, own)
+    take_input(cfg, given_keys(cfg))
     check_config(cfg)
     return cfg
 
@@ -39,6 +52,7 @@ def check_config(cfg):
     for dataset in named_datasets(cfg):
         dataset.check_config(cfg)
     _check_keys_of_network(cfg)
+    _check_input(cfg)
     _check_buildable(cfg)
 
 
@@ -106,7 +120,7 @@ def _check_schedule(cfg):
 
 
 # Upstream's architectures that give no map for a head of ours.
-_TRANSFORMERS = ("maskmvit", "mvit")
+_WITHOUT_MAP = ("maskmvit",)
 
 # What upstream's own ResNets can be, by its table.
 _DEPTHS = (18, 50, 101) if upstream.IS_MAIN else (50, 101)
@@ -116,7 +130,7 @@ def _check_keys_of_network(cfg):
     if cfg.MODEL.MODEL_NAME != "ActivityNetwork":
         refuse(cfg, "MODEL.MODEL_NAME", "must be ActivityNetwork for this engine")
     known = cfg.MODEL.SINGLE_PATHWAY_ARCH + cfg.MODEL.MULTI_PATHWAY_ARCH
-    known = [name for name in known if name not in _TRANSFORMERS]
+    known = [name for name in known if name not in _WITHOUT_MAP]
     if cfg.MODEL.ARCH not in known:
         refuse(cfg, "MODEL.ARCH", f"must be one of {', '.join(known)}")
     if cfg.ACTIVITY.HEAD not in HEAD_REGISTRY:
@@ -151,11 +165,46 @@ def _check_keys_of_network(cfg):
         refuse(cfg, "DATA.NUM_FRAMES", f"must be a multiple of SLOWFAST.ALPHA, {alpha}")
 
 
+def _check_input(cfg):
+    """Refuses clips that the network does not take; warns of what its weights did not learn."""
+    facts, name = input_facts(cfg), backbone_name(cfg)
+    for size in {cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE}:
+        check_clip(name, facts, cfg.DATA.NUM_FRAMES, size, size)
+    rule = f"for {name}, which does not take frames of any height and width"
+    if not facts.takes_frames and cfg.TEST.WHOLE_FRAME:
+        refuse(cfg, "TEST.WHOLE_FRAME", f"must be False {rule}")
+    if not facts.takes_frames and cfg.DETECTION.ENABLE and cfg.AVA.TEST_CROP == "full":
+        refuse(cfg, "AVA.TEST_CROP", f"must be centre {rule}")
+    for key, ours in (("DATA.MEAN", facts.mean), ("DATA.STD", facts.std)):
+        theirs = upstream.get_key(cfg, key)
+        if max(abs(a - b) for a, b in zip(theirs, ours, strict=True)) > _SAME_COLOUR:
+            logger.warning(f"{key} is {theirs}: the weights of {name} expect {list(ours)}")
+    # Upstream's networks learn in the order that their YAML sets.
+    if ":" in name and channel_order(cfg) != facts.channel_order:
+        logger.warning(
+            f"DATA.REVERSE_INPUT_CHANNEL is {cfg.DATA.REVERSE_INPUT_CHANNEL} and AVA.BGR "
+            f"{cfg.AVA.BGR}: the network is given {channel_order(cfg)}, and the weights of {name} "
+            f"expect {facts.channel_order}"
+        )
+
+
+def _check_stride(cfg, backbone):
+    """Refuses a DETECTION.SPATIAL_SCALE_FACTOR that is not the map's; sets one that was left."""
+    stride = spatial_stride(cfg, backbone)
+    stride = int(stride) if stride == int(stride) else stride
+    key = "DETECTION.SPATIAL_SCALE_FACTOR"
+    if key in given_keys(cfg) and stride != cfg.DETECTION.SPATIAL_SCALE_FACTOR:
+        refuse(cfg, key, f"must be {stride}, the stride of the map of {backbone_name(cfg)}")
+    cfg.DETECTION.SPATIAL_SCALE_FACTOR = stride
+
+
 def _check_buildable(cfg):
     """Sends a clip without content through the network, and builds the optimizer."""
     try:
         with torch.device("meta"), torch.no_grad():  # Shapes alone: no memory, no arithmetic.
             network = ActivityNetwork(cfg).eval()
+            if cfg.DETECTION.ENABLE:
+                _check_stride(cfg, network.backbone)
             size = cfg.DATA.TRAIN_CROP_SIZE
             clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
             boxes = {"boxes": torch.zeros(1, 5)} if cfg.DETECTION.ENABLE else {}

@@ -10,6 +10,7 @@ from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.trainer import Trainer
+from slowfast_ext.engine.weights import published_source, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.models.correlation import cooccurrence
@@ -138,7 +139,9 @@ def check_named_checkpoints(cfg):
     keys = ["TRAIN.CHECKPOINT_FILE_PATH"] + ["TEST.CHECKPOINT_FILE_PATH"] * cfg.TEST.ENABLE
     for key in keys:
         path = upstream.get_key(cfg, key)
-        if path and not pathmgr.isfile(path):
+        if published_source(path)[0]:
+            read_weights(path, "pytorch")  # Downloads them before anything is written.
+        elif path and not pathmgr.exists(path):
             raise SlowFastExtError(f"{key}: {path}: there is no such checkpoint")
         starts_anew = cfg.TRAIN.ENABLE and not cfg.TRAIN.AUTO_RESUME
         if path and starts_anew and checkpoint.is_set_aside(cfg.OUTPUT_DIR, path):

@@ -1,18 +1,26 @@
 """Starting from weights that somebody else trained."""
 
+import json
 import logging
+import os
 import re
 
 import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.backbones import source_of_prefix
+from slowfast_ext.models.backbones.contract import Backbone
 from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.text import read_text
 from slowfast_ext.utils.unpickling import load_arrays
 
 logger = logging.getLogger(__name__)
 
 SMALLEST_SHARE = 0.95  # A start from fewer tensors is a mistake rather than a start.
+# Before the names of another library's network, among this network's.
+_LIBRARYS = "backbone.network."
+_NAMED = 6  # Of the tensors that a file has besides, as many are told by name.
 # A Caffe2 file names its tensors in words of some thirty characters: a longer one is no name.
 _LONGEST_NAME = 200
 
@@ -21,8 +29,9 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
     """
     Copies into the network every tensor that fits by name and shape.
 
-    Weights of ours carry the names of the network; those of an upstream network lack the
-    prefix `backbone.`. A head is taken over where it fits and keeps its start otherwise.
+    Weights of ours carry the names of the network; those of an upstream network, or of another
+    library's, have the names of their own. A head is taken over where it fits and keeps its start
+    otherwise; another classifier's tensors are left in the file.
 
     Args:
         network (ActivityNetwork): gets the weights.
@@ -45,8 +54,7 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
     for pattern in clear_patterns:
         state = {name.replace(pattern, "", 1): value for name, value in state.items()}
     left_over = [n for n in state if n.startswith(("head.", "backbone.")) and n not in own]
-    # An upstream network's tensor has no prefix.
-    state = {n if n in own else f"backbone.{n}": value for n, value in state.items()}
+    state = _by_own_names(network.backbone, own, state)
     fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
     matched = _check_share(path, own, state, fitting, inflate)
     _check_numbers(path, own, fitting)
@@ -60,7 +68,22 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
         # for whatever else does not fit: it gets what fits.
         fitting = upstream.inflate_weight(fitting, own)
     network.load_state_dict(fitting, strict=False)
-    return f"{matched}; not loaded: {', '.join(missing) or 'none'}"
+    told = f"{matched}; not loaded: {', '.join(missing) or 'none'}"
+    unused = [name.removeprefix(_LIBRARYS) for name in state if name not in fitting]
+    further = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
+    return f"{told}; left in the file: {', '.join(unused[:_NAMED])}{further}" if unused else told
+
+
+def _by_own_names(backbone, own, state):
+    """A file's tensors by the names `own` of the network's."""
+    if any(name.startswith("backbone.") and name in own for name in state):
+        return state  # A checkpoint of ours.
+    state, prefix = to_own_names(state), "backbone."
+    if isinstance(backbone, Backbone):
+        # As the library names them, or as this project's backbone alone does.
+        state = backbone.own_names({n.removeprefix("network."): v for n, v in state.items()})
+        prefix = _LIBRARYS
+    return {n if n in own else f"{prefix}{n}": value for n, value in state.items()}
 
 
 def _fits(value, own, inflate):
@@ -139,16 +162,73 @@ def read_weights(path, checkpoint_type):
     """
     A checkpoint's dict, at least `model_state`; the type is that of TRAIN.CHECKPOINT_TYPE.
 
+    Besides a file of torch's `path` may be one of safetensors, a folder as transformers saves
+    them, or PREFIX:WEIGHTS for those that a library of BACKBONE_SOURCES publishes.
+
     Raises SlowFastExtError where the file is missing, damaged, or would execute something.
     """
+    source, which = published_source(path)
+    if source:
+        return _with_model_state(path, {"model_state": source.published_weights(which)})
     if checkpoint_type == "caffe2":
         return _with_model_state(path, {"model_state": _read_caffe2(path)})
+    if pathmgr.isdir(path):
+        return _with_model_state(path, {"model_state": _read_folder(path)})
+    if path.endswith(".safetensors"):
+        return _with_model_state(path, {"model_state": _read_safetensors(path)})
     state = _read_plain(path)
     if isinstance(state, dict) and "model_state" not in state:
         # Other projects' files: the tensors under `state_dict`, or nothing but tensors.
         state = {"model_state": state.get("state_dict", state)}
-    state = _with_model_state(path, state)
-    return {**state, "model_state": to_own_names(state["model_state"])}
+    return _with_model_state(path, state)
+
+
+def published_source(path):
+    """(BackboneSource, WEIGHTS) of a path PREFIX:WEIGHTS; (None, path) of any other."""
+    prefix, colon, which = path.partition(":")
+    source = source_of_prefix(prefix) if colon and prefix and not pathmgr.exists(path) else None
+    return (source, which) if source else (None, path)
+
+
+_INDEX, _WHOLE = "model.safetensors.index.json", "model.safetensors"
+
+
+def _read_folder(folder):
+    """The tensors of a folder of transformers', from its safetensors file or files."""
+    index = os.path.join(folder, _INDEX)
+    names = [_WHOLE]
+    if pathmgr.exists(index):
+        try:
+            names = sorted(set(json.loads(read_text(index))["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise SlowFastExtError(f"{index}: is no index of safetensors files") from error
+    paths = [os.path.join(folder, str(name)) for name in names]
+    for name, path in zip(names, paths, strict=True):
+        if os.path.basename(str(name)) != name or not pathmgr.exists(path):
+            raise SlowFastExtError(
+                f"{folder}: has no {name}: nothing but safetensors files is read of a folder; "
+                "save a pytorch_model.bin that you trust anew with transformers' "
+                "save_pretrained"
+            )
+    return {name: value for path in paths for name, value in _read_safetensors(path).items()}
+
+
+def _read_safetensors(path):
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise SlowFastExtError(
+            f"{path}: needs safetensors, which is not installed: pip install safetensors"
+        ) from error
+    if not pathmgr.exists(path):
+        raise SlowFastExtError(f"{path}: there is no such checkpoint")
+    try:
+        return load_file(pathmgr.get_local_path(path))
+    except Exception as error:  # A damaged file can raise anything.
+        reason = " ".join(str(error).split())
+        raise SlowFastExtError(
+            f"{path}: not a file of safetensors, or damaged: {reason}"
+        ) from error
 
 
 def read_checkpoint(path):

@@ -5,7 +5,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from slowfast_ext import upstream
-from slowfast_ext.models.backbones import build_backbone, feature_channels
+from slowfast_ext.models.backbones import build_backbone, feature_channels, spatial_stride
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.group_head import GroupHead
 from slowfast_ext.models.regions import PersonRegions
@@ -36,7 +36,7 @@ class ActivityNetwork(nn.Module):
         super().__init__()
         self.backbone = build_backbone(cfg)
         if cfg.DETECTION.ENABLE:
-            self.regions = PersonRegions(cfg)
+            self.regions = PersonRegions(cfg, spatial_stride(cfg, self.backbone))
         # Volleyball's groups are seen in the persons' regions and in the whole map.
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
         build = GroupHead if self.joins_persons else build_head

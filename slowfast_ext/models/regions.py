@@ -10,15 +10,19 @@ class PersonRegions(nn.Module):
     RoI-Align on every time step, without pooling time first, so that each person has a map of
     its own for the head. detectron2's operator where it is installed, else torchvision's.
 
-    The keys are upstream's DETECTION.ROI_XFORM_RESOLUTION, SPATIAL_SCALE_FACTOR and ALIGNED.
+    The keys are upstream's DETECTION.ROI_XFORM_RESOLUTION and ALIGNED.
+
+    Args:
+        stride (float): pixels of the clip for a column of the map, as `spatial_stride` measures;
+            a config's DETECTION.SPATIAL_SCALE_FACTOR says the same.
     """
 
-    def __init__(self, cfg):
+    def __init__(self, cfg, stride):
         super().__init__()
         options = cfg.DETECTION
         self.align = upstream.ROIAlign(
             [options.ROI_XFORM_RESOLUTION] * 2,
-            spatial_scale=1.0 / options.SPATIAL_SCALE_FACTOR,
+            spatial_scale=1.0 / stride,
             sampling_ratio=0,
             aligned=options.ALIGNED,
         )

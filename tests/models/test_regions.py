@@ -38,7 +38,7 @@ def batch():
 @pytest.mark.parametrize("aligned", [True, False])
 def test_every_time_step_is_aligned_by_itself(batch, aligned):
     slow, _, boxes = batch
-    regions = PersonRegions(detection_config(aligned))(slow, boxes)
+    regions = PersonRegions(detection_config(aligned), 16)(slow, boxes)
     assert regions.shape == (5, 16, 4, 7, 7)
     one_step = upstream.ROIAlign([7, 7], 1 / 16, 0, aligned=aligned)
     for step in range(4):
@@ -48,7 +48,7 @@ def test_every_time_step_is_aligned_by_itself(batch, aligned):
 
 def test_alignment_is_honoured(batch):
     slow, _, boxes = batch
-    given, legacy = (PersonRegions(detection_config(a))(slow, boxes) for a in (True, False))
+    given, legacy = (PersonRegions(detection_config(a), 16)(slow, boxes) for a in (True, False))
     assert (given - legacy).abs().max() > 0.1
 
 
@@ -79,7 +79,7 @@ def test_the_baseline_is_upstreams_head(batch):
     ours.projection.load_state_dict(theirs.projection.state_dict())
     # join_pathways' two steps: in time the fast pathway is pooled to the slow one's.
     joined = torch.cat([slow, torch.nn.functional.adaptive_avg_pool3d(fast, (4, 14, 14))], 1)
-    got = ours(PersonRegions(cfg)(joined, boxes))
+    got = ours(PersonRegions(cfg, 16)(joined, boxes))
     torch.testing.assert_close(got, theirs([slow, fast], boxes), atol=1e-6, rtol=0)
 
 
@@ -88,7 +88,7 @@ def test_any_number_of_persons(batch, number):
     slow, _, _ = batch
     boxes = torch.cat([torch.zeros(number, 1), torch.rand(number, 4).sort(1)[0] * 224], 1)
     slow.requires_grad_()
-    regions = PersonRegions(detection_config())(slow, boxes)
+    regions = PersonRegions(detection_config(), 16)(slow, boxes)
     assert regions.shape == (number, 16, 4, 7, 7)
     regions.sum().backward()
     assert slow.grad.shape == slow.shape

@@ -39,15 +39,21 @@ def backbone_source(cfg):
     """
     name = backbone_name(cfg)
     prefix, rest = name.split(":", 1) if ":" in name else ("", name)
-    if prefix not in BACKBONE_SOURCES and prefix in _EXTRAS:
-        importlib.import_module(f"{__name__}.{prefix}")
-    if prefix not in BACKBONE_SOURCES:
+    source = source_of_prefix(prefix)
+    if source is None:
         known = sorted({*(known for known, _ in BACKBONE_SOURCES if known), *_EXTRAS})
         raise SlowFastExtError(
             f"ACTIVITY.BACKBONE is '{name}': no source is named '{prefix}'; there are "
             f"{', '.join(known)}, and upstream's networks, without a prefix{nearest(prefix, known)}"
         )
-    return BACKBONE_SOURCES.get(prefix)(), rest
+    return source, rest
+
+
+def source_of_prefix(prefix):
+    """The BackboneSource of a prefix, imported where it is an extra's; None: there is none."""
+    if prefix not in BACKBONE_SOURCES and prefix in _EXTRAS:
+        importlib.import_module(f"{__name__}.{prefix}")
+    return BACKBONE_SOURCES.get(prefix)() if prefix in BACKBONE_SOURCES else None
 
 
 def input_facts(cfg):

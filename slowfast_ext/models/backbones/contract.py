@@ -57,6 +57,11 @@ class InputFacts:
     size_multiple: int = 1
     square_only: bool = False
 
+    @property
+    def takes_frames(self):
+        """True where a frame may be given as it is, of whatever height and width."""
+        return not self.fixed_size and not self.square_only and self.size_multiple == 1
+
 
 _SIZE_KEYS = "DATA.TRAIN_CROP_SIZE and DATA.TEST_CROP_SIZE"
 
@@ -125,6 +130,10 @@ class Backbone(nn.Module):
         check_clip(self.name, self.facts, *clip.shape[2:])
         return [self.features(clip)]
 
+    def own_names(self, state):
+        """{name: tensor} of a file of the library's -> by the names of `network`'s tensors."""
+        return state
+
     def features(self, clip):
         """A clip, B x 3 x T x H x W, normalised -> the map, B x C x T' x H' x W'."""
         raise NotImplementedError
@@ -152,14 +161,13 @@ class BackboneSource:
         """The Backbone, with random weights. Raises SlowFastExtError: no such network."""
         raise NotImplementedError
 
-    def published_weights(self, cfg, name, which):
+    def published_weights(self, which):
         """
-        A {name: tensor} dict of the library's published weights, downloaded where needed;
-        `which` is what follows the prefix in TRAIN.CHECKPOINT_FILE_PATH, PREFIX:WHICH.
+        {name: tensor} of weights that the library downloads, or finds downloaded; `which` is what
+        follows the prefix in TRAIN.CHECKPOINT_FILE_PATH PREFIX:WHICH. Raises SlowFastExtError.
         """
         raise SlowFastExtError(
-            f"TRAIN.CHECKPOINT_FILE_PATH is '{self.prefix}:{which}': {self.prefix} is not asked "
-            "for weights: give their file's path"
+            f"{self.prefix}:{which}: {self.prefix} is not asked for weights: give their file's path"
         )
 
     def refuse_name(self, name):

@@ -138,19 +138,22 @@ class TorchvisionSource(BackboneSource):
         stage = self.check_stage(cfg, name, maps.num_stages)
         return maps(f"{self.prefix}:{name}", facts, network, stage)
 
-    def published_weights(self, cfg, name, which):
-        """As torchvision downloads them, KINETICS400_V1 or another of its names."""
-        known = torchvision.models.get_model_weights(name)
-        if which not in known.__members__:
-            names = list(known.__members__)
+    def published_weights(self, which):
+        """`which` as torchvision names them: R2Plus1D_18_Weights.KINETICS400_V1."""
+        asked = f"{self.prefix}:{which}"
+        known = {
+            f"{weights.__name__}.{entry.name}": entry
+            for weights in map(torchvision.models.get_model_weights, self.names())
+            for entry in weights
+        }
+        if which not in known:
             raise SlowFastExtError(
-                f"TRAIN.CHECKPOINT_FILE_PATH is '{self.prefix}:{which}': torchvision's weights of "
-                f"{name} are {', '.join(names)}{nearest(which, names)}"
+                f"{asked}: torchvision has {', '.join(known)}{nearest(which, known)}"
             )
         try:
             return known[which].get_state_dict(progress=False, check_hash=True)
         except Exception as error:  # No network, no room, a damaged download.
             raise SlowFastExtError(
-                f"TRAIN.CHECKPOINT_FILE_PATH is '{self.prefix}:{which}': {known[which].url} cannot "
-                f"be downloaded ({error}); download it elsewhere and give the file's path"
+                f"{asked}: {known[which].url} cannot be downloaded ({error}): download it "
+                "elsewhere and give the file's path"
             ) from error
