@@ -34,6 +34,8 @@ MAX_FRAMES = 2**24
 # a training opens its file anew.
 _DECODED_INDICES = {}
 _MOST_DECODED_INDICES = 32
+# Of frames, by which is seen whether stamps are in the order shown: more than a group takes.
+_MOST_CHECKED = 32
 # Matroska's element for how a video is turned stands before the first frames.
 _PROJECTION, _CLUSTER, _HEAD_BYTES = b"\x76\x70", b"\x1f\x43\xb6\x75", 2**16
 
@@ -174,11 +176,23 @@ class VideoFile:
             return FrameIndex.counted(packets[:1], len(shown), None)
         if has_stamps and (shown["shown_at"] != NO_TIME).all():
             reorders = self._track.stream.codec_context.has_b_frames
+            if reorders and self._has_stamps_in_stored_order(packets, shown["shown_at"]):
+                ticks = continued(shown["shown_at"], clock)
+                return FrameIndex.counted(packets[:1], len(shown), ticks)
             return index_by_stamps(packets, self._track.can_seek, clock, reorders)
         if not has_stamps and (shown["decoded_at"] != NO_TIME).all():
             ticks = ticks_of_chunks(shown["decoded_at"], self._delay(packets[0]))
             return FrameIndex.counted(packets[:1], len(shown), ticks)
         return None
+
+    def _has_stamps_in_stored_order(self, packets, stamps):
+        """True where stamps count packets as they are stored, not frames as they are shown."""
+        # So what was copied from AVI, which stores no other times, or came from some recorders.
+        if len(stamps) < 3 or (np.diff(stamps) <= 0).any():
+            return False
+        first = itertools.islice(self._frames_from(packets[0]), _MOST_CHECKED)
+        given = [frame.pts for frame in first if frame.pts is not None]
+        return given != sorted(given)
 
     def _hide_lost(self, packets):
         """
@@ -369,7 +383,8 @@ class VideoFile:
         for packet in itertools.chain([first], packets):
             try:
                 yield from packet.decode()
-            except av.error.InvalidDataError:
+            except (av.error.InvalidDataError, av.error.PermissionError):
+                # The latter is Theora's, at the headers of a further part of a joined Ogg.
                 if not self._skips_errors:
                     raise
 
@@ -396,6 +411,10 @@ class VideoFile:
         return next((packet for packet in packets if packet.is_keyframe), None), packets
 
 
+# What stands for a length in an AVI that was written to a pipe.
+_UNKNOWN_LENGTH = 2**32 - 1
+
+
 def _is_cut_avi(path):
     """True where an AVI file ends before its parts (RIFF chunks) do."""
     size, place = os.path.getsize(path), 0
@@ -405,7 +424,10 @@ def _is_cut_avi(path):
             head = stream.read(8)
             if head[:4] != b"RIFF":
                 return False
-            place += 8 + int.from_bytes(head[4:], "little")
+            length = int.from_bytes(head[4:], "little")
+            if length == _UNKNOWN_LENGTH:
+                return False
+            place += 8 + length
     return place > size
 
 

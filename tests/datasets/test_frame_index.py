@@ -42,7 +42,8 @@ def packets_of(stamps, keys=(0,), hidden=()):
         ([0, 1, 9000, 9001, 4, 5, 6], range(7)),
         # Of a rate that varies, the others are kept.
         ([0, 1, 2, 2, 14, 20, 26], [0, 1, 2, 8, 14, 20, 26]),
-        # A stamp for several frames.
+        # A stamp for several frames, and several frames for a stamp.
+        ([0, 0, 0, 3, 3, 3, 6], range(7)),
         ([0, *[NO_TIME] * 3, 8, *[NO_TIME] * 2], range(0, 14, 2)),
         ([7], [7]),
         ([7, NO_TIME, NO_TIME], [7, 8, 9]),

@@ -3,12 +3,13 @@
 import struct
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
-from slowfast_ext.datasets import video_file, views
+from slowfast_ext.datasets import container, video_file, views
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.windows import list_windows
 from slowfast_ext.errors import SlowFastExtError
@@ -264,6 +265,43 @@ def _check_one_wrong(path):
     assert (error > 2e-3).sum() <= 1
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "flv", "ts"])
+def test_stamps_in_the_order_stored(tmp_path, ending):
+    """As AVI's are once they are copied: frames are shown in the decoder's order all the same."""
+
+    def stored(packets):
+        first = packets[0].dts
+        for packet in packets:
+            packet.dts -= first
+            packet.pts = packet.dts
+        return packets
+
+    path = tmp_path / f"x.{ending}"
+    write(path, range(LENGTH), edit=stored, bf=2)
+    assert [number for _, number in decoded(path)] == list(range(LENGTH))
+    check(path, range(LENGTH), np.arange(LENGTH) / FPS, fps=FPS)
+
+
+def test_headers_of_a_joined_part_are_no_frames(tmp_path, monkeypatch):
+    """Theora's decoder refuses those of the second part of a joined Ogg."""
+
+    def refuse():
+        raise av.error.PermissionError(1, "Operation not permitted")
+
+    def with_headers(track, packets=container.Track.packets):
+        for number, packet in enumerate(packets(track)):
+            if number == 20:
+                yield SimpleNamespace(
+                    pts=None, dts=None, size=63, is_keyframe=True, is_discard=False, decode=refuse
+                )
+            yield packet
+
+    path = tmp_path / "x.mkv"
+    write(path, range(LENGTH))
+    monkeypatch.setattr(container.Track, "packets", with_headers)
+    check(path, range(LENGTH), np.arange(LENGTH) / FPS)
+
+
 def test_a_repeated_stamp_of_mp4_costs_one_frames_time(tmp_path):
     path = tmp_path / "x.mp4"
     write(path, MOMENTS)
@@ -456,6 +494,18 @@ def test_a_cut_avi_is_called_truncated(tmp_path, cut):
     path.write_bytes(data[: data.rindex(b"idx1") - cut])
     with pytest.raises(SlowFastExtError, match="truncated: the header names 40 frames"):
         open_video(path)
+
+
+def test_an_avi_from_a_pipe_is_whole(tmp_path):
+    """Nobody could go back and write how long it is."""
+    path = tmp_path / "x.avi"
+    write(path, range(LENGTH), "mpeg4", qscale=1)
+    data = bytearray(path.read_bytes())
+    data[4:8] = bytes([255] * 4)
+    place = data.index(b"strh") + 8 + 32
+    data[place : place + 4] = (2**30).to_bytes(4, "little")
+    path.write_bytes(data)
+    check(path, range(LENGTH), np.arange(LENGTH) / FPS, fps=FPS)
 
 
 def test_packed_pictures_of_avi(tmp_path):
