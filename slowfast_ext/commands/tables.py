@@ -1,11 +1,12 @@
 """`python -m slowfast_ext tables`: the paper's Tables 1 to 6, row by row."""
 
+import itertools
 import json
 import sys
 import textwrap
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.paper.comparison import compare, unmatched
+from slowfast_ext.paper.comparison import FORMS, compare, unmatched
 from slowfast_ext.paper.numbers import TITLES
 from slowfast_ext.paper.results import find_results
 
@@ -39,7 +40,10 @@ def run(args):
         for sentence in passed_over + unmatched(results):
             print(f"warning: passed over {sentence}", file=sys.stderr)
         rows = compare(results, tables)
-        heading = (f"Percent; {NOT_IN_PAPER}: a row that the paper does not have.",)
+        heading = (
+            f"Percent; {NOT_IN_PAPER}: a row that the paper does not have; where the head has two",
+            "forms, ours is ACTIVITY.FORM default, as printed is ACTIVITY.FORM as_printed.",
+        )
         as_text = comparison_text
     if args.json:
         print(json.dumps(rows, indent=2, allow_nan=False))
@@ -87,26 +91,30 @@ def chosen_tables(only, known):
 
 
 def comparison_text(rows):
-    """The lines of `compare` as aligned tables, then remarks on what is not like with like."""
-    cells, titles, remarks, doubles = [], {}, [], []
-    for row in rows:
-        paper = "" if row["in_paper"] else NOT_IN_PAPER
-        ours = "" if row["other_work"] else NOT_RUN if row["metric"] else SEE_COST
-        counts = ("" if row[name] is None else str(row[name]) for name in ("videos", "views"))
+    """
+    The lines of `compare` as aligned tables, then remarks on what is not like with like.
+
+    A row whose head has two forms shows them side by side: "ours" is `default`, then `as_printed`;
+    what is said of both stands as "first / second" where they differ.
+    """
+    cells, firsts, titles, remarks, doubles = [], [], {}, [], []
+    for _, group in itertools.groupby(rows, lambda row: (row["table"], row["row"])):
+        forms = list(group)
+        first = forms[0]
+        paper = "" if first["in_paper"] else NOT_IN_PAPER
+        figures = [_figure(row) for row in forms] + [""]
+        firsts.append(first)
         cells.append(
             (
-                row["row"],
-                row["form"] or "",
-                paper if row["paper"] is None else f"{100 * row['paper']:.1f}",
-                (ours if row["ours"] is None else f"{100 * row['ours']:.1f}")
-                + ("*" if row["remark"] else ""),
-                *counts,
-                row["date"] or "",
-                row["config"] or "",
+                first["row"],
+                paper if first["paper"] is None else f"{100 * first['paper']:.1f}",
+                *figures[:2],
+                *(_of_both(forms, name) for name in ("videos", "views", "date", "config")),
             )
         )
+    for row in rows:
         titles[row["table"]] = f" ({row['metric']})" if row["metric"] else ""
-        name = f"{row['table']}/{row['row']}"
+        name = f"{row['table']}/{row['row']}" + (" as printed" if row["form"] == FORMS[1] else "")
         if row["remark"]:
             remarks.append(f"* {name}, {row['file']}: {row['remark']}")
         if row["older"]:
@@ -114,8 +122,21 @@ def comparison_text(rows):
                 f"{name}: the newest of {1 + len(row['older'])} results, {row['file']}; not "
                 f"{', '.join(row['older'])}"
             )
-    header = ("row", "form", "paper", "ours", "videos", "views", "date", "config")
-    return _tables(rows, [header, *cells], titles, remarks + doubles)
+    header = ("row", "paper", "ours", "as printed", "videos", "views", "date", "config")
+    return _tables(firsts, [header, *cells], titles, remarks + doubles)
+
+
+def _figure(row):
+    """What this code reached, with an asterisk where a remark follows."""
+    if row["ours"] is None:
+        return "" if row["other_work"] else NOT_RUN if row["metric"] else SEE_COST
+    return f"{100 * row['ours']:.1f}" + ("*" if row["remark"] else "")
+
+
+def _of_both(forms, name):
+    """The value of a row's forms, once where all that have one have the same."""
+    values = [str(row[name]) for row in forms if row[name] is not None]
+    return " / ".join(dict.fromkeys(values))
 
 
 def cost_text(rows):

@@ -131,6 +131,11 @@ KEYS = (
     Key("TRAIN.CHECKPOINT_IN_INIT", IN_MAIN, rules.not_done),
     Key("TRAIN.CHECKPOINT_PERIOD", IN_BOTH, rules.count(), NOTHING),
     Key("TRAIN.CHECKPOINT_TYPE", IN_BOTH, rules.one_of("pytorch", "caffe2")),
+    # TRAIN.BATCH_SIZE is that of all machines together; where their GPUs do not share it evenly,
+    # the next multiple is taken, and learning rates grow with it (docs/OPERATIONS.md).
+    Key("TRAIN.FIT_BATCH_SIZE", False, scope=COURSE),
+    # Ends training after so many iterations, if SOLVER.MAX_EPOCH does not before; 0: no such end.
+    Key("TRAIN.MAX_ITER", 0, rules.not_negative),
     Key("TRAIN.ENABLE", IN_BOTH, scope=NOTHING),
     Key("TRAIN.EVAL_PERIOD", IN_BOTH, rules.count(), NOTHING),
     Key("TRAIN.KILL_LOSS_EXPLOSION_FACTOR", IN_MAIN, rules.not_done),

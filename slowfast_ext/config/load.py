@@ -60,6 +60,7 @@ def load_config(path, options=(), own=None):
         merge_list(cfg, options)
     cfg.__dict__[_GIVEN] = frozenset(flattened(tree)) | frozenset(options[::2])
     set_own(cfg, own or {})
+    _name_form(cfg)
     check_values(cfg, defaults)
     if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
         # As upstream does on loading a config.
@@ -74,6 +75,17 @@ def load_config(path, options=(), own=None):
 def given_keys(cfg):
     """The keys that the config's file or options set, whatever to: a frozenset of names."""
     return cfg.__dict__.get(_GIVEN, frozenset())
+
+
+def _name_form(cfg):
+    """
+    Replaces {form} in OUTPUT_DIR and in checkpoints' paths: by nothing for ACTIVITY.FORM default,
+    by _FORM for another, so that one key runs a config in that form, in a folder of its own.
+    """
+    form = "" if cfg.ACTIVITY.FORM == "default" else f"_{cfg.ACTIVITY.FORM}"
+    cfg.OUTPUT_DIR = cfg.OUTPUT_DIR.replace("{form}", form)
+    for section in (cfg.TRAIN, cfg.TEST):
+        section.CHECKPOINT_FILE_PATH = section.CHECKPOINT_FILE_PATH.replace("{form}", form)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import logging
-import os
 import signal
 from dataclasses import dataclass
 
@@ -12,9 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from slowfast_ext import upstream
 from slowfast_ext.config.plugins import import_plugins
 from slowfast_ext.datasets.contract import dataset_class
+from slowfast_ext.engine.batch_size import batch_size_per_process
 from slowfast_ext.errors import SlowFastExtError, interrupt_held
 from slowfast_ext.utils import distributed
 
@@ -210,13 +209,3 @@ def _start_worker(plugins, _worker):
     import_plugins(plugins)  # A worker that was spawned rather than forked has imported nothing.
     cv2.setNumThreads(0)  # The workers share the cores: threads of each would be too many.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The main process ends the workers.
-
-
-def batch_size_per_process(cfg, key):
-    """TRAIN.BATCH_SIZE or TEST.BATCH_SIZE of this process."""
-    # As upstream has it, the keys mean one machine's batch, shared by its processes.
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", max(cfg.NUM_GPUS, 1)))
-    total = upstream.get_key(cfg, key)
-    if total % local:
-        raise SlowFastExtError(f"{key} is {total}: it must be a multiple of the {local} processes")
-    return total // local

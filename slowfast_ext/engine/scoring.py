@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slowfast_ext.engine import loaders
+from slowfast_ext.engine.batch_size import batch_size_per_process
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.trained import scores_of
 from slowfast_ext.errors import SlowFastExtError
@@ -93,7 +94,7 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
 
 def video_scores(cfg, network, sample, combine):
     """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
-    size = loaders.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    size = batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     num_views = len(sample.pathways[0])
     scores = []
     for start in range(0, num_views, size):

@@ -87,8 +87,13 @@ def _check_processes(cfg):
     if not 0 <= cfg.SHARD_ID < cfg.NUM_SHARDS:
         refuse(cfg, "SHARD_ID", f"must lie in 0..NUM_SHARDS-1, {cfg.NUM_SHARDS - 1}")
     for key in ("TRAIN.BATCH_SIZE", "TEST.BATCH_SIZE"):
-        if cfg.NUM_GPUS and upstream.get_key(cfg, key) % cfg.NUM_GPUS:
-            refuse(cfg, key, f"must be a multiple of NUM_GPUS, {cfg.NUM_GPUS}")
+        is_shared = not cfg.NUM_GPUS or upstream.get_key(cfg, key) % cfg.NUM_GPUS == 0
+        if not is_shared and not cfg.TRAIN.FIT_BATCH_SIZE:
+            rule = f"must be a multiple of NUM_GPUS, {cfg.NUM_GPUS}"
+            refuse(cfg, key, f"{rule}, or TRAIN.FIT_BATCH_SIZE True")
+    if cfg.TRAIN.FIT_BATCH_SIZE and cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
+        rule = "must be False with TRAIN.FIT_BATCH_SIZE, whose batch does not grow with machines"
+        refuse(cfg, "SOLVER.BASE_LR_SCALE_NUM_SHARDS", rule)
     if not cfg.NUM_GPUS and cfg.TRAIN.MIXED_PRECISION:
         # torch 2.14's bfloat16 3D convolutions on the CPU give gradients that are not finite.
         refuse(cfg, "TRAIN.MIXED_PRECISION", "needs GPUs")

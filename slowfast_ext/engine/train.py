@@ -8,6 +8,7 @@ import torch
 from slowfast_ext import upstream
 from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.batch_size import batch_sentence, scaled_solver
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.trainer import Trainer
 from slowfast_ext.engine.weights import published_source, read_weights
@@ -39,6 +40,8 @@ def train(cfg, draw_view=None):
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
+    if cfg.TRAIN.FIT_BATCH_SIZE:
+        logger.info(batch_sentence(cfg))
     for split, dataset in sets.items():
         loaders.log_objects(split, dataset)
     network, history = build_network(cfg, mask), History(class_names=names)
@@ -79,21 +82,27 @@ class Stage:
 
 
 def training_stage(cfg, epoch_length):
-    """SOLVER.MAX_EPOCH epochs of the network, or of its head alone, at DATA.SAMPLING_RATE."""
+    """
+    SOLVER.MAX_EPOCH epochs, or the first TRAIN.MAX_ITER iterations of them, of the network or of
+    its head alone, at DATA.SAMPLING_RATE.
+    """
+    scaled = scaled_solver(cfg)
     num_iterations = cfg.SOLVER.MAX_EPOCH * epoch_length
-    return Stage("train", cfg, num_iterations, 0, cfg.ACTIVITY.FREEZE_BACKBONE)
+    if cfg.TRAIN.MAX_ITER:
+        num_iterations = min(num_iterations, scaled.TRAIN.MAX_ITER)
+    return Stage("train", scaled, num_iterations, 0, cfg.ACTIVITY.FREEZE_BACKBONE)
 
 
 def tuning_stage(cfg, epoch_length):
     """TUNE.MAX_ITER iterations of the head on clips of the rates TUNE.RATES."""
     # The paper names no learning rate or decay for it: TUNE.BASE_LR and half a cosine are ours.
-    tuning = cfg.clone()  # Checkpoints and results keep the run's own config.
-    tuning.SOLVER.BASE_LR = cfg.TUNE.BASE_LR
+    tuning = scaled_solver(cfg)  # Checkpoints and results keep the run's own config.
+    tuning.SOLVER.BASE_LR = tuning.TUNE.BASE_LR
     tuning.SOLVER.LR_POLICY = "cosine"
     tuning.SOLVER.COSINE_END_LR = 0.0
     tuning.SOLVER.WARMUP_EPOCHS = 0.0
-    tuning.SOLVER.MAX_EPOCH = cfg.TUNE.MAX_ITER / epoch_length
-    return Stage("tune", tuning, cfg.TUNE.MAX_ITER, cfg.SOLVER.MAX_EPOCH, freeze_backbone=True)
+    tuning.SOLVER.MAX_EPOCH = tuning.TUNE.MAX_ITER / epoch_length
+    return Stage("tune", tuning, tuning.TUNE.MAX_ITER, cfg.SOLVER.MAX_EPOCH, freeze_backbone=True)
 
 
 # --- The parts of a run -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -109,12 +110,29 @@ class TestResults:
     def test_text_names_date_and_config(self, tables, write_run, tmp_path):
         write_run("ours", "3c/complete", minute=7)
         lines = tables("--results", tmp_path, "--only", "3c")[0].splitlines()
-        line = next(line for line in lines if line.startswith("complete") and "default" in line)
-        name, form, paper, ours, videos, views, day, time, config = line.split()
-        assert (name, form, paper, ours, config) == ("complete", "default", "49.2", "75.0", "ours")
+        line = next(line for line in lines if line.startswith("complete"))
+        name, paper, ours, _not, _run, videos, views, day, time, config = line.split()
+        assert (name, paper, ours, config) == ("complete", "49.2", "75.0", "ours")
         assert (videos, views) == ("1863", "30")
         assert (day, time) == ("1970-01-01", "00:07Z")
-        assert "48.4   not run" in next(line for line in lines if "no activity corr" in line)
+        assert "48.4    not run  not run" in next(
+            line for line in lines if "no activity corr" in line
+        )
+
+    def test_text_shows_both_forms_side_by_side(self, tables, write_run, tmp_path):
+        write_run("ours", "3c/complete", minute=7)
+        write_run("printed", "3c/complete", minute=9, form="as_printed", mAP=0.125)
+        lines = tables("--results", tmp_path, "--only", "3c")[0].splitlines()
+        header = next(line for line in lines if line.startswith("row"))
+        assert re.split("  +", header)[:4] == ["row", "paper", "ours", "as printed"]
+        (line,) = (line for line in lines if line.startswith("complete"))
+        assert re.split("  +", line) == [
+            *("complete", "49.2", "75.0", "12.5", "1863", "30"),
+            *("1970-01-01 00:07Z / 1970-01-01 00:09Z", "ours / printed"),
+        ]
+        # The baseline has one form.
+        (line,) = (line for line in lines if line.startswith("baseline"))
+        assert re.split("  +", line.rstrip()) == ["baseline", "46.4", "not run"]
 
     @pytest.mark.parametrize(
         "counts, protocol, remark",
