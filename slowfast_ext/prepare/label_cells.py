@@ -13,9 +13,19 @@ _FLAGS = {
     **dict.fromkeys(("0", "0.0", "false"), False),
 }
 _CLOCK = re.compile(r"(?:(\d+):)?([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)", re.ASCII)
+# A clock, or two numbers from one to the other, behind a label: walk 0:01, walk (0.5-2.5).
+_ENDS_IN_TIMES = re.compile(
+    r"""\s\d+(\.\d+)?\s+\d+(\.\d+)?$ | \d:[0-5]\d([.,]\d+)?\W*$
+    | \d\s*[-\u2013]\s*\d+\.\d+\W*$""",
+    re.ASCII | re.VERBOSE,
+)
 _LIST = re.compile(r"\[(.*)\]|\((.*)\)|\{([^:]*)\}", re.DOTALL)
 # An item of a printed list of Python, numpy or JSON: in quotes, or bare up to the next comma.
 _ITEM = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]{}\s][^,'"\[\]{}]*)""")
+# What joins two labels to one; a name of one activity may hold it, too.
+_JOINTS = ("/", "+", "&", " and ", "-", "_", " ")
+# What pandas takes for an empty field, in small letters.
+_EMPTY = ("nan", "-nan", "null", "na", "n/a", "#n/a", "#na", "<na>")
 # Charades' `actions`: c092 11.90 21.20;c147 0.00 12.60
 _ACTION = re.compile(r"(c\d{3})\s+(\d+(?:\.\d*)?)\s+(\d+(?:\.\d*)?)", re.ASCII)
 
@@ -62,7 +72,7 @@ def separator_of(cells):
     What stands between the labels of a column's fields, by all of them: `;`, else `|`, else a
     comma with no blank behind it. UNDECIDED where commas have blanks behind them.
     """
-    texts = [cell for cell in cells if isinstance(cell, str) and not _LIST.fullmatch(cell.strip())]
+    texts = [line for cell in _plain_cells(cells) for line in cell.splitlines()]
     for separator in ";|":
         if any(separator in text for text in texts):
             return separator
@@ -72,9 +82,31 @@ def separator_of(cells):
     return UNDECIDED if with_commas else ";"
 
 
+def _plain_cells(cells):
+    """Those of a column's fields that are no lists."""
+    return [cell for cell in cells if isinstance(cell, str) and not _LIST.fullmatch(cell.strip())]
+
+
+def combination_in(cells, separator):
+    """
+    A label of a column's fields whose parts are labels of their own.
+
+    Returns:
+        (str, str) or None: the label and what joins its parts.
+    """
+    parts = [part for cell in _plain_cells(cells) for part in labels_in(cell, separator)]
+    labels = dict.fromkeys(clean(part).casefold() for part in parts)
+    for joint in _JOINTS:
+        for label in labels:
+            parts = [part.strip() for part in label.split(joint)]
+            if len(parts) > 1 and all(part in labels for part in parts):
+                return label, joint
+    return None
+
+
 def labels_in(cell, separator):
     """
-    The labels in a field: separated, or a printed list.
+    The labels in a field: separated, on lines of their own, or a printed list.
 
     Args:
         cell (str or list): JSON's lists come as they are.
@@ -90,7 +122,7 @@ def labels_in(cell, separator):
         items = [next(filter(None, match.groups()), "") for match in _ITEM.finditer(inside)]
         # What is left beside the items is no list of labels: `problem_of` tells of it.
         return items if not re.search(r"[^\s,]", _ITEM.sub("", inside)) else [cell]
-    return cell.split(separator)
+    return [label for line in cell.splitlines() for label in line.split(separator)]
 
 
 def clean(label):
@@ -106,15 +138,17 @@ def problem_of(label):
         return f'{shown} holds a ";"; rename it'
     if label[:1] in "[{(" and label[-1:] in "]})":
         return f"{shown} is a list or JSON of another form: write the labels, separated by ;"
-    if label.lower() in ("nan", "null"):
+    if label.lower() in _EMPTY or label == "None":
         return f"{shown} is an empty field: leave it empty where nothing happens"
-    if re.fullmatch(r"-\d+(\.0*)?", label, re.ASCII):
+    if re.fullmatch(r"-\d+(\.0*)?|[-?._]+", label, re.ASCII):
         return (
             f"{shown} is no class: remove the row where it is not known what happens, or leave "
             "the label empty where nothing happens"
         )
     if re.fullmatch(r"\d*\.\d+|\d+\.\d*|\d+(\.\d+)?e[+-]?\d+", label, re.ASCII):
         return f"{shown} is a number: write a time into the columns start,end"
-    if _CLOCK.fullmatch(label) or re.search(r"\s\d+(\.\d+)?\s+\d+(\.\d+)?$", label, re.ASCII):
+    if _CLOCK.fullmatch(label) or _ENDS_IN_TIMES.search(label):
         return f"{shown} holds a time: write times into the columns start,end, in seconds"
+    if re.search(r":\s*\d*\.\d+$", label, re.ASCII):
+        return f"{shown} ends in a number: write the label alone, where it is shown"
     return None

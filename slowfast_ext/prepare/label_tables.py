@@ -8,6 +8,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import (
     UNDECIDED,
     actions_of,
+    combination_in,
     flag,
     labels_in,
     seconds,
@@ -272,12 +273,24 @@ def _read_rows(file, table, columns, labels_of):
 
 
 def _read_labels(file, table, columns, cells):
+    if len(cells) == len(table.rows) > 1 and cells[0] == "1" and len(set(map(str, cells))) == 1:
+        raise SlowFastExtError(
+            f'{file.path}: {table.names[columns.labels[0]]} is "1" in every row, as a flag beside '
+            "names is: name the column of labels by --label-columns"
+        )
     separator = file.separator or separator_of(cells)
     if separator == UNDECIDED:
         example = next(cell for cell in cells if isinstance(cell, str) and "," in cell)
         raise SlowFastExtError(
             f'{file.path}: "{shortened(example)}" is one label or several: --separator "," parts '
             'labels at commas, --separator ";" keeps them whole'
+        )
+    found = None if file.separator else combination_in(cells, separator)
+    if found:
+        label, joint = found
+        raise SlowFastExtError(
+            f'{file.path}: "{shortened(label)}" is one label or several, whose parts are labels '
+            f'too: --separator "{joint}" parts labels there, --separator ";" keeps them whole'
         )
 
     def labels_of(_, row):
@@ -322,7 +335,8 @@ def _binary_places(file, table, columns, header_at):
     for place in set(places) - set(with_flags):
         file.problems.append(
             f'{header_at}: unknown column "{table.names[place]}": it holds no 0 or 1 but '
-            f'"{next(iter(table.column(place)), "")}"; remove it, or name it by --split-column'
+            f'"{next(iter(table.column(place)), "")}"; write 0 and 1 where it is a label, or name '
+            "the columns of labels by --label-columns"
         )
     return with_flags
 

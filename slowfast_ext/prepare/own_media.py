@@ -94,11 +94,16 @@ class OwnMedia:
         return next((self._by_name[end] for end in ends if end in self._by_name), [])
 
     def _hint(self, name):
-        """The nearest name; not for more problems than are shown, since the search is slow."""
+        """
+        The nearest name: one in other letters or with another ending, else one that is alike; not
+        for more problems than are shown, since the search is slow.
+        """
         self._num_hints += 1
-        if self._num_hints > MAX_PROBLEMS_SHOWN:
+        if self._num_hints > MAX_PROBLEMS_SHOWN or not self.parts(name):
             return ""
-        known = difflib.get_close_matches(name, [*self._paths, *self._by_name], n=1)
+        last = self.parts(name)[-1].casefold()
+        known = sorted(path for path in self._paths if self.parts(path)[-1].casefold() == last)
+        known = known or difflib.get_close_matches(name, [*self._paths, *self._by_name], n=1)
         return f", did you mean {known[0]}?" if known else ""
 
     def _add_folder(self, relative):

@@ -109,6 +109,8 @@ def test_segments(read, text):
         'path,labels\na,"run,walk,"\nb,"walk,call"\nc,"run,"\n',
         "path;labels\na;run,walk\nb;walk,call\nc;run\n",
         "path\tlabels\na\trun,walk\nb\twalk,call\nc\trun\n",
+        # Lines of a field, as spreadsheets have them.
+        'path,labels\na,"run\nwalk"\nb,"walk;\ncall"\nc,run\n',
         "path,labels\na,\"['run', 'walk']\"\nb,\"['walk', 'call']\"\nc,['run']\n",
         # numpy parts by blanks what Python would join to one word.
         "path,labels\na,['run' 'walk']\nb,['walk' 'call']\nc,['run']\n",
@@ -200,7 +202,21 @@ def test_charades_actions(read):
         ("path,label\na,-1\nb,2\n", 'label "-1" is no class'),
         ("path,label\na,nan\nb,run\n", "is an empty field"),
         ('path,labels\na,"run, walk"\nb,run\n', 'is one label or several: --separator ","'),
+        # Labels of which the parts are labels, too.
+        ("path,labels\na,walk/run\nb,Run\nc,walk\n", '"walk/run" is one label or several'),
+        ("path,labels\na,walk run\nb,run\nc,walk\n", '--separator " " parts labels there'),
+        ("path,labels\na,walk and run;run\nb,walk\n", '--separator " and " parts labels'),
+        ("path,labels\na,3 7\nb,7\nc,3\n", '"3 7" is one label or several'),
+        # Empty fields as pandas and R write them, and scores and times behind labels.
+        ("path,labels\na,NA\nb,run\n", "is an empty field"),
+        ("path,labels\na,None\nb,run\n", "is an empty field"),
+        ("path,labels\na,?\nb,run\n", 'label "?" is no class: remove the row'),
+        ("path,labels\na,walk:0.9;run:0.1\nb,run\n", '"walk:0.9" ends in a number'),
+        ("path,labels\na,walk 0:01\nb,run\n", "holds a time"),
+        ("path,labels\na,walk (0.5-2.5)\nb,run\n", "holds a time"),
         # 0 and 1 that are no labels.
+        ("path,classname,label\na,run,1\nb,walk,1\n", 'label is "1" in every row, as a flag'),
+        ("path,walk,run\na,x,0\nb,,1\n", "write 0 and 1 where it is a label"),
         ("path,walk,occluded,keyframe\na,1,0,1\nb,0,1,1\n", "--label-columns walk"),
         ("path,walk,run\na,1,-1\nb,0,1\n", 'run is "-1": it must be 0 or 1'),
         ("path,walk,run\na,0.7,1\nb,0,1\n", 'walk is "0.7": it must be 0 or 1'),
@@ -267,6 +283,11 @@ def test_columns_and_separators_that_are_named(read):
     assert [row[1] for row in read(prose, separator=";")] == ["run, walk", "run+call"]
     assert [row[1] for row in read(prose, separator=",")] == ["run;walk", "run+call"]
     assert [row[1] for row in read(prose, separator="+")] == ["run, walk", "call;run"]
+    several = "path,labels\na,walk run\nb,run\nc,walk\n"
+    assert [row[1] for row in read(several, separator=" ")] == ["run;walk", "run", "walk"]
+    assert [row[1] for row in read(several, separator=";")] == ["walk run", "run", "walk"]
+    # A part that is no label by itself parts nothing.
+    assert [row[1] for row in read("path,labels\na,sit/lie\nb,sit\n")] == ["sit/lie", "sit"]
 
 
 def test_one_label_of_several_spellings(read):
@@ -294,6 +315,13 @@ def test_paths(read):
     assert "may be jump/x.mp4 or run/x.mp4: write the path" in refusal(
         read, "path,labels\n/old/x.mp4,1\n"
     )
+
+
+def test_the_video_that_was_meant_is_named(read):
+    """In other letters, or with the ending that it had before it was converted."""
+    for name in ("A.MP4", "a.avi", "D:\\cows\\A.avi"):
+        assert f'no video "{name}" in' in refusal(read, f"path,labels\n{name},1\nb,2\n")
+        assert ", did you mean a.mp4?" in refusal(read, f"path,labels\n{name},1\nb,2\n")
 
 
 def test_lines_of_paths_with_blanks(read):
