@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from projects.study.volleyball_margins import prepare, run
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, read_moments
@@ -67,6 +68,26 @@ def test_persons_are_tested_by_their_boxes(lists, tmp_path, shallow):
     assert [of["name"] for of in results["per_class"]] == list(ACTIONS)
 
 
+def test_persons_are_trained_with_a_sigmoid_for_each_action(lists, tmp_path, shallow):
+    options = {"MODEL.LOSS_FUNC": "bce_logit", "MODEL.HEAD_ACT": "sigmoid"}
+    results = run(str(tmp_path), lists, "ours", "persons", 0, {**SMALL, **options})
+    _, scores = predictions(tmp_path)
+    truth = np.concatenate([f.moment.actions for f in read_moments(f"{lists}/test.csv")])
+    assert results["accuracy"] == (scores.argmax(1) == truth).mean()
+    assert not np.allclose(scores.sum(1), 1, atol=0.1)
+    # Of the training's 6 moments, counted apart.
+    present = np.zeros((6, 9))
+    for row, found in zip(present, read_moments(f"{lists}/train.csv"), strict=True):
+        row[found.moment.actions] = 1
+    (path,) = tmp_path.glob("*/checkpoints/checkpoint_epoch_00001.pyth")
+    mask = torch.load(path, weights_only=True)["model_state"]["head.correlation.mask"]
+    for j, k in np.ndindex(9, 9):
+        occurs = present[:, j].sum()
+        wanted = (present[:, j] * present[:, k]).sum() / occurs if occurs else 0
+        assert mask[j, k] == pytest.approx(wanted)
+    assert (mask - torch.diag(mask.diagonal())).max() > 0
+
+
 @pytest.mark.parametrize(("head", "task"), [("baseline", "s"), ("ours", "bb")])
 def test_groups_are_tested_with_and_without_persons(lists, tmp_path, shallow, head, task):
     results = run(str(tmp_path), lists, head, task, 0, SMALL)
@@ -117,7 +138,7 @@ def test_every_cell_of_the_table_has_a_config():
     [
         ("DETECTION.ENABLE False", "DETECTION.ENABLE is False: it must be True for"),
         ("MODEL.NUM_CLASSES 8", "MODEL.NUM_CLASSES is 8: it must be 9 for"),
-        ("MODEL.LOSS_FUNC bce_logit", "MODEL.LOSS_FUNC is 'bce_logit': it must be cross_entropy"),
+        ("MODEL.LOSS_FUNC cross_entropy", "MODEL.HEAD_ACT is 'sigmoid': it must be softmax"),
         ("TEST.DATASET Ava", "TEST.DATASET is 'Ava': it must be Volleyball"),
         ("TEST.SAVE_RESULTS_PATH x", "TEST.SAVE_RESULTS_PATH is 'x': it must be empty"),
     ],
@@ -125,6 +146,13 @@ def test_every_cell_of_the_table_has_a_config():
 def test_keys_that_do_not_go_together_are_refused(options, sentence):
     with pytest.raises(SlowFastExtError, match=re.escape(sentence)):
         checked_config(str(CONFIGS["PERSONS"]), ["NUM_GPUS", "0", *options.split()])
+
+
+def test_a_group_has_one_activity():
+    options = ["NUM_GPUS", "0", "MODEL.LOSS_FUNC", "bce_logit"]
+    sentence = "MODEL.LOSS_FUNC is 'bce_logit': it must be cross_entropy"
+    with pytest.raises(SlowFastExtError, match=re.escape(sentence)):
+        checked_config(str(CONFIGS["GROUP_S"]), options)
 
 
 def test_hockey_s_config_reads_lists():

@@ -28,7 +28,7 @@ class ActivityDataset(torch.utils.data.Dataset):
     Attributes:
         evaluator (str): of the class: what measures a test, by its name in EVALUATOR_REGISTRY.
         class_names (list[str]): of the A classes that are measured.
-        labels (float array): rows x A, what the co-occurrence (eq. 8) is counted from.
+        labels (float array): rows x A, of what is measured; see `cooccurrence_labels`.
         video_ids (list[str]): one for each item.
         num_videos_with_objects (int | None): None where no objects are used.
     """
@@ -75,6 +75,11 @@ class ActivityDataset(torch.utils.data.Dataset):
         """
         return "BGR" if cfg.DATA.REVERSE_INPUT_CHANNEL else "RGB"
 
+    @property
+    def cooccurrence_labels(self):
+        """Rows x A: what the co-occurrence (eq. 8) is counted from."""
+        return self.labels
+
     def order_classes(self, names):
         """Takes `names`, the same in another order, for the order of the network's outputs."""
         raise SlowFastExtError(
@@ -82,7 +87,7 @@ class ActivityDataset(torch.utils.data.Dataset):
         )
 
     def read_labels(self, path):
-        """`labels` of another list (ACTIVITY.COOCCURRENCE_FILE), whose videos may be absent."""
+        """`cooccurrence_labels` of another list (ACTIVITY.COOCCURRENCE_FILE), without videos."""
         raise SlowFastExtError(f"{type(self).__name__} reads no labels from {path}")
 
 

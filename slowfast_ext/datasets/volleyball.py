@@ -42,7 +42,8 @@ class Volleyball(KeyframeClips):
             rule = f"must be {cls.__name__} where TRAIN.DATASET is, and only there"
             refuse(cfg, "TEST.DATASET", rule)
         task, loss = cfg.VOLLEYBALL.TASK, cfg.MODEL.LOSS_FUNC
-        if (loss == "cross_entropy") != (task != "clip"):
+        # A person has one action, which softmax says and sigmoid leaves open, as the paper does.
+        if task != "persons" and (loss == "cross_entropy") != (task == "group"):
             wanted = "bce_logit" if task == "clip" else "cross_entropy"
             refuse(cfg, "MODEL.LOSS_FUNC", f"must be {wanted} for VOLLEYBALL.TASK {task}")
         number = len(cls.read_class_names(cfg))
@@ -77,8 +78,22 @@ class Volleyball(KeyframeClips):
 
     @property
     def labels(self):
-        """float32, [moments x A], of TASK persons [all players x A]; co-occurrence's source."""
+        """float32, [moments x A], of TASK persons [all players x A]."""
         return np.concatenate([self._labels(moment) for *_, moment in self.listed])
+
+    @property
+    def cooccurrence_labels(self):
+        """
+        As `labels`; of persons under a sigmoid [moments x A], with all actions of a moment's
+        players, for what occurs together does so in a moment and never in one person.
+        """
+        return self._cooccurring([moment for *_, moment in self.listed])
+
+    def _cooccurring(self, moments):
+        rows = [self._labels(moment) for moment in moments]
+        if self.task == "persons" and self.cfg.MODEL.HEAD_ACT == "sigmoid":
+            rows = [actions.max(0, keepdims=True) for actions in rows]
+        return np.concatenate(rows)
 
     def _labels(self, moment, is_mirrored=False):
         """float32, 1 x A or, of TASK persons, P x A: what a clip of this moment is to show."""
@@ -88,8 +103,8 @@ class Volleyball(KeyframeClips):
         return actions if self.task == "persons" else actions.max(0, keepdims=True)
 
     def read_labels(self, path):
-        """`labels` of another list of this form."""
-        return np.concatenate([self._labels(moment) for *_, moment in read_moments(path)])
+        """`cooccurrence_labels` of another list of this form."""
+        return self._cooccurring([moment for *_, moment in read_moments(path)])
 
     @property
     def video_ids(self):

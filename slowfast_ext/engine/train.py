@@ -162,7 +162,7 @@ def check_named_checkpoints(cfg):
 
 def counted_mask(cfg, train_set):
     """Mask (eq. 8), A x A: from the training labels, or from ACTIVITY.COOCCURRENCE_FILE."""
-    labels = train_set.labels
+    labels = train_set.cooccurrence_labels
     if cfg.ACTIVITY.COOCCURRENCE_FILE:
         labels = train_set.read_labels(cfg.ACTIVITY.COOCCURRENCE_FILE)
     return cooccurrence(torch.as_tensor(labels))

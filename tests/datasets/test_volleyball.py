@@ -129,7 +129,14 @@ def test_mirroring_is_its_own_inverse():
 
 def test_labels_of_each_task(lists):
     assert make(lists, "persons", "train").labels.shape == (9, 9)
+    # What is counted together: under softmax each player is a row, else each moment.
+    apart = make(lists, "persons", "train")
+    np.testing.assert_array_equal(apart.cooccurrence_labels, apart.labels)
+    together = make(lists, "persons", "train", MODEL__HEAD_ACT="sigmoid")
     clip = make(lists, "clip", "train")
+    assert together.labels.shape == (9, 9)
+    np.testing.assert_array_equal(together.cooccurrence_labels, clip.labels)
+    np.testing.assert_array_equal(together.read_labels(str(lists / "train.csv")), clip.labels)
     found = {ACTIONS[action] for action in np.flatnonzero(clip.labels[0])}
     assert found == {"waiting", "spiking", "blocking"}
     torch.testing.assert_close(clip[0].labels, torch.from_numpy(clip.labels[0]))
