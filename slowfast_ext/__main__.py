@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate ava": "score detections as AVA's official script does, or as PySlowFast",
     "predict": "write when which activity happens in videos of any length",
     "maps": "draw where in a video a network sees each activity",
+    "extract": "compute a frozen backbone's features once, for training heads and testing again",
     "fit-rates": "fit each activity's weights over the sampling rates of a test",
     "report": "write one page about a run: curves, precision, correlations, its hardest videos",
     "export": "write a trained network as a torch.export or ONNX file, checked against it",

@@ -308,6 +308,22 @@ def fit_rates_arguments(parser):
     parser.add_argument("options", nargs="*", metavar="KEY VALUE")
 
 
+def extract_arguments(parser):
+    """What `extract` takes."""
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="the run's config")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="gets the features: FEATURES.PATH of the runs"
+    )
+    parser.add_argument(
+        "--splits",
+        default="",
+        metavar="NAMES",
+        help="of train, tune, val, test and train-views (for fit-rates), separated by commas "
+        "(default: those that the config's run reads)",
+    )
+    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
+
+
 def report_arguments(parser):
     """What `report` takes."""
     parser.add_argument("output_dir", metavar="OUTPUT_DIR", help="of the run")

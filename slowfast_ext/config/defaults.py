@@ -9,6 +9,7 @@ from slowfast_ext import upstream
 from slowfast_ext.config import rules
 from slowfast_ext.config.schema import (
     COURSE,
+    HEAD,
     IN_BOTH,
     IN_MAIN,
     IN_PYPI,
@@ -44,7 +45,7 @@ _NORM_TYPE = rules.both(rules.one_of("batchnorm", "sync_batchnorm"), rules.needs
 
 KEYS = (
     # Modules of one's own, which register heads and the like; imported first (docs/EXTENDING.md).
-    Key("PLUGINS", [], rules.modules, NETWORK),
+    Key("PLUGINS", [], rules.modules, HEAD),
     #
     # --- The network ------------------------------------------------------------------------
     Key("ACTIVITY", SECTION, scope=NETWORK),
@@ -57,21 +58,21 @@ KEYS = (
     # For ACTIVITY.BACKBONE CSN: "ip" (interaction-preserved) or "ir" (interaction-reduced).
     Key("ACTIVITY.CSN_FORM", "ip", rules.one_of("ip", "ir")),
     # The head, by its name in HEAD_REGISTRY.
-    Key("ACTIVITY.HEAD", "ActivityHead"),
+    Key("ACTIVITY.HEAD", "ActivityHead", scope=HEAD),
     # "default", or "as_printed": the paper's equations as they stand (docs/METHOD.md).
-    Key("ACTIVITY.FORM", "default", rules.one_of("default", "as_printed")),
+    Key("ACTIVITY.FORM", "default", rules.one_of("default", "as_printed"), HEAD),
     # K, the number of observations.
-    Key("ACTIVITY.NUM_OBSERVATIONS", 64, rules.count()),
+    Key("ACTIVITY.NUM_OBSERVATIONS", 64, rules.count(), HEAD),
     # C', the channels of an observation and of an activity's features.
-    Key("ACTIVITY.DIM", 128, rules.count()),
+    Key("ACTIVITY.DIM", 128, rules.count(), HEAD),
     # n, the groups of the observations' linear maps (eq. 13).
-    Key("ACTIVITY.GROUPS", 32, rules.count()),
+    Key("ACTIVITY.GROUPS", 32, rules.count(), HEAD),
     # "shared": one classifier for all activities (eq. 9); "per_activity": one for each.
-    Key("ACTIVITY.CLASSIFIER", "shared", rules.one_of("shared", "per_activity")),
+    Key("ACTIVITY.CLASSIFIER", "shared", rules.one_of("shared", "per_activity"), HEAD),
     # With activity-specific features, or a linear map of the pooled features for each activity.
-    Key("ACTIVITY.ACTIVITY_FEATURES", True),
+    Key("ACTIVITY.ACTIVITY_FEATURES", True, scope=HEAD),
     # Table 3c: with the second output, from correlated features.
-    Key("ACTIVITY.CORRELATION", True),
+    Key("ACTIVITY.CORRELATION", True, scope=HEAD),
     # The mask's source, in the form of a training list; empty: the training list itself.
     Key("ACTIVITY.COOCCURRENCE_FILE", "", scope=RESULTS),
     # Train the head alone, on a backbone as TRAIN.CHECKPOINT_FILE_PATH gives it.
@@ -89,11 +90,11 @@ KEYS = (
     Key("MODEL.FC_INIT_STD", IN_BOTH, scope=RESULTS),
     Key("MODEL.FP16_ALLREDUCE", IN_MAIN, rules.not_done),
     Key("MODEL.FROZEN_BN", Main(False), scope=RESULTS),
-    Key("MODEL.HEAD_ACT", Main("softmax"), rules.one_of("sigmoid", "softmax")),
+    Key("MODEL.HEAD_ACT", Main("softmax"), rules.one_of("sigmoid", "softmax"), HEAD),
     Key("MODEL.LOSS_FUNC", IN_BOTH, rules.one_of("bce", "bce_logit", "cross_entropy"), RESULTS),
     Key("MODEL.MODEL_NAME", Main("SlowFast")),
     Key("MODEL.MULTI_PATHWAY_ARCH", IN_BOTH, scope=RESULTS),
-    Key("MODEL.NUM_CLASSES", IN_BOTH, rules.count()),
+    Key("MODEL.NUM_CLASSES", IN_BOTH, rules.count(), HEAD),
     Key("MODEL.SINGLE_PATHWAY_ARCH", IN_BOTH, scope=RESULTS),
     Key("NONLOCAL", IN_BOTH, scope=NETWORK),
     Key("RESNET", IN_BOTH, scope=NETWORK),
@@ -245,6 +246,16 @@ KEYS = (
     Key("TASK", Main(""), rules.not_done, TRAINING),
     Key("VIS_MASK", IN_MAIN, scope=TRAINING),
     Key("VIS_MASK.ENABLE", IN_MAIN, rules.not_done),
+    #
+    # --- A frozen backbone's maps, computed once (`python -m slowfast_ext extract`) -------------
+    Key("FEATURES", SECTION, scope=NOTHING),
+    # The folder of the maps, read in place of the videos; empty: videos are read.
+    Key("FEATURES.PATH", ""),
+    # Training clips extracted of each video and rate: the draws of so many epochs, which then
+    # come again.
+    Key("FEATURES.CLIPS", 10, rules.count()),
+    # How extracted maps are stored.
+    Key("FEATURES.DTYPE", "float16", rules.one_of("float16", "bfloat16", "float32")),
     #
     # --- Detection (AVA) ----------------------------------------------------------------------
     Key("DETECTION", IN_BOTH, scope=NETWORK),

@@ -27,6 +27,8 @@ class Scope(enum.Flag):
     SCORES = enum.auto()
     # Nothing that counts, but another machine may not have what it asks for.
     MACHINE = enum.auto()
+    # The head alone: a backbone's maps are the same.
+    HEAD = enum.auto()
 
 
 # What stands in the rows.
@@ -34,6 +36,7 @@ NOTHING, MACHINE = Scope(0), Scope.MACHINE
 TRAINING, TUNING, COURSE, SCORES = Scope.TRAINING, Scope.TUNING, Scope.COURSE, Scope.SCORES
 RESULTS = TRAINING | SCORES
 NETWORK = Scope.NETWORK | RESULTS
+HEAD = NETWORK | Scope.HEAD
 
 
 class Upstreams(enum.Enum):

@@ -30,6 +30,7 @@ class Sample(NamedTuple):
         boxes: float32, P x 4: x1, y1, x2, y2 in pixels of the clip; None but for detection.
         persons: int64, [P], which of the keyframe's boxes these are.
         person_labels: float32, P x A' with their boxes, where `labels`, 1 x A, are of the clip.
+        are_features: the one pathway is the backbone's map of the clip, C x T x H x W.
     """
 
     pathways: list[torch.Tensor]
@@ -39,6 +40,7 @@ class Sample(NamedTuple):
     boxes: torch.Tensor | None = None
     persons: torch.Tensor | None = None
     person_labels: torch.Tensor | None = None
+    are_features: bool = False
 
     def batch_of_views(self, chosen):
         """A slice of a test sample's views, as `collate` makes a batch of clips."""
@@ -93,14 +95,14 @@ def collate(samples):
     For detection labels are those of all persons, P x A, and boxes P x 5, the clip's place
     in the batch first.
     """
-    pathways, labels, indices, objects, boxes, persons, actions = zip(*samples, strict=True)
+    pathways, labels, indices, objects, boxes, persons, actions, kinds = zip(*samples, strict=True)
     pathways, indices = default_collate(pathways), default_collate(indices)
     if boxes[0] is not None:
         actions = None if actions[0] is None else torch.cat(actions)
         person_fields = (join_boxes(boxes), torch.cat(persons), actions)
-        return Sample(pathways, torch.cat(labels), indices, None, *person_fields)
+        return Sample(pathways, torch.cat(labels), indices, None, *person_fields, kinds[0])
     joined = None if objects[0] is None else join_objects(objects)
-    return Sample(pathways, torch.stack(labels), indices, joined)
+    return Sample(pathways, torch.stack(labels), indices, joined, are_features=kinds[0])
 
 
 def join_boxes(clip_boxes):
@@ -176,18 +178,27 @@ def network_input(cfg, batch, device):
 
     Returns:
         (list[Tensor], dict): the pathways, float on the device, normalised by DATA.MEAN and
-            DATA.STD; and by name what stands beside them, objects or persons' boxes.
+            DATA.STD, or the backbone's map; and by name what stands beside them, objects or
+            persons' boxes.
     """
-    shape = (1, -1, 1, 1, 1)
-    mean, std = (
-        255 * torch.tensor(numbers, device=device).view(shape)
-        for numbers in (cfg.DATA.MEAN, cfg.DATA.STD)
-    )
-    # In place: what a clip takes as float is most of what a worker's batch takes.
-    inputs = [p.to(device, non_blocking=True).float().sub_(mean).div_(std) for p in batch.pathways]
-    given = {}
+    inputs, given = [p.to(device, non_blocking=True).float() for p in batch.pathways], {}
+    if batch.are_features:
+        given["are_features"] = True
+    else:
+        _normalise(cfg, inputs)
     if batch.objects is not None:
         given["objects"] = Objects(*(tensor.to(device) for tensor in batch.objects))
     if batch.boxes is not None:
         given["boxes"] = batch.boxes.to(device)
     return inputs, given
+
+
+def _normalise(cfg, pathways):
+    """By DATA.MEAN and DATA.STD, in place: floats are most of what a worker's batch takes."""
+    shape = (1, -1, 1, 1, 1)
+    for pathway in pathways:
+        mean, std = (
+            255 * torch.tensor(numbers, device=pathway.device).view(shape)
+            for numbers in (cfg.DATA.MEAN, cfg.DATA.STD)
+        )
+        pathway.sub_(mean).div_(std)

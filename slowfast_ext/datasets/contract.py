@@ -31,10 +31,12 @@ class ActivityDataset(torch.utils.data.Dataset):
         labels (float array): rows x A, of what is measured; see `cooccurrence_labels`.
         video_ids (list[str]): one for each item.
         num_videos_with_objects (int | None): None where no objects are used.
+        maps (StoredMaps | None): what loaders read in place of its items, with FEATURES.PATH.
     """
 
     evaluator = "ClipsEvaluator"
     num_videos_with_objects = None
+    maps = None
 
     @classmethod
     def check_config(cls, cfg):
@@ -79,6 +81,14 @@ class ActivityDataset(torch.utils.data.Dataset):
     def cooccurrence_labels(self):
         """Rows x A: what the co-occurrence (eq. 8) is counted from."""
         return self.labels
+
+    @property
+    def content(self):
+        """{name: value}: what it has read, by which it is told from another: lists, boxes, names."""
+        return {name: value for name, value in vars(self).items() if name not in ("cfg", "maps")}
+
+    def media_path(self, index):
+        """The file or folder that an item is read from; None where no single one is known."""
 
     def order_classes(self, names):
         """Takes `names`, the same in another order, for the order of the network's outputs."""

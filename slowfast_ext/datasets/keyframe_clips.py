@@ -42,6 +42,9 @@ class KeyframeClips(ActivityDataset):
             )
         return groups
 
+    def media_path(self, index):
+        return self.files(index, [])[0]
+
     def __getitem__(self, key):
         """
         A training clip of a key (epoch, index), one clip for each rate of an index: a Sample

@@ -182,6 +182,9 @@ class MultiLabelVideos(ActivityDataset):
 
     # --- Both --------------------------------------------------------------------------
 
+    def media_path(self, index):
+        return self.videos[index].path
+
     def open(self, index):
         """Opens a video of the list, to be closed by the caller."""
         reader = open_video(self.videos[index].path, self.cfg.DATA.PIXEL_ASPECT)

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from slowfast_ext.config.plugins import import_plugins
 from slowfast_ext.datasets.contract import dataset_class
+from slowfast_ext.datasets.stored_maps import StoredMaps
 from slowfast_ext.engine.batch_size import batch_size_per_process
 from slowfast_ext.errors import SlowFastExtError, interrupt_held
 from slowfast_ext.utils import distributed
@@ -21,10 +22,16 @@ logger = logging.getLogger(__name__)
 
 
 def build_dataset(cfg, split):
-    """The data set of TRAIN.DATASET ("train", "tune", "val") or TEST.DATASET; SlowFastExtError."""
-    dataset = dataset_class(cfg, "TEST.DATASET" if split == "test" else "TRAIN.DATASET")
-    distributed.main_process_first(lambda: dataset.prepare(cfg))
-    return dataset(cfg, split)
+    """
+    The data set of TRAIN.DATASET ("train", "tune", "val") or TEST.DATASET, with the maps of
+    FEATURES.PATH; raises SlowFastExtError.
+    """
+    dataset_type = dataset_class(cfg, "TEST.DATASET" if split == "test" else "TRAIN.DATASET")
+    distributed.main_process_first(lambda: dataset_type.prepare(cfg))
+    dataset = dataset_type(cfg, split)
+    if cfg.FEATURES.PATH:
+        dataset.maps = StoredMaps(cfg, split, dataset)
+    return dataset
 
 
 class TrainingBatches:
@@ -66,7 +73,7 @@ class BrokenVideo:
 
 
 class ReportingBrokenVideos(torch.utils.data.Dataset):
-    """A data set whose items are what `dataset` gives, or a BrokenVideo."""
+    """A data set whose items are what `dataset`, or its maps, give, or a BrokenVideo."""
 
     def __init__(self, dataset):
         self.dataset = dataset
@@ -76,7 +83,7 @@ class ReportingBrokenVideos(torch.utils.data.Dataset):
 
     def __getitem__(self, key):
         try:
-            return self.dataset[key]
+            return (self.dataset if self.dataset.maps is None else self.dataset.maps)[key]
         except SlowFastExtError as error:
             # Raised in a worker, it would reach the main process as a traceback.
             return BrokenVideo(key[1] if isinstance(key, tuple) else key, str(error))
@@ -99,6 +106,11 @@ class Batches:
 
     def __len__(self):
         return len(self.loader)
+
+    @property
+    def maps(self):
+        """The data set's StoredMaps, or None."""
+        return self.loader.dataset.dataset.maps
 
     def start_epoch(self, epoch):
         """As `TrainingBatches`, which a training loader goes by."""
@@ -159,6 +171,8 @@ def training_loader(cfg, dataset):
             f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE} but there are only {len(dataset)} "
             "training videos: make it smaller"
         )
+    if dataset.maps is not None:
+        dataset.maps.ready(clips=True)
     return _loader(cfg, dataset, batch_sampler=batches)
 
 
@@ -167,10 +181,17 @@ def evaluation_loader(cfg, dataset, done=()):
     One video at a time with all its views, but for those whose indices are in `done`; of the
     rest process r takes every world-th from the r-th on.
     """
+    if dataset.maps is not None:
+        dataset.maps.ready(clips=False)
     left = [index for index in range(len(dataset)) if index not in done]
     own = left[distributed.rank() :: distributed.world_size()]
     # No padding to equal shares, as torch's DistributedSampler does: it would score videos twice.
-    return _loader(cfg, dataset, batch_sampler=[[index] for index in own])
+    return item_loader(cfg, dataset, own)
+
+
+def item_loader(cfg, dataset, indices):
+    """The items of these indices, one at a time."""
+    return _loader(cfg, dataset, batch_sampler=[[index] for index in indices])
 
 
 def _loader(cfg, dataset, **options):

@@ -1,14 +1,11 @@
 """The scores of a test that is under way, kept so that it goes on where it was stopped."""
 
 import contextlib
-import hashlib
-import json
 import logging
 import os
 import pickle
 import re
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import yaml
@@ -17,6 +14,7 @@ from slowfast_ext.config.defaults import scope_of
 from slowfast_ext.config.schema import Scope, flattened
 from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.utils import distributed
+from slowfast_ext.utils.digests import digest_of, digest_of_json
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
 
 logger = logging.getLogger(__name__)
@@ -117,30 +115,17 @@ def fingerprint(cfg, network, dataset):
         for key, value in flattened(yaml.safe_load(cfg.dump())).items()
         if Scope.SCORES in scope_of(key)
     }
-    facts = [settings, distributed.device(cfg).type, installed_versions()]
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    # What the data set has read: lists, boxes, class names.
-    content = {name: value for name, value in vars(dataset).items() if name != "cfg"}
+    facts = digest_of_json([settings, distributed.device(cfg).type, installed_versions()])
+    weights = None
+    if cfg.TEST.RATE_WEIGHTS:
+        with pathmgr.open(cfg.TEST.RATE_WEIGHTS, "rb") as stream:
+            weights = stream.read()
     try:
-        _SetsInOrder(SimpleNamespace(write=digest.update)).dump(content)
+        return digest_of(facts, weights, dataset.content, state=network.state_dict())
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         # A registered data set may hold an open file or a lambda: no later test is known to equal.
         logger.warning(f"test: once stopped it begins anew; its data set: {error}")
-        digest.update(os.urandom(16))
-    if cfg.TEST.RATE_WEIGHTS:
-        with pathmgr.open(cfg.TEST.RATE_WEIGHTS, "rb") as stream:
-            digest.update(stream.read())
-    for name, value in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.cpu().contiguous().numpy())  # The digest reads memory as it lies.
-    return digest.hexdigest()[:16]
-
-
-class _SetsInOrder(pickle.Pickler):
-    """A set's own order is another in each process."""
-
-    def persistent_id(self, value):
-        return sorted(map(repr, value)) if isinstance(value, set | frozenset) else None
+        return os.urandom(8).hex()
 
 
 def _to_arrays(scores):

@@ -70,6 +70,8 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
     Raises SlowFastExtError where no video can be read.
     """
     network.eval()
+    if dataset.maps is not None:
+        dataset.maps.check_network(network)
     scores = dict(partial.done) if partial else {}
     batches = loaders.evaluation_loader(cfg, dataset, scores)
     device = distributed.device(cfg)

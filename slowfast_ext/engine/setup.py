@@ -156,6 +156,9 @@ def _check_keys_of_network(cfg):
     if cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.ENABLE and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
         rule = "needs a trained backbone: set TRAIN.CHECKPOINT_FILE_PATH"
         refuse(cfg, "ACTIVITY.FREEZE_BACKBONE", rule)
+    if cfg.FEATURES.PATH and cfg.TRAIN.ENABLE and not cfg.ACTIVITY.FREEZE_BACKBONE:
+        rule = "needs ACTIVITY.FREEZE_BACKBONE True: a backbone that learns has no fixed features"
+        refuse(cfg, "FEATURES.PATH", rule)
     # What upstream's constructors assert without a word to people.
     name = backbone_name(cfg)
     input_facts(cfg)  # Raises where there is no such backbone.

@@ -7,6 +7,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.datasets.class_names import names_of_outputs
+from slowfast_ext.datasets.stored_maps import first_epoch
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.batch_size import batch_sentence, scaled_solver
 from slowfast_ext.engine.checkpoint import History
@@ -37,6 +38,9 @@ def train(cfg, draw_view=None):
     _require_positives(cfg, sets["train"])
     names = _follow_checkpoint(cfg, sets.values())
     mask = counted_mask(cfg, sets["train"])
+    for split in splits[2:]:
+        if sets[split].maps is not None:
+            sets[split].maps.ready(clips=False)
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
@@ -65,8 +69,7 @@ class Stage:
         name: "train" or "tune", also the split that its clips come from.
         cfg: the config with this stage's solver.
         num_iterations: optimizer steps in all.
-        first_epoch: the number of its first epoch in the order of random draws, so that no
-            stage repeats another's.
+        first_epoch: the number of its first epoch in the order of random draws.
         freeze_backbone: only what comes after the backbone learns.
     """
 
@@ -90,7 +93,8 @@ def training_stage(cfg, epoch_length):
     num_iterations = cfg.SOLVER.MAX_EPOCH * epoch_length
     if cfg.TRAIN.MAX_ITER:
         num_iterations = min(num_iterations, scaled.TRAIN.MAX_ITER)
-    return Stage("train", scaled, num_iterations, 0, cfg.ACTIVITY.FREEZE_BACKBONE)
+    first = first_epoch(cfg, "train")
+    return Stage("train", scaled, num_iterations, first, cfg.ACTIVITY.FREEZE_BACKBONE)
 
 
 def tuning_stage(cfg, epoch_length):
@@ -102,7 +106,8 @@ def tuning_stage(cfg, epoch_length):
     tuning.SOLVER.COSINE_END_LR = 0.0
     tuning.SOLVER.WARMUP_EPOCHS = 0.0
     tuning.SOLVER.MAX_EPOCH = tuning.TUNE.MAX_ITER / epoch_length
-    return Stage("tune", tuning, tuning.TUNE.MAX_ITER, cfg.SOLVER.MAX_EPOCH, freeze_backbone=True)
+    first = first_epoch(cfg, "tune")
+    return Stage("tune", tuning, tuning.TUNE.MAX_ITER, first, freeze_backbone=True)
 
 
 # --- The parts of a run -----------------------------------------------------------------------

@@ -81,6 +81,9 @@ class Trainer:
         """Runs the epochs that are still to do."""
         self.place = place_of(self.cfg.OUTPUT_DIR)
         first = self.resume()
+        maps = self.loader.maps
+        if maps is not None:
+            maps.check_network(self.network)
         if self.stage.name == "train" and not self.cfg.TRAIN.AUTO_RESUME:
             checkpoint.set_aside(self.cfg.OUTPUT_DIR)
         if first >= self.num_epochs:

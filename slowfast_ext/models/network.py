@@ -81,10 +81,11 @@ class ActivityNetwork(nn.Module):
             # The backbone writes into the list that it is given.
             return join_pathways(self.backbone(list(inputs)))
 
-    def forward(self, inputs, boxes=None, **head_options):
+    def forward(self, inputs, boxes=None, are_features=False, **head_options):
         """
         Args:
             inputs (list[Tensor]): one B x 3 x T x H x W tensor per pathway.
+            are_features (bool): `inputs` has F, B x C x T' x H' x W', in place of the pathways.
             boxes (Tensor): with DETECTION.ENABLE, P x 5: the clip's place in the batch; x1, y1,
                 x2, y2 in its pixels. The persons take the clips' place then.
             head_options: handed to the head, e.g. `return_attention`.
@@ -93,7 +94,7 @@ class ActivityNetwork(nn.Module):
             In training a tuple of logits, B x A (P x A) each; in evaluation probabilities. For
             groups with persons what GroupHead gives.
         """
-        features = self.features(inputs)
+        features = inputs[0] if are_features else self.features(inputs)
         if self.joins_persons:
             return self.head(features, self.regions(features, boxes), boxes)
         if boxes is not None:

@@ -1,0 +1,31 @@
+"""
+python -m slowfast_ext extract: a frozen backbone's maps, computed once.
+
+KEY VALUE pairs may follow, as run_net.py takes them. Under torchrun the processes share the work.
+"""
+
+import functools
+
+from slowfast_ext.engine.extract import SPLITS, extract
+from slowfast_ext.engine.launch import launch
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.text import nearest
+
+INIT_METHOD = "tcp://localhost:9998"
+
+
+def run(args):
+    """Extracts the splits that are named or else those that the config's run reads."""
+    cfg = checked_config(args.cfg, [*args.opts, "FEATURES.PATH", ""])
+    names = args.splits.split(",") if args.splits else _splits_of_run(cfg)
+    for name in names:
+        if name not in SPLITS:
+            known = ", ".join(SPLITS)
+            raise SlowFastExtError(f"--splits {name}: must be of {known}{nearest(name, SPLITS)}")
+    launch(cfg, INIT_METHOD, functools.partial(extract, folder=args.out, names=names))
+
+
+def _splits_of_run(cfg):
+    names = ["train"] * cfg.TRAIN.ENABLE + ["tune"] * cfg.TUNE.ENABLE
+    return names + ["val"] * bool(names) + ["test"] * cfg.TEST.ENABLE

@@ -1,0 +1,387 @@
+"""
+A frozen backbone's maps of clips, kept in files in place of computing them again.
+
+FOLDER/features.json says what the maps are of; FOLDER/SPLIT/000123.npz holds those of an item and
+what else its clips have. numpy's .npz, not compressed: an array is read by itself, so that memory
+holds one clip's map whatever there is on disk; checksums tell damage; nothing is executed.
+"""
+
+import json
+import os
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import yaml
+
+from slowfast_ext.config.defaults import scope_of
+from slowfast_ext.config.schema import Scope, flattened
+from slowfast_ext.datasets import views
+from slowfast_ext.datasets.clips import Sample, channel_order
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.objects import Objects
+from slowfast_ext.utils.distributed import rank, world_size
+from slowfast_ext.utils.digests import digest_of, digest_of_json
+from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
+from slowfast_ext.utils.text import shortened
+
+FORMAT = 1
+# numpy has no bfloat16: its bits are kept.
+_STORED_AS = {"float16": torch.float16, "bfloat16": torch.int16, "float32": torch.float32}
+_FIELDS = ("labels", "boxes", "persons", "person_labels")
+# Where data lie is not what they are; which rates there are is said of each split.
+_NOT_OF_MAPS = (
+    "DATA.PATH_TO_DATA_DIR",
+    "DATA.PATH_PREFIX",
+    "DATA.SAMPLING_RATE",
+    "DATA.ENSEMBLE_METHOD",
+    "AVA.FRAME_DIR",
+    "AVA.FRAME_LIST_DIR",
+    "AVA.ANNOTATION_DIR",
+)
+
+
+class Split(NamedTuple):
+    """
+    What is stored of a data set: "train", "tune", "val", "test", or "train-views", all views of
+    the training list.
+
+    Attributes:
+        name (str): one of those.
+        dataset (ActivityDataset): what the items are of.
+    """
+
+    name: str
+    dataset: object
+
+    @property
+    def has_clips(self):
+        """Training clips, and not all views of a video."""
+        return self.name in ("train", "tune")
+
+    def facts(self, cfg):
+        """What its maps depend on beside the backbone and the settings, as JSON has it."""
+        dataset = self.dataset
+        content = dict(dataset.content)
+        listed = content.pop("videos", ())
+        for name in ("root", "rates", "views", "class_names"):
+            content.pop(name, None)
+        segments = [getattr(video, "segments", None) for video in listed]
+        facts = {
+            "lists": digest_of(content, dataset.video_ids, segments),
+            "items": len(dataset),
+            "classes": list(dataset.class_names),
+        }
+        if self.has_clips:
+            first = first_epoch(cfg, self.name)
+            draws = {"clips": cfg.FEATURES.CLIPS, "seed": cfg.RNG_SEED, "first_epoch": first}
+            return {**facts, "rates": rates_of(cfg, dataset), **draws}
+        groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)]
+        if self.name != "val":
+            groups = dataset.view_groups(cfg)
+        whole = cfg.TEST.WHOLE_FRAME and self.name != "val"
+        views_of_split = {"views": [list(group) for group in groups], "whole_frame": whole}
+        return {**facts, **views_of_split, "precision": cfg.TEST.PRECISION}
+
+
+def first_epoch(cfg, stage):
+    """The number of a stage's first epoch, "train" or "tune", in the order of random draws."""
+    # So that no stage repeats another's.
+    return cfg.SOLVER.MAX_EPOCH if stage == "tune" else 0
+
+
+def rates_of(cfg, dataset):
+    """The rates that a data set draws its training clips' from."""
+    return list(getattr(dataset, "rates", [cfg.DATA.SAMPLING_RATE]))
+
+
+def settings_of(cfg):
+    """{key: value} of what a backbone's map of given frames depends on."""
+    settings = {"channel order": channel_order(cfg)}
+    for key, value in flattened(yaml.safe_load(cfg.dump())).items():
+        scope = scope_of(key)
+        of_network = Scope.NETWORK in scope and Scope.HEAD not in scope
+        of_pixels = key.startswith(("DATA.", "AVA.")) and scope & (Scope.TRAINING | Scope.SCORES)
+        if (of_network or of_pixels) and key not in _NOT_OF_MAPS:
+            settings[key] = value
+    return settings
+
+
+def backbone_digest(network):
+    """Digits of a network's backbone's weights."""
+    return digest_of(state=network.backbone.state_dict())
+
+
+def stamp(path):
+    """What tells a video from another that has taken its place: [bytes or files, time]."""
+    if path is None or not is_local(path):
+        return None
+    try:
+        status = os.stat(path)
+        size = len(os.listdir(path)) if os.path.isdir(path) else status.st_size
+    except OSError as error:
+        raise SlowFastExtError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return [size, status.st_mtime_ns]
+
+
+# --- The folder -------------------------------------------------------------------------------
+
+
+class MapFolder:
+    """
+    A folder of stored maps.
+
+    Args:
+        path (str): the folder.
+        description (dict): what features.json holds: `format`, `dtype`, `backbone`, `settings`
+            and, by name, `splits`.
+    """
+
+    def __init__(self, path, description):
+        self.path, self.description = path, description
+
+    @classmethod
+    def open(cls, path):
+        """The folder as it is; raises SlowFastExtError where it is none."""
+        name = os.path.join(path, "features.json")
+        try:
+            with pathmgr.open(name) as stream:
+                description = json.load(stream)
+        except FileNotFoundError as error:
+            raise SlowFastExtError(
+                f"{path}: holds no features.json: `python -m slowfast_ext extract --cfg YAML "
+                f"--out {path}` makes the features of a config"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise SlowFastExtError(f"{name}: cannot be read ({error})") from error
+        known = isinstance(description, dict) and description.get("format") == FORMAT
+        if not known or not isinstance(description.get("splits"), dict):
+            raise SlowFastExtError(f"{name}: is not of this version's form; extract anew")
+        return cls(path, description)
+
+    def write(self):
+        """Writes features.json."""
+        with open_atomically(os.path.join(self.path, "features.json")) as stream:
+            json.dump(self.description, stream, indent=1)
+
+    def item_path(self, split, index):
+        """The file of an item."""
+        return os.path.join(self.path, split, f"{index:06d}.npz")
+
+    def item_facts(self, split, dataset, index):
+        """What an item's file says of itself: by it a stale one is told."""
+        common = {name: self.description[name] for name in ("dtype", "backbone", "settings")}
+        return {
+            "of": digest_of_json([common, self.description["splits"][split]]),
+            "id": dataset.video_ids[index],
+            "file": stamp(dataset.media_path(index)),
+        }
+
+    # --- Items -------------------------------------------------------------------------------
+
+    def write_item(self, path, facts, samples):
+        """
+        Writes an item's file.
+
+        Args:
+            path (str): of `item_path`.
+            facts (dict): of `item_facts`; with `broken`, the reason, where it could not be read.
+            samples (dict): {name: Sample with features}.
+        """
+        arrays = {"facts": np.array(json.dumps(facts))}
+        for name, sample in samples.items():
+            for field, value in self._arrays_of(sample).items():
+                arrays[f"{name}.{field}"] = value
+        with open_atomically(path, "wb") as stream:
+            np.savez(stream, **arrays)
+
+    def _arrays_of(self, sample):
+        dtype = self.description["dtype"]
+        stored = sample.pathways[0].to(getattr(torch, dtype))
+        if not stored.isfinite().all():
+            raise SlowFastExtError(
+                f"FEATURES.DTYPE is {dtype!r}: a map has values that it cannot hold; set bfloat16 "
+                "or float32"
+            )
+        arrays = {"map": stored.view(_STORED_AS[dtype]).numpy()}
+        for field in _FIELDS:
+            if getattr(sample, field) is not None:
+                arrays[field] = getattr(sample, field).numpy()
+        objects = sample.objects
+        if objects is not None:
+            # Of a clip or, in a list, of each view.
+            listed = [objects] if isinstance(objects, Objects) else objects
+            for place, of_view in enumerate(listed):
+                for field, value in of_view._asdict().items():
+                    arrays[f"objects.{place}.{field}"] = value.numpy()
+        return arrays
+
+    def read_item(self, path, name=None):
+        """
+        A Sample with features by its name or, without one, the item's facts; raises
+        SlowFastExtError where the file is damaged or has no such sample.
+        """
+        try:
+            with pathmgr.open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                if name is None:
+                    return json.loads(str(arrays["facts"]))
+                return self._sample(arrays, name)
+        except FileNotFoundError as error:
+            raise SlowFastExtError(f"{path}: is missing: extract goes on where it ended") from error
+        except Exception as error:  # zipfile, zlib and numpy each have errors of their own.
+            reason = shortened(str(error) or type(error).__name__)
+            raise SlowFastExtError(
+                f"{path}: is damaged or no file of features ({reason}): remove it and extract "
+                "again, which makes what is missing"
+            ) from error
+
+    def _sample(self, arrays, name):
+        fields = {
+            field.removeprefix(f"{name}."): field
+            for field in arrays.files
+            if field.startswith(f"{name}.")
+        }
+        kept = {f: torch.from_numpy(arrays[fields[f]]) for f in _FIELDS if f in fields}
+        features = torch.from_numpy(arrays[fields["map"]])
+        if self.description["dtype"] == "bfloat16":
+            features = features.view(torch.bfloat16)
+        objects = []
+        while f"objects.{len(objects)}.boxes" in fields:
+            prefix = f"{name}.objects.{len(objects)}"
+            values = (torch.from_numpy(arrays[f"{prefix}.{f}"]) for f in Objects._fields)
+            objects.append(Objects(*values))
+        kept["objects"] = objects or None
+        return Sample([features], **kept, are_features=True)
+
+
+# --- Reading in place of videos -----------------------------------------------------------------
+
+
+class StoredMaps:
+    """
+    What loaders read in place of a data set's items: `maps[epoch, index]`, `maps[index]`.
+
+    Args:
+        cfg (CfgNode): names the folder, FEATURES.PATH.
+        split (str): "train", "tune", "val" or "test".
+        dataset (ActivityDataset): of the split.
+
+    Raises:
+        SlowFastExtError: the folder has no such features, or of other lists, settings or videos.
+    """
+
+    def __init__(self, cfg, split, dataset):
+        self.cfg, self.split, self.dataset = cfg, split, dataset
+        self.folder = MapFolder.open(cfg.FEATURES.PATH)
+        self._ready, self._is_checked = set(), False
+        _refuse_other_settings(self.folder, settings_of(cfg))
+
+    def ready(self, clips):
+        """
+        Raises SlowFastExtError where what a run reads, training clips or views, is not there, or is
+        of other lists, settings or videos.
+        """
+        name = self.split if clips else _views_name(self.split)
+        used = {"train": self.cfg.TRAIN.ENABLE, "tune": self.cfg.TUNE.ENABLE}
+        if name in self._ready or not used.get(name, True):
+            return
+        self._require(name)
+        # Each process looks at a part: one that finds something ends them all.
+        self._check_items(name, range(rank(), len(self.dataset), world_size()))
+        self._ready.add(name)
+
+    def _require(self, name):
+        """Raises where what is stored of a split is not as this config asks for it."""
+        splits = self.folder.description["splits"]
+        if name not in splits:
+            stored = ", ".join(splits) or "none"
+            raise SlowFastExtError(
+                f"{self.folder.path}: has no features of {name}, but of {stored}: extract them "
+                f"with --splits {name}"
+            )
+        stored, wanted = splits[name], Split(name, self.dataset).facts(self.cfg)
+        different = [key for key in wanted if stored.get(key) != wanted[key]]
+        if name in ("train", "tune"):
+            different = [k for k in different if k not in ("clips", "seed", "first_epoch", "rates")]
+            lacking = [rate for rate in wanted["rates"] if rate not in stored["rates"]]
+            different += ["rates"] * bool(lacking)
+        if different:
+            key = different[0]
+            shown = "" if key == "lists" else f" ({stored.get(key)}, now {wanted[key]})"
+            raise SlowFastExtError(
+                f"{self.folder.path}: its features of {name} are of other {key}{shown}: extract "
+                "anew into another folder"
+            )
+
+    def _check_items(self, name, indices):
+        """Raises where an item is missing or stale."""
+        for index in indices:
+            path = self.folder.item_path(name, index)
+            stored = self.folder.read_item(path)
+            wanted = self.folder.item_facts(name, self.dataset, index)
+            if stored.get("file") != wanted["file"]:
+                raise SlowFastExtError(
+                    f"{path}: {self.dataset.media_path(index)} has changed since (its size or "
+                    "time): remove this file and extract again"
+                )
+            if any(stored.get(key) != value for key, value in wanted.items()):
+                raise SlowFastExtError(
+                    f"{path}: is of another extraction: remove it and extract again"
+                )
+
+    def check_network(self, network):
+        """Raises SlowFastExtError where the maps are of another backbone's weights."""
+        if not self._is_checked and self.folder.description["backbone"] != backbone_digest(network):
+            raise SlowFastExtError(
+                f"{self.folder.path}: its features are of another backbone's weights than this "
+                "network has: extract anew into another folder"
+            )
+        self._is_checked = True  # Frozen, it stays as it is.
+
+    def __getitem__(self, key):
+        """A training clip of (epoch, index), all views of an index: a Sample with features."""
+        if not isinstance(key, tuple):
+            return self._read(_views_name(self.split), key, "views")
+        epoch, index = key
+        # The first draw of a training clip is its rate.
+        random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
+        rates = rates_of(self.cfg, self.dataset)
+        rate = rates[random.integers(len(rates))]
+        stored = self.folder.description["splits"][self.split]
+        clip = (epoch - first_epoch(self.cfg, self.split)) % stored["clips"]
+        sample = self._read(self.split, index, f"rate{rate}.clip{clip}")
+        if sample.objects is not None:
+            sample = sample._replace(objects=sample.objects[0])
+        return sample
+
+    def _read(self, split, index, name):
+        path = self.folder.item_path(split, index)
+        broken = self.folder.read_item(path).get("broken")
+        if broken:
+            raise SlowFastExtError(broken)
+        sample = self.folder.read_item(path, name)._replace(index=index)
+        names = self.folder.description["splits"][split]["classes"]
+        if names != list(self.dataset.class_names):
+            # The data set has taken its network's order since.
+            places = [names.index(name) for name in self.dataset.class_names]
+            sample = sample._replace(labels=sample.labels[..., places])
+        return sample
+
+
+def _views_name(split):
+    return "train-views" if split in ("train", "tune") else split
+
+
+def _refuse_other_settings(folder, wanted):
+    stored = folder.description["settings"]
+    # A key that only one of them has belongs to the other version of PySlowFast.
+    different = [
+        f"{key} {stored[key]!r} (now {wanted[key]!r})"
+        for key in sorted(stored.keys() & wanted.keys())
+        if stored[key] != wanted[key]
+    ]
+    if different:
+        raise SlowFastExtError(
+            f"{folder.path}: its features were extracted with {', '.join(different)}: set them as "
+            "they were, or extract anew into another folder"
+        )

@@ -1,0 +1,291 @@
+"""Computing a frozen backbone's maps once, for `slowfast_ext.datasets.stored_maps`."""
+
+import copy
+import logging
+import math
+import os
+import shutil
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from slowfast_ext.config.schema import flattened
+from slowfast_ext.datasets import clips
+from slowfast_ext.datasets.stored_maps import (
+    FORMAT,
+    MapFolder,
+    Split,
+    backbone_digest,
+    first_epoch,
+    rates_of,
+    settings_of,
+)
+from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.trained import network_to_test
+from slowfast_ext.engine.train import build_network
+from slowfast_ext.engine.weights import load_weights, read_weights
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.inference import inference
+from slowfast_ext.utils import distributed
+from slowfast_ext.utils.paths import is_local, make_folder
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "tune", "val", "test", "train-views")
+_MOST_WAITING = 4  # Items computed and not yet written: what a slow disk costs of memory.
+
+
+def extract(cfg, folder, names):
+    """
+    Writes the maps of the splits `names` of SPLITS into `folder`; what is there already is not
+    computed again. The work is shared by all processes.
+
+    Raises SlowFastExtError: there is no backbone to take, the folder holds features of another
+    config, they would not fit, or a video cannot be read.
+    """
+    network = backbone_network(cfg).to(distributed.device(cfg)).eval()
+    network.freeze_backbone()
+    splits = [_split(cfg, name) for name in names]
+    maps = _folder(cfg, folder, network, splits)
+    missing = {split: _missing(maps, split) for split in splits}
+    _check_space(cfg, network, folder, missing)
+    if distributed.is_main_process():
+        maps.write()
+    with ThreadPoolExecutor(1) as writer:
+        for split, indices in missing.items():
+            _extract_split(_Extraction(cfg, network, maps, split, writer), indices)
+    if distributed.is_main_process():
+        print(f"wrote {folder}: set FEATURES.PATH {folder} to train, tune and test from it")
+
+
+def backbone_network(cfg):
+    """The network whose backbone a run of this config has, frozen."""
+    if not cfg.ACTIVITY.FREEZE_BACKBONE:
+        return network_to_test(cfg)[1]
+    path = cfg.TRAIN.CHECKPOINT_FILE_PATH or checkpoint.last_checkpoint(cfg.OUTPUT_DIR, "train")
+    if not path:
+        raise SlowFastExtError(
+            "there is no backbone to extract with: set TRAIN.CHECKPOINT_FILE_PATH, as a training "
+            "with ACTIVITY.FREEZE_BACKBONE has it"
+        )
+    options, network = cfg.TRAIN, build_network(cfg, None)
+    loaded = load_weights(
+        network,
+        path,
+        read_weights(path, options.CHECKPOINT_TYPE)["model_state"],
+        clear_patterns=options.CHECKPOINT_CLEAR_NAME_PATTERN,
+        inflate=options.CHECKPOINT_INFLATE,
+    )
+    logger.info(f"extract: {loaded}")
+    return network
+
+
+def _split(cfg, name):
+    return Split(name, loaders.build_dataset(cfg, "train" if name == "train-views" else name))
+
+
+def _folder(cfg, path, network, splits):
+    """The folder with its description, which goes on with what is there."""
+    description = {
+        "format": FORMAT,
+        "dtype": cfg.FEATURES.DTYPE,
+        "backbone": backbone_digest(network),
+        "settings": settings_of(cfg),
+        "splits": {},
+    }
+    make_folder(path, "--out")
+    if os.path.exists(os.path.join(path, "features.json")) or not is_local(path):
+        there = MapFolder.open(path).description
+        _refuse_other(path, {k: v for k, v in description.items() if k != "splits"}, there)
+        description["splits"] = dict(there["splits"])
+    elif os.listdir(path):
+        raise SlowFastExtError(f"--out {path}: holds other files: name a new folder")
+    for split in splits:
+        facts = split.facts(cfg)
+        if split.name in description["splits"]:
+            _refuse_other(path, facts, description["splits"][split.name], f"{split.name}: ")
+        description["splits"][split.name] = facts
+    return MapFolder(path, description)
+
+
+def _refuse_other(path, wanted, there, where=""):
+    """Raises SlowFastExtError for the first fact that is another one there."""
+    wanted, there = flattened(wanted), flattened(there)
+    for key, value in wanted.items():
+        if there.get(key) != value:
+            raise SlowFastExtError(
+                f"--out {path}: holds features of another extraction: {where}"
+                f"{key.removeprefix('settings.')} {there.get(key)!r} (now {value!r}); name another "
+                "folder"
+            )
+
+
+def _missing(maps, split):
+    """The items of this process that are still to do."""
+    own = range(distributed.rank(), len(split.dataset), distributed.world_size())
+    return [index for index in own if not _is_done(maps, split, index)]
+
+
+def _is_done(maps, split, index):
+    path = maps.item_path(split.name, index)
+    if is_local(path) and not os.path.exists(path):
+        return False
+    try:
+        stored = maps.read_item(path)
+    except SlowFastExtError as error:
+        logger.warning(f"{error}; it is made again")
+        return False
+    wanted = maps.item_facts(split.name, split.dataset, index)
+    return "broken" not in stored and all(stored.get(k) == v for k, v in wanted.items())
+
+
+# --- Room on the disk ---------------------------------------------------------------------------
+
+
+def _check_space(cfg, network, folder, missing):
+    """Says how much is written; raises SlowFastExtError where the disk does not hold it."""
+    sizes = [_bytes_of_item(cfg, network, split) * len(indices) for split, indices in missing.items()]
+    total = sum(distributed.gather(sum(sizes)))
+    counts = ", ".join(f"{len(split.dataset)} of {split.name}" for split in missing)
+    if distributed.is_main_process():
+        print(f"features of {counts}; about {total / 1e9:.2f} GB are still to write to {folder}")
+    if is_local(folder) and total > shutil.disk_usage(folder).free:
+        free = shutil.disk_usage(folder).free / 1e9
+        raise SlowFastExtError(
+            f"--out {folder}: about {total / 1e9:.2f} GB are to be written and {free:.2f} GB are "
+            "free: choose another disk, FEATURES.DTYPE float16 or fewer FEATURES.CLIPS"
+        )
+
+
+def _bytes_of_item(cfg, network, split):
+    """About, since frames as wholes differ in size."""
+    facts, data = split.facts(cfg), cfg.DATA
+    if split.has_clips:
+        size, number = data.TRAIN_CROP_SIZE, facts["clips"] * len(set(facts["rates"]))
+    else:
+        size, number = data.TEST_CROP_SIZE, sum(n * crops for _, n, crops in facts["views"])
+    values = math.prod(feature_shape(cfg, network.backbone, size))
+    return number * values * getattr(torch, cfg.FEATURES.DTYPE).itemsize
+
+
+# --- Computing ----------------------------------------------------------------------------------
+
+
+class _Clips(torch.utils.data.Dataset):
+    """Of each item all training clips that are extracted, [(name, Sample)]."""
+
+    maps = None
+
+    def __init__(self, cfg, split):
+        self.dataset, self.first = split.dataset, first_epoch(cfg, split.name)
+        self.num_clips, self.by_rate = cfg.FEATURES.CLIPS, {}
+        rates = rates_of(cfg, split.dataset)
+        for rate in rates:
+            self.by_rate[rate] = copy.copy(split.dataset)
+            # As many as there were: the draw of one takes as much of the random numbers.
+            self.by_rate[rate].rates = [rate] * len(rates)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    @property
+    def video_ids(self):
+        return self.dataset.video_ids
+
+    def __getitem__(self, index):
+        return index, [
+            (f"rate{rate}.clip{clip}", dataset[self.first + clip, index])
+            for rate, dataset in self.by_rate.items()
+            for clip in range(self.num_clips)
+        ]
+
+
+class _Extraction:
+    """What extracting the items of a split needs."""
+
+    def __init__(self, cfg, network, maps, split, writer):
+        self.cfg, self.network, self.maps, self.split = cfg, network, maps, split
+        self.writer, self.waiting, self.device = writer, [], distributed.device(cfg)
+
+    def features(self, batch):
+        """F of a Sample's clips, on the CPU."""
+        inputs, _ = clips.network_input(self.cfg, batch, self.device)
+        return self.network.features(inputs).float().cpu()
+
+    def write(self, index, samples, **further):
+        """Writes an item's file beside the computing."""
+        while len(self.waiting) >= _MOST_WAITING:
+            self.waiting.pop(0).result()
+        path = self.maps.item_path(self.split.name, index)
+        facts = self.maps.item_facts(self.split.name, self.split.dataset, index) | further
+        self.waiting.append(self.writer.submit(self.maps.write_item, path, facts, samples))
+
+    def finish(self, broken):
+        """Waits for the files; writes what could not be read, too."""
+        for index, reason in broken.items():
+            self.write(index, {}, broken=reason)
+        for written in self.waiting:
+            written.result()
+
+
+def _extract_split(extraction, indices):
+    cfg, split = extraction.cfg, extraction.split
+    source = _Clips(cfg, split) if split.has_clips else split.dataset
+    batches = loaders.item_loader(cfg, source, indices)
+    extract_items = _extract_clips if split.has_clips else _extract_views
+    with Progress(f"extract {split.name}", len(batches), cfg.LOG_PERIOD) as progress:
+        items = _stepped(batches, progress)
+        extract_items(extraction, items)
+    extraction.finish(batches.broken)
+
+
+def _stepped(batches, progress):
+    for items in batches:
+        yield from items
+        progress.step()
+
+
+def _extract_views(extraction, samples):
+    """All views of each item, in batches as a test has them."""
+    cfg = extraction.cfg
+    size = loaders.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    with inference(cfg, extraction.network, extraction.device):
+        for sample in samples:
+            parts = [
+                extraction.features(sample.batch_of_views(slice(start, start + size)))
+                for start in range(0, len(sample.pathways[0]), size)
+            ]
+            kept = sample._replace(pathways=[torch.cat(parts)], are_features=True)
+            extraction.write(sample.index, {"views": kept})
+
+
+def _extract_clips(extraction, items):
+    """Training clips in batches of the training's size, whatever items they are of."""
+    # Kernels that are chosen by a batch's size would round otherwise than the training's.
+    size = loaders.batch_size_per_process(extraction.cfg, "TRAIN.BATCH_SIZE")
+    waiting, found, expected = [], defaultdict(dict), {}
+    precision = extraction.cfg.TRAIN.MIXED_PRECISION
+    with torch.no_grad(), torch.autocast("cuda", torch.float16, enabled=precision):
+        for index, samples in items:
+            expected[index] = len(samples)
+            waiting += [(index, name, sample) for name, sample in samples]
+            while len(waiting) >= size:
+                _compute(extraction, waiting[:size], size, found, expected)
+                waiting = waiting[size:]
+        if waiting:
+            _compute(extraction, waiting, size, found, expected)
+
+
+def _compute(extraction, batch, size, found, expected):
+    """The maps of a batch, filled up to its `size`; writes the items that are complete with it."""
+    samples = [sample for _, _, sample in batch]
+    padded = samples + samples[-1:] * (size - len(samples))
+    pathways = clips.join_clips([sample.pathways for sample in padded])
+    features = extraction.features(clips.Sample(pathways))
+    for (index, name, sample), of_clip in zip(batch, features, strict=False):
+        # A copy: a slice would keep the whole batch.
+        found[index][name] = sample._replace(pathways=[of_clip.clone()], are_features=True)
+        if len(found[index]) == expected[index]:
+            extraction.write(index, found.pop(index))
