@@ -9,10 +9,12 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 
 import torch
 from torch.distributed.launcher import api as launcher
 
+from slowfast_ext import __main__ as commands
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.errors import exit_with_sentence
 from tests.helpers import shallow_networks
@@ -26,7 +28,7 @@ class Process:
     A process that runs run_net.py's main with shallow networks, and what comes of it.
 
     Args:
-        arguments (list[str]): run_net.py's.
+        arguments (list[str]): run_net.py's, or the words of a command of the package.
         folder (Path): for its stdout and stderr.
         ranks (int): with 2 or more it has so many processes of torchrun's start.
         largest_file (int | None): more bytes than these cannot be written to a file.
@@ -82,4 +84,8 @@ def _main(arguments):
     # Sums in one order, and two processes on two cores.
     torch.set_num_threads(1)
     with shallow_networks(), exit_with_sentence():
-        main(arguments)
+        if arguments[0].startswith("--"):
+            main(arguments)
+        else:
+            sys.argv[1:] = arguments
+            commands.main()

@@ -11,6 +11,8 @@ from projects.study.ava_margins import DETECTION, ava_keys, prepare
 from projects.study.ava_stand_in import LABEL_MAP
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main
+from slowfast_ext.engine.extract import SPLITS, extract
+from slowfast_ext.engine.setup import checked_config
 from tests.helpers import ROOT, SHALLOW, shallow_networks
 
 SMALL = {
@@ -35,11 +37,15 @@ def run(tmp_path_factory):
     return folder
 
 
-def train_and_test(folder, keys, **changes):
+def words_of(folder, keys, **changes):
     pairs = {**DETECTION, **SMALL, **keys, "OUTPUT_DIR": str(folder / "output"), **changes}
     config = ROOT / "configs" / "Synthetic" / "ACTIVITY_SLOWFAST.yaml"
+    return ["--cfg", str(config), *(word for pair in pairs.items() for word in pair)]
+
+
+def train_and_test(folder, keys, **changes):
     with shallow_networks():
-        main(["--cfg", str(config), *(word for pair in pairs.items() for word in pair)])
+        main(words_of(folder, keys, **changes))
 
 
 def evaluated(folder, capsys):
@@ -69,6 +75,21 @@ def test_every_keyframe_is_tested_at_three_rates(run):
 
 def test_the_detections_give_the_same_again(run, capsys):
     assert evaluated(run, capsys)["mAP"] == results_of(run)["mAP"]
+
+
+def test_stored_features_give_the_same_heads_and_detections(run, tmp_path):
+    """Tuned and tested from the whole maps, of which the persons' regions are taken."""
+    checkpoint = str(run / "output" / "checkpoints" / "checkpoint_epoch_00002.pyth")
+    keys = {**ava_keys(str(run / "ava")), "TRAIN.ENABLE": "False"}
+    keys |= {"TRAIN.CHECKPOINT_FILE_PATH": checkpoint, "FEATURES.DTYPE": "float32"}
+    words = words_of(tmp_path / "extracted", keys, **{"FEATURES.CLIPS": "1"})
+    with shallow_networks():
+        extract(checked_config(words[1], words[2:]), str(tmp_path / "maps"), SPLITS[1:4])
+    outputs = []
+    for name, path in (("videos", ""), ("maps", str(tmp_path / "maps"))):
+        train_and_test(tmp_path / name, keys, **{"FEATURES.PATH": path})
+        outputs.append((tmp_path / name / "output" / "predictions.csv").read_text())
+    assert outputs[0] == outputs[1]
 
 
 def test_persons_in_a_real_video(real_data, tmp_path, capsys):

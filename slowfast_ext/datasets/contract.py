@@ -84,7 +84,7 @@ class ActivityDataset(torch.utils.data.Dataset):
 
     @property
     def content(self):
-        """{name: value}: what it has read, by which it is told from another: lists, boxes, names."""
+        """{name: value}: what it has read, lists, boxes and names, by which others differ."""
         return {name: value for name, value in vars(self).items() if name not in ("cfg", "maps")}
 
     def media_path(self, index):

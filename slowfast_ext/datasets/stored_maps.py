@@ -20,8 +20,8 @@ from slowfast_ext.datasets import views
 from slowfast_ext.datasets.clips import Sample, channel_order
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.objects import Objects
-from slowfast_ext.utils.distributed import rank, world_size
 from slowfast_ext.utils.digests import digest_of, digest_of_json
+from slowfast_ext.utils.distributed import rank, world_size
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
 from slowfast_ext.utils.text import shortened
 
@@ -319,14 +319,14 @@ class StoredMaps:
             path = self.folder.item_path(name, index)
             stored = self.folder.read_item(path)
             wanted = self.folder.item_facts(name, self.dataset, index)
+            if any(stored.get(key) != wanted[key] for key in ("of", "id")):
+                raise SlowFastExtError(
+                    f"{path}: is of another extraction: remove it and extract again"
+                )
             if stored.get("file") != wanted["file"]:
                 raise SlowFastExtError(
                     f"{path}: {self.dataset.media_path(index)} has changed since (its size or "
                     "time): remove this file and extract again"
-                )
-            if any(stored.get(key) != value for key, value in wanted.items()):
-                raise SlowFastExtError(
-                    f"{path}: is of another extraction: remove it and extract again"
                 )
 
     def check_network(self, network):

@@ -23,10 +23,11 @@ from slowfast_ext.datasets.stored_maps import (
 )
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.progress import Progress
-from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.engine.train import build_network
+from slowfast_ext.engine.trained import network_to_test
 from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.backbones import map_shape
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import is_local, make_folder
@@ -146,7 +147,9 @@ def _is_done(maps, split, index):
 
 def _check_space(cfg, network, folder, missing):
     """Says how much is written; raises SlowFastExtError where the disk does not hold it."""
-    sizes = [_bytes_of_item(cfg, network, split) * len(indices) for split, indices in missing.items()]
+    sizes = [
+        _bytes_of_item(cfg, network, split) * len(indices) for split, indices in missing.items()
+    ]
     total = sum(distributed.gather(sum(sizes)))
     counts = ", ".join(f"{len(split.dataset)} of {split.name}" for split in missing)
     if distributed.is_main_process():
@@ -166,7 +169,9 @@ def _bytes_of_item(cfg, network, split):
         size, number = data.TRAIN_CROP_SIZE, facts["clips"] * len(set(facts["rates"]))
     else:
         size, number = data.TEST_CROP_SIZE, sum(n * crops for _, n, crops in facts["views"])
-    values = math.prod(feature_shape(cfg, network.backbone, size))
+    sized = cfg.clone()
+    sized.DATA.TRAIN_CROP_SIZE = size
+    values = math.prod(map_shape(sized, network.backbone)[:4])
     return number * values * getattr(torch, cfg.FEATURES.DTYPE).itemsize
 
 

@@ -38,6 +38,8 @@ class TinyNetwork(nn.Module):
 class Clips(TrainingBatches):
     """Clips that follow from (epoch, index); notes which were drawn."""
 
+    maps = None
+
     def __init__(self, cfg):
         super().__init__(num_videos=9, batch_size=2, seed=cfg.RNG_SEED)
         self.drawn = []

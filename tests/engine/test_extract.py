@@ -1,0 +1,250 @@
+"""A frozen backbone's features: extracted once, heads trained, tuned and tested from them."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from slowfast_ext.commands.run_net import main
+from slowfast_ext.engine.extract import extract
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
+from tests.helpers import assert_equal, weights
+
+TUNED = "checkpoint_tune_epoch_00002.pyth"
+# As many clips as there are epochs: the draws of a run from videos.
+OPTIONS = {
+    "ACTIVITY__FREEZE_BACKBONE": True,
+    "TRAIN__CHECKPOINT_EPOCH_RESET": True,
+    "FEATURES__CLIPS": 3,
+    "FEATURES__DTYPE": "float32",
+}
+
+
+@pytest.fixture
+def frozen(arguments, finished_run):
+    """`frozen(output_dir, KEY=value)`: the arguments of a run on the finished run's backbone."""
+
+    def make(output_dir, **changes):
+        start = {"TRAIN__CHECKPOINT_FILE_PATH": finished_run / "checkpoints" / TUNED}
+        return arguments(output_dir, **{**OPTIONS, **start, **changes})
+
+    return make
+
+
+def extracted(words, folder, names=("train", "tune", "val", "test")):
+    extract(checked_config(words[1], words[2:]), str(folder), names)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture
+def features(places, frozen):
+    """The folder of features in float32 of that backbone; made once."""
+    if not (places / "maps" / "features.json").exists():
+        extracted(frozen(places / "unused"), places / "maps")
+    return places / "maps"
+
+
+@pytest.fixture
+def copied(features, tmp_path):
+    return shutil.copytree(features, tmp_path / "copied")
+
+
+def predictions(folder):
+    rows = (folder / "predictions.csv").read_text().splitlines()[1:]
+    return np.array([row.split(",")[1:] for row in rows], float)
+
+
+@pytest.fixture
+def of_videos(places, frozen):
+    """The output of the run that reads videos."""
+    if not (places / "videos" / "results.json").exists():
+        main(frozen(places / "videos"))
+    return places / "videos"
+
+
+def test_a_run_from_features_is_the_run_from_videos_to_the_bit(
+    features, of_videos, frozen, tmp_path
+):
+    main(frozen(tmp_path, FEATURES__PATH=features))
+    for name in ("checkpoint_epoch_00003.pyth", TUNED):
+        assert_equal(weights(tmp_path, name), weights(of_videos, name))
+    assert np.array_equal(predictions(tmp_path), predictions(of_videos))
+    results = [json.loads((p / "results.json").read_text()) for p in (tmp_path, of_videos)]
+    assert results[0]["per_class"] == results[1]["per_class"]
+
+
+def test_half_precision_changes_scores_by_little(of_videos, frozen, tmp_path):
+    trained = {"TRAIN__ENABLE": False, "TUNE__ENABLE": False}
+    trained["TEST__CHECKPOINT_FILE_PATH"] = of_videos / "checkpoints" / TUNED
+    for dtype, tolerance in (("float16", 2e-3), ("bfloat16", 2e-2)):
+        words = frozen(tmp_path / "unused", FEATURES__DTYPE=dtype)
+        folder = extracted(words, tmp_path / dtype, ["test"])
+        main(frozen(tmp_path / f"run_{dtype}", FEATURES__PATH=folder, **trained))
+        found = predictions(tmp_path / f"run_{dtype}")
+        assert 0 < np.abs(found - predictions(of_videos)).max() < tolerance
+
+
+def test_the_draws_come_again_where_there_are_more_epochs(frozen, tmp_path):
+    folder = extracted(frozen(tmp_path, FEATURES__CLIPS=1), tmp_path / "maps", ["train", "val"])
+    options = {"FEATURES__PATH": folder, "TUNE__ENABLE": False, "TEST__ENABLE": False}
+    main(frozen(tmp_path / "out", **options))
+    assert (tmp_path / "out" / "checkpoints" / "checkpoint_epoch_00003.pyth").exists()
+
+
+def test_two_processes_write_what_one_writes(features, frozen, run_net, tmp_path):
+    # A batch of the training is shared: each process has as many clips in its own as one has.
+    words = frozen(tmp_path / "unused", TRAIN__BATCH_SIZE=4, TEST__BATCH_SIZE=2 * 8)
+    run_net(["extract", "--out", str(tmp_path / "maps"), *words], ranks=2)
+    assert_same_files(tmp_path / "maps", features)
+
+
+def assert_same_files(first, second):
+    names = sorted(p.relative_to(second) for p in second.rglob("*.*"))
+    assert sorted(p.relative_to(first) for p in first.rglob("*.*")) == names
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_it_goes_on_where_it_ended(features, copied, frozen, tmp_path, monkeypatch):
+    (copied / "train" / "000001.npz").unlink()
+    path = copied / "test" / "000000.npz"
+    path.write_bytes(path.read_bytes()[:-300])
+    kept = os.stat(copied / "train" / "000000.npz").st_mtime_ns
+    extracted(frozen(tmp_path / "unused"), copied)
+    assert_same_files(copied, features)
+    assert os.stat(copied / "train" / "000000.npz").st_mtime_ns == kept
+
+
+def damaged(copied):
+    path = copied / "train" / "000002.npz"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 255
+    path.write_bytes(data)
+    return {}
+
+
+def truncated(copied):
+    path = copied / "test" / "000002.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    return {}
+
+
+def foreign(copied):
+    np.savez(copied / "val" / "000000.npz", map=np.zeros(3))
+    return {}
+
+
+def missing(copied):
+    (copied / "tune" / "000003.npz").unlink()
+    return {}
+
+
+def nothing(copied):
+    shutil.rmtree(copied)
+    return {}
+
+
+def broken_description(copied):
+    (copied / "features.json").write_text("{")
+    return {}
+
+
+def of_another_item(copied):
+    shutil.copy(copied / "test" / "000001.npz", copied / "test" / "000000.npz")
+    return {}
+
+
+def without_tuning(copied):
+    description = json.loads((copied / "features.json").read_text())
+    del description["splits"]["tune"]
+    (copied / "features.json").write_text(json.dumps(description))
+    return {}
+
+
+def other_labels(copied, data_dir):
+    """The videos as they are, one without its labels."""
+    data = shutil.copytree(data_dir, copied.parent / "data")
+    lines = (data / "train.csv").read_text().splitlines()
+    path, *_ = lines[1].split(",")
+    kept = [line for line in lines if not line.startswith(path)]
+    (data / "train.csv").write_text("\n".join([*kept, f"{path},,,"]) + "\n")
+    return {"DATA__PATH_TO_DATA_DIR": data}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (damaged, r"train/000002\.npz: is damaged .* remove it and extract again"),
+        (truncated, r"test/000002\.npz: is damaged or no file of features"),
+        (foreign, r"val/000000\.npz: is damaged or no file of features"),
+        (missing, r"tune/000003\.npz: is missing: extract goes on"),
+        (nothing, r"holds no features\.json: `python -m slowfast_ext extract"),
+        (broken_description, r"features\.json: cannot be read"),
+        (of_another_item, r"test/000000\.npz: is of another extraction"),
+        (without_tuning, r"has no features of tune, but of train, val, test: .* --splits tune"),
+        (lambda _: {"DATA__NUM_FRAMES": 16}, r"extracted with DATA\.NUM_FRAMES \d+ \(now 16\)"),
+        (lambda _: {"TUNE__RATES": "[2, 16]"}, r"features of tune are of other rates"),
+        (lambda _: {"TEST__VIEWS": "[[2, 1, 1]]"}, r"features of test are of other views"),
+        (other_labels, r"features of train are of other lists"),
+        (lambda _: {"ACTIVITY__FREEZE_BACKBONE": False}, r"needs ACTIVITY\.FREEZE_BACKBONE True"),
+    ],
+)
+def test_what_is_not_this_runs_is_refused(copied, frozen, tmp_path, data_dir, change, sentence):
+    changed = change(copied, data_dir) if change is other_labels else change(copied)
+    options = {"FEATURES__PATH": copied, **changed}
+    with pytest.raises(SlowFastExtError, match=sentence):
+        main(frozen(tmp_path / "out", **options))
+    assert change is damaged or not (tmp_path / "out").exists()
+
+
+def test_a_video_that_has_changed_is_named(features, frozen, tmp_path, data_dir):
+    path = f"{data_dir}/videos/test_0000.mp4"
+    before = os.stat(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    try:
+        with pytest.raises(SlowFastExtError, match=f"{path} has changed since"):
+            main(frozen(tmp_path / "out", FEATURES__PATH=features))
+    finally:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_another_backbone_is_refused(features, frozen, finished_run, tmp_path):
+    first = finished_run / "checkpoints" / "checkpoint_epoch_00001.pyth"
+    others = {"TRAIN__CHECKPOINT_FILE_PATH": first}
+    words = frozen(tmp_path, FEATURES__PATH=features, **others)
+    with pytest.raises(SlowFastExtError, match="of another backbone's weights"):
+        main(words)
+    with pytest.raises(SlowFastExtError, match="holds features of another extraction: backbone"):
+        extracted(frozen(tmp_path, **others), features)
+
+
+def test_a_disk_that_is_too_small_is_told_of_first(frozen, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(SlowFastExtError, match=r"about 0\.\d+ GB are to be written and 0\.00 GB"):
+        extracted(frozen(tmp_path), tmp_path / "maps")
+    assert not list((tmp_path / "maps").iterdir())
+
+
+def test_another_heads_and_seeds_take_the_same_features(features, frozen, tmp_path):
+    options = {"FEATURES__PATH": features, "ACTIVITY__HEAD": "PoolHead", "RNG_SEED": 7}
+    main(frozen(tmp_path, SOLVER__MAX_EPOCH=2, TUNE__ENABLE=False, **options))
+    assert (tmp_path / "results.json").exists()
+
+
+def test_the_command_says_how_much_it_writes(frozen, tmp_path, command):
+    words = frozen(tmp_path / "out")
+    code, out, err = command("extract", "--out", tmp_path / "maps", "--splits", "val", *words)
+    assert (code, err) == (0, "")
+    assert "features of 3 of val; about 0.00 GB" in out
+    code, _, err = command("extract", "--out", tmp_path / "maps", "--splits", "vale", *words)
+    assert code == 2
+    assert "--splits vale: must be of train, tune, val, test, train-views" in err
