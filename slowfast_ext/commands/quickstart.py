@@ -1,10 +1,12 @@
 """The main job on data that it makes itself: the paper's head beside upstream's."""
 
+import functools
 import json
 import time
 
 from slowfast_ext.commands import run_net as engine
 from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.launch import launch
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.utils.paths import CONFIGS, pathmgr
@@ -21,8 +23,9 @@ def run(args):
 
 def run_heads(output_dir, data_dir="build/synthetic", options=()):
     """
-    Trains a backbone; on it, frozen, upstream's head and the paper's with the same schedule
-    and seed; tunes the paper's, and tests with 30 views of mixed rates.
+    Trains a backbone, extracts the features that it gives, and on them trains upstream's head and
+    the paper's with the same schedule and seed; tunes the paper's, and tests with 30 views of
+    mixed rates.
 
     Args:
         output_dir (str): the backbone and each head get a folder in it.
@@ -39,10 +42,18 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
         pretraining.OUTPUT_DIR, "train", pretraining.SOLVER.MAX_EPOCH
     )
     on_backbone = [*options, "TRAIN.CHECKPOINT_FILE_PATH", backbone]
+    features = f"{output_dir}/features"
+    # In float32 and with as many clips as epochs all is learned as from videos.
+    on_backbone += ["FEATURES.PATH", features, "FEATURES.DTYPE", "float32"]
     pool = _config("POOL_FROZEN", f"{output_dir}/pool_head", data_dir, on_backbone)
     activity = _config("ACTIVITY_FROZEN", f"{output_dir}/activity_head", data_dir, on_backbone)
     untuned = config_before_tuning(activity)
-    for cfg in (pretraining, pool, activity, untuned):
+    launch(pretraining, INIT_METHOD, engine.run)
+    from_videos = activity.clone()
+    from_videos.FEATURES.PATH = ""
+    names = ["train", "tune", "val", "test"]
+    launch(from_videos, INIT_METHOD, functools.partial(extract, folder=features, names=names))
+    for cfg in (pool, activity, untuned):
         launch(cfg, INIT_METHOD, engine.run)
     tested = {
         "upstream's head": pool,

@@ -251,7 +251,7 @@ KEYS = (
     Key("FEATURES", SECTION, scope=NOTHING),
     # The folder of the maps, read in place of the videos; empty: videos are read.
     Key("FEATURES.PATH", ""),
-    # Training clips extracted of each video and rate: the draws of so many epochs, which then
+    # Training clips that are extracted of each video: those of so many epochs at most, which then
     # come again.
     Key("FEATURES.CLIPS", 10, rules.count()),
     # How extracted maps are stored.

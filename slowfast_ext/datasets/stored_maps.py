@@ -7,6 +7,7 @@ holds one clip's map whatever there is on disk; checksums tell damage; nothing i
 """
 
 import json
+import math
 import os
 from typing import NamedTuple
 
@@ -16,7 +17,6 @@ import yaml
 
 from slowfast_ext.config.defaults import scope_of
 from slowfast_ext.config.schema import Scope, flattened
-from slowfast_ext.datasets import views
 from slowfast_ext.datasets.clips import Sample, channel_order
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.objects import Objects
@@ -59,6 +59,14 @@ class Split(NamedTuple):
         """Training clips, and not all views of a video."""
         return self.name in ("train", "tune")
 
+    def num_clips(self, cfg):
+        """Training clips that are stored of a video: FEATURES.CLIPS, but not more than epochs."""
+        epochs = cfg.SOLVER.MAX_EPOCH
+        if self.name == "tune":
+            batches = len(self.dataset) // (cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS)
+            epochs = math.ceil(cfg.TUNE.MAX_ITER / max(batches, 1))
+        return min(cfg.FEATURES.CLIPS, epochs)
+
     def facts(self, cfg):
         """What its maps depend on beside the backbone and the settings, as JSON has it."""
         dataset = self.dataset
@@ -74,8 +82,9 @@ class Split(NamedTuple):
         }
         if self.has_clips:
             first = first_epoch(cfg, self.name)
-            draws = {"clips": cfg.FEATURES.CLIPS, "seed": cfg.RNG_SEED, "first_epoch": first}
-            return {**facts, "rates": rates_of(cfg, dataset), **draws}
+            draws = {"clips": self.num_clips(cfg), "seed": cfg.RNG_SEED, "first_epoch": first}
+            rates = getattr(dataset, "rates", [cfg.DATA.SAMPLING_RATE])
+            return {**facts, "rates": list(rates), **draws}
         groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)]
         if self.name != "val":
             groups = dataset.view_groups(cfg)
@@ -88,11 +97,6 @@ def first_epoch(cfg, stage):
     """The number of a stage's first epoch, "train" or "tune", in the order of random draws."""
     # So that no stage repeats another's.
     return cfg.SOLVER.MAX_EPOCH if stage == "tune" else 0
-
-
-def rates_of(cfg, dataset):
-    """The rates that a data set draws its training clips' from."""
-    return list(getattr(dataset, "rates", [cfg.DATA.SAMPLING_RATE]))
 
 
 def settings_of(cfg):
@@ -302,9 +306,8 @@ class StoredMaps:
         stored, wanted = splits[name], Split(name, self.dataset).facts(self.cfg)
         different = [key for key in wanted if stored.get(key) != wanted[key]]
         if name in ("train", "tune"):
-            different = [k for k in different if k not in ("clips", "seed", "first_epoch", "rates")]
-            lacking = [rate for rate in wanted["rates"] if rate not in stored["rates"]]
-            different += ["rates"] * bool(lacking)
+            # Whose draws they are may differ: a run of another seed takes the same clips.
+            different = [key for key in different if key not in ("clips", "seed", "first_epoch")]
         if different:
             key = different[0]
             shown = "" if key == "lists" else f" ({stored.get(key)}, now {wanted[key]})"
@@ -343,13 +346,9 @@ class StoredMaps:
         if not isinstance(key, tuple):
             return self._read(_views_name(self.split), key, "views")
         epoch, index = key
-        # The first draw of a training clip is its rate.
-        random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
-        rates = rates_of(self.cfg, self.dataset)
-        rate = rates[random.integers(len(rates))]
         stored = self.folder.description["splits"][self.split]
         clip = (epoch - first_epoch(self.cfg, self.split)) % stored["clips"]
-        sample = self._read(self.split, index, f"rate{rate}.clip{clip}")
+        sample = self._read(self.split, index, f"clip{clip}")
         if sample.objects is not None:
             sample = sample._replace(objects=sample.objects[0])
         return sample

@@ -1,6 +1,5 @@
 """Computing a frozen backbone's maps once, for `slowfast_ext.datasets.stored_maps`."""
 
-import copy
 import logging
 import math
 import os
@@ -18,7 +17,6 @@ from slowfast_ext.datasets.stored_maps import (
     Split,
     backbone_digest,
     first_epoch,
-    rates_of,
     settings_of,
 )
 from slowfast_ext.engine import checkpoint, loaders
@@ -166,7 +164,7 @@ def _bytes_of_item(cfg, network, split):
     """About, since frames as wholes differ in size."""
     facts, data = split.facts(cfg), cfg.DATA
     if split.has_clips:
-        size, number = data.TRAIN_CROP_SIZE, facts["clips"] * len(set(facts["rates"]))
+        size, number = data.TRAIN_CROP_SIZE, facts["clips"]
     else:
         size, number = data.TEST_CROP_SIZE, sum(n * crops for _, n, crops in facts["views"])
     sized = cfg.clone()
@@ -179,32 +177,20 @@ def _bytes_of_item(cfg, network, split):
 
 
 class _Clips(torch.utils.data.Dataset):
-    """Of each item all training clips that are extracted, [(name, Sample)]."""
+    """Of each item the training clips that are extracted, [(name, Sample)]."""
 
     maps = None
 
     def __init__(self, cfg, split):
         self.dataset, self.first = split.dataset, first_epoch(cfg, split.name)
-        self.num_clips, self.by_rate = cfg.FEATURES.CLIPS, {}
-        rates = rates_of(cfg, split.dataset)
-        for rate in rates:
-            self.by_rate[rate] = copy.copy(split.dataset)
-            # As many as there were: the draw of one takes as much of the random numbers.
-            self.by_rate[rate].rates = [rate] * len(rates)
+        self.num_clips, self.video_ids = split.num_clips(cfg), split.dataset.video_ids
 
     def __len__(self):
         return len(self.dataset)
 
-    @property
-    def video_ids(self):
-        return self.dataset.video_ids
-
     def __getitem__(self, index):
-        return index, [
-            (f"rate{rate}.clip{clip}", dataset[self.first + clip, index])
-            for rate, dataset in self.by_rate.items()
-            for clip in range(self.num_clips)
-        ]
+        numbers = range(self.num_clips)
+        return index, [(f"clip{n}", self.dataset[self.first + n, index]) for n in numbers]
 
 
 class _Extraction:
