@@ -100,8 +100,9 @@ def test_the_draws_come_again_where_there_are_more_epochs(frozen, tmp_path):
 
 
 def test_two_processes_write_what_one_writes(features, frozen, run_net, tmp_path):
-    # A batch of the training is shared: each process has as many clips in its own as one has.
-    words = frozen(tmp_path / "unused", TRAIN__BATCH_SIZE=4, TEST__BATCH_SIZE=2 * 8)
+    # Two processes share a batch; as many tuning epochs as one process has with half of it.
+    sizes = {"TRAIN__BATCH_SIZE": 4, "TEST__BATCH_SIZE": 2 * 32, "TUNE__MAX_ITER": 2}
+    words = frozen(tmp_path / "unused", **sizes)
     run_net(["extract", "--out", str(tmp_path / "maps"), *words], ranks=2)
     assert_same_files(tmp_path / "maps", features)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from slowfast_ext.commands.run_net import main
+from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.engine import partial_scores, scoring
 from slowfast_ext.engine.partial_scores import PartialScores, _from_arrays, _to_arrays, fingerprint
 from slowfast_ext.engine.setup import checked_config
@@ -172,7 +173,7 @@ def test_weights_count_and_not_where_they_stand(
     assert scored == [0, 1, 2]
 
 
-class Listed:
+class Listed(ActivityDataset):
     """What a fingerprint sees of a data set."""
 
     def __init__(self, **content):
