@@ -61,10 +61,12 @@ class Split(NamedTuple):
 
     def num_clips(self, cfg):
         """Training clips that are stored of a video: FEATURES.CLIPS, but not more than epochs."""
+        batches = max(len(self.dataset) // (cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS), 1)
         epochs = cfg.SOLVER.MAX_EPOCH
         if self.name == "tune":
-            batches = len(self.dataset) // (cfg.TRAIN.BATCH_SIZE * cfg.NUM_SHARDS)
-            epochs = math.ceil(cfg.TUNE.MAX_ITER / max(batches, 1))
+            epochs = math.ceil(cfg.TUNE.MAX_ITER / batches)
+        elif cfg.TRAIN.MAX_ITER:
+            epochs = min(epochs, math.ceil(cfg.TRAIN.MAX_ITER / batches))
         return min(cfg.FEATURES.CLIPS, epochs)
 
     def facts(self, cfg):

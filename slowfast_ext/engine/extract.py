@@ -20,6 +20,7 @@ from slowfast_ext.datasets.stored_maps import (
     settings_of,
 )
 from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine.batch_size import batch_size_per_process
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.train import build_network
 from slowfast_ext.engine.trained import network_to_test
@@ -241,7 +242,7 @@ def _stepped(batches, progress):
 def _extract_views(extraction, samples):
     """All views of each item, in batches as a test has them."""
     cfg = extraction.cfg
-    size = loaders.batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    size = batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     with inference(cfg, extraction.network, extraction.device):
         for sample in samples:
             parts = [
@@ -255,7 +256,7 @@ def _extract_views(extraction, samples):
 def _extract_clips(extraction, items):
     """Training clips in batches of the training's size, whatever items they are of."""
     # Kernels that are chosen by a batch's size would round otherwise than the training's.
-    size = loaders.batch_size_per_process(extraction.cfg, "TRAIN.BATCH_SIZE")
+    size = batch_size_per_process(extraction.cfg, "TRAIN.BATCH_SIZE")
     waiting, found, expected = [], defaultdict(dict), {}
     precision = extraction.cfg.TRAIN.MIXED_PRECISION
     with torch.no_grad(), torch.autocast("cuda", torch.float16, enabled=precision):
