@@ -58,8 +58,12 @@ setup(
             "pytest>=8.0",
             "hypothesis>=6.100",
             "ruff>=0.4",
-            "slowfast-ext[onnx,report,tensorboard]",
+            "slowfast-ext[onnx,report,tensorboard,timm,transformers]",
         ],
+        # Backbones of other libraries. 1.0.20: DINOv3, and maps of every network's stages.
+        "timm": ["timm>=1.0.20"],
+        # 5.13: VideoPrism; the others' tensors have their present names since 5.9.
+        "transformers": ["transformers>=5.13"],
         "tensorboard": ["tensorboard>=2.10"],
         "report": ["jinja2>=3.0"],
         # `export --format onnx`.

@@ -83,9 +83,12 @@ KEYS = (
     Key("ACTIVITY.TABLE_ROW", "", scope=NOTHING),
     #
     Key("MODEL", IN_BOTH, scope=NETWORK),
-    Key("MODEL.ACT_CHECKPOINT", IN_MAIN, scope=RESULTS),
+    # Compute a backbone's activations twice rather than keep them: less memory, more time.
+    Key("MODEL.ACT_CHECKPOINT", Main(False), scope=RESULTS),
     Key("MODEL.DETACH_FINAL_FC", Main(False), rules.not_done),
-    Key("MODEL.DROPCONNECT_RATE", IN_MAIN, scope=RESULTS),
+    # Stochastic depth: the share of clips that skip the last block, and of others fewer; 0.0: as
+    # the network's library builds it.
+    Key("MODEL.DROPCONNECT_RATE", Main(0.0), rules.dropout, RESULTS),
     Key("MODEL.DROPOUT_RATE", IN_BOTH, rules.dropout, RESULTS),
     Key("MODEL.FC_INIT_STD", IN_BOTH, scope=RESULTS),
     Key("MODEL.FP16_ALLREDUCE", IN_MAIN, rules.not_done),

@@ -5,10 +5,11 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from slowfast_ext import upstream
-from slowfast_ext.models.backbones import build_backbone, feature_channels, spatial_stride
+from slowfast_ext.models.backbones import build_backbone, map_shape, spatial_stride
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.group_head import GroupHead
 from slowfast_ext.models.regions import PersonRegions
+from slowfast_ext.models.time_embedding import TimeEmbedding
 
 
 def join_pathways(maps):
@@ -40,7 +41,11 @@ class ActivityNetwork(nn.Module):
         # Volleyball's groups are seen in the persons' regions and in the whole map.
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
         build = GroupHead if self.joins_persons else build_head
-        self.head = build(cfg, feature_channels(cfg, self.backbone))
+        shape = map_shape(cfg, self.backbone)
+        self.head = build(cfg, shape.channels)
+        if getattr(self.backbone, "frame_by_frame", False):
+            # Beside the backbone, so that it is learnt where that is frozen.
+            self.time_embedding = TimeEmbedding(shape.channels, shape.frames)
         self.frozen_batch_norm = cfg.MODEL.FROZEN_BN
         self.frozen_backbone = False
 
@@ -79,7 +84,8 @@ class ActivityNetwork(nn.Module):
         """Pathways [B x 3 x T x H x W] -> F, B x C x T' x H' x W'."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_backbone):
             # The backbone writes into the list that it is given.
-            return join_pathways(self.backbone(list(inputs)))
+            features = join_pathways(self.backbone(list(inputs)))
+        return self.time_embedding(features) if hasattr(self, "time_embedding") else features
 
     def forward(self, inputs, boxes=None, are_features=False, **head_options):
         """

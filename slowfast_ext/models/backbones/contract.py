@@ -113,7 +113,12 @@ class Backbone(nn.Module):
         name (str): PREFIX:NAME, for messages.
         facts (InputFacts): of the network.
         network (nn.Module): the library's own; its tensors are named backbone.network.* then.
+
+    Attributes:
+        frame_by_frame (bool): a column of its map has seen one frame, and knows not which.
     """
+
+    frame_by_frame = False
 
     def __init__(self, name, facts, network):
         super().__init__()
@@ -175,6 +180,18 @@ class BackboneSource:
         near = nearest(name, self.names())
         has = f" has {', '.join(self.names())}{near}" if self.names() else " has none of that name"
         raise SlowFastExtError(f"ACTIVITY.BACKBONE is '{self.prefix}:{name}': {self.prefix}{has}")
+
+    def refuse_key(self, cfg, key, name, error=None):
+        """Raises the SlowFastExtError that a switch of MODEL does nothing for a network."""
+        section, _, last = key.partition(".")
+        what = {
+            "ACT_CHECKPOINT": "activations to compute anew",
+            "DROPCONNECT_RATE": "skipped blocks",
+        }
+        raise SlowFastExtError(
+            f"{key} is {cfg[section][last]}: {self.prefix}{':' * bool(self.prefix)}{name} is not "
+            f"built with {what[last]}; set it to {type(cfg[section][last])()}"
+        ) from error
 
     def check_stage(self, cfg, name, stages):
         """The stage of ACTIVITY.STAGE, 1..`stages`, the last for 0; else raises."""

@@ -133,7 +133,14 @@ class TorchvisionSource(BackboneSource):
 
     def build(self, cfg, name):
         facts = self.facts(cfg, name)
-        network = torchvision.models.get_model(name, weights=None)
+        options = {}
+        if cfg.MODEL.DROPCONNECT_RATE:
+            options["stochastic_depth_prob"] = cfg.MODEL.DROPCONNECT_RATE
+            if not name.startswith(("swin3d", "mvit")):
+                self.refuse_key(cfg, "MODEL.DROPCONNECT_RATE", name)
+        if cfg.MODEL.ACT_CHECKPOINT:
+            self.refuse_key(cfg, "MODEL.ACT_CHECKPOINT", name)
+        network = torchvision.models.get_model(name, weights=None, **options)
         maps = _MAPS[type(network)]
         stage = self.check_stage(cfg, name, maps.num_stages)
         return maps(f"{self.prefix}:{name}", facts, network, stage)

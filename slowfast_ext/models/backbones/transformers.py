@@ -1,0 +1,470 @@
+"""transformers' video networks: tokens, put back on their grid of space and time."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import re
+
+import torch
+import torch.nn.functional as F
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.backbones.contract import (
+    Backbone,
+    BackboneSource,
+    InputFacts,
+    register_source,
+    require_extra,
+)
+
+try:
+    import transformers
+    from transformers.utils import cached_file
+except ImportError as error:
+    require_extra("transformers", error)
+
+logger = logging.getLogger(__name__)
+
+_HALF, _IMAGENET = ((0.5,) * 3, (0.5,) * 3), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+# Keys of a config.json that name code to fetch and run, or another arithmetic.
+_NOT_READ = (
+    "auto_map",
+    "attn_implementation",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "experts_implementation",
+    "quantization_config",
+)
+
+
+class TokenMaps(Backbone):
+    """
+    A transformer's last tokens as a map, B x C x T' x H' x W', without class token.
+
+    Args:
+        name (str), facts (InputFacts), network (nn.Module): as of Backbone.
+        strides (tuple[int]): frames, rows and columns of pixels of a token.
+
+    Attributes of a class:
+        title (str): the architecture, for messages.
+        model (str): transformers' class of the network without a classifier.
+        options (dict): that class' arguments beside its config.
+        normalisation (tuple): mean and std, where its folder has no preprocessor_config.json.
+        class_tokens (int): how many tokens come before those of the patches.
+    """
+
+    title = model = ""
+    options = {}
+    normalisation = _IMAGENET
+    class_tokens = 0
+
+    def __init__(self, name, facts, network, strides):
+        super().__init__(name, facts, network)
+        self.strides = strides
+
+    @classmethod
+    def strides_of(cls, config):
+        """Frames, rows and columns of pixels of a token, by the config."""
+        patch = _number(config, "patch_size")
+        return getattr(config, "tubelet_size", 1), patch, patch
+
+    @classmethod
+    def facts_of(cls, config, normalisation):
+        """The InputFacts of a config, given the mean and std."""
+        frames, patch, _ = cls.strides_of(config)
+        return InputFacts(
+            *normalisation,
+            num_frames=config.num_frames,
+            size=_number(config, "image_size"),
+            fixed_num_frames=True,
+            frame_multiple=frames,
+            fixed_size=True,
+            size_multiple=patch,
+        )
+
+    @classmethod
+    def adapt(cls, config, facts, cfg):
+        """Sets what the network's constructor reads of the clips; returns the InputFacts then."""
+        return facts
+
+    @classmethod
+    def drop_paths(cls, config, rate):
+        """Sets the rate of stochastic depth; False where the network has none."""
+        return False
+
+    def own_names(self, state):
+        """
+        As a Backbone's, by transformers itself, which knows the names of all its versions: a file
+        calls a bias q_bias that is query.bias in memory. What it does not know keeps its name.
+        """
+        known, report = _read(type(self), self.network.config, None, state)
+        wrong = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
+        unknown = {name: state[name] for name in report["unexpected_keys"] if name in state}
+        return unknown | {name: value for name, value in known.items() if name not in wrong}
+
+    def tokens(self, frames):
+        """B x T x 3 x H x W -> the last layer's tokens, B x N x C."""
+        return self.network(frames).last_hidden_state
+
+    def on_grid(self, tokens, frames, height, width):
+        """The patches' tokens, B x N x C -> B x C x T' x H' x W'."""
+        return tokens.unflatten(1, (frames, height, width)).permute(0, 4, 1, 2, 3)
+
+    def features(self, clip):
+        sizes = zip(clip.shape[2:], self.strides, strict=True)
+        grid = [size // stride for size, stride in sizes]
+        tokens = self.tokens(clip.transpose(1, 2))
+        return self.on_grid(tokens[:, self.class_tokens :], *grid)
+
+
+class VideoMAEMaps(TokenMaps):
+    """
+    VideoMAE (Tong et al. 2022): patches of 2 x 16 x 16, positions computed for one size.
+
+    A network that was trained to be pooled (`use_mean_pooling`) has its last norm in the
+    classifier, behind the pool; its columns are normalised here, without learned weights: the
+    residual stream of such a network has channels hundreds of times as large as others.
+    """
+
+    title, model = "VideoMAE", "VideoMAEModel"
+    normalisation = _HALF
+
+    def tokens(self, frames):
+        tokens = super().tokens(frames)
+        if self.network.layernorm is None:
+            tokens = F.layer_norm(tokens, tokens.shape[-1:])
+        return tokens
+
+
+class VJEPA2Maps(TokenMaps):
+    """
+    V-JEPA 2 (Assran et al. 2025): patches of 2 x 16 x 16 with rotary positions.
+
+    Its constructor takes the grid of the positions from `crop_size`; with clips of another size
+    the network goes on, with positions that wrap at wrong places. Here `crop_size` is the
+    config's DATA.TRAIN_CROP_SIZE, and clips of another size are refused.
+    """
+
+    title, model = "V-JEPA 2", "VJEPA2Model"
+
+    def __init__(self, name, facts, network, strides):
+        super().__init__(name, facts, network, strides)
+        # It predicts masked patches: no map is made of it, and no gradient would reach it.
+        network.predictor = None
+        for layer in network.encoder.layer:
+            for linear in (layer.attention.query, layer.attention.key):
+                linear.register_forward_hook(_in_float32)
+
+    @classmethod
+    def facts_of(cls, config, normalisation):
+        frames, patch, _ = cls.strides_of(config)
+        return InputFacts(
+            *normalisation,
+            num_frames=config.frames_per_clip,
+            size=config.crop_size,
+            frame_multiple=frames,
+            min_frames=frames,
+            size_multiple=patch,
+            square_only=True,
+        )
+
+    @classmethod
+    def adapt(cls, config, facts, cfg):
+        size = config.crop_size = cfg.DATA.TRAIN_CROP_SIZE
+        if size != cfg.DATA.TEST_CROP_SIZE:
+            raise SlowFastExtError(
+                f"DATA.TEST_CROP_SIZE is {cfg.DATA.TEST_CROP_SIZE}: for V-JEPA 2, whose positions "
+                f"are of one size, it must be DATA.TRAIN_CROP_SIZE, {size}"
+            )
+        return dataclasses.replace(facts, size=size, fixed_size=True)
+
+    @classmethod
+    def drop_paths(cls, config, rate):
+        config.drop_path_rate = rate
+        return True
+
+    def tokens(self, frames):
+        return self.network.encoder(frames).last_hidden_state
+
+
+def _in_float32(module, inputs, output):
+    """
+    Queries and keys are rotated in float32: transformers computes the angles in their type, and
+    in bfloat16, with its 8 bits, the angle of a 31st frame is wrong by a tenth.
+    """
+    return output.float() if output.dtype == torch.bfloat16 else output
+
+
+class TimesformerMaps(TokenMaps):
+    """
+    TimeSformer (Bertasius et al. 2021): patches of 1 x 16 x 16. Its tokens are (h w t).
+
+    Its layers take T from the config, and mix frames of clips that are longer or shorter: here it
+    is DATA.NUM_FRAMES. Published embeddings of another T are resized to it as transformers' own
+    embedding layer does, by the nearest frame.
+    """
+
+    title, model = "TimeSformer", "TimesformerModel"
+    class_tokens = 1
+
+    @classmethod
+    def facts_of(cls, config, normalisation):
+        if config.attention_type == "space_only":
+            raise SlowFastExtError(
+                "TimeSformer's config.json has attention_type space_only: it averages the frames "
+                "and gives no map of time; take one of divided_space_time"
+            )
+        facts = super().facts_of(config, normalisation)
+        return dataclasses.replace(facts, fixed_num_frames=False)
+
+    @classmethod
+    def adapt(cls, config, facts, cfg):
+        config.num_frames = cfg.DATA.NUM_FRAMES
+        return dataclasses.replace(facts, num_frames=config.num_frames, fixed_num_frames=True)
+
+    @classmethod
+    def drop_paths(cls, config, rate):
+        # Its config declares the rate as a whole number, and checks that when it is set.
+        object.__setattr__(config, "drop_path_rate", rate)
+        return True
+
+    def own_names(self, state):
+        """As a Backbone's; resizes the embeddings of another T."""
+        frames = self.network.config.num_frames
+        for name, value in state.items():
+            if name.endswith("time_embeddings") and value.shape[1] != frames:
+                logger.info(f"TimeSformer's embeddings of {value.shape[1]} frames serve {frames}")
+                resized = F.interpolate(value.mT, size=frames, mode="nearest")
+                state = {**state, name: resized.mT.contiguous()}
+        return super().own_names(state)
+
+    def on_grid(self, tokens, frames, height, width):
+        return tokens.unflatten(1, (height, width, frames)).permute(0, 4, 3, 1, 2)
+
+
+class VivitMaps(TokenMaps):
+    """ViViT (Arnab et al. 2021), unfactorised: patches of 2 x 16 x 16, learned positions."""
+
+    title, model = "ViViT", "VivitModel"
+    options = {"add_pooling_layer": False}
+    normalisation = _HALF
+    class_tokens = 1
+
+    @classmethod
+    def strides_of(cls, config):
+        return _tubelet(config)
+
+
+class VideoPrismMaps(TokenMaps):
+    """
+    VideoPrism (Zhao et al. 2024): patches of 1 x 18 x 18, space first, then time.
+
+    Positions of other clips are interpolated. Without being told to, transformers gives a single
+    frame the positions of all 16, and makes 16 of it.
+    """
+
+    title, model = "VideoPrism", "VideoPrismVisionModel"
+    normalisation = ((0.0,) * 3, (1.0,) * 3)
+
+    @classmethod
+    def strides_of(cls, config):
+        return _tubelet(config)
+
+    @classmethod
+    def facts_of(cls, config, normalisation):
+        facts = super().facts_of(config, normalisation)
+        return dataclasses.replace(facts, fixed_num_frames=False, fixed_size=False)
+
+    def tokens(self, frames):
+        return self.network(frames, interpolate_pos_encoding=True).last_hidden_state
+
+
+# config.json's model_type -> its maps; a CLIP-like VideoPrism holds the video network in a part.
+KINDS = {
+    "videomae": VideoMAEMaps,
+    "vjepa2": VJEPA2Maps,
+    "timesformer": TimesformerMaps,
+    "vivit": VivitMaps,
+    "videoprism_vision_model": VideoPrismMaps,
+    "videoprism": VideoPrismMaps,
+}
+
+
+def _number(config, key):
+    """A config's number or square pair as one number; raises SlowFastExtError for another pair."""
+    value = getattr(config, key)
+    numbers = {value} if isinstance(value, int) else set(value)
+    if len(numbers) > 1:
+        raise SlowFastExtError(
+            f"config.json's {key} is {list(value)}: clips here are square; take a network of one "
+            "that is"
+        )
+    return numbers.pop()
+
+
+def _tubelet(config):
+    """Frames, rows and columns of a `tubelet_size`, whose patch is square."""
+    frames, height, width = config.tubelet_size
+    if height != width:
+        raise SlowFastExtError(
+            f"config.json's tubelet_size is {list(config.tubelet_size)}: only square patches serve"
+        )
+    return frames, height, width
+
+
+@register_source("transformers")
+class TransformersSource(BackboneSource):
+    """
+    transformers:PATH_OR_ID, a folder of `save_pretrained` or a name on the Hugging Face hub.
+
+    The folder's config.json says which network it is. Weights are read from .safetensors files
+    alone; no code of a folder or of the hub is run.
+    """
+
+    def facts(self, cfg, name):
+        kind, config = read_config(name)
+        return kind.facts_of(config, normalisation(kind, name))
+
+    def build(self, cfg, name):
+        self.check_stage(cfg, name, 1)
+        kind, config = read_config(name)
+        facts = kind.adapt(config, kind.facts_of(config, normalisation(kind, name)), cfg)
+        rate = cfg.MODEL.DROPCONNECT_RATE
+        if rate and not kind.drop_paths(config, rate):
+            self.refuse_key(cfg, "MODEL.DROPCONNECT_RATE", f"{name}, {kind.title},")
+        network = getattr(transformers, kind.model)(config, **kind.options)
+        if cfg.MODEL.ACT_CHECKPOINT:
+            # Without re-entering autograd: the other way needs inputs with gradients.
+            network.gradient_checkpointing_enable({"use_reentrant": False})
+        return kind(f"{self.prefix}:{name}", facts, network, kind.strides_of(config))
+
+    def published_weights(self, which):
+        """The tensors of a name on the hub, or of a folder, from .safetensors files alone."""
+        kind, config = read_config(which)
+        try:
+            tensors, report = _read(kind, config, which)
+        except Exception as error:  # Files, the hub and its client fail in many ways.
+            raise SlowFastExtError(
+                f"{self.prefix}:{which}: its weights are not read: {_first_line(error)}"
+            ) from error
+        if report["unexpected_keys"]:
+            dropped = ", ".join(sorted(report["unexpected_keys"]))
+            logger.info(f"{self.prefix}:{which}: left in the file: {dropped}")
+        return {name: tensors[name] for name in tensors.keys() - {*report["missing_keys"]}}
+
+
+def read_config(name):
+    """
+    What a folder's, or the hub's, config.json says: the class of KINDS and transformers' config.
+
+    Raises:
+        SlowFastExtError: there is none, it cannot be read, or it is of another architecture.
+    """
+    is_folder = os.path.isdir(name)
+    if not is_folder and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
+        raise SlowFastExtError(
+            f"{name}: there is no such folder; transformers:... takes a folder of save_pretrained, "
+            "or a name on the Hugging Face hub such as MCG-NJU/videomae-base"
+        )
+    try:
+        with _quietly():
+            values, _ = transformers.PretrainedConfig.get_config_dict(name)
+    except Exception as error:  # The hub, its client and JSON fail in many ways.
+        where = "" if is_folder else "neither a folder here nor read from the Hugging Face hub: "
+        raise SlowFastExtError(f"{name}: {where}{_first_line(error)}") from error
+    model_type = values.get("model_type")
+    titles = ", ".join(dict.fromkeys(kind.title for kind in KINDS.values()))
+    if model_type is None:
+        raise SlowFastExtError(f"{name}: has no config.json of transformers; known are {titles}")
+    if model_type not in KINDS:
+        raise SlowFastExtError(
+            f"{name}: its config.json is of the architecture '{model_type}': known are {titles}"
+        )
+    kind = KINDS[model_type]
+    if model_type == "videoprism":
+        values = values.get("vision_config") or {}
+    values = {key: value for key, value in values.items() if key not in _NOT_READ}
+    model = getattr(transformers, kind.model, None)
+    if model is None:
+        raise SlowFastExtError(
+            f"transformers {transformers.__version__} has no {kind.title}: "
+            "pip install --upgrade transformers"
+        )
+    try:
+        return kind, model.config_class.from_dict(values)
+    except Exception as error:  # Each config checks its values in its own way.
+        reason = " ".join(str(error).split())
+        raise SlowFastExtError(f"{name}: its config.json is not valid: {reason}") from error
+
+
+def normalisation(kind, name):
+    """
+    Mean and std for pixels in 0..1, as a folder's preprocessor_config.json states them, or of its
+    architecture where there is none.
+
+    ViViT's published file divides by 127.5, subtracts 1, and normalises by 0.5 and 0.5 after that,
+    which gives -3..1. Its weights were trained on -1..1: transformers' own conversion of them
+    asserts that nothing is normalised after zero-centring. So are they fed here; a network that
+    was trained with that processor takes DATA.MEAN 0.75 and DATA.STD 0.25 for each channel.
+    """
+    values = {}
+    for file_name in ("video_preprocessor_config.json", "preprocessor_config.json"):
+        path = cached_file(name, file_name, _raise_exceptions_for_missing_entries=False)
+        if path and not values:
+            try:
+                with open(path, encoding="utf-8") as stream:
+                    values = json.load(stream)
+            except ValueError as error:
+                raise SlowFastExtError(f"{path}: not valid JSON: {error}") from error
+    if not values or (kind is VivitMaps and values.get("offset", True)):
+        return kind.normalisation
+    # (255 * factor * pixel - mean) / std, for a pixel in 0..1.
+    factor = 255 * values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 255
+    mean, std = kind.normalisation
+    mean, std = values.get("image_mean") or mean, values.get("image_std") or std
+    if not values.get("do_normalize", kind is not VideoPrismMaps):
+        mean, std = (0.0,) * 3, (1.0,) * 3
+    return tuple(m / factor for m in mean), tuple(s / factor for s in std)
+
+
+def _read(kind, config, which, state=None):
+    """
+    {name: tensor} of a published network, or of a file's `state`, by the names of `kind`'s network;
+    and transformers' report on which it found.
+    """
+    # A config is checked with the meta device as the default, where nothing is read.
+    with _quietly(), torch.device("cpu"):
+        network, report = getattr(transformers, kind.model).from_pretrained(
+            which,
+            config=config,
+            state_dict=state,
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=state is not None,  # The caller tells.
+            output_loading_info=True,
+            dtype=torch.float32,
+            **kind.options,
+        )
+    return network.state_dict(), report
+
+
+def _first_line(error):
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+@contextlib.contextmanager
+def _quietly():
+    """Without transformers' own table of every tensor and its bars; the caller says what counts."""
+    logs = transformers.utils.logging
+    verbosity, has_bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    logs.set_verbosity(logs.CRITICAL)
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logs.set_verbosity(verbosity)
+        if has_bars:
+            logs.enable_progress_bar()
