@@ -184,10 +184,7 @@ class BackboneSource:
     def refuse_key(self, cfg, key, name, error=None):
         """Raises the SlowFastExtError that a switch of MODEL does nothing for a network."""
         section, _, last = key.partition(".")
-        what = {
-            "ACT_CHECKPOINT": "activations to compute anew",
-            "DROPCONNECT_RATE": "skipped blocks",
-        }
+        what = {"ACT_CHECKPOINT": "recomputed activations", "DROPCONNECT_RATE": "stochastic depth"}
         raise SlowFastExtError(
             f"{key} is {cfg[section][last]}: {self.prefix}{':' * bool(self.prefix)}{name} is not "
             f"built with {what[last]}; set it to {type(cfg[section][last])()}"

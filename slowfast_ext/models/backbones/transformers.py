@@ -102,7 +102,7 @@ class TokenMaps(Backbone):
         """
         known, report = _read(type(self), self.network.config, None, state)
         wrong = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
-        unknown = {name: state[name] for name in report["unexpected_keys"] if name in state}
+        unknown = {n: state[n] for n in sorted(report["unexpected_keys"]) if n in state}
         return unknown | {name: value for name, value in known.items() if name not in wrong}
 
     def tokens(self, frames):
@@ -154,9 +154,6 @@ class VJEPA2Maps(TokenMaps):
         super().__init__(name, facts, network, strides)
         # It predicts masked patches: no map is made of it, and no gradient would reach it.
         network.predictor = None
-        for layer in network.encoder.layer:
-            for linear in (layer.attention.query, layer.attention.key):
-                linear.register_forward_hook(_in_float32)
 
     @classmethod
     def facts_of(cls, config, normalisation):
@@ -188,14 +185,6 @@ class VJEPA2Maps(TokenMaps):
 
     def tokens(self, frames):
         return self.network.encoder(frames).last_hidden_state
-
-
-def _in_float32(module, inputs, output):
-    """
-    Queries and keys are rotated in float32: transformers computes the angles in their type, and
-    in bfloat16, with its 8 bits, the angle of a 31st frame is wrong by a tenth.
-    """
-    return output.float() if output.dtype == torch.bfloat16 else output
 
 
 class TimesformerMaps(TokenMaps):
