@@ -13,6 +13,7 @@ from slowfast_ext.datasets.ava_annotations import (
     BOX,
     KEYFRAME,
     NO_ACTION,
+    pixel_problems,
     read_ground_truth,
     read_label_map,
     read_person_boxes,
@@ -114,6 +115,9 @@ class Ava(KeyframeClips):
         for name in predicted:
             rows = read_person_boxes(os.path.join(options.ANNOTATION_DIR, name))
             tables.append(rows[rows["score"] >= options.DETECTION_SCORE_THRESH])
+        for name, rows in zip((*truth, *predicted), tables, strict=True):
+            for problem in pixel_problems(os.path.join(options.ANNOTATION_DIR, name), rows):
+                raise SlowFastExtError(problem)
         if not tables:
             key = "TRAIN_GT_BOX_LISTS" if self.training else "TEST_PREDICT_BOX_LISTS"
             raise SlowFastExtError(f"AVA.{key} is empty: name the file of the persons' boxes")

@@ -17,6 +17,8 @@ from slowfast_ext.utils.text import read_text, refuse_bad_rows, shortened
 
 KEYFRAME = ["video", "second"]
 BOX = ["x1", "y1", "x2", "y2"]
+# A box may go past the frame's edge, but not so far.
+LARGEST_FRACTION = 2.0
 NO_ACTION = -1  # Where a keyframe has no actions, or a person's box none.
 _ROWS = [*KEYFRAME, *BOX, "action"]
 _SCORED = [*_ROWS, "score"]
@@ -190,11 +192,22 @@ def _whole(numbers, least):
     return (numbers == np.floor(numbers)) & (numbers >= least) & (numbers < 2**31)
 
 
+def pixel_problems(path, rows):
+    """list[str]: one sentence where a file's boxes cannot be fractions of a frame, else none."""
+    corners = rows[BOX].abs().max(axis=1)
+    if not (corners > LARGEST_FRACTION).any():
+        return []
+    return [
+        f"{path}: corners up to {corners.max():g}, as if in pixels: they must be fractions, "
+        "so divide by the frame's width and height"
+    ]
+
+
 def read_label_map(path):
     """
     Reads the classes that are evaluated: AVA's `.pbtxt`, of `item { name id }` or `label { name
-    label_id }`, or a text list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`) on
-    every line or names alone, whose ids count from 1.
+    label_id }`, or a text list of one class a line, either `ID NAME` (`ID: NAME`, `ID,NAME`,
+    `ID. NAME`, ...) on every line or names alone, whose ids count from 1.
 
     Returns:
         dict[int, str]: id -> name, by rising id.
@@ -209,6 +222,9 @@ def read_label_map(path):
             problems.append(f"{path}:{line}: {'no id' if name else 'no name'} of a class")
         elif class_id in found:
             problems.append(f"{path}:{line}: the class id {class_id} stands there twice")
+        elif name in found.values():
+            # Names are what a network's outputs are known by.
+            problems.append(f"{path}:{line}: the name '{shortened(name)}' stands there twice")
         else:
             found[class_id] = name
     refuse_bad_rows(path, problems)
@@ -217,6 +233,7 @@ def read_label_map(path):
     return dict(sorted(found.items()))
 
 
+_NUMBERED = re.compile(r"([0-9]{1,9})(?:\.0+)?(?:\s*[:,;]\s*|[.)]?\s+(?:-\s+)?)(.*)")
 _BLOCKS = ("item", "label")
 _KEYS = {"name": "name", "id": "id", "label_id": "id"}
 _GAP = r"(?:\s|\#[^\n]*\n)*"
@@ -241,12 +258,17 @@ def classes_of(text):
         return
     lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), start=1)]
     lines = [(n, line) for n, line in lines if line and not line.startswith("#")]
-    numbered = [re.fullmatch(r"([0-9]{1,9})\s*[\s:,]\s*(.*)", line) for _, line in lines]
+    numbered = [_NUMBERED.fullmatch(line) for _, line in lines]
+    is_turned = all(re.fullmatch(r".*\D\s*[,;\t]\s*[0-9]+", line) for _, line in lines)
     for index, ((n, line), parts) in enumerate(zip(lines, numbered, strict=True), start=1):
         if parts:
-            yield n, int(parts[1]), parts[2], None
-        elif re.match(r"\w+\s*:|.*[{}]", line):
+            yield n, int(parts[1]), re.sub(r'^"(.*)"$', r"\1", parts[2]).replace('""', '"'), None
+        elif re.match(r"\w+\s*:|.*[{}]|\[", line):
             yield n, None, None, f"'{line}' is neither a class's name nor of an item {{ ... }}"
+        elif is_turned:
+            yield n, None, None, f"'{line}': the id must stand before the name"
+        elif line.isdecimal():
+            yield n, index, None, None
         else:
             # Where others have ids, a name without one is no class.
             yield n, None if any(numbered) else index, line, None

@@ -19,6 +19,10 @@ from slowfast_ext.utils.tables import read_table
 from slowfast_ext.utils.text import parse_number, read_text, shortened
 
 HEADER = "path,labels[,start,end]"
+# What columns of times are called elsewhere; read as none, they would be put on whole videos.
+_OTHER_TIMES = re.compile(
+    r"(?i)(.*[\W_])?(start|end|begin|stop|onset|offset)([\W_].*|time.*|frame)?"
+)
 
 
 @dataclass
@@ -44,6 +48,9 @@ class RowParser:
 
     def __post_init__(self):
         self._ids = {name: index for index, name in enumerate(self.class_names)}
+        # As in UCF101's "1 ApplyEyeMakeup", whose ids are not those of this project.
+        numbers = [re.match(r"([0-9]{1,9})\W", name) for name in self.class_names]
+        self._numbers = [int(found[1]) for found in numbers] if all(numbers) else None
 
     def parse(self, fields):
         """
@@ -106,6 +113,9 @@ class RowParser:
                 problems.append(self._label_problems[label])
             elif not 0 <= index < len(self.class_names):
                 problems.append(f"class id {index} is not in 0..{len(self.class_names) - 1}")
+            elif label not in self._ids and self._numbers and self._numbers[index] != index:
+                name = self.class_names[index]
+                problems.append(f'class id {index} is "{shortened(name)}": write the name')
             else:
                 labels.append(index)
         return tuple(dict.fromkeys(labels))
@@ -253,7 +263,8 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
     Reads a list of labelled videos.
 
     Labels are separated by `;` and are class names or else class ids; none means that no activity
-    is shown. Lines of one path belong to one video. Further columns are ignored.
+    is shown. Lines of one path belong to one video. Further columns are ignored, unless they are
+    called as if they held start and end.
 
     Args:
         class_names (list[str]): names of the classes in the order of their ids.
@@ -270,6 +281,13 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
         raise SlowFastExtError(f"{path}: the list is empty; its first line must be {HEADER}")
     times = ("start", "end") if {"start", "end"} & set(header) else ()
     table.require(("path", "labels", *times), HEADER, 'put a field with a comma in ""')
+    others = [] if times else [name for name in header if _OTHER_TIMES.fullmatch(name)]
+    if others:
+        raise SlowFastExtError(
+            f"{path}: {' and '.join(others)}: seems to hold times, and the labels would be put on "
+            "whole videos: call the columns start and end, in seconds from the video's start, or "
+            "take them out"
+        )
     parser = RowParser(list(class_names), root, check_files, outside, allow_empty)
     segments = {}
     for line, fields in table:

@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from slowfast_ext.datasets.ava_annotations import BOX, NO_ACTION
+from slowfast_ext.datasets.ava_annotations import BOX, LARGEST_FRACTION, NO_ACTION
 
-# Fractions of a frame are at most 1; a detector may go past the edge, but not so far.
-LARGEST_FRACTION = 2.0
 MAX_IDS_SHOWN = 10
 
 

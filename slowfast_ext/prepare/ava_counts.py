@@ -11,6 +11,7 @@ from slowfast_ext.datasets.ava_annotations import (
     BOX,
     KEYFRAME,
     NO_ACTION,
+    pixel_problems,
     read_exclusions,
     read_ground_truth,
     read_label_map,
@@ -28,8 +29,6 @@ _LABEL_MAPS = {
 }
 # All of AVA's, 60 of which are in the label map; other sets may have more.
 _NUM_CLASSES = 80
-# Fractions of a frame are at most 1; a box may go past the edge, but not so far.
-_LARGEST_FRACTION = 2.0
 # The paper keeps the person boxes above it.
 _PERSON_SCORE = 0.8
 
@@ -150,7 +149,7 @@ def read_annotations(folder, names, start=None):
 
 def _problems(split, path, num_classes):
     """What PySlowFast's reader would stop at, or silently take for something else."""
-    problems, rows = _pixels(path, split.rows), split.rows
+    problems, rows = pixel_problems(path, split.rows), split.rows
     videos = [str(v) for v in rows["video"].cat.categories if not re.fullmatch(r"[\w.-]+", str(v))]
     if videos:
         problems.append(f"{path}: names of videos with blanks or signs: {named(videos)}")
@@ -177,7 +176,7 @@ def _problems(split, path, num_classes):
 
 def _box_problems(split, path, persons, start):
     """What is wrong with a detector's boxes; those of AVA's other seconds are left out later."""
-    problems = _pixels(path, persons)
+    problems = pixel_problems(path, persons)
     strange = ~persons["video"].isin(split.videos) | ~split.is_keyframe(persons)
     if start is not None and strange.any():
         problems.append(
@@ -185,16 +184,6 @@ def _box_problems(split, path, persons, start):
             f"--start {start}: {_first(persons[strange])}"
         )
     return problems
-
-
-def _pixels(path, rows):
-    corners = rows[BOX].abs().max(axis=1)
-    if (corners > _LARGEST_FRACTION).any():
-        return [
-            f"{path}: corners up to {corners.max():g}, as if in pixels: they must be fractions, "
-            "so divide by the frame's width and height"
-        ]
-    return []
 
 
 def _first(rows):

@@ -193,6 +193,18 @@ def test_what_does_not_fit_is_named(tree, change, sentence):
     assert sentence in str(error.value)
 
 
+def test_corners_in_pixels_are_refused(tree):
+    (tree / "annotations" / "gt.csv").write_text("one,0902,10,20,100,200,1,0\n")
+    (tree / "annotations" / "boxes.csv").write_text("one,0902,10,20,100,200,,0.9\n")
+    for split, change in (
+        ("train", {"AVA__TRAIN_GT_BOX_LISTS": "['gt.csv']"}),
+        ("train", {"AVA__TRAIN_PREDICT_BOX_LISTS": "['boxes.csv']"}),
+        ("test", {"AVA__TEST_PREDICT_BOX_LISTS": "['boxes.csv']"}),
+    ):
+        with pytest.raises(SlowFastExtError, match="csv: corners up to 200, as if in pixels"):
+            Ava(config(tree, **change), split)
+
+
 def test_class_ids_below_1_are_refused(tree):
     path = tree / "annotations" / "zero.txt"
     path.write_text("0 none\n1 stand\n")

@@ -173,6 +173,15 @@ def test_label_maps(write, text):
     assert list(names.items()) == [(1, "bend id: 9"), (3, "sit, 'up'")]
 
 
+@pytest.mark.parametrize(
+    "form", ["{i} {n}", "{i}. {n}", "{i}) {n}", "{i} - {n}", "{i};{n}", '{i},"{n}"', "{i}.0,{n}"]
+)
+def test_lines_of_ids_and_names(write, form):
+    names = {5: "sit, 'up'", 3: "1.5 km run"}
+    text = "".join(form.format(i=i, n=name) + "\n" for i, name in names.items())
+    assert ava.read_label_map(write(text)) == dict(sorted(names.items()))
+
+
 def test_a_list_of_names_counts_from_1(write):
     assert ava.read_label_map(write("walk\nfly a kite\n")) == {1: "walk", 2: "fly a kite"}
 
@@ -194,6 +203,10 @@ def test_a_list_of_names_counts_from_1(write):
         ('name: "a"\nid: 1\n', ":1: 'name: \"a\"' is neither a class's name"),
         ("1 a\nb\n", ":2: no id of a class"),
         ("1 a\n2 b\n1: c", ":3: the class id 1 stands there twice"),
+        ("1 a\n2 b\n3 a", ":3: the name 'a' stands there twice"),
+        ("a,5\nb,3\n", ":1: 'a,5': the id must stand before the name"),
+        ("5\n3\n", ":1: no name of a class"),
+        ('["a", "b"]', "is neither a class's name"),
     ],
 )
 def test_bad_label_maps(write, text, sentence):

@@ -69,6 +69,18 @@ def test_a_class_name_wins_over_an_id(root):
     assert read_list(write(root, content), ["x", "3", "y", "z"], str(root))[0].labels == (1,)
 
 
+def test_ids_are_no_numbers_of_names(root):
+    """UCF101's classInd.txt counts from 1, and ids from 0."""
+    names = ["1 run", "2 throw", "3 jump"]
+    path = write(root, "path,labels\na.mp4,1\n")
+    with pytest.raises(SlowFastExtError, match='class id 1 is "2 throw": write the name'):
+        read_list(path, names, str(root))
+    path = write(root, "path,labels\na.mp4,2 throw\n")
+    assert read_list(path, names, str(root))[0].labels == (1,)
+    path = write(root, "path,labels\na.mp4,1\n")
+    assert read_list(path, ["0 run", "1 throw"], str(root))[0].labels == (1,)
+
+
 def test_absolute_paths_are_kept(root, tmp_path_factory):
     elsewhere = str(tmp_path_factory.mktemp("elsewhere"))
     path = write(root, f"path,labels\n{root}/a.mp4,run\n")
@@ -181,6 +193,9 @@ def test_files_need_not_exist_where_only_labels_matter(root):
         ("path,labels\n", r"no rows.*path,labels\[,start,end\]"),
         ("a.mp4,run\n", r"list.csv:1:.*no column path and no column labels.*path,labels\["),
         ("path,label\na.mp4,run\n", "no column labels"),
+        ("path,labels,start_time,end_time\na.mp4,run,1,2\n", "start_time and end_time: seems to"),
+        ("path,labels,t-start,Stop (s)\na.mp4,run,1,2\n", r"t-start and Stop \(s\): seems to"),
+        ("path,labels,onset\na.mp4,run,1\n", "onset: seems to hold times, .* on whole videos"),
         ("path,labels,start\na.mp4,run,1\n", "no column end"),
         ("path,labels,labels\na.mp4,run,throw\n", "list.csv:1: .*column labels twice"),
         (f"path,{'x' * 999}\n", r"no column labels; .*and is path,x{72}\.\.\.$"),
