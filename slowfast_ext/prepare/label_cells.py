@@ -140,7 +140,7 @@ def problem_of(label):
         return f"{shown} is a list or JSON of another form: write the labels, separated by ;"
     if label.lower() in _EMPTY or label == "None":
         return f"{shown} is an empty field: leave it empty where nothing happens"
-    if re.fullmatch(r"-\d+(\.0*)?|[-?._]+", label, re.ASCII):
+    if re.fullmatch(r"-\d+(\.0*)?", label, re.ASCII) or re.fullmatch(r"[\W_]+", label):
         return (
             f"{shown} is no class: remove the row where it is not known what happens, or leave "
             "the label empty where nothing happens"

@@ -130,7 +130,7 @@ def time_columns(path, names, columns):
         for pair in _PAIRS:
             if all((unit, word) in found for word in pair):
                 return TimeColumns(*(found[unit, word] for word in pair), scale)
-    doubtful = [place for place in columns if _seems_timed(names[place], columns[place])]
+    doubtful = [place for place in columns if seems_timed(names[place], columns[place])]
     if not doubtful:
         return None
     halves = {word for unit, word in found if unit == "seconds"} & {"start", "end"}
@@ -162,7 +162,8 @@ def _time_word(name):
         yield rest[0], units[0] if units else "seconds"
 
 
-def _seems_timed(name, fields):
+def seems_timed(name, fields):
+    """True where a column's or a key's name, and all that it holds, may be times or frames."""
     words = set(plain(name).split("_"))
     is_frame = "frame" in words and not words & {"dir", "path", "folder", "rate", "file", "name"}
     if not (words & _TIME_WORDS or is_frame or any(True for _ in _time_word(name))):

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.label_columns import LABELS, PATHS, plain
+from slowfast_ext.prepare.label_columns import LABELS, PATHS, plain, seems_timed
 from slowfast_ext.prepare.label_tables import Table, read_table
 from slowfast_ext.utils.text import shortened
 
@@ -191,6 +191,13 @@ def _add(file, key, name, annotation, more):
         label = str(label)
     if not isinstance(label, str) or not label.strip():
         file.problems.append(f"{key}: has no label")
+        return
+    timed = [name for name, value in annotation.items() if seems_timed(name, [value])]
+    if timed and "segment" not in annotation:
+        file.problems.append(
+            f'{key}: {", ".join(timed)}: seems to hold times: write "segment": [START, END] in '
+            "seconds"
+        )
         return
     segment = annotation.get("segment", ["", ""])
     if not isinstance(segment, list) or len(segment) != 2:

@@ -211,6 +211,7 @@ def test_charades_actions(read):
         ("path,labels\na,NA\nb,run\n", "is an empty field"),
         ("path,labels\na,None\nb,run\n", "is an empty field"),
         ("path,labels\na,?\nb,run\n", 'label "?" is no class: remove the row'),
+        ("a.mp4 -> walk\nb.mp4 -> run\n", 'label "->" is no class'),
         ("path,labels\na,walk:0.9;run:0.1\nb,run\n", '"walk:0.9" ends in a number'),
         ("path,labels\na,walk 0:01\nb,run\n", "holds a time"),
         ("path,labels\na,walk (0.5-2.5)\nb,run\n", "holds a time"),
@@ -243,6 +244,14 @@ def test_charades_actions(read):
         ('{"a": {"subset": "x", "duration": 4, "actions": [[0, 1, 2]]}}', "by their numbers"),
         ('{"a.mp4": [1, 0], "b.mp4": [0, 1]}', "class ids, or a 0 or 1 for each class?"),
         ('[{"path": "a.mp4", "labels": [{"x": 1}]}]', "[0].labels holds"),
+        (
+            '{"database": {"a": {"annotations": [{"label": "x", "start": 0.5, "end": 2}]}}}',
+            'annotations[0]: start, end: seems to hold times: write "segment": [START, END]',
+        ),
+        (
+            '{"database": {"a": {"annotations": [{"label": "x", "segment(frames)": [5, 9]}]}}}',
+            "annotations[0]: segment(frames): seems to hold times",
+        ),
         ('{"path": "a"}\n{"path": }', "labels:2: not JSON"),
         ("<?xml version='1.0'?>\n<annotations><version>1.1</version><track>", "is CVAT's XML"),
         ("<?xml version='1.0'?>\n<ANNOTATION_DOCUMENT>", "is ELAN's .eaf"),
