@@ -17,7 +17,7 @@ from slowfast_ext.datasets.contract import named_datasets
 from slowfast_ext.engine.optimizer import build_optimizer
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
-from slowfast_ext.models.backbones import backbone_name, input_facts, spatial_stride
+from slowfast_ext.models.backbones import backbone_name, input_facts
 from slowfast_ext.models.backbones.contract import check_clip
 from slowfast_ext.models.backbones.inputs import take_input
 from slowfast_ext.utils.paths import has_store, pathmgr
@@ -196,9 +196,8 @@ def _check_input(cfg):
         )
 
 
-def _check_stride(cfg, backbone):
+def _check_stride(cfg, stride):
     """Refuses a DETECTION.SPATIAL_SCALE_FACTOR that is not the map's; sets one that was left."""
-    stride = spatial_stride(cfg, backbone)
     stride = int(stride) if stride == int(stride) else stride
     key = "DETECTION.SPATIAL_SCALE_FACTOR"
     if key in given_keys(cfg) and stride != cfg.DETECTION.SPATIAL_SCALE_FACTOR:
@@ -212,7 +211,7 @@ def _check_buildable(cfg):
         with torch.device("meta"), torch.no_grad():  # Shapes alone: no memory, no arithmetic.
             network = ActivityNetwork(cfg).eval()
             if cfg.DETECTION.ENABLE:
-                _check_stride(cfg, network.backbone)
+                _check_stride(cfg, network.regions.stride)
             size = cfg.DATA.TRAIN_CROP_SIZE
             clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
             boxes = {"boxes": torch.zeros(1, 5)} if cfg.DETECTION.ENABLE else {}

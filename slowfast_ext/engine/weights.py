@@ -69,7 +69,7 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
         fitting = upstream.inflate_weight(fitting, own)
     network.load_state_dict(fitting, strict=False)
     told = f"{matched}; not loaded: {', '.join(missing) or 'none'}"
-    unused = [name.removeprefix(_LIBRARYS) for name in state if name not in fitting]
+    unused = sorted(name.removeprefix(_LIBRARYS) for name in state if name not in fitting)
     further = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
     return f"{told}; left in the file: {', '.join(unused[:_NAMED])}{further}" if unused else told
 

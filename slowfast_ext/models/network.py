@@ -36,12 +36,12 @@ class ActivityNetwork(nn.Module):
     def __init__(self, cfg):
         super().__init__()
         self.backbone = build_backbone(cfg)
+        shape = map_shape(cfg, self.backbone)
         if cfg.DETECTION.ENABLE:
-            self.regions = PersonRegions(cfg, spatial_stride(cfg, self.backbone))
+            self.regions = PersonRegions(cfg, spatial_stride(cfg, self.backbone, shape))
         # Volleyball's groups are seen in the persons' regions and in the whole map.
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
         build = GroupHead if self.joins_persons else build_head
-        shape = map_shape(cfg, self.backbone)
         self.head = build(cfg, shape.channels)
         if getattr(self.backbone, "frame_by_frame", False):
             # Beside the backbone, so that it is learnt where that is frozen.

@@ -19,7 +19,7 @@ class PersonRegions(nn.Module):
 
     def __init__(self, cfg, stride):
         super().__init__()
-        options = cfg.DETECTION
+        self.stride, options = stride, cfg.DETECTION
         self.align = upstream.ROIAlign(
             [options.ROI_XFORM_RESOLUTION] * 2,
             spatial_scale=1.0 / stride,

@@ -100,16 +100,18 @@ def map_shape(cfg, backbone):
     )
 
 
-def spatial_stride(cfg, backbone):
-    """Pixels of the clip from one column of the map to the next."""
-    size = cfg.DATA.TRAIN_CROP_SIZE
-    height = _shapes_of_maps(cfg, backbone, size)[0][3]
+def spatial_stride(cfg, backbone, shape=None):
+    """
+    Pixels of the clip from one column of the map to the next; `shape` is its MapShape, where that
+    was measured already.
+    """
+    size, shape = cfg.DATA.TRAIN_CROP_SIZE, shape or map_shape(cfg, backbone)
     facts = getattr(backbone, "facts", None) or input_facts(cfg)
     if facts.fixed_size:
-        return size / height
+        return size / shape.height
     # The difference of two sizes: a map of ceil(H / stride) columns hides the stride in one.
     grown = _shapes_of_maps(cfg, backbone, size + _GROWTH)[0][3]
-    return _GROWTH / (grown - height)
+    return _GROWTH / (grown - shape.height)
 
 
 def feature_channels(cfg, backbone):
