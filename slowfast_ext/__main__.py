@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "write when which activity happens in videos of any length",
     "maps": "draw where in a video a network sees each activity",
     "extract": "compute a frozen backbone's features once, for training heads and testing again",
+    "compare": "train and test several heads or settings with the same seeds, in one table",
     "fit-rates": "fit each activity's weights over the sampling rates of a test",
     "report": "write one page about a run: curves, precision, correlations, its hardest videos",
     "export": "write a trained network as a torch.export or ONNX file, checked against it",

@@ -9,9 +9,10 @@ import torch
 from projects.study.gate import gated, learn_gate
 from projects.study.rates import by_rate, views_of
 from projects.study.rows import COMPLETE
-from projects.study.statistics import interval, off_diagonal, rank_correlation
+from projects.study.statistics import off_diagonal, rank_correlation
 from slowfast_ext.datasets.synthetic.motion import ACTIVITIES, PERIODS
 from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings, draw_labels
+from slowfast_ext.evaluation.intervals import interval
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.rate_weights import combine_views, learn_weights, shares_of, weighted
 from slowfast_ext.models.correlation import cooccurrence

@@ -321,6 +321,33 @@ def extract_arguments(parser):
         help="of train, tune, val, test and train-views (for fit-rates), separated by commas "
         "(default: those that the config's run reads)",
     )
+    parser.add_argument(
+        "--pooled",
+        action="store_true",
+        help="one vector a window along whole videos instead, DIR/ID.npy, W x C, as networks of "
+        "temporal detection read them",
+    )
+    parser.add_argument(
+        "--every",
+        type=float,
+        metavar="SECONDS",
+        help="with --pooled: from one window to the next (default: a window's length)",
+    )
+    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
+
+
+def compare_arguments(parser):
+    """What `compare` takes."""
+    parser.add_argument("--cfg", required=True, metavar="YAML", help="of all runs")
+    parser.add_argument("--heads", default="", metavar="NAMES", help="of ACTIVITY.HEAD, as A,B,C")
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="'KEY VALUE ...'",
+        help="what one row of the table sets; may stand several times",
+    )
+    parser.add_argument("--seeds", default="1,2,3", metavar="N,N,...", help="default: 1,2,3")
     parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
 
 

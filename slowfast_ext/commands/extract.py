@@ -6,8 +6,10 @@ KEY VALUE pairs may follow, as run_net.py takes them. Under torchrun the process
 
 import functools
 
+from slowfast_ext.commands.arguments import seconds_of
 from slowfast_ext.engine.extract import SPLITS, extract
 from slowfast_ext.engine.launch import launch
+from slowfast_ext.engine.pooled import extract_pooled
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.text import nearest
@@ -23,7 +25,13 @@ def run(args):
         if name not in SPLITS:
             known = ", ".join(SPLITS)
             raise SlowFastExtError(f"--splits {name}: must be of {known}{nearest(name, SPLITS)}")
-    launch(cfg, INIT_METHOD, functools.partial(extract, folder=args.out, names=names))
+    if args.pooled:
+        names = [name for name in dict.fromkeys(names) if name in ("train", "val", "test")]
+        every = args.every and seconds_of(args.every, "--every")
+        function = functools.partial(extract_pooled, folder=args.out, names=names, every=every)
+    else:
+        function = functools.partial(extract, folder=args.out, names=names)
+    launch(cfg, INIT_METHOD, function)
 
 
 def _splits_of_run(cfg):

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from projects.study.statistics import interval, off_diagonal, rank_correlation
+from projects.study.statistics import off_diagonal, rank_correlation
+from slowfast_ext.evaluation.intervals import interval
 
 
 def test_interval_of_three_values():

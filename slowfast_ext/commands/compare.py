@@ -1,0 +1,91 @@
+"""
+python -m slowfast_ext compare: several heads or settings, each with the same seeds, in one table.
+
+KEY VALUE pairs may follow, as run_net.py takes them: FEATURES.PATH DIR makes each run a matter of
+minutes.
+"""
+
+import re
+import shlex
+
+from slowfast_ext.commands import run_net as engine
+from slowfast_ext.commands.quickstart import INIT_METHOD, read_results
+from slowfast_ext.engine.launch import launch
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.intervals import interval
+from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.tables import write_rows
+
+
+def run(args):
+    """
+    Trains, tunes and tests each setting with each seed in OUTPUT_DIR/SETTING/seed_N, what is done
+    already excepted; writes OUTPUT_DIR/comparison.csv and prints its table.
+    """
+    seeds, settings = _seeds(args.seeds), _settings(args)
+    configs = {
+        name: [_config(args, name, words, seed) for seed in seeds]
+        for name, words in settings.items()
+    }
+    scores = {name: [_mean_ap(cfg) for cfg in of_seeds] for name, of_seeds in configs.items()}
+    path = f"{checked_config(args.cfg, args.opts).OUTPUT_DIR}/comparison.csv"
+    rows = [["setting", "seed", "mAP"]]
+    for name, values in scores.items():
+        rows += [[name, seed, value] for seed, value in zip(seeds, values, strict=True)]
+    write_rows(path, rows)
+    print(table(scores))
+    print(f"wrote {path}")
+
+
+def _seeds(text):
+    words = text.split(",")
+    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
+        raise SlowFastExtError(f"--seeds {text}: must be different numbers, as 1,2,3")
+    return [int(word) for word in words]
+
+
+def _settings(args):
+    """{name: KEY VALUE words}, in their order."""
+    heads = [f"ACTIVITY.HEAD {head}" for head in args.heads.split(",") if head]
+    texts = [*heads, *args.setting]
+    if len(set(texts)) < max(2, len(texts)):
+        raise SlowFastExtError(
+            "there is nothing to compare: name two heads or settings or more, each once, as "
+            '--heads PoolHead,ActivityHead or --setting "ACTIVITY.CORRELATION False"'
+        )
+    return {text: shlex.split(text) for text in texts}
+
+
+def _config(args, name, words, seed):
+    folder = re.sub(r"[^A-Za-z0-9.-]+", "_", name)
+    output_dir = checked_config(args.cfg, args.opts).OUTPUT_DIR
+    own = ["RNG_SEED", str(seed), "OUTPUT_DIR", f"{output_dir}/{folder}/seed_{seed}"]
+    return checked_config(args.cfg, [*args.opts, *words, *own])
+
+
+def _mean_ap(cfg):
+    if not pathmgr.exists(f"{cfg.OUTPUT_DIR}/results.json"):
+        launch(cfg, INIT_METHOD, engine.run)
+    return read_results(cfg)["mAP"]
+
+
+def table(scores):
+    """
+    {setting: mAP of each seed, in one order} -> lines of text: means and, of all but the first
+    setting, differences from it seed by seed, with Student's 95 % intervals.
+    """
+    width = max(map(len, scores))
+    first = next(iter(scores))
+    lines = [
+        f"{'':<{width}}  {'mAP':>6}  {'by seed':<{7 * len(scores[first]) - 1}}  minus the first"
+    ]
+    for name, values in scores.items():
+        by_seed = " ".join(f"{value:.4f}" for value in values)
+        line = f"{name:<{width}}  {interval(values).mean:.4f}  {by_seed}"
+        if name != first:
+            pairs = zip(values, scores[first], strict=True)
+            mean, low, high = interval([ours - theirs for ours, theirs in pairs])
+            line += f"  {mean:+.4f}" + (f" [{low:+.4f}, {high:+.4f}]" if low is not None else "")
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,97 @@
+"""One vector a window along whole videos: the form that networks of temporal detection read."""
+
+import json
+import os
+
+import numpy as np
+import torch
+
+from slowfast_ext.config.schema import require_clips_alone
+from slowfast_ext.datasets import clips
+from slowfast_ext.datasets.stored_maps import backbone_digest
+from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.windows import list_windows, window_seconds
+from slowfast_ext.engine import loaders
+from slowfast_ext.engine.batch_size import batch_size_per_process
+from slowfast_ext.engine.extract import backbone_network
+from slowfast_ext.engine.progress import Progress
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.inference import inference
+from slowfast_ext.utils import distributed
+from slowfast_ext.utils.paths import make_folder, open_atomically
+
+
+def extract_pooled(cfg, folder, names, every=None):
+    """
+    Writes of every video of the splits `names` FOLDER/ID.npy, float32, W x C: the mean over T', H'
+    and W' of the backbone's map of each window, `every` seconds from one to the next (None: a
+    window's length). FOLDER/windows.json says which. What is there already is kept.
+
+    Raises SlowFastExtError: no backbone, FOLDER holds others, two videos of one name, a video that
+    cannot be read or a config whose network needs more than a video.
+    """
+    require_clips_alone(cfg, "--pooled is given nothing but videos")
+    every = every or window_seconds(cfg)
+    network = backbone_network(cfg).to(distributed.device(cfg)).eval()
+    videos = {}
+    for name in names:
+        dataset = loaders.build_dataset(cfg, name)
+        for index, video_id in enumerate(dataset.video_ids):
+            media, path = dataset.media_path(index), _target(folder, video_id)
+            if videos.setdefault(path, media) != media:
+                raise SlowFastExtError(f"{videos[path]} and {media} would both be {path}")
+    _describe(cfg, folder, network, every)
+    left = [path for path in videos if not os.path.exists(path)]
+    own = left[distributed.rank() :: distributed.world_size()]
+    with (
+        inference(cfg, network, distributed.device(cfg)),
+        Progress("extract", len(own), cfg.LOG_PERIOD) as progress,
+    ):
+        for path in own:
+            vectors = _vectors(cfg, network, videos[path], every)
+            with open_atomically(path, "wb") as stream:
+                np.save(stream, vectors)
+            progress.step()
+
+
+def _target(folder, video_id):
+    stem = os.path.splitext(video_id)[0]
+    if os.path.isabs(stem) or ".." in stem.split("/"):
+        stem = os.path.basename(stem)
+    return os.path.join(folder, f"{stem}.npy")
+
+
+def _describe(cfg, folder, network, every):
+    make_folder(folder, "--out")
+    facts = {
+        "seconds_from_window_to_window": every,
+        "seconds_of_a_window": window_seconds(cfg),
+        "frames": cfg.DATA.NUM_FRAMES,
+        "sampling_rate": cfg.DATA.SAMPLING_RATE,
+        "size": cfg.DATA.TEST_CROP_SIZE,
+        "backbone": backbone_digest(network),
+    }
+    path = os.path.join(folder, "windows.json")
+    if os.path.exists(path):
+        with open(path) as stream:
+            there = json.load(stream)
+        different = [f"{k} {there.get(k)} (now {v})" for k, v in facts.items() if there.get(k) != v]
+        if different:
+            raise SlowFastExtError(
+                f"--out {folder}: holds vectors of another extraction: {', '.join(different)}; "
+                "name another folder"
+            )
+    elif distributed.is_main_process():
+        with open_atomically(path) as stream:
+            json.dump(facts, stream, indent=1)
+
+
+def _vectors(cfg, network, path, every):
+    size, device = batch_size_per_process(cfg, "TEST.BATCH_SIZE"), distributed.device(cfg)
+    found = []
+    with open_video(path, cfg.DATA.PIXEL_ASPECT) as reader:
+        for frames in list_windows(cfg, reader.info, every).batches(size):
+            batch = clips.read_clips(cfg, reader, frames, cfg.TEST.WHOLE_FRAME)
+            inputs, _ = clips.network_input(cfg, batch, device)
+            found.append(network.features(inputs).float().mean((2, 3, 4)).cpu())
+    return torch.cat(found).numpy()

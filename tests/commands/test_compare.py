@@ -1,0 +1,67 @@
+"""Several heads and settings with the same seeds, in one table."""
+
+import json
+import statistics
+
+import pytest
+
+from slowfast_ext.commands.compare import table
+from slowfast_ext.engine.extract import extract
+from slowfast_ext.engine.setup import checked_config
+
+
+@pytest.fixture
+def words(arguments, finished_run, tmp_path):
+    start = finished_run / "checkpoints" / "checkpoint_tune_epoch_00002.pyth"
+    options = {"TRAIN__CHECKPOINT_FILE_PATH": start, "TRAIN__CHECKPOINT_EPOCH_RESET": True}
+    options |= {"ACTIVITY__FREEZE_BACKBONE": True, "TUNE__ENABLE": False}
+    words = arguments(tmp_path / "out", SOLVER__MAX_EPOCH=1, **options)
+    extract(checked_config(words[1], words[2:]), str(tmp_path / "maps"), ["train", "val", "test"])
+    return [*words, "FEATURES.PATH", str(tmp_path / "maps")]
+
+
+def test_heads_and_settings_on_the_same_features(words, tmp_path, command):
+    choices = ["--heads", "PoolHead", "--setting", "ACTIVITY.CORRELATION False"]
+    code, out, err = command("compare", *choices, "--seeds", "1,2", *words)
+    assert (code, err) == (0, "")
+    rows = (tmp_path / "out" / "comparison.csv").read_text().splitlines()
+    assert rows[0] == "setting,seed,mAP"
+    assert len(rows) == 1 + 2 * 2
+    setting, seed, score = rows[-1].split(",")
+    assert (setting, seed) == ("ACTIVITY.CORRELATION False", "2")
+    path = tmp_path / "out" / "ACTIVITY.CORRELATION_False" / "seed_2" / "results.json"
+    assert json.loads(path.read_text())["mAP"] == float(score)
+    before = path.stat().st_mtime_ns
+    # What is done is not done again.
+    assert (
+        command("compare", *choices, "--seeds", "1,2", *words)[1].splitlines()[-4:]
+        == (out.splitlines()[-4:])
+    )
+    assert path.stat().st_mtime_ns == before
+
+
+def test_differences_are_paired():
+    scores = {"a": [0.5, 0.6, 0.4], "b longer": [0.6, 0.68, 0.52]}
+    lines = table(scores).splitlines()
+    difference = [0.1, 0.08, 0.12]
+    mean = statistics.mean(difference)
+    # Student's t for 2 degrees of freedom.
+    half = 4.302653 * statistics.stdev(difference) / 3**0.5
+    low, high = mean - half, mean + half
+    assert lines[1].split() == ["a", "0.5000", "0.5000", "0.6000", "0.4000"]
+    assert lines[2].endswith(f"+0.1000 [{low:+.4f}, {high:+.4f}]")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--heads", "PoolHead"], "nothing to compare"),
+        (["--heads", "PoolHead,PoolHead"], "nothing to compare"),
+        (["--heads", "PoolHead,ActivityHead", "--seeds", "1,x"], "--seeds 1,x: must be different"),
+    ],
+)
+def test_what_cannot_be_compared(arguments, tmp_path, command, words, sentence):
+    code, _, err = command("compare", *words, *arguments(tmp_path / "out"))
+    assert code == 2
+    assert sentence in err
+    assert not (tmp_path / "out").exists()

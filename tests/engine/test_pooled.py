@@ -1,0 +1,49 @@
+"""One vector a window along whole videos."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from slowfast_ext.datasets import clips
+from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.windows import list_windows
+from slowfast_ext.engine.pooled import extract_pooled
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.trained import trained_network
+from slowfast_ext.errors import SlowFastExtError
+from tests.helpers import CONFIG, pairs
+
+
+@pytest.fixture
+def words(run_folder):
+    words = ["--cfg", CONFIG, *pairs(run_folder)]
+    return [*words, "TEST.CHECKPOINT_FILE_PATH", str(run_folder / "output/checkpoints/random.pyth")]
+
+
+def test_each_window_has_the_mean_of_its_map(words, run_folder, tmp_path, command):
+    options = ["--pooled", "--splits", "train", "--every", "0.5", "--out", tmp_path / "vectors"]
+    code, _, err = command("extract", *options, *words)
+    assert (code, err) == (0, "")
+    cfg = checked_config(words[1], words[2:])
+    network = trained_network(cfg)
+    for name in "01":
+        path = run_folder / "videos" / f"{name}.mp4"
+        (found,) = (tmp_path / "vectors").rglob(f"{name}.npy")
+        with open_video(path) as reader:
+            windows = list_windows(cfg, reader.info, 0.5)
+            batch = clips.read_clips(cfg, reader, windows.frames, False)
+        inputs, _ = clips.network_input(cfg, batch, torch.device("cpu"))
+        with torch.no_grad():
+            expected = network.features(inputs).mean((2, 3, 4)).numpy()
+        np.testing.assert_allclose(np.load(found), expected, rtol=1e-4, atol=1e-5)
+    facts = json.loads((tmp_path / "vectors" / "windows.json").read_text())
+    assert facts["seconds_from_window_to_window"] == 0.5
+
+
+def test_another_extraction_there_is_refused(words, tmp_path):
+    cfg = checked_config(words[1], words[2:])
+    extract_pooled(cfg, str(tmp_path), ["train"], 1.0)
+    with pytest.raises(SlowFastExtError, match=r"window_to_window 1\.0 \(now 2\.0\)"):
+        extract_pooled(cfg, str(tmp_path), ["train"], 2.0)
