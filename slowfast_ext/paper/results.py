@@ -21,6 +21,7 @@ class Result:
         form: its ACTIVITY.FORM, "default" or "as_printed".
         metrics: those that the paper's tables compare and it has, fractions.
         head: its ACTIVITY.HEAD; empty where it does not say.
+        boxes: its AVA.TEST_PREDICT_BOX_LISTS.
         counts: `videos` and `views` of each that were tested, `keyframes` of AVA, int; None
             where it does not say.
         config: its config's name, which is that of its output folder.
@@ -32,6 +33,7 @@ class Result:
     form: str
     head: str
     metrics: dict
+    boxes: list
     counts: dict
     config: str
     path: str
@@ -110,6 +112,7 @@ def read_result(path):
         form=str(_section(config, "ACTIVITY").get("FORM", "default")),
         head=str(_section(config, "ACTIVITY").get("HEAD", "")),
         metrics=_metrics(path, content),
+        boxes=_names(_section(config, "AVA").get("TEST_PREDICT_BOX_LISTS")),
         counts={
             "videos": _count(counts.get("videos")),
             "views": _count(_section(content, "protocol").get("num_views")),
@@ -147,6 +150,10 @@ def _config_name(output_dir, path):
 def _section(mapping, name):
     section = mapping.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _names(value):
+    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 def _count(value):

@@ -17,6 +17,15 @@ from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.results import results_object, write_results
 from slowfast_ext.paper.numbers import ROWS, TITLES
 
+# The persons' boxes of the SlowFast paper's code.
+PAPERS_BOXES = {
+    "AVA": {
+        "TEST_PREDICT_BOX_LISTS": [
+            "person_box_67091280_iou90/ava_detection_val_boxes_and_labels.csv"
+        ]
+    }
+}
+
 
 @pytest.fixture
 def tables(capsys):
@@ -67,12 +76,19 @@ class TestResults:
         ],
     )
     def test_a_part_of_ava_is_marked(self, tables, write_run, tmp_path, keyframes, remark):
-        write_run("a", "5/CSN-152 v2.2", counts={"keyframes": keyframes})
+        write_run("a", "5/CSN-152 v2.2", counts={"keyframes": keyframes}, config=PAPERS_BOXES)
         found = lines_of(tables, tmp_path)["5/CSN-152 v2.2", None]["remark"]
         assert found is None if remark is None else remark in found
 
+    def test_other_boxes_than_the_papers_are_marked(self, tables, write_run, tmp_path):
+        write_run("a", "5/SlowFast-101 v2.2", counts={"keyframes": {"evaluated": 57_000}})
+        remark = lines_of(tables, tmp_path)["5/SlowFast-101 v2.2", None]["remark"]
+        assert remark.startswith(
+            "boxes of ava_val_predicted_boxes.csv, where the paper's are person"
+        )
+
     def test_upstreams_head_in_a_row_of_ours_is_marked(self, tables, write_run, tmp_path):
-        row, config = "5/CSN-152 ours v2.2", {"ACTIVITY": {"HEAD": "RoIPoolHead"}}
+        row, config = "5/CSN-152 ours v2.2", {"ACTIVITY": {"HEAD": "RoIPoolHead"}, **PAPERS_BOXES}
         write_run("a", row, counts={"keyframes": {"evaluated": 57_000}}, config=config)
         line = lines_of(tables, tmp_path)[row, "default"]
         assert line["remark"] == "ACTIVITY.HEAD is RoIPoolHead, which is upstream's"
@@ -155,7 +171,8 @@ class TestResults:
 
     def test_the_papers_protocol_is_not_remarked(self, tables, write_run, tmp_path):
         write_run("all", "3c/complete")
-        write_run("ava", "5/CSN-152 v2.2", counts={"keyframes": {"evaluated": 57_000}})
+        counts = {"keyframes": {"evaluated": 57_000}}
+        write_run("ava", "5/CSN-152 v2.2", counts=counts, config=PAPERS_BOXES)
         assert "*" not in tables("--results", tmp_path)[0]
 
     @pytest.mark.parametrize("date", ["1970-01-01T09:02:00+09:00", "1970-01-01T00:02:00"])

@@ -9,10 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands.run_net import main
+from slowfast_ext.config.load import load_config
+from slowfast_ext.config.schema import flattened
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.train import training_stage
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paper.numbers import ROWS
 from tests.ava_tree import PERSONS, options, write_tree
@@ -20,7 +24,8 @@ from tests.helpers import SHALLOW
 
 pytestmark = pytest.mark.usefixtures("shallow")
 CONFIGS = Path(__file__).parents[2] / "configs" / "AVA"
-ROW_CONFIGS = [path for path in sorted(CONFIGS.glob("*.yaml")) if path.stem != "BASE"]
+LONG = sorted(CONFIGS.glob("*_LONG.yaml"))
+ROW_CONFIGS = [p for p in sorted(CONFIGS.glob("*.yaml")) if p.stem != "BASE" and p not in LONG]
 LABEL_MAP = "ava_action_list_v2.2_for_activitynet_2019.pbtxt"
 
 SMALL = {
@@ -106,6 +111,54 @@ def test_a_config_names_a_row_of_the_paper(path):
 def test_every_row_of_table_5_has_a_config():
     rows = {loaded(path).ACTIVITY.TABLE_ROW for path in ROW_CONFIGS}
     assert rows == {row.id for row in ROWS if row.table == "5" and not row.other_work}
+
+
+def keys_of(cfg):
+    return flattened(yaml.safe_load(cfg.dump()))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "ours"),
+    [
+        (f"{baseline}{version}", f"{ours}{version}")
+        for version in ("", "_V2.1")
+        for baseline, ours in (
+            ("CSN_152", "CSN_152_ACTIVITY"),
+            ("SLOWFAST_101_TRAINED_ON", "SLOWFAST_101_ACTIVITY"),
+        )
+    ],
+)
+def test_a_pair_differs_in_the_head_alone(baseline, ours):
+    """The same start, training, tuning, rates and number of clips."""
+    theirs, own = (keys_of(loaded(CONFIGS / f"{name}.yaml")) for name in (baseline, ours))
+    different = {key for key in own if own[key] != theirs[key]}
+    assert different == {"ACTIVITY.HEAD", "ACTIVITY.TABLE_ROW", "OUTPUT_DIR"}
+    assert own["TUNE.ENABLE"] and own["TEST.VIEWS"] == [[4, 1, 1], [8, 1, 1], [2, 1, 1]]
+
+
+# Section 3.7, and section 5's test.
+RECIPE = {
+    **{"SOLVER.WEIGHT_DECAY": 1.25e-5, "TRAIN.MAX_ITER": 50_000, "AVA.TEST_CROP": "centre"},
+    **{"SOLVER.BASE_LR": 0.035, "TRAIN.BATCH_SIZE": 12, "AVA.DETECTION_SCORE_THRESH": 0.8},
+}
+UPSTREAMS = {
+    **{"SOLVER.WEIGHT_DECAY": 1e-7, "TRAIN.MAX_ITER": 0, "AVA.TEST_CROP": "full"},
+    **{"SOLVER.MAX_EPOCH": 20, "SOLVER.STEPS": [0, 10, 15], "SOLVER.WARMUP_EPOCHS": 5.0},
+    **{"SOLVER.WARMUP_START_LR": 0.000125, "SOLVER.BASE_LR": 0.035, "ACTIVITY.TABLE_ROW": ""},
+}
+
+
+@pytest.mark.parametrize("path", [*ROW_CONFIGS, *LONG], ids=lambda path: path.stem)
+def test_a_config_has_the_papers_recipe_or_the_long_one(path):
+    keys, wanted = keys_of(load_config(str(path))), UPSTREAMS if path in LONG else RECIPE
+    assert {key: keys[key] for key in wanted} == wanted
+
+
+def test_training_ends_after_its_iterations():
+    cfg = loaded(CONFIGS / "CSN_152_ACTIVITY.yaml")
+    # 210,000 keyframes make 17,500 batches.
+    assert training_stage(cfg, 17_500).num_iterations == 50_000
+    assert training_stage(cfg, 10_000).num_iterations == 40_000  # SOLVER.MAX_EPOCH of them.
 
 
 def test_the_detections_are_read_back_with_the_same_result(tree, tmp_path, capsys):
