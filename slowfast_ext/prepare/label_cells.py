@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from string import punctuation
 
 from slowfast_ext.utils.text import parse_number, shortened
 
@@ -140,7 +141,7 @@ def problem_of(label):
         return f"{shown} is a list or JSON of another form: write the labels, separated by ;"
     if label.lower() in _EMPTY or label == "None":
         return f"{shown} is an empty field: leave it empty where nothing happens"
-    if re.fullmatch(r"-\d+(\.0*)?", label, re.ASCII) or re.fullmatch(r"[\W_]+", label):
+    if re.fullmatch(r"-\d+(\.0*)?", label, re.ASCII) or not set(label) - set(punctuation):
         return (
             f"{shown} is no class: remove the row where it is not known what happens, or leave "
             "the label empty where nothing happens"
