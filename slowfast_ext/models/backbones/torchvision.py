@@ -3,6 +3,7 @@
 import torch.nn as nn
 import torchvision.models
 from torchvision.models import video
+from torchvision.ops import StochasticDepth
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones.contract import (
@@ -108,6 +109,17 @@ _FRAMES = {"s3d": 128, "swin3d_t": 32, "swin3d_s": 32, "swin3d_b": 32}
 _FEWEST_FRAMES = {"s3d": 5}  # With fewer, its last pooling has nothing left to pool.
 
 
+def _drop_blocks(network, rate):
+    """
+    Sets stochastic depth to rise to `rate` in the last block, which Swin's builders do not take
+    from outside; 0 where the network has none.
+    """
+    drops = [m for m in network.modules() if isinstance(m, StochasticDepth)]
+    for index, drop in enumerate(drops):
+        drop.p = rate * index / (len(drops) - 1)
+    return len(drops)
+
+
 @register_source("torchvision")
 class TorchvisionSource(BackboneSource):
     """ACTIVITY.BACKBONE torchvision:NAME, of torchvision.models.video."""
@@ -133,14 +145,11 @@ class TorchvisionSource(BackboneSource):
 
     def build(self, cfg, name):
         facts = self.facts(cfg, name)
-        options = {}
-        if cfg.MODEL.DROPCONNECT_RATE:
-            options["stochastic_depth_prob"] = cfg.MODEL.DROPCONNECT_RATE
-            if not name.startswith(("swin3d", "mvit")):
-                self.refuse_key(cfg, "MODEL.DROPCONNECT_RATE", name)
         if cfg.MODEL.ACT_CHECKPOINT:
             self.refuse_key(cfg, "MODEL.ACT_CHECKPOINT", name)
-        network = torchvision.models.get_model(name, weights=None, **options)
+        network = torchvision.models.get_model(name, weights=None)
+        if cfg.MODEL.DROPCONNECT_RATE and not _drop_blocks(network, cfg.MODEL.DROPCONNECT_RATE):
+            self.refuse_key(cfg, "MODEL.DROPCONNECT_RATE", name)
         maps = _MAPS[type(network)]
         stage = self.check_stage(cfg, name, maps.num_stages)
         return maps(f"{self.prefix}:{name}", facts, network, stage)

@@ -221,6 +221,17 @@ def test_s3d_says_how_many_frames_it_needs():
             backbone([torch.empty(1, 3, 4, 64, 64)])
 
 
+@pytest.mark.parametrize("name", ["swin3d_t", "mvit_v2_s"])
+def test_stochastic_depth_rises_to_its_rate(name):
+    with torch.device("meta"):
+        backbone = build_backbone(config(name, "MODEL.DROPCONNECT_RATE", 0.3))
+        rates = [m.p for m in backbone.modules() if isinstance(m, torchvision.ops.StochasticDepth)]
+        known = torchvision.models.get_model(name, weights=None)
+    default = [m.p for m in known.modules() if isinstance(m, torchvision.ops.StochasticDepth)]
+    assert rates == pytest.approx([rate * 0.3 / default[-1] for rate in default])
+    assert rates[0] == 0 and rates[-1] == 0.3
+
+
 @pytest.mark.parametrize(
     "name,stage,words",
     [
