@@ -10,7 +10,7 @@ import os
 from slowfast_ext.commands.arguments import seconds_of, videos_and_options
 from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets.contract import class_names
-from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError
@@ -43,7 +43,7 @@ def run(args):
     network = trained_network(cfg)
     names = network.class_names or class_names(cfg)
     chosen = _chosen(args.activities, names) if args.activities else None
-    with open_video(videos[0], cfg.DATA.PIXEL_ASPECT) as reader:
+    with open_by_config(cfg, videos[0]) as reader:
         maps = VideoMaps(cfg, network, reader, names, chosen, at)
         maps.write_grids(paths)
         maps.write_videos(paths)

@@ -230,6 +230,9 @@ KEYS = (
     # Show pixels that are not square as wide as they are meant; False: as wide as they are stored,
     # as PySlowFast does.
     Key("DATA.PIXEL_ASPECT", True, scope=NETWORK),
+    # The folder in which what was found of video files is kept for later runs; empty: video_index
+    # beside OUTPUT_DIR, where that is a folder; "none": in each process's memory alone.
+    Key("DATA.INDEX_CACHE", "", rules.local_folder, NOTHING),
     # Labels that were renamed since a checkpoint was trained, each as "old=new".
     Key("DATA.RENAMED_CLASSES", [], rules.renames, NOTHING),
     # Go on without the videos that cannot be decoded; results.json counts them.

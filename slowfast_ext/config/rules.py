@@ -3,6 +3,7 @@
 import math
 
 from slowfast_ext import upstream
+from slowfast_ext.utils.paths import is_local
 
 # Frames of a clip, from one to the next, clips of a video; pixels of a side: more is a mistake.
 MOST_FRAMES, MOST_PIXELS = 10_000, 8192
@@ -88,6 +89,7 @@ parts_of_names = must(
     "list parts of tensors' names",
     lambda parts: all(isinstance(part, str) and part for part in parts),
 )
+local_folder = must("be a folder of this machine", is_local)
 renames = must(
     "list renamed labels as old=new",
     lambda pairs: all(isinstance(p, str) and all(p.partition("=")) for p in pairs),

@@ -40,7 +40,11 @@ class CodedFrames:
         is_unsure (bool): the packets so far do not tell which frames there are.
         may_be_turned (bool): a message of the codec says how frames are to be turned.
         starts_open (bool): the first pictures may refer to others that the file lacks.
+        has_spare (bool): what no picture refers to is marked so, and frames come out the same, bit
+            for bit, where such pictures are not decoded.
     """
+
+    has_spare = False
 
     def __init__(self, extradata):
         self.is_unsure, self.may_be_turned, self.starts_open = False, False, False
@@ -153,11 +157,15 @@ class _Hevc(CodedFrames):
     def __init__(self, extradata):
         super().__init__(extradata)
         self._length_size = (extradata[21] & 3) + 1 if extradata[:1] == b"\1" else 0
-        self._has_ended = False
+        self._has_ended, self._layers = False, set()
+        for unit in _units_in_hevc_header(extradata):
+            self._read_header(unit)
 
     def gives_frame(self, packet):
         units = self._units_of(packet) if packet.is_keyframe or self._is_first else []
         kinds = [unit[0] >> 1 & 0x3F for unit in units]
+        for unit in units:
+            self._read_header(unit)
         if self._is_first:
             messages = (unit[2:] for unit, kind in zip(units, kinds, strict=True) if kind == 39)
             self.may_be_turned = any(map(_turns, messages))
@@ -170,6 +178,16 @@ class _Hevc(CodedFrames):
         self._is_first = False
         self._has_ended = bytes(memoryview(packet)[-5:]) in _END_OF_SEQUENCE
         return True
+
+    def _read_header(self, unit):
+        # A sequence parameter set names the layers of time (ITU-T H.265 section 7.3.2.2).
+        if len(unit) > 2 and unit[0] >> 1 & 0x3F == 33:
+            self._layers.add(unit[2] >> 1 & 7)
+
+    @property
+    def has_spare(self):
+        """What its own layer of time does not refer to, a higher one may."""
+        return self._layers == {0}
 
     def _units_of(self, packet):
         size = _MOST_FIRST_BYTES if self._is_first else _MOST_HEADER_BYTES
@@ -268,6 +286,11 @@ class _H264(CodedFrames):
         number = bits.take(self._number_bits)
         return (bool(bits.take(1)), number) if bits.take(1) else None
 
+    @property
+    def has_spare(self):
+        """Not with fields, of which one may be referred to and the other not."""
+        return self._number_bits is not None and not self._has_fields
+
     def finish(self):
         self.is_unsure = self.is_unsure or self._field is not None
 
@@ -320,6 +343,22 @@ def _units_in_header(extradata):
         size = int.from_bytes(extradata[place : place + 2], "big")
         units.append(extradata[place + 2 : place + 2 + size])
         place += 2 + size
+    return units
+
+
+def _units_in_hevc_header(extradata):
+    """As `_units_in_header`, of HEVC (ISO/IEC 14496-15 section 8.3.3.1)."""
+    if extradata[:1] != b"\1":
+        return list(_units(extradata))
+    units, place = [], 23
+    for _ in range(extradata[22] if len(extradata) > 22 else 0):
+        count = int.from_bytes(extradata[place + 1 : place + 3], "big")
+        place += 3
+        while count and place < len(extradata):
+            count -= 1
+            size = int.from_bytes(extradata[place : place + 2], "big")
+            units.append(extradata[place + 2 : place + 2 + size])
+            place += 2 + size
     return units
 
 

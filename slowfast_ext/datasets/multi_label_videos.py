@@ -9,9 +9,10 @@ from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.clips import CutViews, Sample, crop_of_view, join_clips, to_pathways
 from slowfast_ext.datasets.contract import ActivityDataset
+from slowfast_ext.datasets.known_files import known_folder
 from slowfast_ext.datasets.lists import label_matrix, read_list, read_names
 from slowfast_ext.datasets.object_boxes import VideoObjects, check_any_listed, read_objects
-from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import register_dataset
 from slowfast_ext.utils.paths import pathmgr
@@ -55,6 +56,7 @@ class MultiLabelVideos(ActivityDataset):
         groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)] if split == "val" else self.view_groups(cfg)
         self.views = views.list_views(groups)
         self.whole_frame = cfg.TEST.WHOLE_FRAME and split != "val"
+        known_folder(cfg)  # A warning about it comes from here, and not from each worker.
 
     def list_path(self, split):
         name = "train" if split == "tune" else split
@@ -187,7 +189,7 @@ class MultiLabelVideos(ActivityDataset):
 
     def open(self, index):
         """Opens a video of the list, to be closed by the caller."""
-        reader = open_video(self.videos[index].path, self.cfg.DATA.PIXEL_ASPECT)
+        reader = open_by_config(self.cfg, self.videos[index].path)
         try:
             self._objects_of(index).check_within(reader)
         except SlowFastExtError:

@@ -4,7 +4,7 @@ import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
 
-_IDENTITY = np.eye(2)
+IDENTITY = np.eye(2)
 
 
 class Orientation:
@@ -20,24 +20,15 @@ class Orientation:
         SlowFastExtError: it is a turn by other than quarters.
     """
 
-    def __init__(self, path="", matrix=_IDENTITY):
+    def __init__(self, path="", matrix=IDENTITY):
         zeros = matrix == 0
-        if not (zeros.all() or (zeros == _IDENTITY).all() or (zeros != _IDENTITY).all()):
+        if not (zeros.all() or (zeros == IDENTITY).all() or (zeros != IDENTITY).all()):
             raise SlowFastExtError(
                 f"{path}: it is to be shown at a slant, which is not done: convert it, or take it "
                 "out of the list"
             )
         self._signs = matrix.sum(axis=0)
         self._is_turned = matrix[0, 0] == matrix[1, 1] == 0 and bool(matrix.any())
-
-    @classmethod
-    def of_frame(cls, path, frame):
-        """By what the container or the codec's headers say of a decoded frame of PyAV's."""
-        found = [side for side in frame.side_data if side.type.name == "DISPLAYMATRIX"]
-        if not found:
-            return cls(path)
-        a, b, _, c, d = np.frombuffer(bytes(found[0]), "=i4")[:5] / 65536
-        return cls(path, np.array([[a, b], [c, d]]))
 
     def size(self, height, width):
         """(int, int): height and width of upright frames, from the stored ones'."""
@@ -50,3 +41,12 @@ class Orientation:
         image = image[:, ::-1] if self._signs[0] < 0 else image
         image = image[::-1] if self._signs[1] < 0 else image
         return np.ascontiguousarray(image)
+
+
+def displayed(frame):
+    """The matrix that the container or the codec's headers give a decoded frame of PyAV's."""
+    found = [side for side in frame.side_data if side.type.name == "DISPLAYMATRIX"]
+    if not found:
+        return IDENTITY
+    a, b, _, c, d = np.frombuffer(bytes(found[0]), "=i4")[:5] / 65536
+    return np.array([[a, b], [c, d]])

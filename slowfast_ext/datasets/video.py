@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from slowfast_ext.datasets.container import MAX_PIXELS
+from slowfast_ext.datasets.container import MAX_PIXELS, check_frame_size
 from slowfast_ext.datasets.image_names import IMAGE_ENDINGS, frames_of, split_pattern
-from slowfast_ext.datasets.video_file import VideoFile, VideoInfo, check_frame_size
+from slowfast_ext.datasets.known_files import known_folder
+from slowfast_ext.datasets.video_file import VideoFile, VideoInfo
 from slowfast_ext.datasets.views import scaled_size
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import pathmgr
@@ -25,14 +26,19 @@ from slowfast_ext.utils.paths import pathmgr
 _IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
 
-def open_video(path, pixel_aspect=True):
+def open_by_config(cfg, path):
+    """As `open_video`, by DATA.PIXEL_ASPECT and DATA.INDEX_CACHE."""
+    return open_video(path, cfg.DATA.PIXEL_ASPECT, known_folder(cfg))
+
+
+def open_video(path, pixel_aspect=True, index_folder=None):
     """
     Opens a video file or a folder of frames (jpg or png, in the order of their numbers).
 
     Args:
         path (str or Path): the file, the folder, or one of several series of images in a folder,
             such as FOLDER/img_*.jpg.
-        pixel_aspect (bool): as of VideoFile; DATA.PIXEL_ASPECT.
+        pixel_aspect (bool), index_folder (str or None): as of VideoFile.
 
     Returns:
         Video: a context manager.
@@ -45,7 +51,7 @@ def open_video(path, pixel_aspect=True):
         return Video(path, FrameFolder(path))
     if pattern and pathmgr.isdir(folder) and not pathmgr.exists(path):
         return Video(path, FrameFolder(folder, pattern=pattern))
-    return Video(path, VideoFile(path, pixel_aspect))
+    return Video(path, VideoFile(path, pixel_aspect, index_folder))
 
 
 class Video:

@@ -15,7 +15,7 @@ from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets.clips import read_clips
 from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
-from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.datasets.windows import list_windows
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.trained import follow_network, scores_of, trained_network
@@ -58,7 +58,7 @@ class Predictor:
         Raises:
             SlowFastExtError: the video cannot be read.
         """
-        with open_video(path, self.cfg.DATA.PIXEL_ASPECT) as reader:
+        with open_by_config(self.cfg, path) as reader:
             windows = list_windows(self.cfg, reader.info, self.every)
             scores = window_scores(self.cfg, self.network, reader, windows)
         return scores, windows

@@ -24,7 +24,7 @@ from slowfast_ext.datasets.ava_annotations import BOX, read_person_boxes
 from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.keyframe_clips import persons_in
-from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.datasets.windows import frame_times, list_windows, window_seconds
 from slowfast_ext.engine.trained import scores_of, trained_network
 from slowfast_ext.errors import SlowFastExtError
@@ -150,7 +150,7 @@ class Stored:
 
     def __init__(self, cfg):
         self.cfg, self.name = cfg, cfg.DEMO.INPUT_VIDEO
-        self.reader = open_video(self.name, cfg.DATA.PIXEL_ASPECT)
+        self.reader = open_by_config(cfg, self.name)
         info = self.reader.info
         self.size, self.length = (info.height, info.width), info.length
         self.times, self.fps = frame_times(info, cfg.DEMO.FPS)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from slowfast_ext.datasets.decoder import Decoder
 from slowfast_ext.datasets.video import open_video
-from slowfast_ext.datasets.video_file import VideoFile
 from slowfast_ext.datasets.views import scaled_size
 from slowfast_ext.errors import SlowFastExtError
 
@@ -147,15 +147,15 @@ def test_what_an_edit_list_cuts_off_is_not_shown(videos, tmp_path, skipped):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The times of the frames that any VideoFile decodes."""
-    times, frames_from = [], VideoFile._frames_from
+    """The times of the frames that any Decoder decodes."""
+    times, frames_from = [], Decoder.frames_from
 
-    def counted(self, key):
-        for frame in frames_from(self, key):
+    def counted(self, *key):
+        for frame in frames_from(self, *key):
             times.append(frame.pts)
             yield frame
 
-    monkeypatch.setattr(VideoFile, "_frames_from", counted)
+    monkeypatch.setattr(Decoder, "frames_from", counted)
     return times
 
 

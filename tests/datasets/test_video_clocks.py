@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.datasets import container, video_file, views
+from slowfast_ext.datasets.decoder import Decoder
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.windows import list_windows
 from slowfast_ext.errors import SlowFastExtError
@@ -602,14 +603,13 @@ def test_encoded_packets_stay_in_order():
 def test_indices_that_took_decoding_are_remembered(tmp_path, monkeypatch):
     one, other = (part(tmp_path / f"{k}.ts", k * LENGTH, bf=2) for k in (0, 1))
     path = joined(tmp_path / "joined.ts", one, other)
-    calls = []
-    decode_index = video_file.VideoFile._decoded_index
+    calls, frames_from = [], Decoder.frames_from
 
-    def counted(self, *args):
+    def counted(self, *key):
         calls.append(self.path)
-        return decode_index(self, *args)
+        return frames_from(self, *key)
 
-    monkeypatch.setattr(video_file.VideoFile, "_decoded_index", counted)
+    monkeypatch.setattr(Decoder, "frames_from", counted)
     for _ in range(3):
         with open_video(path) as video:
             assert video.info.length == 2 * LENGTH
