@@ -40,6 +40,8 @@ class CodedFrames:
         is_unsure (bool): the packets so far do not tell which frames there are.
         may_be_turned (bool): a message of the codec says how frames are to be turned.
         starts_open (bool): the first pictures may refer to others that the file lacks.
+        is_refresh (bool): from the last packet on a picture is refreshed part by part: what is
+            decoded from there on is like what is decoded from a key frame, and need not be equal.
         has_spare (bool): what no picture refers to is marked so, and frames come out the same, bit
             for bit, where such pictures are not decoded.
     """
@@ -48,7 +50,7 @@ class CodedFrames:
 
     def __init__(self, extradata):
         self.is_unsure, self.may_be_turned, self.starts_open = False, False, False
-        self._is_first = True
+        self.is_refresh, self._is_first = False, True
 
     def gives_frame(self, packet):
         """True where a packet (PyAV's, not empty) gives a frame that no packet before it gave."""
@@ -196,15 +198,24 @@ class _Hevc(CodedFrames):
 
 
 def _turns(message):
-    """True where supplemental information (ITU-T H.264 and H.265 annex D) has an orientation."""
+    """True where supplemental information has an orientation."""
+    return 47 in dict(_payloads(message))
+
+
+def _refreshes(message):
+    """True where supplemental information has a point of recovery that is some frames ahead."""
+    recovery = dict(_payloads(message)).get(6)
+    return bool(recovery) and _Bits(recovery).number() > 0
+
+
+def _payloads(message):
+    """Yields (kind, bytes) of supplemental information (ITU-T H.264 and H.265 annex D)."""
     message, place = _plain(message), 0
     while place + 2 < len(message):
         kind, place = _added_up(message, place)
         size, place = _added_up(message, place)
-        if kind == 47:
-            return True
+        yield kind, message[place : place + size]
         place += size
-    return False
 
 
 def _added_up(message, place):
@@ -232,14 +243,15 @@ class _H264(CodedFrames):
             self._read_header(unit)
 
     def gives_frame(self, packet):
-        if self._is_first or (packet.is_keyframe and not self._length_size):
+        if self._is_first or packet.is_keyframe:
             size = _MOST_FIRST_BYTES if self._is_first else _MOST_HEADER_BYTES
             head = bytes(memoryview(packet)[:size])
             units = [unit for unit in _units(head, self._length_size) if unit]
             for unit in units:
                 self._read_header(unit)
+            messages = [unit[1:] for unit in units if unit[0] & 0x1F == 6]
+            self.is_refresh = any(map(_refreshes, messages))
             if self._is_first:
-                messages = (unit[1:] for unit in units if unit[0] & 0x1F == 6)
                 self.may_be_turned = any(map(_turns, messages))
                 self.starts_open = all(unit[0] & 0x1F != 5 for unit in units)
             self._is_first = False

@@ -84,7 +84,7 @@ class _Inspection:
     def __init__(self, decoder):
         self.path, self._decoder = decoder.path, decoder
         context = self._track.stream.codec_context
-        self._coded = coded_frames(context.name, context.extradata)
+        self._coded, self._has_key = coded_frames(context.name, context.extradata), False
 
     @property
     def _track(self):
@@ -133,11 +133,14 @@ class _Inspection:
     def _noted(self, packet):
         """A PACKET of PyAV's packet."""
         shown_at, decoded_at = packet.pts, packet.dts
+        is_hidden = not self._coded.gives_frame(packet) or packet.is_discard
+        is_key = packet.is_keyframe and not (self._has_key and self._coded.is_refresh)
+        self._has_key = self._has_key or is_key
         return (
             NO_TIME if shown_at is None else shown_at,
             NO_TIME if decoded_at is None else decoded_at,
-            packet.is_keyframe,
-            not self._coded.gives_frame(packet) or packet.is_discard,
+            is_key,
+            is_hidden,
         )
 
     def _check_complete(self, num_packets):
