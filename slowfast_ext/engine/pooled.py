@@ -9,7 +9,7 @@ import torch
 from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.stored_maps import backbone_digest
-from slowfast_ext.datasets.video import open_video
+from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.datasets.windows import list_windows, window_seconds
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.batch_size import batch_size_per_process
@@ -89,7 +89,7 @@ def _describe(cfg, folder, network, every):
 def _vectors(cfg, network, path, every):
     size, device = batch_size_per_process(cfg, "TEST.BATCH_SIZE"), distributed.device(cfg)
     found = []
-    with open_video(path, cfg.DATA.PIXEL_ASPECT) as reader:
+    with open_by_config(cfg, path) as reader:
         for frames in list_windows(cfg, reader.info, every).batches(size):
             batch = clips.read_clips(cfg, reader, frames, cfg.TEST.WHOLE_FRAME)
             inputs, _ = clips.network_input(cfg, batch, device)

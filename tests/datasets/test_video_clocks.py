@@ -3,7 +3,6 @@
 import struct
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -286,15 +285,16 @@ def test_stamps_in_the_order_stored(tmp_path, ending):
 def test_headers_of_a_joined_part_are_no_frames(tmp_path, monkeypatch):
     """Theora's decoder refuses those of the second part of a joined Ogg."""
 
-    def refuse():
-        raise av.error.PermissionError(1, "Operation not permitted")
+    class Headers(bytes):
+        pts, dts, size, is_keyframe, is_discard = None, None, 63, True, False
+
+        def decode(self):
+            raise av.error.PermissionError(1, "Operation not permitted")
 
     def with_headers(track, packets=container.Track.packets):
         for number, packet in enumerate(packets(track)):
             if number == 20:
-                yield SimpleNamespace(
-                    pts=None, dts=None, size=63, is_keyframe=True, is_discard=False, decode=refuse
-                )
+                yield Headers(63)
             yield packet
 
     path = tmp_path / "x.mkv"
