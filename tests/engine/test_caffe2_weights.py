@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast_ext.config.load import load_config
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
@@ -52,6 +53,67 @@ NAMES = {
     ],
     "NONLOCAL_101_ACTIVITY": ["conv1_w", "nonlocal_conv3_1_out_b", "nonlocal_conv4_5_phi_w"],
 }
+
+
+# LFB's R101 (its repository's resnet_video.py and nonlocal_helper.py): stage -> blocks, channels
+# within and behind them, which blocks' first convolution takes 3 frames, non-local blocks.
+LFB_STAGES = {
+    2: (3, 64, 256, lambda block: True, ()),
+    3: (4, 128, 512, lambda block: block % 2 == 0, (1, 3)),
+    4: (23, 256, 1024, lambda block: block % 2 == 0, (6, 13, 20)),
+    5: (3, 512, 2048, lambda block: block == 1, ()),
+}
+
+
+def lfb_shapes(narrower):
+    """The names and shapes of the tensors of such a file, all channels divided by `narrower`."""
+
+    def normalised(name, out, *shape):
+        yield f"{name}_w", (out, *shape)
+        yield from ((f"{name}_bn_{part}", (out,)) for part in ("s", "b", "rm", "riv"))
+
+    dim = 64 // narrower
+    yield "conv1_w", (dim, 3, 5, 7, 7)
+    yield from ((f"res_conv1_bn_{part}", (dim,)) for part in ("s", "b", "rm", "riv"))
+    for stage, (blocks, inner, out, takes_three, nonlocals) in LFB_STAGES.items():
+        inner, out = inner // narrower, out // narrower
+        for block in range(blocks):
+            name = f"res{stage}_{block}_branch"
+            if not block:
+                yield from normalised(f"{name}1", out, dim, 1, 1, 1)
+            frames = 3 if takes_three(block) else 1
+            yield from normalised(f"{name}2a", inner, dim if not block else out, frames, 1, 1)
+            yield from normalised(f"{name}2b", inner, inner, 1, 3, 3)
+            yield from normalised(f"{name}2c", out, inner, 1, 1, 1)
+        for block in nonlocals:
+            name, half = f"nonlocal_conv{stage}_{block}", out // 2
+            for part in ("theta", "phi", "g"):
+                yield f"{name}_{part}_w", (half, out, 1, 1, 1)
+                yield f"{name}_{part}_b", (half,)
+            yield f"{name}_out_w", (out, half, 1, 1, 1)
+            yield f"{name}_out_b", (out,)
+            yield from ((f"{name}_bn_{part}", (out,)) for part in ("s", "b", "rm", "riv"))
+        dim = out
+
+
+@pytest.mark.parametrize(("name", "fits"), [("NONLOCAL_101_LFB", True), ("NONLOCAL_101", False)])
+def test_lfbs_weights_fit_their_config(name, fits, tmp_path):
+    random = np.random.default_rng(0)
+    shapes = dict(lfb_shapes(narrower=8))  # As OPTIONS make the network.
+    assert len(shapes) == 580
+    path = str(tmp_path / "r101_k400_pretrained.pkl")
+    blobs = {name: random.random(shape, dtype=np.float32) for name, shape in shapes.items()}
+    write_pickle(path, {**blobs, "pred_w": np.zeros((400, 256), np.float32)})
+    cfg = load_config(str(CONFIGS / f"{name}.yaml"), OPTIONS)
+    network, state = ActivityNetwork(cfg), read_weights(path, "caffe2")["model_state"]
+    if fits:
+        assert cfg.TRAIN.CHECKPOINT_TYPE == "caffe2"
+        assert "580 of the backbone's 580 tensors match" in load_weights(network, path, state)
+        found = network.backbone.state_dict()["s4.pathway0_nonlocal20.conv_phi.weight"]
+        assert torch.equal(found, torch.from_numpy(blobs["nonlocal_conv4_20_phi_w"]))
+    else:
+        with pytest.raises(SlowFastExtError, match="544 of the backbone's 580 tensors match"):
+            load_weights(network, path, state)
 
 
 def caffe2_name(name):
