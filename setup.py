@@ -60,10 +60,10 @@ setup(
             "ruff>=0.4",
             "slowfast-ext[onnx,report,tensorboard,timm,transformers]",
         ],
-        # Backbones of other libraries. 1.0.20: DINOv3, and maps of every network's stages.
+        # Backbones of other libraries. 1.0.20: DINOv3.
         "timm": ["timm>=1.0.20"],
-        # 5.13: VideoPrism; the others' tensors have their present names since 5.9.
-        "transformers": ["transformers>=5.13"],
+        # 5.18 reads VideoMAE's q and v biases again, 5.22 VideoPrism's classifiers; both need 3.11.
+        "transformers": ["transformers>=5.22; python_version>='3.11'"],
         "tensorboard": ["tensorboard>=2.10"],
         "report": ["jinja2>=3.0"],
         # `export --format onnx`.

@@ -16,7 +16,7 @@ def declared():
     extras = ast.literal_eval(keywords["extras_require"])
     asked = [*required, *(name for names in extras.values() for name in names)]
     asked = [text for text in asked if not text.startswith("slowfast-ext[")]
-    split = (re.fullmatch(r"([\w.-]+)(?:>=(\S+))?", text).groups() for text in asked)
+    split = (re.fullmatch(r"([\w.-]+)(?:>=([\w.]+))?(?:;.*)?", text).groups() for text in asked)
     return dict(split)
 
 

@@ -202,10 +202,13 @@ class BackboneSource:
 
 
 def require_extra(prefix, error):
-    """Raises the SlowFastExtError that a source's library is not installed."""
+    """Raises the SlowFastExtError that a source's library is not installed, or cannot be used."""
+    is_missing = isinstance(error, ModuleNotFoundError) and error.name == prefix
+    reason = " ".join(str(error).split())
     raise SlowFastExtError(
-        f"ACTIVITY.BACKBONE {prefix}:... needs {prefix}, which is not installed: "
-        f"pip install 'slowfast-ext[{prefix}]'"
+        f"ACTIVITY.BACKBONE {prefix}:... needs {prefix}, which "
+        f"{'is not installed' if is_missing else f'cannot be imported ({reason})'}: "
+        f"pip install --upgrade 'slowfast-ext[{prefix}]'"
     ) from error
 
 

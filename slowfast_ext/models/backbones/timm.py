@@ -173,6 +173,11 @@ def _own_size(name):
 def _seen_layout(name):
     """The Layout of a network that timm has."""
     network, options = _for_most_sizes(name)
+    if not hasattr(network, "forward_intermediates"):
+        raise SlowFastExtError(
+            f"ACTIVITY.BACKBONE is 'timm:{name}': timm {timm.__version__} does not give this "
+            "network's maps; a later one may: pip install --upgrade timm"
+        )
     size = _own_size(name)
     has_norm = True
     try:

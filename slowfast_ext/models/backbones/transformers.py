@@ -22,6 +22,10 @@ from slowfast_ext.models.backbones.contract import (
 try:
     import transformers
     from transformers.utils import cached_file
+
+    # Older ones leave VideoMAE's biases and VideoPrism's classifiers in their files.
+    if tuple(map(int, transformers.__version__.split(".")[:2])) < (5, 22):
+        raise ImportError(f"{transformers.__version__} is older than 5.22")
 except ImportError as error:
     require_extra("transformers", error)
 
@@ -326,8 +330,10 @@ class TransformersSource(BackboneSource):
             self.refuse_key(cfg, "MODEL.DROPCONNECT_RATE", f"{name}, {kind.title},")
         network = getattr(transformers, kind.model)(config, **kind.options)
         if cfg.MODEL.ACT_CHECKPOINT:
-            # Without re-entering autograd: the other way needs inputs with gradients.
-            network.gradient_checkpointing_enable({"use_reentrant": False})
+            # Its name up to version 5.22, whose default re-enters autograd: that needs inputs with
+            # gradients.
+            old = network.gradient_checkpointing_enable
+            getattr(network, "activation_checkpointing_enable", old)({"use_reentrant": False})
         return kind(f"{self.prefix}:{name}", facts, network, kind.strides_of(config))
 
     def published_weights(self, which):

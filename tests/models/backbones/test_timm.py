@@ -242,11 +242,21 @@ def test_recomputed_activations_give_the_same_gradients():
         torch.testing.assert_close(kept, again)
 
 
-def test_stochastic_depth_and_recomputing_serve_where_the_network_has_them():
+def test_stochastic_depth_and_recomputing_serve_where_the_network_has_them(monkeypatch):
     cfg = config_of("test_convnext", MODEL__DROPCONNECT_RATE=0.5)
     rates = [m.drop_prob for m in build_backbone(cfg).modules() if hasattr(m, "drop_prob")]
     assert max(rates) == 0.5
-    cfg = config_of("dla46_c", MODEL__DROPCONNECT_RATE=0.5)
+    cfg = config_of("efficientvit_m0", MODEL__DROPCONNECT_RATE=0.5)
     assert "is not built with stochastic depth; set it to 0.0" in refusal(build_backbone, cfg)
-    cfg = config_of("dla46_c", MODEL__ACT_CHECKPOINT=True)
+
+    def fail(network, enable=True):  # As some networks of timm's.
+        raise AssertionError("gradient checkpointing not supported")
+
+    monkeypatch.setattr(timm.models.ConvNeXt, "set_grad_checkpointing", fail)
+    cfg = config_of("test_convnext", MODEL__ACT_CHECKPOINT=True)
     assert "is not built with recomputed activations; set" in refusal(build_backbone, cfg)
+
+
+def test_a_network_without_maps_is_refused(monkeypatch):
+    monkeypatch.delattr(timm.models.ByobNet, "forward_intermediates")
+    assert "does not give this network's maps" in refusal(config_of, "test_byobnet")

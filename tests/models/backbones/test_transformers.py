@@ -13,7 +13,7 @@ from slowfast_ext.models import ActivityNetwork
 from slowfast_ext.models.backbones import build_backbone, input_facts, spatial_stride
 from slowfast_ext.models.backbones.inputs import take_input
 
-transformers = pytest.importorskip("transformers", minversion="5.13")
+transformers = pytest.importorskip("transformers", minversion="5.22")
 
 SMALL = {"hidden_size": 48, "num_attention_heads": 2, "intermediate_size": 64, "num_labels": 5}
 # Library's name: (config's class, a config of its own, frames, pixels).
