@@ -30,7 +30,7 @@ class Sample(NamedTuple):
         boxes: float32, P x 4: x1, y1, x2, y2 in pixels of the clip; None but for detection.
         persons: int64, [P], which of the keyframe's boxes these are.
         person_labels: float32, P x A' with their boxes, where `labels`, 1 x A, are of the clip.
-        are_features: the one pathway is the backbone's map of the clip, C x T x H x W.
+        are_maps: the one pathway is the backbone's map of the clip, C x T x H x W.
     """
 
     pathways: list[torch.Tensor]
@@ -40,7 +40,7 @@ class Sample(NamedTuple):
     boxes: torch.Tensor | None = None
     persons: torch.Tensor | None = None
     person_labels: torch.Tensor | None = None
-    are_features: bool = False
+    are_maps: bool = False
 
     def batch_of_views(self, chosen):
         """A slice of a test sample's views, as `collate` makes a batch of clips."""
@@ -102,7 +102,7 @@ def collate(samples):
         person_fields = (join_boxes(boxes), torch.cat(persons), actions)
         return Sample(pathways, torch.cat(labels), indices, None, *person_fields, kinds[0])
     joined = None if objects[0] is None else join_objects(objects)
-    return Sample(pathways, torch.stack(labels), indices, joined, are_features=kinds[0])
+    return Sample(pathways, torch.stack(labels), indices, joined, are_maps=kinds[0])
 
 
 def join_boxes(clip_boxes):
@@ -182,8 +182,8 @@ def network_input(cfg, batch, device):
             persons' boxes.
     """
     inputs, given = [p.to(device, non_blocking=True).float() for p in batch.pathways], {}
-    if batch.are_features:
-        given["are_features"] = True
+    if batch.are_maps:
+        given["are_maps"] = True
     else:
         _normalise(cfg, inputs)
     if batch.objects is not None:

@@ -257,7 +257,7 @@ class MapFolder:
             values = (torch.from_numpy(arrays[f"{prefix}.{f}"]) for f in Objects._fields)
             objects.append(Objects(*values))
         kept["objects"] = objects or None
-        return Sample([features], **kept, are_features=True)
+        return Sample([features], **kept, are_maps=True)
 
 
 # --- Reading in place of videos -----------------------------------------------------------------

@@ -204,7 +204,7 @@ class _Extraction:
     def features(self, batch):
         """F of a Sample's clips, on the CPU."""
         inputs, _ = clips.network_input(self.cfg, batch, self.device)
-        return self.network.features(inputs).float().cpu()
+        return self.network.backbone_map(inputs).float().cpu()
 
     def write(self, index, samples, **further):
         """Writes an item's file beside the computing."""
@@ -249,7 +249,7 @@ def _extract_views(extraction, samples):
                 extraction.features(sample.batch_of_views(slice(start, start + size)))
                 for start in range(0, len(sample.pathways[0]), size)
             ]
-            kept = sample._replace(pathways=[torch.cat(parts)], are_features=True)
+            kept = sample._replace(pathways=[torch.cat(parts)], are_maps=True)
             extraction.write(sample.index, {"views": kept})
 
 
@@ -278,6 +278,6 @@ def _compute(extraction, batch, size, found, expected):
     features = extraction.features(clips.Sample(pathways))
     for (index, name, sample), of_clip in zip(batch, features, strict=False):
         # A copy: a slice would keep the whole batch.
-        found[index][name] = sample._replace(pathways=[of_clip.clone()], are_features=True)
+        found[index][name] = sample._replace(pathways=[of_clip.clone()], are_maps=True)
         if len(found[index]) == expected[index]:
             extraction.write(index, found.pop(index))

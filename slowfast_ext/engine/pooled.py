@@ -93,5 +93,5 @@ def _vectors(cfg, network, path, every):
         for frames in list_windows(cfg, reader.info, every).batches(size):
             batch = clips.read_clips(cfg, reader, frames, cfg.TEST.WHOLE_FRAME)
             inputs, _ = clips.network_input(cfg, batch, device)
-            found.append(network.features(inputs).float().mean((2, 3, 4)).cpu())
+            found.append(network.backbone_map(inputs).float().mean((2, 3, 4)).cpu())
     return torch.cat(found).numpy()

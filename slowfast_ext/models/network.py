@@ -80,18 +80,23 @@ class ActivityNetwork(nn.Module):
         if mask is not None and hasattr(self.head, "set_cooccurrence"):
             self.head.set_cooccurrence(mask)
 
-    def features(self, inputs):
-        """Pathways [B x 3 x T x H x W] -> F, B x C x T' x H' x W'."""
+    def backbone_map(self, inputs):
+        """Pathways [B x 3 x T x H x W] -> the backbone's map, B x C x T' x H' x W'."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_backbone):
             # The backbone writes into the list that it is given.
-            features = join_pathways(self.backbone(list(inputs)))
+            return join_pathways(self.backbone(list(inputs)))
+
+    def features(self, inputs, are_maps=False):
+        """Pathways, or [the backbone's map] with `are_maps` -> F, B x C x T' x H' x W'."""
+        features = inputs[0] if are_maps else self.backbone_map(inputs)
         return self.time_embedding(features) if hasattr(self, "time_embedding") else features
 
-    def forward(self, inputs, boxes=None, are_features=False, **head_options):
+    def forward(self, inputs, boxes=None, are_maps=False, **head_options):
         """
         Args:
             inputs (list[Tensor]): one B x 3 x T x H x W tensor per pathway.
-            are_features (bool): `inputs` has F, B x C x T' x H' x W', in place of the pathways.
+            are_maps (bool): `inputs` has the backbone's map, B x C x T' x H' x W', in place of the
+                pathways.
             boxes (Tensor): with DETECTION.ENABLE, P x 5: the clip's place in the batch; x1, y1,
                 x2, y2 in its pixels. The persons take the clips' place then.
             head_options: handed to the head, e.g. `return_attention`.
@@ -100,7 +105,7 @@ class ActivityNetwork(nn.Module):
             In training a tuple of logits, B x A (P x A) each; in evaluation probabilities. For
             groups with persons what GroupHead gives.
         """
-        features = inputs[0] if are_features else self.features(inputs)
+        features = self.features(inputs, are_maps)
         if self.joins_persons:
             return self.head(features, self.regions(features, boxes), boxes)
         if boxes is not None:

@@ -189,6 +189,8 @@ def test_the_times_of_frames_are_learnt_beside_a_frozen_backbone():
         times.normal_()
     network.eval()
     assert not torch.allclose(network([clip]), network([clip.flip(2)]), atol=1e-6)
+    # What a backbone gives may be stored: it has no times yet.
+    assert torch.equal(network([network.backbone_map([clip])], are_maps=True), network([clip]))
     text = refusal(network, [clip_for(cfg, frames=1)])
     assert text == (
         "the clip has 1 frames, and the network has learnt the times of 2: set DATA.NUM_FRAMES to 2"
