@@ -19,7 +19,7 @@ def build_optimizer(cfg, network):
     optimizer = upstream.construct_optimizer(network, plain)
     network = distributed.unwrap_network(network)
     # By identity: a Tensor's == compares values.
-    head = {id(p) for p in network.head.parameters()}
+    backbone = {id(p) for p in network.backbone.parameters()}
     scales = _backbone_scales(cfg, network.backbone)
     exempt = _exempt_from_decay(network.backbone)
     groups = []
@@ -27,9 +27,10 @@ def build_optimizer(cfg, network):
         parts = {}  # The head's apart, whatever its multiple: checkpoints count the groups.
         for p in group["params"]:
             if p.requires_grad:
-                scale = cfg.ACTIVITY.LR_MULT if id(p) in head else scales.get(id(p), 1.0)
+                is_new = id(p) not in backbone  # The head's and, of frames, their times'.
+                scale = cfg.ACTIVITY.LR_MULT if is_new else scales.get(id(p), 1.0)
                 decay = 0.0 if id(p) in exempt else group["weight_decay"]
-                parts.setdefault((id(p) in head, scale, decay), []).append(p)
+                parts.setdefault((is_new, scale, decay), []).append(p)
         for (_, scale, decay), params in parts.items():
             changes = {"params": params, "lr_multiplier": scale, "weight_decay": decay}
             groups.append(group | changes)
