@@ -37,6 +37,14 @@ TINY = {
     "NUM_GPUS": "0",
 }
 
+# configs/Charades/ and configs/AVA/ have these, of other libraries' networks and no row's.
+OTHER_LIBRARIES = (
+    "SWIN3D_B_ACTIVITY",
+    "VIDEOMAE_B_ACTIVITY",
+    "VIDEOPRISM_L_FROZEN_ACTIVITY",
+    "VJEPA2_L_FROZEN_ACTIVITY",
+)
+
 # The activities of the run whose weights are random.
 NAMES = ["run", "jump", "wave"]
 

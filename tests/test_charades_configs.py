@@ -15,12 +15,13 @@ from slowfast_ext.datasets.synthetic.videos import write_video
 from slowfast_ext.engine.checkpoint import checkpoint_path
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.paper.numbers import ROWS
-from tests.helpers import SHALLOW
+from tests.helpers import OTHER_LIBRARIES, SHALLOW
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs" / "Charades").glob("*.yaml"))
 # Files that others build on: no backbone, or no row of their own.
 ABSTRACT = ("BASE", "TABLE3_HEAD")
-ROW_CONFIGS = [path for path in CONFIGS if path.stem not in (*ABSTRACT, "X3D_XL_ACTIVITY")]
+OTHERS = (*ABSTRACT, *OTHER_LIBRARIES, "X3D_XL_ACTIVITY")
+ROW_CONFIGS = [path for path in CONFIGS if path.stem not in OTHERS]
 X3D_XL = CONFIGS[0].with_name("X3D_XL_ACTIVITY.yaml")
 needs_main = pytest.mark.skipif(not upstream.IS_MAIN, reason="needs GitHub's main of PySlowFast")
 

@@ -20,12 +20,13 @@ from slowfast_ext.engine.train import training_stage
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paper.numbers import ROWS
 from tests.ava_tree import PERSONS, options, write_tree
-from tests.helpers import SHALLOW
+from tests.helpers import OTHER_LIBRARIES, SHALLOW
 
 pytestmark = pytest.mark.usefixtures("shallow")
 CONFIGS = Path(__file__).parents[2] / "configs" / "AVA"
 LONG = sorted(CONFIGS.glob("*_LONG.yaml"))
-ROW_CONFIGS = [p for p in sorted(CONFIGS.glob("*.yaml")) if p.stem != "BASE" and p not in LONG]
+OTHERS = ("BASE", *OTHER_LIBRARIES, *(path.stem for path in LONG))
+ROW_CONFIGS = [path for path in sorted(CONFIGS.glob("*.yaml")) if path.stem not in OTHERS]
 LABEL_MAP = "ava_action_list_v2.2_for_activitynet_2019.pbtxt"
 
 SMALL = {
