@@ -175,6 +175,9 @@ def test_an_unknown_backbone_is_refused(name, words):
 
 
 def test_an_extra_that_is_not_installed_is_named():
-    with pytest.raises(SlowFastExtError, match=r"pip install 'slowfast-ext\[timm\]'"):
-        contract.require_extra("timm", ImportError())
+    advice = r"pip install --upgrade 'slowfast-ext\[timm\]'"
+    with pytest.raises(SlowFastExtError, match=f"needs timm, which is not installed: {advice}"):
+        contract.require_extra("timm", ModuleNotFoundError(name="timm"))
+    with pytest.raises(SlowFastExtError, match=rf"cannot be imported \(too old\): {advice}"):
+        contract.require_extra("timm", ImportError("too\nold"))
     assert source_of_prefix("nothing") is None
