@@ -161,6 +161,9 @@ def _write(args, names, splits, report, frames, num_frames):
     out = os.path.abspath(args.out)
     annotations, lists = os.path.join(out, "annotations"), os.path.join(out, "frame_lists")
     copy_annotations(args.annotations, annotations, names, splits)
+    # Frames elsewhere are named by their whole paths, which need no key to be found; not so where
+    # a path has blanks, for these separate a list's fields.
+    is_elsewhere = args.frames and frames != os.path.join(out, "frames") and not frames.split()[1:]
     for name, split in splits.items():
         # PySlowFast stops at a list whose videos are not those of the boxes to train on.
         videos = split.videos_with_boxes if name == "train" else split.videos
@@ -171,7 +174,8 @@ def _write(args, names, splits, report, frames, num_frames):
             for video, second in split.last_keyframes.items()
             if (second - split.clock.first) * FPS >= num_frames[video]
         ]
-        write_frame_list(os.path.join(lists, f"{name}.csv"), counts)
+        folder = frames if is_elsewhere else ""
+        write_frame_list(os.path.join(lists, f"{name}.csv"), counts, folder)
     write_start(lists, args.start)
     report["config"] = _config(frames, lists, annotations, names, splits)
 

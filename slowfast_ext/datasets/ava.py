@@ -21,7 +21,7 @@ from slowfast_ext.datasets.ava_annotations import (
 from slowfast_ext.datasets.ava_frames import keyframe_clip, read_clock, read_frame_lists
 from slowfast_ext.datasets.clips import Sample, crop_of_view
 from slowfast_ext.datasets.contract import names_by_output
-from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
+from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in, require_folders
 from slowfast_ext.datasets.lists import outside_sentence
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import register_dataset
@@ -91,6 +91,13 @@ class Ava(KeyframeClips):
                 f"movies of {', '.join(lists)}, in seconds {seconds[0]} to "
                 f"{seconds[-1]}, scored {options.DETECTION_SCORE_THRESH} or more"
             )
+        # Otherwise each of them would be taken for a broken video, when it is read.
+        require_folders(
+            (os.path.join(options.FRAME_DIR, self.frames[k.video].folder) for k in self.keyframes),
+            f"the lists of AVA.FRAME_LIST_DIR {options.FRAME_LIST_DIR} name it below AVA.FRAME_DIR "
+            f"{options.FRAME_DIR}: set that key to where the frames are, or run `prepare ava "
+            "--frames` once more",
+        )
 
     def _check_classes(self):
         """A network's outputs are the action ids from 1 to MODEL.NUM_CLASSES."""

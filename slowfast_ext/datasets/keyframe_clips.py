@@ -8,6 +8,7 @@ from slowfast_ext.datasets.clips import join_clips, to_pathways
 from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.video import FrameFolder, Video
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.paths import pathmgr
 
 
 class KeyframeClips(ActivityDataset):
@@ -81,6 +82,14 @@ class KeyframeClips(ActivityDataset):
         path, names = self.files(index, distinct)
         with Video(path, FrameFolder(path, names)) as video:
             return video.read(places, short_side), (video.info.height, video.info.width)
+
+
+def require_folders(paths, advice):
+    """Raises SlowFastExtError, with `advice`, where folders of frames are not there at all."""
+    missing = [path for path in dict.fromkeys(paths) if not pathmgr.isdir(path)]
+    if missing:
+        further = f" (nor {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise SlowFastExtError(f"{missing[0]}: no such folder of frames{further}; {advice}")
 
 
 def persons_in(crop, boxes, scaled):

@@ -9,7 +9,7 @@ from slowfast_ext import upstream
 from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import views
 from slowfast_ext.datasets.clips import Sample
-from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in
+from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in, require_folders
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, mirrored, read_moments
 from slowfast_ext.upstream import register_dataset
 from slowfast_ext.utils.paths import pathmgr
@@ -75,6 +75,10 @@ class Volleyball(KeyframeClips):
         folder = cfg.DATA.PATH_PREFIX or cfg.DATA.PATH_TO_DATA_DIR
         self.listed = read_moments(path.format(name), folder, cfg.DATA.PATHS_OUTSIDE)
         self.class_names = self.read_class_names(cfg)
+        require_folders(
+            (listed.path for listed in self.listed),
+            f"{path.format(name)} names it: run `prepare volleyball` with where the frames are now",
+        )
 
     @property
     def labels(self):

@@ -20,9 +20,10 @@ from slowfast_ext.utils.text import read_text
 _HEADER = "original_vido_id video_id frame_id path labels"
 
 
-def write_frame_list(path, num_frames):
+def write_frame_list(path, num_frames, folder=""):
     """
-    Writes a list of frames in PySlowFast's form; paths are relative to AVA.FRAME_DIR.
+    Writes a list of frames in PySlowFast's form; paths are below `folder`, or relative to
+    AVA.FRAME_DIR where that is empty.
 
     Args:
         path (str): to write.
@@ -32,7 +33,8 @@ def write_frame_list(path, num_frames):
         stream.write(f"{_HEADER}\n")
         for index, (name, count) in enumerate(num_frames.items()):
             for frame in range(count):
-                stream.write(f'{name} {index} {frame} {frame_path(name, name, frame + 1)} ""\n')
+                frames = frame_path(os.path.join(folder, name), name, frame + 1)
+                stream.write(f'{name} {index} {frame} {frames} ""\n')
 
 
 def write_start(folder, start):

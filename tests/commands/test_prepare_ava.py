@@ -14,9 +14,12 @@ from slowfast.datasets import ava_dataset
 from slowfast_ext import upstream
 from slowfast_ext.commands import prepare_ava
 from slowfast_ext.commands.arguments import prepare_ava_arguments
+from slowfast_ext.config.load import load_config
+from slowfast_ext.datasets.ava import Ava
 from slowfast_ext.datasets.ava_frames import Clock, read_clock
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.prepare import ava_frames
+from slowfast_ext.utils.paths import CONFIGS
 
 LABEL_MAP = "ava_action_list_v2.1_for_activitynet_2018.pbtxt"
 CLASSES = {1: "bend/bow (at the waist)", 12: "stand", 80: "watch (a person)"}
@@ -186,8 +189,29 @@ def test_frames_of_ones_own(tree, capsys):
     assert config["FRAME_DIR"] == str(tree / "frames")
     assert config["TRAIN_GT_BOX_LISTS"] == ["ava_train_v2.1.csv"]
     assert not (tree / "out" / "frames").exists()
+    lines = (tree / "out" / "frame_lists" / "train.csv").read_text().splitlines()
+    assert lines[1] == f'one 0 0 {tree}/frames/one/one_000001.jpg ""'
     (tree / "frames" / "one" / "one_000003.jpg").unlink()
     assert "frames/one has 99 frames, but not 000003" in refused(tree, media="--frames")
+
+
+def test_frames_of_ones_own_need_no_keys_but_the_configs(tree, monkeypatch):
+    """As in docs/AVA.md: `--out data/ava`, then a config as it stands."""
+    run(tree, "--out", tree / "first")
+    shutil.move(tree / "first" / "frames", tree / "frames")
+    run(tree, "--out", tree / "data" / "ava", media="--frames")
+    monkeypatch.chdir(tree)
+    cfg = load_config(str(CONFIGS / "AVA" / "CSN_152_V2.1.yaml"), ["NUM_GPUS", "0"])
+    dataset = Ava(cfg, "train")
+    assert dataset[0, 0].pathways[-1].shape == (3, 32, 224, 224)
+
+
+def test_frames_below_a_folder_with_blanks_need_the_printed_keys(tree):
+    run(tree, "--out", tree / "first")
+    shutil.move(tree / "first" / "frames", tree / "my frames")
+    run(tree, "--frames", tree / "my frames", media=None)
+    lines = (tree / "out" / "frame_lists" / "train.csv").read_text().splitlines()
+    assert lines[1] == 'one 0 0 one/one_000001.jpg ""'
 
 
 def test_out_beside_its_own_annotations(tree):

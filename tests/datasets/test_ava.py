@@ -223,9 +223,17 @@ def test_several_clips_or_crops_of_a_keyframe_are_refused(tree):
         Ava(config(tree, TEST__VIEWS="[[2, 3, 1]]"), "test")
 
 
-def test_a_missing_frame_is_named(tree):
+def test_a_missing_frame_is_named(tree, tmp_path):
+    for movie in ("one", "two"):
+        (tmp_path / movie).mkdir()
     with pytest.raises(SlowFastExtError, match=r"one_0000\d\d.png: cannot be read"):
-        Ava(config(tree, AVA__FRAME_DIR=str(tree / "nowhere")), "train")[(0, 0)]
+        Ava(config(tree, AVA__FRAME_DIR=str(tmp_path)), "train")[(0, 0)]
+
+
+def test_missing_folders_of_frames_are_an_error_of_the_config_and_no_broken_videos(tree):
+    missing = tree / "nowhere"
+    with pytest.raises(SlowFastExtError, match=r"nowhere/one: no such folder of frames \(nor 1"):
+        Ava(config(tree, AVA__FRAME_DIR=str(missing), DATA__SKIP_BROKEN_VIDEOS=True), "train")
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,14 @@ def test_real_moments(real_data, tmp_path):
     assert spiking.nonzero().tolist() == [[8]]
 
 
+def test_missing_folders_of_frames_are_named_at_once(lists, tmp_path):
+    for path in lists.glob("*.csv"):
+        text = path.read_text()
+        (tmp_path / path.name).write_text(text.replace(str(lists.parent / "set"), "/nowhere"))
+    with pytest.raises(SlowFastExtError, match=r"/nowhere/.*: no such folder of frames.*test\.csv"):
+        make(tmp_path, "clip", DATA__SKIP_BROKEN_VIDEOS=True)
+
+
 def test_a_moment_outside_the_folder_is_named_by_its_line(lists):
     with pytest.raises(SlowFastExtError, match=r"test\.csv:2: .* leads out of .*PATHS_OUTSIDE"):
         make(lists, "clip", DATA__PATHS_OUTSIDE="none")
