@@ -45,7 +45,7 @@ STEPS = ["SOLVER.LR_POLICY", "steps_with_relative_lrs", "SOLVER.STEPS"]
         (["SLOWFAST.ALPHA", "3"], "DATA.NUM_FRAMES is 32: it must be a multiple of SLOWFAST.ALPHA"),
         (["DATA.INPUT_CHANNEL_NUM", "[3]"], "it must be [3, 3] for MODEL.ARCH slowfast"),
         (["MODEL.ARCH", "i3d"], "DATA.INPUT_CHANNEL_NUM is [3, 3]: it must be [3] for"),
-        (["MODEL.ARCH", "mvit"], "MODEL.ARCH is 'mvit': it must be one of"),
+        (["MODEL.ARCH", "maskmvit"], "MODEL.ARCH is 'maskmvit': it must be one of"),
         # 12 is no multiple of SLOWFAST.BETA_INV.
         (["RESNET.WIDTH_PER_GROUP", "12"], "cannot be built from the keys of MODEL, RESNET"),
         (
