@@ -15,14 +15,14 @@ from slowfast_ext.utils.paths import is_local, pathmgr
 FORMATS = (
     *("mov", "mp4", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "ogg"),
     *("flv", "asf", "h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "ivf", "vc1", "mjpeg"),
-    *("mxf", "gxf", "nut", "dv", "rm", "wtv", "swf", "nsv", "y4m", "yuv4mpegpipe", "gif", "apng"),
+    *("mxf", "gxf", "nut", "dv", "rm", "wtv", "nsv", "y4m", "yuv4mpegpipe", "gif", "apng"),
 )
 
 VIDEO_ENDINGS = (
     *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v", ".qt", ".3gp", ".3g2", ".f4v", ".flv"),
     *(".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".vob", ".mod", ".tod", ".divx", ".wmv", ".asf"),
     *(".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".ogv", ".ogg", ".ogm", ".mxf", ".gxf", ".dv"),
-    *(".rm", ".rmvb", ".wtv", ".swf", ".nsv", ".nut", ".ivf", ".obu", ".y4m", ".gif", ".apng"),
+    *(".rm", ".rmvb", ".wtv", ".nsv", ".nut", ".ivf", ".obu", ".y4m", ".gif", ".apng"),
     *(".h261", ".h263", ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".h266", ".266"),
     *(".vc1", ".mjpeg", ".mjpg", ".mk3d", ".insv", ".lrv", ".mp4v"),
 )

@@ -11,7 +11,7 @@ from slowfast_ext.datasets.container import VIDEO_ENDINGS
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.own_media import OwnMedia
-from tests.datasets.odd_files import FPS, MUXERS, VIDEO, numbers_read
+from tests.datasets.odd_files import FPS, MUXERS, VIDEO, numbers_read, write
 from tests.robustness.odd_videos import SIZE, picture, write_plain
 
 LENGTH = 20
@@ -108,6 +108,14 @@ def test_videos_are_found_by_every_ending(tmp_path, ending):
     assert ending.lower() in VIDEO_ENDINGS
     (tmp_path / f"a{ending}").write_bytes(b"x")
     assert OwnMedia(str(tmp_path)).find("a") == (f"a{ending}", None)
+
+
+def test_flash_is_not_read(tmp_path):
+    """Its reader marks no frame as one to start at."""
+    write(tmp_path / "a.swf", range(4), "flv")
+    with pytest.raises(SlowFastExtError, match="holds no video of a format that is read"):
+        open_video(tmp_path / "a.swf")
+    assert ".swf" not in VIDEO_ENDINGS
 
 
 def test_what_is_found_by_its_ending_is_opened(tmp_path):
