@@ -13,6 +13,7 @@ from slowfast_ext.engine.checkpoint import checkpoint_path
 from slowfast_ext.engine.train import training_stage, tuning_stage
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream import IS_MAIN
+from tests.helpers import OTHER_LIBRARIES
 
 ROOT = Path(__file__).parents[1]
 SETS = ("Charades", "AVA", "Volleyball", "Hockey")
@@ -98,7 +99,9 @@ def test_a_config_starts_on_any_number_of_gpus(path, with_gpus):
         assert batch_size.batch_size_per_process(cfg, "TEST.BATCH_SIZE") == -(-12 // gpus)
         stage = training_stage(cfg, 600)
         assert pytest.approx(cfg.SOLVER.BASE_LR * total / 12) == stage.cfg.SOLVER.BASE_LR
-        assert cfg.SOLVER.BASE_LR == 0.035 == loaded(path).SOLVER.BASE_LR
+        # The config's own rate stays what it is, and is the paper's where its networks are.
+        assert loaded(path).SOLVER.BASE_LR == cfg.SOLVER.BASE_LR
+        assert cfg.SOLVER.BASE_LR == 0.035 or path.stem in OTHER_LIBRARIES
         tuning = tuning_stage(cfg, 600)
         assert pytest.approx(0.0035 * total / 12) == tuning.cfg.SOLVER.BASE_LR
         # As many clips.
