@@ -271,7 +271,8 @@ KEYS = (
     Key("AVA.FULL_TEST_ON_VAL", IN_BOTH, scope=SCORES),
     Key("AVA.GROUNDTRUTH_FILE", IN_BOTH, scope=SCORES),
     # What of a frame is tested: "full", or upstream's "centre" crop of DATA.TEST_CROP_SIZE.
-    Key("AVA.TEST_CROP", "full", rules.one_of("full", "centre"), SCORES),
+    # "square" is all of a frame too, squeezed to DATA.TEST_CROP_SIZE on both sides, boxes as well.
+    Key("AVA.TEST_CROP", "full", rules.one_of("full", "centre", "square"), SCORES),
     Key("AVA.TEST_FORCE_FLIP", IN_BOTH, rules.not_done),
     Key("AVA.TEST_LISTS", IN_BOTH, scope=SCORES),
     Key("AVA.TEST_PREDICT_BOX_LISTS", IN_BOTH, scope=SCORES),

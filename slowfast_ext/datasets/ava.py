@@ -19,7 +19,7 @@ from slowfast_ext.datasets.ava_annotations import (
     read_person_boxes,
 )
 from slowfast_ext.datasets.ava_frames import keyframe_clip, read_clock, read_frame_lists
-from slowfast_ext.datasets.clips import Sample, crop_of_view
+from slowfast_ext.datasets.clips import Sample, crop_of_view, squeezed
 from slowfast_ext.datasets.contract import names_by_output
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in, require_folders
 from slowfast_ext.datasets.lists import outside_sentence
@@ -169,8 +169,12 @@ class Ava(KeyframeClips):
         size = self.cfg.DATA.TRAIN_CROP_SIZE
         return *views.random_crop_offset(random, *scaled, size), size, size
 
+    def test_images(self, images):
+        size = self.cfg.DATA.TEST_CROP_SIZE
+        return squeezed(images, size) if self.cfg.AVA.TEST_CROP == "square" else images
+
     def test_crop(self, height, width):
-        return crop_of_view(self.cfg, height, width, self.cfg.AVA.TEST_CROP == "full")
+        return crop_of_view(self.cfg, height, width, self.cfg.AVA.TEST_CROP != "centre")
 
     def clip_frames(self, index, rate):
         keyframe = self.keyframes[index]

@@ -7,6 +7,7 @@ Readers give RGB. What a network is given, `channel_order`, is what it learned f
 
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data._utils.collate import default_collate
@@ -150,13 +151,22 @@ def join_clips(clips):
     return [torch.stack(pathway) for pathway in zip(*clips, strict=True)]
 
 
-def read_clips(cfg, reader, frames, whole_frame):
+def squeezed(images, size):
+    """All of each frame, T x H x W x 3, at `size` x `size` pixels, whatever its aspect."""
+    # A network that takes squares alone, shown whole frames; their boxes are scaled on both axes.
+    return np.stack([cv2.resize(i, (size, size), interpolation=cv2.INTER_AREA) for i in images])
+
+
+def read_clips(cfg, reader, frames, whole_frame, squeeze=False):
     """
     The clips of windows of an opened Video, B x T numbers of frames, each read once: their centre
-    crops, or all of their frames. Returns a batch, a Sample without labels.
+    crops, or all of their frames, `squeezed` for a network of squares where `squeeze` is set.
+    Returns a batch, a Sample without labels.
     """
     needed, places = np.unique(frames, return_inverse=True)
     images = reader.read(needed, cfg.DATA.TEST_CROP_SIZE)
+    if squeeze:
+        images = squeezed(images, cfg.DATA.TEST_CROP_SIZE)
     return batch_of_frames(cfg, images, places.reshape(frames.shape), whole_frame)
 
 

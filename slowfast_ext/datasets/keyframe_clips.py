@@ -57,11 +57,16 @@ class KeyframeClips(ActivityDataset):
         # Each frame is read once, whatever number of clips it stands in.
         needed, position = np.unique(np.concatenate(clips), return_inverse=True)
         images, stored = self._read(key, needed, self.cfg.DATA.TEST_CROP_SIZE)
+        images = self.test_images(images)
         scaled = images.shape[1:3]
         crop = self.test_crop(*scaled)
         position = position.reshape(len(clips), -1)
         clips = [to_pathways(self.cfg, crop.cut(images[clip])) for clip in position]
         return self.sample(key, join_clips(clips), crop, scaled, stored)
+
+    def test_images(self, images):
+        """The scaled frames of a test, T x H x W x 3, as clips are cut out of them."""
+        return images
 
     def _training_clip(self, epoch, index):
         data = self.cfg.DATA

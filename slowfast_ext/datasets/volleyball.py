@@ -11,6 +11,7 @@ from slowfast_ext.datasets import views
 from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.keyframe_clips import KeyframeClips, persons_in, require_folders
 from slowfast_ext.datasets.volleyball_annotations import ACTIONS, GROUPS, mirrored, read_moments
+from slowfast_ext.models.backbones import input_facts
 from slowfast_ext.upstream import register_dataset
 from slowfast_ext.utils.paths import pathmgr
 
@@ -41,6 +42,9 @@ class Volleyball(KeyframeClips):
         if len(datasets) > 1:
             rule = f"must be {cls.__name__} where TRAIN.DATASET is, and only there"
             refuse(cfg, "TEST.DATASET", rule)
+        if not input_facts(cfg).takes_frames:
+            rule = "must name a network of frames of any height and width: Volleyball's are whole"
+            refuse(cfg, "ACTIVITY.BACKBONE", rule)
         task, loss = cfg.VOLLEYBALL.TASK, cfg.MODEL.LOSS_FUNC
         # A person has one action, which softmax says and sigmoid leaves open, as the paper does.
         if task != "persons" and (loss == "cross_entropy") != (task == "group"):

@@ -182,7 +182,7 @@ def _check_input(cfg):
     if not facts.takes_frames and cfg.TEST.WHOLE_FRAME:
         refuse(cfg, "TEST.WHOLE_FRAME", f"must be False {rule}")
     if not facts.takes_frames and cfg.DETECTION.ENABLE and cfg.AVA.TEST_CROP == "full":
-        refuse(cfg, "AVA.TEST_CROP", f"must be centre {rule}")
+        refuse(cfg, "AVA.TEST_CROP", f"must be square or centre {rule}")
     for key, ours in (("DATA.MEAN", facts.mean), ("DATA.STD", facts.std)):
         theirs = upstream.get_key(cfg, key)
         if max(abs(a - b) for a, b in zip(theirs, ours, strict=True)) > _SAME_COLOUR:

@@ -28,6 +28,7 @@ from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.datasets.windows import frame_times, list_windows, window_seconds
 from slowfast_ext.engine.trained import scores_of, trained_network
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.models.backbones import backbone_name, input_facts
 from slowfast_ext.models.inference import inference
 from slowfast_ext.prepare.person_detectors import load_detector
 from slowfast_ext.utils import distributed
@@ -65,6 +66,9 @@ def check_demo(cfg):
         refuse(cfg, "DEMO.BUFFER_SIZE", rule)
     if cfg.OBJECTS.NUM_CLASSES:
         refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for a demo, which has no objects' boxes")
+    if cfg.DETECTION.ENABLE and not input_facts(cfg).takes_frames:
+        rule = f"must be False for a demo of {backbone_name(cfg)}, which does not take whole frames"
+        refuse(cfg, "DETECTION.ENABLE", rule)
     if cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group":
         refuse(cfg, "VOLLEYBALL.TASK", "must not be group for a demo with persons' boxes")
 

@@ -13,6 +13,7 @@ from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.windows import frame_times, list_windows, window_seconds
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.activity_maps import THRESHOLD, activity_maps
+from slowfast_ext.models.backbones import input_facts
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import open_atomically
@@ -155,9 +156,10 @@ class VideoMaps:
         if at is not None and at > end:
             raise SlowFastExtError(f"--at is {at:g}: {reader.path} lasts {end:.2f} s")
         self.kept, self.places = tempfile.SpooledTemporaryFile(_MOST_HELD), []  # noqa: SIM115
-        scores = []
+        # Squeezed, a map still lies on the frame, over which it is stretched again.
+        scores, squeeze = [], not input_facts(cfg).takes_frames
         for frames in self.windows.batches(cfg.TEST.BATCH_SIZE):
-            batch = clips.read_clips(cfg, reader, frames, whole_frame=True)
+            batch = clips.read_clips(cfg, reader, frames, whole_frame=True, squeeze=squeeze)
             for maps in maps_of(cfg, network, batch, chosen or slice(None)):
                 scores.append(maps.scores)
                 self.places.append(self.kept.tell())

@@ -83,6 +83,20 @@ def test_a_centre_crop_cuts_boxes_and_leaves_out_those_outside(tree):
     assert dataset[2].persons.tolist() == [1]
 
 
+def test_a_square_is_the_whole_frame_squeezed_with_its_boxes(tree):
+    options = {"TEST__VIEWS": "[[2, 1, 1]]", "DATA__TEST_CROP_SIZE": 48}
+    whole = Ava(config(tree, AVA__TEST_CROP="full", **options), "test")
+    square = Ava(config(tree, AVA__TEST_CROP="square", **options), "test")
+    wide, sample = whole[0], square[0]
+    assert wide.pathways[0].shape[-2:] == (48, 64) and sample.pathways[0].shape[-2:] == (48, 48)
+    scale = np.array([48 / 64, 1, 48 / 64, 1])
+    np.testing.assert_allclose(sample.boxes, wide.boxes.numpy() * scale, rtol=1e-6)
+    assert sample.persons.tolist() == wide.persons.tolist()
+    # Colours tell the column: those of a third of the width are where a third of the width is.
+    left, right = (s.pathways[0][0, 1, 0, 24].float() for s in (wide, sample))
+    np.testing.assert_allclose(left[::4][:16], right[::3], atol=3)
+
+
 def test_training_clips_follow_from_seed_epoch_and_index(tree):
     first, again = (Ava(config(tree, DATA__RANDOM_FLIP=True), "train") for _ in range(2))
     seen = set()

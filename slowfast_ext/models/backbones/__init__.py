@@ -110,8 +110,11 @@ def spatial_stride(cfg, backbone, shape=None):
     if facts.fixed_size:
         return size / shape.height
     # The difference of two sizes: a map of ceil(H / stride) columns hides the stride in one.
-    grown = _shapes_of_maps(cfg, backbone, size + _GROWTH)[0][3]
-    return _GROWTH / (grown - shape.height)
+    try:
+        grown = _shapes_of_maps(cfg, backbone, size + _GROWTH)[0][3]
+        return _GROWTH / (grown - shape.height)
+    except Exception:  # A network of one's own that takes one size, and does not say so.
+        return size / shape.height
 
 
 def feature_channels(cfg, backbone):

@@ -90,7 +90,7 @@ def check_clip(name, facts, frames, height, width):
         ),
         (
             not facts.square_only or height == width,
-            "squares alone: leave TEST.WHOLE_FRAME False and AVA.TEST_CROP centre",
+            "squares alone: leave TEST.WHOLE_FRAME False and AVA.TEST_CROP square or centre",
         ),
         (
             height % facts.size_multiple == 0 and width % facts.size_multiple == 0,
@@ -196,9 +196,8 @@ class BackboneSource:
         if stage <= stages:
             return stage or stages
         known = f"1..{stages}, or 0 for the last" if stages > 1 else "0, the last map"
-        raise SlowFastExtError(
-            f"ACTIVITY.STAGE is {stage}: {self.prefix}:{name} gives the maps of {known}"
-        )
+        full_name = f"{self.prefix}:{name}".removeprefix(":")
+        raise SlowFastExtError(f"ACTIVITY.STAGE is {stage}: {full_name} gives the maps of {known}")
 
 
 def require_extra(prefix, error):

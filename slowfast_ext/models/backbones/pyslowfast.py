@@ -66,6 +66,7 @@ class UpstreamSource(BackboneSource):
     def build(self, cfg, name):
         """Writes into the list that it is given."""
         facts = self.facts(cfg, name)
+        self.check_stage(cfg, name, 1)
         for key in ("MODEL.ACT_CHECKPOINT", "MODEL.DROPCONNECT_RATE"):
             if not upstream.IS_MAIN and upstream.get_key(cfg, key):
                 self.refuse_key(cfg, key, name)  # 1.0's networks do not look at it.

@@ -122,8 +122,9 @@ def test_a_clip_that_the_network_does_not_take_is_refused(facts, clip, words):
     "options,words",
     [
         (["DATA.TEST_CROP_SIZE", "100"], "100 x 100 pixels: it takes multiples of 16"),
-        (["AVA.TEST_CROP", "full"], "AVA.TEST_CROP is 'full': it must be centre for patches:16"),
+        (["AVA.TEST_CROP", "full"], "AVA.TEST_CROP is 'full': it must be square or centre for"),
         (["MODEL.ARCH", "slowfast"], "MODEL.ARCH is 'slowfast': it must be left out, or c2d"),
+        (["TRAIN.DATASET", "Volleyball", "TEST.DATASET", "Volleyball"], "Volleyball's are whole"),
         (["DATA.INPUT_CHANNEL_NUM", "[3, 3]"], r"it must be \[3\] for MODEL.ARCH c2d"),
     ],
 )
@@ -167,11 +168,13 @@ def test_other_colours_than_the_weights_expect_are_warned_of(key, value, words, 
     [
         ("torchvison:r3d_18", "no source is named 'torchvison'.*did you mean torchvision"),
         ("ActivityNetwork", "it gives no map"),
+        ("CSN", "ACTIVITY.STAGE is 2: CSN gives the maps of 0, the last map"),
     ],
 )
 def test_an_unknown_backbone_is_refused(name, words):
+    stage = ["ACTIVITY.STAGE", "2"] if name == "CSN" else []
     with pytest.raises(SlowFastExtError, match=words):
-        checked_config(AVA, ["NUM_GPUS", "0", "ACTIVITY.BACKBONE", name])
+        checked_config(AVA, ["NUM_GPUS", "0", "ACTIVITY.BACKBONE", name, *stage])
 
 
 def test_an_extra_that_is_not_installed_is_named():
