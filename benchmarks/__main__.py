@@ -21,6 +21,7 @@ from benchmarks.timing import ROOT
 BENCHMARKS = (
     "head",
     "reading_mp4",
+    "reading_clips",
     "network",
     "whole_test",
     "ava_evaluation",

@@ -37,6 +37,15 @@ def config_of_test(root, dataset, options):
     return config("Charades/TABLE3D_RATES_2_4_8", {**own, **options})
 
 
+def draw_scene(width, height):
+    """Blotches and grain, twice as wide as a frame: height x 2 width x 3."""
+    random = np.random.default_rng(0)
+    coarse = random.uniform(0, 255, (height // 16, width // 8, 3)).astype(np.float32)
+    scene = cv2.resize(coarse, (2 * width, height), interpolation=cv2.INTER_CUBIC)
+    scene += cv2.GaussianBlur(random.normal(0, 24, scene.shape).astype(np.float32), (0, 0), 1)
+    return scene.clip(0, 255).astype(np.uint8)
+
+
 def upstream_configs(cfg):
     """One config for each rate of TEST.VIEWS: upstream's loaders know one rate at a time."""
     for rate, clips, crops in ActivityDataset.view_groups(cfg):

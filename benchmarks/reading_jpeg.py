@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from benchmarks.reading import (
     CLASSES,
     compare,
     config_of_test,
+    draw_scene,
     require_equal_views,
     stacked,
     upstream_configs,
@@ -32,11 +32,7 @@ SIZES = ((340, 256), (480, 360))
 
 def write_frames(folder, width, height):
     """Writes `video/000001.jpg`, ... and the frame list val.csv."""
-    random = np.random.default_rng(0)
-    coarse = random.uniform(0, 255, (height // 16, width // 8, 3)).astype(np.float32)
-    scene = cv2.resize(coarse, (2 * width, height), interpolation=cv2.INTER_CUBIC)
-    scene += cv2.GaussianBlur(random.normal(0, 24, scene.shape).astype(np.float32), (0, 0), 1)
-    scene = scene.clip(0, 255).astype(np.uint8)
+    scene = draw_scene(width, height)
     Path(folder, "video").mkdir()
     lines = [FRAME_LIST_START.decode() + " video_id frame_id path labels"]
     for number in range(NUM_FRAMES):
