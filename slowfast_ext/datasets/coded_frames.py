@@ -40,13 +40,14 @@ class CodedFrames:
         is_unsure (bool): the packets so far do not tell which frames there are.
         may_be_turned (bool): a message of the codec says how frames are to be turned.
         starts_open (bool): the first pictures may refer to others that the file lacks.
-        is_refresh (bool): from the last packet on a picture is refreshed part by part: what is
-            decoded from there on is like what is decoded from a key frame, and need not be equal.
+        is_refresh (bool): the last packet, marked as a key frame, is none: from there on a picture
+            is refreshed part by part, and what is decoded need not be equal.
+        is_plain (bool): each packet holds at most one picture, which is shown before the next.
         has_spare (bool): what no picture refers to is marked so, and frames come out the same, bit
             for bit, where such pictures are not decoded.
     """
 
-    has_spare = False
+    has_spare, is_plain = False, False
 
     def __init__(self, extradata):
         self.is_unsure, self.may_be_turned, self.starts_open = False, False, False
@@ -104,13 +105,17 @@ class _Mpeg4(CodedFrames):
 
     def __init__(self, extradata):
         super().__init__(extradata)
-        self._time_bits, self._waiting = _time_bits(extradata), 0
+        self._time_bits, self._waiting, self.is_plain = _time_bits(extradata), 0, True
 
     def gives_frame(self, packet):
         data = bytes(packet)
         if self._time_bits is None or packet.is_keyframe:
             self._time_bits = _time_bits(data) or self._time_bits
         pictures = data.count(self._PICTURE)
+        # 0: refers to none, 2: also to one that is shown later.
+        kind = (data + b"\0")[data.find(self._PICTURE) + 4] >> 6 if pictures else 0
+        self.is_refresh = kind != 0
+        self.is_plain = self.is_plain and pictures <= 1 and kind != 2
         if pictures == 1 and len(data) <= _MOST_EMPTY_BYTES and not self._is_coded(data):
             pictures = 0
         self._waiting += pictures

@@ -48,15 +48,16 @@ class Decoder:
         """
         self._wanted, self._until = stamps, until
 
-    def frames_from(self, key, can_seek=False):
+    def frames_from(self, key, index=None):
         """
         Yields decoded frames in the order shown.
 
         Args:
             key (PACKET): the key frame to begin with; an earlier one serves too.
-            can_seek (bool): it is found by its time; otherwise the file's first one is taken.
+            index (FrameIndex or None): says whether it is found by its time; otherwise, and where
+                there is none yet, the file's first one is taken.
         """
-        first, packets = self.packets_from(key, can_seek)
+        first, packets = self.packets_from(key, index)
         context = self.track.stream.codec_context
         for packet in itertools.chain([first], packets):
             # FFmpeg drops by the mark that the encoder left in the picture (nal_ref_idc of H.264,
@@ -74,16 +75,17 @@ class Decoder:
             return False
         return stamp < self._until and stamp not in self._wanted
 
-    def packets_from(self, key, can_seek=False):
+    def packets_from(self, key, index=None):
         """The packet of `key` or of an earlier key frame, and the packets that follow it."""
         # Some formats seek by the time a frame is shown at, others by the time it is decoded
         # at, and some land late: look where it landed.
-        times = (int(key["shown_at"]), int(key["decoded_at"])) if can_seek else ()
+        times = (int(key["shown_at"]), int(key["decoded_at"])) if index and index.can_seek else ()
         for time in filter(lambda time: time != NO_TIME, times):
             with contextlib.suppress(av.FFmpegError):
                 self.track.container.seek(time, stream=self.track.stream, backward=True)
                 first, packets = self._next_key()
-                if first is not None and first.pts is not None and first.pts <= key["shown_at"]:
+                mark = None if first is None else index.mark_of(first)
+                if mark is not None and mark <= key["shown_at"]:
                     return first, packets
         number = self.track.stream.index
         self.track.close()

@@ -186,7 +186,11 @@ class _Inspection:
                 return FrameIndex.counted(packets[:1], len(shown), ticks)
             return index_by_stamps(packets, self._track.can_seek, clock, reorders)
         if not has_stamps and (shown["decoded_at"] != NO_TIME).all():
-            ticks = ticks_of_chunks(shown["decoded_at"], self._delay(packets[0]))
+            delay, goes_on = self._delay(packets[0]), (np.diff(shown["decoded_at"]) > 0).all()
+            is_avi = self._track.is_format("avi")
+            if is_avi and self._coded.is_plain and not delay and goes_on:
+                return FrameIndex.of_chunks(packets)
+            ticks = ticks_of_chunks(shown["decoded_at"], delay)
             return FrameIndex.counted(packets[:1], len(shown), ticks)
         return None
 
@@ -253,7 +257,7 @@ class _Inspection:
         if matrix is not None and not np.array_equal(matrix, IDENTITY):
             return matrix
         if self._coded.may_be_turned or (track.is_format("matroska") and self._has_projection()):
-            return displayed(next(self._decoder.frames_from(index.keys[0], index.can_seek)))
+            return displayed(next(self._decoder.frames_from(index.keys[0], index)))
         return IDENTITY
 
     def _has_projection(self):

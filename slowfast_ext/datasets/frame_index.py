@@ -61,6 +61,7 @@ class FrameIndex:
             where a file must be decoded from its start.
         is_counted (bool): frames are decoded from the file's first key frame on and counted.
         can_seek (bool): the reader finds a key frame by its time.
+        are_chunks (bool): marks and keys' times are those at which packets are decoded (AVI).
     """
 
     marks: np.ndarray
@@ -68,6 +69,19 @@ class FrameIndex:
     keys: np.ndarray
     is_counted: bool
     can_seek: bool
+    are_chunks: bool = False
+
+    def mark_of(self, coded):
+        """The mark of PyAV's packet or frame; None where it has none. Not of counted frames."""
+        return coded.dts if self.are_chunks else coded.pts
+
+    @classmethod
+    def of_chunks(cls, packets):
+        """Of packets each of which gives its own frame at once, in the order shown."""
+        shown = packets[~packets["is_hidden"]]["decoded_at"]
+        keys = packets[packets["is_key"] & ~packets["is_hidden"]]
+        keys["shown_at"] = keys["decoded_at"]
+        return cls(shown, shown.astype(float), keys, False, True, True)
 
     @classmethod
     def counted(cls, first_key, length, ticks):

@@ -24,7 +24,7 @@ from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr, require
 logger = logging.getLogger(__name__)
 
 # To be raised where `find_facts` finds something else in the same file, or it is stored otherwise.
-FORMAT = 1
+FORMAT = 2
 
 MOST_BYTES = 2**25
 """Of one process's memory: 19 hours of video at 30 frames a second."""
@@ -32,6 +32,7 @@ MOST_BYTES = 2**25
 # Beside the arrays: the objects that hold them.
 _BYTES_OF_A_FILE = 2000
 _NAME = "video_index"
+_FLAGS = ("is_counted", "can_seek", "are_chunks")
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,9 @@ def _stored_at(folder, key):
 def _write(path, identity, facts):
     index = facts.index
     arrays = {"keys": index.keys, "marks": index.marks, "ticks": index.ticks, "turn": facts.turn}
-    rest = {**asdict(replace(facts, index=None, turn=None)), "is_counted": index.is_counted}
-    rest |= {"can_seek": bool(index.can_seek), "has_ticks": index.ticks is not None}
+    rest = asdict(replace(facts, index=None, turn=None))
+    rest |= {name: bool(getattr(index, name)) for name in _FLAGS}
+    rest["has_ticks"] = index.ticks is not None
     text = json.dumps({"identity": identity, "facts": rest})
     arrays = {name: array for name, array in arrays.items() if array is not None}
     folder = os.path.dirname(os.path.dirname(path))
@@ -216,7 +218,7 @@ def _read(path, identity):
 
 
 def _facts_of(rest, arrays):
-    of_index = {name: rest.pop(name) for name in ("is_counted", "can_seek")}
+    of_index = {name: rest.pop(name) for name in _FLAGS}
     ticks = arrays["ticks"] if rest.pop("has_ticks") else None
     index = FrameIndex(arrays["marks"], ticks, arrays["keys"].astype(PACKET), **of_index)
     rest |= {"index": index, "turn": arrays["turn"], "aspect": tuple(rest["aspect"])}

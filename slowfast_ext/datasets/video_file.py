@@ -173,9 +173,10 @@ class VideoFile:
         key_mark = -math.inf if is_first else key["shown_at"]
         if self._decoding is None or not key_mark <= self._passed < mark:
             self._passed = -math.inf
-            frames = self._decoder.frames_from(key, self._index.can_seek)
+            frames = self._decoder.frames_from(key, self._index)
+            marked = ((self._index.mark_of(frame), frame) for frame in frames)
             self._decoding = (
                 enumerate(frames)
                 if self._index.is_counted
-                else ((frame.pts, frame) for frame in frames if frame.pts is not None)
+                else (pair for pair in marked if pair[0] is not None)
             )

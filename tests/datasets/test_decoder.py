@@ -57,6 +57,7 @@ WHOLE = {
     "av1.mp4": ("libsvtav1", {"g": 24, "preset": 12, "svtav1-params": "enable-overlays=1"}),
     "mpeg4.mp4": ("mpeg4", {"g": 12, "bf": 2}),
     "mpeg4.avi": ("mpeg4", {"g": 12, "bf": 2}),
+    "plain.avi": ("mpeg4", {"g": 12, "bf": 0}),
     "mpeg2.ts": ("mpeg2video", {"g": 12, "bf": 2}),
     "mpeg2.mpg": ("mpeg2video", {"g": 12, "bf": 2}),
 }
