@@ -241,6 +241,17 @@ def test_another_heads_and_seeds_take_the_same_features(features, frozen, tmp_pa
     assert (tmp_path / "results.json").exists()
 
 
+def test_rates_are_fitted_to_features_as_to_videos(of_videos, frozen, tmp_path, command):
+    words = frozen(of_videos)
+    folder = extracted(words, tmp_path / "maps", ["train-views"])
+    fitted = []
+    for path in ("", folder):
+        code, _, err = command("fit-rates", *words, "FEATURES.PATH", path)
+        assert (code, err) == (0, "")
+        fitted.append((of_videos / "rate_weights.csv").read_text())
+    assert fitted[0] == fitted[1]
+
+
 def test_the_command_says_how_much_it_writes(frozen, tmp_path, command):
     words = frozen(tmp_path / "out")
     code, out, err = command("extract", "--out", tmp_path / "maps", "--splits", "val", *words)
