@@ -136,7 +136,7 @@ def test_the_slurm_example_starts(monkeypatch, with_gpus):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "job")
     cfg = with_gpus(ROOT / name, local)
     assert batch_size.batch_sentence(cfg) == (
-        "a step takes 16 clips, 1 in each of 16 processes: the next multiple above "
+        "clips of a step: 16, 1 for each process: the next multiple above "
         "TRAIN.BATCH_SIZE 12, and learning rates are 4/3 times the config's; SOLVER.BASE_LR "
         "0.04667, TUNE.BASE_LR 0.004667"
     )

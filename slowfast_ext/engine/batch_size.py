@@ -61,7 +61,7 @@ def batch_sentence(cfg):
     """What a step takes and how fast is learnt, for the log."""
     size, (_, world) = batch_size_per_process(cfg, "TRAIN.BATCH_SIZE"), num_processes(cfg)
     rates = scaled_solver(cfg)
-    text = f"a step takes {size * world} clips, {size} in each of {world} processes"
+    text = f"clips of a step: {size * world}, {size} for each process"
     if growth(cfg) != 1:
         text += (
             f": the next multiple above TRAIN.BATCH_SIZE {cfg.TRAIN.BATCH_SIZE}, and learning "
