@@ -1,5 +1,7 @@
 """`python -m slowfast_ext maps`, with a network of random weights."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from slowfast_ext.datasets.clips import read_clips
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.trained import trained_network
+from slowfast_ext.models.backbones import input_facts
 from slowfast_ext.predict.predictor import window_scores
+from slowfast_ext.visualization import maps as visualization_maps
 from slowfast_ext.visualization.maps import KINDS, VideoMaps, maps_of
 from tests.commands.test_demo import decoded
 from tests.helpers import CONFIG, NAMES, pairs
@@ -74,6 +78,22 @@ def test_a_window_is_read_once_and_passes_once(run_folder, tmp_path, chosen):
             for kind in KINDS:
                 wanted = alone.kinds[kind][shown]
                 np.testing.assert_allclose(found.maps(window).kinds[kind], wanted, atol=1e-4)
+
+
+def test_a_network_of_squares_sees_whole_frames_squeezed(run_folder, monkeypatch):
+    path = run_folder / "output" / "checkpoints" / "random.pyth"
+    cfg = checked_config(CONFIG, [*pairs(run_folder), "TEST.CHECKPOINT_FILE_PATH", str(path)])
+    network, sizes = trained_network(cfg), []
+    facts = dataclasses.replace(input_facts(cfg), square_only=True)
+    monkeypatch.setattr(visualization_maps, "input_facts", lambda cfg: facts)
+    features = network.features
+    network.features = lambda inputs, *further: (
+        sizes.append(inputs[0].shape[-2:]) or features(inputs, *further)
+    )
+    with open_video(run_folder / "videos" / "0.mp4") as reader:
+        assert reader.info.width > reader.info.height
+        VideoMaps(cfg, network, reader, NAMES)
+    assert set(sizes) == {(32, 32)}
 
 
 @pytest.mark.parametrize(

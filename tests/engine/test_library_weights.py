@@ -60,6 +60,16 @@ def test_a_file_of_safetensors_and_a_folder_of_them(network, published, tmp_path
     check_loads(network, tmp_path / "parts", published)
 
 
+def test_weights_that_torchvision_has_downloaded(network, published, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "torchvision.models._api.load_state_dict_from_url",
+        lambda url, **options: asked.append((url, options["check_hash"])) or published,
+    )
+    check_loads(network, "torchvision:R3D_18_Weights.KINETICS400_V1", published)
+    assert asked == [(torchvision.models.video.R3D_18_Weights.KINETICS400_V1.url, True)]
+
+
 def test_our_backbones_own_tensors(network, published):
     torch.manual_seed(5)
     state = {name: torch.rand_like(v.float()) for name, v in network.backbone.state_dict().items()}

@@ -99,6 +99,20 @@ def test_a_stride_is_that_of_the_network_and_not_of_one_size(patches):
     assert spatial_stride(cfg, wrapped) == 32
 
 
+class OneSize(nn.Conv3d):
+    """A network of one's own that takes one size and does not say so."""
+
+    def forward(self, pathways):
+        assert pathways[0].shape[-1] == 96
+        return [super().forward(pathways[0])]
+
+
+def test_the_stride_of_a_network_that_takes_one_size(patches):
+    cfg = config(32)
+    cfg.DATA.TRAIN_CROP_SIZE = 96
+    assert spatial_stride(cfg, OneSize(3, 3, (1, 16, 16), (1, 16, 16))) == 16
+
+
 @pytest.mark.parametrize(
     "facts,clip,words",
     [
