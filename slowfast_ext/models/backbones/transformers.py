@@ -129,8 +129,8 @@ class VideoMAEMaps(TokenMaps):
     VideoMAE (Tong et al. 2022): patches of 2 x 16 x 16, positions computed for one size.
 
     A network that was trained to be pooled (`use_mean_pooling`) has its last norm in the
-    classifier, behind the pool; its columns are normalised here, without learned weights: the
-    residual stream of such a network has channels hundreds of times as large as others.
+    classifier, behind the pool, where a single column is in nobody's scale. Its columns are
+    normalised here as all others' are; without weights, since the heads begin with linear maps.
     """
 
     title, model = "VideoMAE", "VideoMAEModel"
@@ -149,7 +149,8 @@ class VJEPA2Maps(TokenMaps):
 
     Its constructor takes the grid of the positions from `crop_size`; with clips of another size
     the network goes on, with positions that wrap at wrong places. Here `crop_size` is the
-    config's DATA.TRAIN_CROP_SIZE, and clips of another size are refused.
+    config's DATA.TRAIN_CROP_SIZE, and clips of another size are refused
+    (findings/video_transformers_other_clips.sh).
     """
 
     title, model = "V-JEPA 2", "VJEPA2Model"
@@ -195,9 +196,9 @@ class TimesformerMaps(TokenMaps):
     """
     TimeSformer (Bertasius et al. 2021): patches of 1 x 16 x 16. Its tokens are (h w t).
 
-    Its layers take T from the config, and mix frames of clips that are longer or shorter: here it
-    is DATA.NUM_FRAMES. Published embeddings of another T are resized to it as transformers' own
-    embedding layer does, by the nearest frame.
+    Its layers take T from the config, and mix frames of clips that are longer or shorter
+    (findings/video_transformers_other_clips.sh): here it is DATA.NUM_FRAMES. Published embeddings
+    of another T are resized to it by the nearest frame, as transformers' own embedding layer does.
     """
 
     title, model = "TimeSformer", "TimesformerModel"
@@ -400,10 +401,10 @@ def normalisation(kind, name):
     Mean and std for pixels in 0..1, as a folder's preprocessor_config.json states them, or of its
     architecture where there is none.
 
-    ViViT's published file divides by 127.5, subtracts 1, and normalises by 0.5 and 0.5 after that,
-    which gives -3..1. Its weights were trained on -1..1: transformers' own conversion of them
-    asserts that nothing is normalised after zero-centring. So are they fed here; a network that
-    was trained with that processor takes DATA.MEAN 0.75 and DATA.STD 0.25 for each channel.
+    ViViT's processor, as it is by default, gives -3..1 (findings/vivit_range.sh): it centres, and
+    then normalises as if it had not. Its weights were trained on -1..1: transformers' conversion of
+    them asserts that nothing is normalised after centring. So are they fed here; a network that was
+    trained with that processor takes DATA.MEAN 0.75 and DATA.STD 0.25 for each channel.
     """
     values = {}
     for file_name in ("video_preprocessor_config.json", "preprocessor_config.json"):
