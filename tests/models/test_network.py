@@ -10,7 +10,7 @@ from slowfast_ext import upstream
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork
-from slowfast_ext.models.backbones import feature_channels
+from slowfast_ext.models.backbones import map_shape
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "Synthetic"
 SLOWFAST = ["NUM_GPUS", "0", "MODEL.NUM_CLASSES", "5"]
@@ -54,7 +54,7 @@ def test_every_backbone_feeds_the_head(options):
     cfg, network = make_network(*options)
     inputs = clip_of(cfg)
     features = network.features(inputs)
-    assert features.shape[1] == feature_channels(cfg, network.backbone)
+    assert features.shape[1] == map_shape(cfg, network.backbone).channels
     assert [output.shape for output in network(inputs)] == [(2, 5), (2, 5)]
     probabilities = network.eval()(inputs)
     assert probabilities.shape == (2, 5)
@@ -158,7 +158,7 @@ def test_a_backbone_of_ones_own(groups, sentence, monkeypatch):
             make_network(*options)
         return
     cfg, network = make_network(*options)
-    assert feature_channels(cfg, network.backbone) == 12
+    assert map_shape(cfg, network.backbone).channels == 12
     # Measuring leaves no trace.
     assert network.backbone.training and network.backbone.norm.num_batches_tracked == 0
     assert [output.shape for output in network(clip_of(cfg))] == [(2, 5), (2, 5)]
@@ -176,7 +176,7 @@ def test_mains_further_backbones(name, backbone, channels):
     words += ["ACTIVITY.BACKBONE", backbone] if backbone else []
     cfg = checked_config(main_config(name), words)
     network = ActivityNetwork(cfg).eval()
-    assert feature_channels(cfg, network.backbone) == channels
+    assert map_shape(cfg, network.backbone).channels == channels
     with torch.no_grad():
         inputs = [torch.randn(1, 3, cfg.DATA.NUM_FRAMES, 64, 64)]
         assert network.features(inputs).shape[1] == channels

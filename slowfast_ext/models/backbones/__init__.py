@@ -117,11 +117,6 @@ def spatial_stride(cfg, backbone, shape=None):
         return size / shape.height
 
 
-def feature_channels(cfg, backbone):
-    """C, the channels of the map that the head gets: those of all pathways together."""
-    return map_shape(cfg, backbone).channels
-
-
 def _shapes_of_maps(cfg, backbone, size):
     """The shape of each pathway's map for one clip of `size` x `size` pixels."""
     # On torch's meta device, where tensors have shapes and no values: a table of the networks'

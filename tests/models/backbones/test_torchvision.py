@@ -9,7 +9,6 @@ from slowfast_ext.config import load_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones import (
     build_backbone,
-    feature_channels,
     input_facts,
     map_shape,
     spatial_stride,
@@ -158,7 +157,7 @@ def test_an_earlier_stage(name, stage, channels, stride):
     cfg = config(name, "ACTIVITY.STAGE", stage, "DATA.TRAIN_CROP_SIZE", 100)
     with torch.device("meta"):
         backbone = build_backbone(cfg)
-    assert feature_channels(cfg, backbone) == channels
+    assert map_shape(cfg, backbone).channels == channels
     assert spatial_stride(cfg, backbone) == stride
     # What lies behind the stage would take no part in training.
     clip = torch.randn(1, 3, 8, 32, 32)
