@@ -124,6 +124,13 @@ def test_without_the_rule_a_batch_must_be_shared_evenly(with_gpus):
     assert batch_size.growth(cfg) == 1
 
 
+def test_rates_are_not_raised_twice(with_gpus):
+    cfg = with_gpus(CONFIGS[1], 2, machines=2)
+    cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS = True
+    with pytest.raises(SlowFastExtError, match=r"BASE_LR_SCALE_NUM_SHARDS is True: it must be Fa"):
+        setup._check_processes(cfg)
+
+
 def test_the_slurm_example_starts(monkeypatch, with_gpus):
     """Two machines of eight GPUs, started by torchrun, which knows nothing of NUM_SHARDS."""
     script = (ROOT / "docs" / "slurm" / "run_net.sbatch").read_text()

@@ -23,6 +23,7 @@ class HeadOnMaps(nn.Module):
     def __init__(self, cfg, dim_in):
         super().__init__()
         self.head = build_head(cfg, dim_in)
+        self.backbone = nn.Identity()  # The maps are its output already.
         self.cooccurrence = self.head.cooccurrence
 
     def freeze_backbone(self):

@@ -17,13 +17,13 @@ from slowfast_ext.models.correlation import cooccurrence
 class MapsAsVideos(torch.utils.data.Dataset):
     """Cached maps in a data set's form: maps of k / 255 are images of the values k."""
 
-    video_ids = None
+    video_ids = maps = None
 
     def __init__(self, maps, rates, seed):
-        self.maps, self.rates, self.seed = maps, rates, seed
+        self.cached, self.rates, self.seed = maps, rates, seed
 
     def __len__(self):
-        return len(self.maps.video_labels)
+        return len(self.cached.video_labels)
 
     def __getitem__(self, key):
         epoch, index = key
@@ -31,8 +31,8 @@ class MapsAsVideos(torch.utils.data.Dataset):
         random = sample_random(self.seed, epoch, index)
         rate = self.rates[random.integers(len(self.rates))]
         clip = epoch % 2
-        image = (self.maps.clips[rate][clip, index] * 255).round().to(torch.uint8)
-        return Sample([image], self.maps.clip_labels[rate][clip, index], index)
+        image = (self.cached.clips[rate][clip, index] * 255).round().to(torch.uint8)
+        return Sample([image], self.cached.clip_labels[rate][clip, index], index)
 
 
 class HeadAsNetwork(fitting.HeadOnMaps):
