@@ -1,13 +1,10 @@
 """transformers' video networks: tokens, put back on their grid of space and time."""
 
-import contextlib
 import dataclasses
-import json
 import logging
 import os
 import re
 
-import torch
 import torch.nn.functional as F
 
 from slowfast_ext.errors import SlowFastExtError
@@ -16,18 +13,14 @@ from slowfast_ext.models.backbones.contract import (
     BackboneSource,
     InputFacts,
     register_source,
-    require_extra,
 )
-
-try:
-    import transformers
-    from transformers.utils import cached_file
-
-    # Older ones leave VideoMAE's biases and VideoPrism's classifiers in their files.
-    if tuple(map(int, transformers.__version__.split(".")[:2])) < (5, 22):
-        raise ImportError(f"{transformers.__version__} is older than 5.22")
-except ImportError as error:
-    require_extra("transformers", error)
+from slowfast_ext.models.backbones.transformers_files import (
+    first_line,
+    normalisation,
+    quietly,
+    read_tensors,
+    transformers,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +51,14 @@ class TokenMaps(Backbone):
         options (dict): that class' arguments beside its config.
         normalisation (tuple): mean and std, where its folder has no preprocessor_config.json.
         class_tokens (int): how many tokens come before those of the patches.
+        is_centred (bool): its weights expect -1..1, where its processor gives -3..1.
     """
 
     title = model = ""
     options = {}
     normalisation = _IMAGENET
     class_tokens = 0
+    is_centred = False
 
     def __init__(self, name, facts, network, strides):
         super().__init__(name, facts, network)
@@ -104,7 +99,7 @@ class TokenMaps(Backbone):
         As a Backbone's, by transformers itself, which knows the names of all its versions: a file
         calls a bias q_bias that is query.bias in memory. What it does not know keeps its name.
         """
-        known, report = _read(type(self), self.network.config, None, state)
+        known, report = read_tensors(type(self), self.network.config, None, state)
         wrong = {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
         unknown = {n: state[n] for n in sorted(report["unexpected_keys"]) if n in state}
         return unknown | {name: value for name, value in known.items() if name not in wrong}
@@ -246,6 +241,7 @@ class VivitMaps(TokenMaps):
     options = {"add_pooling_layer": False}
     normalisation = _HALF
     class_tokens = 1
+    is_centred = True
 
     @classmethod
     def strides_of(cls, config):
@@ -341,10 +337,10 @@ class TransformersSource(BackboneSource):
         """The tensors of a name on the hub, or of a folder, from .safetensors files alone."""
         kind, config = read_config(which)
         try:
-            tensors, report = _read(kind, config, which)
+            tensors, report = read_tensors(kind, config, which)
         except Exception as error:  # Files, the hub and its client fail in many ways.
             raise SlowFastExtError(
-                f"{self.prefix}:{which}: its weights are not read: {_first_line(error)}"
+                f"{self.prefix}:{which}: its weights are not read: {first_line(error)}"
             ) from error
         if report["unexpected_keys"]:
             dropped = ", ".join(sorted(report["unexpected_keys"]))
@@ -366,11 +362,11 @@ def read_config(name):
             "or a name on the Hugging Face hub such as MCG-NJU/videomae-base"
         )
     try:
-        with _quietly():
+        with quietly():
             values, _ = transformers.PretrainedConfig.get_config_dict(name)
     except Exception as error:  # The hub, its client and JSON fail in many ways.
         where = "" if is_folder else "neither a folder here nor read from the Hugging Face hub: "
-        raise SlowFastExtError(f"{name}: {where}{_first_line(error)}") from error
+        raise SlowFastExtError(f"{name}: {where}{first_line(error)}") from error
     model_type = values.get("model_type")
     titles = ", ".join(dict.fromkeys(kind.title for kind in KINDS.values()))
     if model_type is None:
@@ -394,73 +390,3 @@ def read_config(name):
     except Exception as error:  # Each config checks its values in its own way.
         reason = " ".join(str(error).split())
         raise SlowFastExtError(f"{name}: its config.json is not valid: {reason}") from error
-
-
-def normalisation(kind, name):
-    """
-    Mean and std for pixels in 0..1, as a folder's preprocessor_config.json states them, or of its
-    architecture where there is none.
-
-    ViViT's processor, as it is by default, gives -3..1 (findings/vivit_range.sh): it centres, and
-    then normalises as if it had not. Its weights were trained on -1..1: transformers' conversion of
-    them asserts that nothing is normalised after centring. So are they fed here; a network that was
-    trained with that processor takes DATA.MEAN 0.75 and DATA.STD 0.25 for each channel.
-    """
-    values = {}
-    for file_name in ("video_preprocessor_config.json", "preprocessor_config.json"):
-        path = cached_file(name, file_name, _raise_exceptions_for_missing_entries=False)
-        if path and not values:
-            try:
-                with open(path, encoding="utf-8") as stream:
-                    values = json.load(stream)
-            except ValueError as error:
-                raise SlowFastExtError(f"{path}: not valid JSON: {error}") from error
-    if not values or (kind is VivitMaps and values.get("offset", True)):
-        return kind.normalisation
-    # (255 * factor * pixel - mean) / std, for a pixel in 0..1.
-    factor = 255 * values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 255
-    mean, std = kind.normalisation
-    mean, std = values.get("image_mean") or mean, values.get("image_std") or std
-    if not values.get("do_normalize", kind is not VideoPrismMaps):
-        mean, std = (0.0,) * 3, (1.0,) * 3
-    return tuple(m / factor for m in mean), tuple(s / factor for s in std)
-
-
-def _read(kind, config, which, state=None):
-    """
-    {name: tensor} of a published network, or of a file's `state`, by the names of `kind`'s network;
-    and transformers' report on which it found.
-    """
-    # A config is checked with the meta device as the default, where nothing is read.
-    with _quietly(), torch.device("cpu"):
-        network, report = getattr(transformers, kind.model).from_pretrained(
-            which,
-            config=config,
-            state_dict=state,
-            use_safetensors=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=state is not None,  # The caller tells.
-            output_loading_info=True,
-            dtype=torch.float32,
-            **kind.options,
-        )
-    return network.state_dict(), report
-
-
-def _first_line(error):
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-@contextlib.contextmanager
-def _quietly():
-    """Without transformers' own table of every tensor and its bars; the caller says what counts."""
-    logs = transformers.utils.logging
-    verbosity, has_bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
-    logs.set_verbosity(logs.CRITICAL)
-    logs.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logs.set_verbosity(verbosity)
-        if has_bars:
-            logs.enable_progress_bar()

@@ -354,6 +354,24 @@ def test_a_processor_that_does_not_divide_gives_0_to_255(tmp_path):
     assert facts.mean == pytest.approx([0.2] * 3) and facts.std == pytest.approx([0.5 / 255] * 3)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "cannot be read: Expecting property name"),
+        ("[]", "is not what it must be"),
+        ('{"image_mean": [0.5, 0.5]}', "is not what it must be"),
+        ('{"image_std": [0.0, 0.5, 0.5]}', "three finite numbers each, and std above 0"),
+        ('{"rescale_factor": 0}', "is not what it must be"),
+        ('{"image_mean": "grey"}', "is not what it must be"),
+    ],
+)
+def test_a_processor_file_that_says_nonsense_is_refused(tmp_path, content, words):
+    (tmp_path / "config.json").write_text('{"model_type": "videomae"}')
+    (tmp_path / "preprocessor_config.json").write_text(content)
+    text = refusal(config_of, tmp_path)
+    assert text.startswith(f"{tmp_path}/preprocessor_config.json: ") and words in text
+
+
 def test_a_clip_like_videoprism_serves_with_its_video_network(tmp_path):
     vision = {**SMALL, **NETWORKS["VideoPrism"][1]}
     values = {"model_type": "videoprism", "vision_config": vision}
