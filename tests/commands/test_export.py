@@ -79,6 +79,26 @@ def test_torch_export_agrees_at_any_batch(config, tmp_path, options):
         torch.testing.assert_close(exported(*pathways), wanted, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(
+    "name, form",
+    [
+        ("transformers", "torch.export"),
+        pytest.param("transformers", "onnx", marks=needs_onnx),
+        pytest.param("torchvision", "onnx", marks=needs_onnx),  # By way of torch.export.
+    ],
+)
+def test_networks_of_other_libraries_agree_too(config, tmp_path, name, form):
+    options = ["ACTIVITY.BACKBONE", "torchvision:swin3d_t", "ACTIVITY.STAGE", "1"]
+    if name == "transformers":
+        transformers = pytest.importorskip("transformers")
+        sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+        layers = {"num_hidden_layers": 2, "image_size": 32, "num_frames": 8}
+        transformers.VideoMAEConfig(**sizes, **layers).save_pretrained(tmp_path / "videomae")
+        options = ["ACTIVITY.BACKBONE", f"transformers:{tmp_path / 'videomae'}"]
+    cfg, _ = config([*ONE_PATHWAY, *options])
+    assert export.export(cfg, form, str(tmp_path / "network")) <= 1e-4
+
+
 @needs_onnx
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_onnx_agrees_at_any_batch(config, tmp_path, options):
