@@ -70,7 +70,7 @@ ROWS = (
     ),
     _transformers(
         "google/videoprism-large-f8r288",
-        "Apache-2.0",
+        "Apache-2.0, CC-BY 4.0",
         "85.0, frozen",
         "VideoPrismVisionConfig",
         num_spatial_layers=24,
