@@ -268,7 +268,8 @@ def reader_of(folder):
     environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-c", READER]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(words, env=environment, **pipes) as process:
+    # Python looks for modules where it is started before anywhere else.
+    with subprocess.Popen(words, cwd=folder, env=environment, **pipes) as process:
 
         def read(path, frames):
             process.stdin.write(json.dumps([str(path), list(frames), SHORT_SIDE]) + "\n")
