@@ -280,6 +280,10 @@ class StoredMaps:
         self.cfg, self.split, self.dataset = cfg, split, dataset
         self.folder = MapFolder.open(cfg.FEATURES.PATH)
         self._ready, self._is_checked = set(), False
+        # At once: later the data set takes its network's order of classes.
+        self._wanted = {
+            name: Split(name, dataset).facts(cfg) for name in (split, _views_name(split))
+        }
         _refuse_other_settings(self.folder, settings_of(cfg))
 
     def ready(self, clips):
@@ -305,7 +309,7 @@ class StoredMaps:
                 f"{self.folder.path}: has no features of {name}, but of {stored}: extract them "
                 f"with --splits {name}"
             )
-        stored, wanted = splits[name], Split(name, self.dataset).facts(self.cfg)
+        stored, wanted = splits[name], self._wanted[name]
         different = [key for key in wanted if stored.get(key) != wanted[key]]
         if name in ("train", "tune"):
             # Whose draws they are may differ: a run of another seed takes the same clips.

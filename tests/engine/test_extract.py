@@ -6,8 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from slowfast_ext.commands.run_net import main
+from slowfast_ext.engine import loaders
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
@@ -239,6 +241,17 @@ def test_another_heads_and_seeds_take_the_same_features(features, frozen, tmp_pa
     options = {"FEATURES__PATH": features, "ACTIVITY__HEAD": "PoolHead", "RNG_SEED": 7}
     main(frozen(tmp_path, SOLVER__MAX_EPOCH=2, TUNE__ENABLE=False, **options))
     assert (tmp_path / "results.json").exists()
+
+
+def test_labels_follow_a_networks_order_of_classes(features, frozen, tmp_path):
+    words = frozen(tmp_path, FEATURES__PATH=features)
+    dataset = loaders.build_dataset(checked_config(words[1], words[2:]), "train")
+    dataset.order_classes(dataset.class_names[::-1])
+    dataset.maps.ready(clips=True)
+    for index in range(len(dataset)):
+        expected = dataset[0, index].labels
+        assert torch.equal(dataset.maps[0, index].labels, expected)
+        assert not torch.equal(expected, expected.flip(0))
 
 
 def test_rates_are_fitted_to_features_as_to_videos(of_videos, frozen, tmp_path, command):
