@@ -5,11 +5,13 @@ KEY VALUE pairs may follow, as run_net.py takes them: FEATURES.PATH DIR makes ea
 minutes.
 """
 
+import itertools
 import re
 import shlex
 
 from slowfast_ext.commands import run_net as engine
 from slowfast_ext.commands.quickstart import INIT_METHOD, read_results
+from slowfast_ext.config.compare import check_same_results
 from slowfast_ext.engine.launch import launch
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
@@ -21,13 +23,18 @@ from slowfast_ext.utils.tables import write_rows
 def run(args):
     """
     Trains, tunes and tests each setting with each seed in OUTPUT_DIR/SETTING/seed_N, what is done
-    already excepted; writes OUTPUT_DIR/comparison.csv and prints its table.
+    already excepted; writes OUTPUT_DIR/comparison.csv and prints its table. Raises SlowFastExtError
+    where what is done was done with another config.
     """
     seeds, settings = _seeds(args.seeds), _settings(args)
     configs = {
         name: [_config(args, name, words, seed) for seed in seeds]
         for name, words in settings.items()
     }
+    for cfg in itertools.chain(*configs.values()):
+        if _is_done(cfg):
+            path = f"{cfg.OUTPUT_DIR}/results.json"
+            check_same_results(path, read_results(cfg)["config"], cfg)
     scores = {name: [_mean_ap(cfg) for cfg in of_seeds] for name, of_seeds in configs.items()}
     path = f"{checked_config(args.cfg, args.opts).OUTPUT_DIR}/comparison.csv"
     rows = [["setting", "seed", "mAP"]]
@@ -64,8 +71,12 @@ def _config(args, name, words, seed):
     return checked_config(args.cfg, [*args.opts, *words, *own])
 
 
+def _is_done(cfg):
+    return pathmgr.exists(f"{cfg.OUTPUT_DIR}/results.json")
+
+
 def _mean_ap(cfg):
-    if not pathmgr.exists(f"{cfg.OUTPUT_DIR}/results.json"):
+    if not _is_done(cfg):
         launch(cfg, INIT_METHOD, engine.run)
     return read_results(cfg)["mAP"]
 

@@ -52,6 +52,13 @@ def check_same_network(path, state, cfg, advice):
         _refuse_different(path, state, cfg, Scope.NETWORK, advice)
 
 
+def check_same_results(path, config, cfg):
+    """As check_same_config, for results whose `config`, that of results.json, is given."""
+    everything = Scope.TRAINING | Scope.TUNING | Scope.COURSE | Scope.SCORES
+    advice = "choose another OUTPUT_DIR, or remove that run's folder"
+    _refuse_different(path, {"cfg": yaml.safe_dump(config)}, cfg, everything, advice)
+
+
 def _learnt(stage):
     return Scope.TRAINING if stage == "train" else Scope.TRAINING | Scope.TUNING
 

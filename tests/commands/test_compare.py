@@ -38,6 +38,12 @@ def test_heads_and_settings_on_the_same_features(words, tmp_path, command):
         == (out.splitlines()[-4:])
     )
     assert path.stat().st_mtime_ns == before
+    # Nor is what another config did taken for this one's.
+    changed = [*words, "SOLVER.BASE_LR", "0.5"]
+    code, _, err = command("compare", *choices, "--seeds", "1,2", *changed)
+    assert code == 2
+    assert "PoolHead/seed_1/results.json was trained with SOLVER.BASE_LR" in err
+    assert "(now 0.5): choose another OUTPUT_DIR" in err
 
 
 def test_differences_are_paired():
