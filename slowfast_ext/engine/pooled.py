@@ -8,7 +8,7 @@ import torch
 
 from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets import clips
-from slowfast_ext.datasets.stored_maps import backbone_digest
+from slowfast_ext.datasets.stored_maps import backbone_digest, settings_of
 from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.datasets.windows import list_windows, window_seconds
 from slowfast_ext.engine import loaders
@@ -41,8 +41,9 @@ def extract_pooled(cfg, folder, names, every=None):
             if videos.setdefault(path, media) != media:
                 raise SlowFastExtError(f"{videos[path]} and {media} would both be {path}")
     _describe(cfg, folder, network, every)
-    left = [path for path in videos if not os.path.exists(path)]
-    own = left[distributed.rank() :: distributed.world_size()]
+    # Shared before looking at what is there, which another process may write meanwhile.
+    shared = list(videos)[distributed.rank() :: distributed.world_size()]
+    own = [path for path in shared if not os.path.exists(path)]
     with (
         inference(cfg, network, distributed.device(cfg)),
         Progress("extract", len(own), cfg.LOG_PERIOD) as progress,
@@ -66,10 +67,11 @@ def _describe(cfg, folder, network, every):
     facts = {
         "seconds_from_window_to_window": every,
         "seconds_of_a_window": window_seconds(cfg),
-        "frames": cfg.DATA.NUM_FRAMES,
         "sampling_rate": cfg.DATA.SAMPLING_RATE,
-        "size": cfg.DATA.TEST_CROP_SIZE,
+        "whole_frame": cfg.TEST.WHOLE_FRAME,
+        "precision": cfg.TEST.PRECISION,
         "backbone": backbone_digest(network),
+        **settings_of(cfg),
     }
     path = os.path.join(folder, "windows.json")
     if os.path.exists(path):

@@ -9,10 +9,12 @@ import torch
 from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.windows import list_windows
+from slowfast_ext.engine import loaders
 from slowfast_ext.engine.pooled import extract_pooled
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.trained import trained_network
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils import distributed
 from tests.helpers import CONFIG, pairs
 
 
@@ -47,3 +49,16 @@ def test_another_extraction_there_is_refused(words, tmp_path):
     extract_pooled(cfg, str(tmp_path), ["train"], 1.0)
     with pytest.raises(SlowFastExtError, match=r"window_to_window 1\.0 \(now 2\.0\)"):
         extract_pooled(cfg, str(tmp_path), ["train"], 2.0)
+    other = checked_config(words[1], [*words[2:], "DATA.MEAN", "[0.1, 0.1, 0.1]"])
+    with pytest.raises(SlowFastExtError, match=r"DATA\.MEAN \[.*\] \(now \[0\.1, 0\.1, 0\.1\]\)"):
+        extract_pooled(other, str(tmp_path), ["train"], 1.0)
+
+
+def test_each_video_is_one_processs_whatever_the_others_have_written(words, tmp_path, monkeypatch):
+    cfg = checked_config(words[1], words[2:])
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "main_process_first", lambda action: action())
+    for rank in (0, 1):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        extract_pooled(cfg, str(tmp_path), ["train"], 1.0)
+    assert len(list(tmp_path.rglob("*.npy"))) == len(loaders.build_dataset(cfg, "train"))
