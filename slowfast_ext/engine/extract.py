@@ -29,7 +29,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones import map_shape
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
-from slowfast_ext.utils.paths import is_local, make_folder
+from slowfast_ext.utils.paths import is_local, make_folder, remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,9 @@ def extract(cfg, folder, names):
     network.freeze_backbone()
     splits = [_split(cfg, name) for name in names]
     maps = _folder(cfg, folder, network, splits)
+    if distributed.is_main_process():
+        for name in ("", *names):  # Of an extraction that was killed.
+            remove_leftovers(os.path.join(folder, name))
     missing = {split: _missing(maps, split) for split in splits}
     _check_space(cfg, network, folder, missing)
     if distributed.is_main_process():

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -120,6 +121,9 @@ def test_it_goes_on_where_it_ended(features, copied, frozen, tmp_path, monkeypat
     (copied / "train" / "000001.npz").unlink()
     path = copied / "test" / "000000.npz"
     path.write_bytes(path.read_bytes()[:-300])
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (copied / "test" / f"000000.npz.partial-{ended.pid}").touch()
     kept = os.stat(copied / "train" / "000000.npz").st_mtime_ns
     extracted(frozen(tmp_path / "unused"), copied)
     assert_same_files(copied, features)
