@@ -1,6 +1,7 @@
 """ACTIVITY.BACKBONE: which library's network stands below the head, and what its maps are."""
 
 import importlib
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -57,9 +58,15 @@ def source_of_prefix(prefix):
 
 
 def input_facts(cfg):
-    """The InputFacts of the config's backbone, which is not built."""
+    """
+    The InputFacts of the config's backbone, which is not built. Mean and std are those of the
+    library's weights that TRAIN.CHECKPOINT_FILE_PATH names: of one network it may have several.
+    """
     source, name = backbone_source(cfg)
-    return source.facts(cfg, name)
+    facts = source.facts(cfg, name)
+    prefix, _, which = cfg.TRAIN.CHECKPOINT_FILE_PATH.partition(":")
+    stated = source.normalisation_of(which) if source.prefix and prefix == source.prefix else None
+    return replace(facts, mean=stated[0], std=stated[1]) if stated else facts
 
 
 def build_backbone(cfg):

@@ -162,6 +162,13 @@ class BackboneSource:
         """The network's InputFacts, without building it. Raises SlowFastExtError: no such one."""
         raise NotImplementedError
 
+    def normalisation_of(self, which):
+        """
+        Mean and std that published weights, `which` as of `published_weights`, expect; None: those
+        of their network's facts. Raises SlowFastExtError: there are no such weights.
+        """
+        return None
+
     def build(self, cfg, name):
         """The Backbone, with random weights. Raises SlowFastExtError: no such network."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """What a config leaves open of a network's input, as the network's weights expect it."""
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.models.backbones import backbone_name, backbone_source
+from slowfast_ext.models.backbones import backbone_name, backbone_source, input_facts
 
 # The short sides of upstream's training frames, 256 to 320, for one pixel of its crop of 224.
 _JITTER = (8 / 7, 10 / 7)
@@ -16,10 +16,9 @@ def take_input(cfg, given=()):
     Raises:
         SlowFastExtError: the backbone is unknown, or MODEL.ARCH is set to one of two pathways.
     """
-    source, name = backbone_source(cfg)
-    if not source.prefix:
+    if not backbone_source(cfg)[0].prefix:
         return
-    facts, data = source.facts(cfg, name), cfg.DATA
+    facts, data = input_facts(cfg), cfg.DATA
     if cfg.MODEL.ARCH not in cfg.MODEL.SINGLE_PATHWAY_ARCH:
         if "MODEL.ARCH" in given:
             raise SlowFastExtError(

@@ -100,24 +100,27 @@ class TimmSource(BackboneSource):
     def refuse_name(self, name):
         known = [*self.names(), *timm.list_pretrained()]
         raise SlowFastExtError(
-            f"ACTIVITY.BACKBONE is '{self.prefix}:{name}': timm {timm.__version__} has no such "
-            f"network{nearest(name, known)}; timm.list_models() names them"
+            f"{self.prefix}:{name}: timm {timm.__version__} has no network or weights of that name"
+            f"{nearest(name, known)}; timm.list_models() and timm.list_pretrained() list them"
         )
 
     def facts(self, cfg, name):
         """As its pretrained_cfg states them; a clip has as many frames as DATA.NUM_FRAMES."""
         layout = self._layout(name)
         stride = layout.strides[self.check_stage(cfg, name, len(layout.strides)) - 1]
-        published = timm.models.get_pretrained_cfg(name)
-        mean, std = (published.mean, published.std) if published else _IMAGENET
         return InputFacts(
-            tuple(mean),
-            tuple(std),
+            *self.normalisation_of(name),
             cfg.DATA.NUM_FRAMES,
             _own_size(name)[0],
             fixed_size=not layout.takes_any_size,
             size_multiple=stride if layout.cuts_patches else 1,
         )
+
+    def normalisation_of(self, which):
+        """As its pretrained_cfg states them: some networks' differ from tag to tag."""
+        self._check_name(which)
+        published = timm.models.get_pretrained_cfg(which)
+        return (tuple(published.mean), tuple(published.std)) if published else _IMAGENET
 
     def build(self, cfg, name):
         layout = self._layout(name)

@@ -219,7 +219,21 @@ def test_a_file_of_the_library_is_read_back_to_the_bit(tmp_path):
 def test_a_network_of_no_name_is_refused_with_the_nearest():
     assert "did you mean resnet18?" in refusal(config_of, "resnt18")
     assert "did you mean resnet18.a1_in1k?" in refusal(config_of, "resnet18.a1_in2k")
-    assert "has no such network" in refusal(config_of, "hf-hub:someone/resnet18")
+    assert "has no network or weights of that name" in refusal(config_of, "hf-hub:someone/resnet18")
+
+
+def test_the_input_is_that_of_the_weights_that_are_named():
+    """Of one network timm has weights of ImageNet's mean and of CLIP's."""
+    name = "convnext_base.clip_laion2b_augreg_ft_in12k_in1k"
+    expected = timm.get_pretrained_cfg(name)
+    own = timm.get_pretrained_cfg("convnext_base")
+    assert expected.mean != own.mean
+    assert tuple(config_of("convnext_base").DATA.MEAN) == own.mean
+    cfg = config_of("convnext_base", TRAIN__CHECKPOINT_FILE_PATH=f"timm:{name}")
+    assert (tuple(cfg.DATA.MEAN), tuple(cfg.DATA.STD)) == (expected.mean, expected.std)
+    unknown = {"TRAIN__CHECKPOINT_FILE_PATH": "timm:resnet18.a1_in2k"}
+    with pytest.raises(SlowFastExtError, match=r"^timm:resnet18\.a1_in2k: timm "):
+        config_of("resnet18", **unknown)
 
 
 def test_published_weights_that_cannot_be_had_are_told(monkeypatch):
