@@ -31,7 +31,7 @@ def run(args):
     videos, options = videos_and_options(args)
     if len(videos) != 1:
         raise SlowFastExtError(f"{len(videos)} videos are given: name one")
-    cfg = checked_config(args.cfg, options)
+    cfg = checked_config(args.cfg, [*options, "FEATURES.PATH", ""])
     require_clips_alone(cfg, "maps are of a video's frames and nothing else")
     require_activity_head(cfg)
     at = None if args.at is None else seconds_of(args.at, "--at", or_zero=True)

@@ -26,7 +26,8 @@ def run(args):
     if videos:
         # Before hours of scoring.
         require_writable(args.out, "--out")
-    cfg = checked_config(args.cfg, options)
+    # Windows along whole videos are not what features are of.
+    cfg = checked_config(args.cfg, [*options, "FEATURES.PATH", ""])
     every = window_seconds(cfg) if args.every is None else seconds_of(args.every, "--every")
     predictor = Predictor(cfg, every)
     if args.fit_thresholds:

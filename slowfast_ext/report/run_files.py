@@ -135,7 +135,7 @@ class Run:
             )
         # What a report computes itself, it computes on this machine, whatever the run's was.
         own = {key: upstream.get_key(default_config(), key) for key in keys_of(Scope.MACHINE)}
-        own |= {"NUM_GPUS": 0, "TEST.RATE_WEIGHTS": ""}
+        own |= {"NUM_GPUS": 0, "TEST.RATE_WEIGHTS": "", "FEATURES.PATH": ""}
         own = {key: value for key, value in own.items() if key not in self.options[::2]}
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as stream:
             yaml.safe_dump(self.settings, stream, allow_unicode=True)
