@@ -29,7 +29,8 @@ FORMAT = 1
 # numpy has no bfloat16: its bits are kept.
 _STORED_AS = {"float16": torch.float16, "bfloat16": torch.int16, "float32": torch.float32}
 _FIELDS = ("labels", "boxes", "persons", "person_labels")
-# Where data lie is not what they are; which rates there are is said of each split.
+# Where data lie is not what they are; which rates there are is said of each split; persons' regions
+# are cut out of a map when it is read.
 _NOT_OF_MAPS = (
     "DATA.PATH_TO_DATA_DIR",
     "DATA.PATH_PREFIX",
@@ -38,6 +39,8 @@ _NOT_OF_MAPS = (
     "AVA.FRAME_DIR",
     "AVA.FRAME_LIST_DIR",
     "AVA.ANNOTATION_DIR",
+    "DETECTION.ALIGNED",
+    "DETECTION.ROI_XFORM_RESOLUTION",
 )
 
 

@@ -8,6 +8,7 @@ from slowfast_ext import upstream
 from slowfast_ext.config.defaults import KEYS, default_config, keys_of, scope_of
 from slowfast_ext.config.load import load_config
 from slowfast_ext.config.schema import (
+    HEAD,
     IN_BOTH,
     IN_MAIN,
     IN_PYPI,
@@ -69,9 +70,11 @@ def test_each_default_keeps_its_own_rule():
 @pytest.mark.parametrize(
     "key,scope",
     [
-        ("ACTIVITY.DIM", NETWORK),
+        ("ACTIVITY.DIM", HEAD),
         ("MODEL.ARCH", NETWORK),
         ("MODEL.DROPOUT_RATE", RESULTS),
+        ("MVIT.POOL_KV_STRIDE", NETWORK),
+        ("MVIT.DROPPATH_RATE", RESULTS),
         ("SOLVER.MOMENTUM", TRAINING),
         ("TUNE.RATES", TUNING),
         ("DEMO.FPS", NOTHING),

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from slowfast_ext.commands.run_net import main
+from slowfast_ext.datasets.stored_maps import settings_of
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
@@ -210,6 +211,16 @@ def test_what_is_not_this_runs_is_refused(copied, frozen, tmp_path, data_dir, ch
     with pytest.raises(SlowFastExtError, match=sentence):
         main(frozen(tmp_path / "out", **options))
     assert change is damaged or not (tmp_path / "out").exists()
+
+
+def test_what_is_done_with_a_map_is_no_setting_of_it(frozen, tmp_path):
+    words = frozen(tmp_path)
+    cfg = checked_config(words[1], words[2:])
+    changed = cfg.clone()
+    changed.DETECTION.ROI_XFORM_RESOLUTION, changed.ACTIVITY.DIM = 5, 8
+    assert settings_of(changed) == settings_of(cfg)
+    changed.DATA.STD = [0.1, 0.2, 0.3]
+    assert settings_of(changed) != settings_of(cfg)
 
 
 def test_a_video_that_has_changed_is_named(features, frozen, tmp_path, data_dir):
