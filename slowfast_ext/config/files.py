@@ -1,6 +1,7 @@
 """Reading a config's files: what YAML allows and they must not have; numbers of either kind."""
 
 import io
+import logging
 import os
 import re
 
@@ -11,6 +12,8 @@ from iopath.common.file_io import g_pathmgr
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
 
+logger = logging.getLogger(__name__)
+
 _MOST_FILES = 100  # A longer chain leads back into itself.
 
 
@@ -19,7 +22,7 @@ def read_config(path):
     What a config's file and those that it is based on say, as plain dicts in dicts.
 
     Raises:
-        SlowFastExtError: a section or key stands twice (YAML would drop the first), an anchor
+        SlowFastExtError: a section stands twice (YAML would drop all keys of the first), an anchor
             lies within itself, or the chain of `_BASE_` never ends.
         OSError, YAMLError, and what else reading finds wrong.
     """
@@ -89,13 +92,16 @@ def _check_node(path, node, above, checked):
     children, lines = node.value, {}
     if isinstance(node, yaml.MappingNode):
         children = [value for _, value in node.value]
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             line = key.start_mark.line + 1
             if key.value in lines:
-                raise SlowFastExtError(
-                    f"{path}:{line}: {key.value} stands in line {lines[key.value]} already, and "
-                    "YAML takes the last alone: put both together"
-                )
+                twice = f"{path}:{line}: {key.value} stands in line {lines[key.value]} already, and "
+                if isinstance(value, yaml.MappingNode):
+                    raise SlowFastExtError(f"{twice}YAML takes the last alone: put both together")
+                # Stock files have such keys, of which upstream takes the last too.
+                logger.warning(f"{twice}the last alone is taken")
             lines[key.value] = line
     for child in children:
         _check_node(path, child, [*above, node], checked)

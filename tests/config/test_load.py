@@ -128,10 +128,19 @@ def test_a_bad_file_is_named(tmp_path, text, sentence):
 
 
 def test_a_base_of_a_file_is_checked_too(tmp_path):
-    (tmp_path / "base.yaml").write_text("TRAIN:\n  ENABLE: True\n  ENABLE: False\n")
+    (tmp_path / "base.yaml").write_text("TRAIN:\n  ENABLE: True\nTRAIN:\n  BATCH_SIZE: 2\n")
     (tmp_path / "top.yaml").write_text("_BASE_: base.yaml\n")
-    with pytest.raises(SlowFastExtError, match=r"base\.yaml:3: ENABLE stands in line 2 already"):
+    with pytest.raises(SlowFastExtError, match=r"base\.yaml:3: TRAIN stands in line 1 already"):
         checked_config(str(tmp_path / "top.yaml"), OURS)
+
+
+def test_of_a_key_that_stands_twice_the_last_is_taken_with_a_warning(tmp_path, caplog):
+    path = tmp_path / "twice.yaml"
+    path.write_text("SOLVER:\n  BASE_LR: 0.1\n  MAX_EPOCH: 2\n  BASE_LR: 0.2\n")
+    assert checked_config(str(path), OURS).SOLVER.BASE_LR == 0.2
+    (record,) = caplog.records
+    sentence = "twice.yaml:4: BASE_LR stands in line 2 already, and the last alone is taken"
+    assert record.levelname == "WARNING" and sentence in record.getMessage()
 
 
 def test_plain_sgd_is_one_switch_away():
