@@ -18,6 +18,7 @@ import warnings
 import torch
 import torch.distributed as dist
 import torch.nn as nn
+from fvcore.common.registry import Registry
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import is_local, pathmgr
@@ -51,7 +52,7 @@ def _roi_align_stand_in():
 
 
 try:
-    import slowfast  # noqa: F401
+    import slowfast
 except ImportError as error:
     raise SlowFastExtError(f"PySlowFast is not installed: {INSTALL_COMMAND}") from error
 
@@ -67,6 +68,7 @@ try:
         from slowfast.datasets.build import DATASET_REGISTRY
         from slowfast.datasets.utils import pack_pathway_output as _pack_pathway_output
         from slowfast.models.head_helper import ResNetRoIHead, ROIAlign
+        from slowfast.models.losses import _LOSSES
         from slowfast.models.losses import get_loss_func as _get_loss_func
         from slowfast.models.optimizer import construct_optimizer as _construct_optimizer
         from slowfast.models.optimizer import get_epoch_lr
@@ -120,8 +122,13 @@ def get_key(cfg, key):
 # --- Models ---------------------------------------------------------------------------
 
 
+# The networks of this package and of its users, by name.
+_OWN_MODELS = {}
+
+
 def register_model(model):
     """Class decorator: makes `model` known under its class name as MODEL.MODEL_NAME."""
+    _OWN_MODELS[model.__name__] = model
     if IS_MAIN:
         return _MODEL_REGISTRY.register()(model)
     # 1.0 has no registry, only a dict.
@@ -142,6 +149,7 @@ def model_class(name):
         # 1.0's dict goes by MODEL.ARCH; main's names for the same classes serve here too.
         known = {"SlowFast": _video_models.SlowFastModel, "ResNet": _video_models.ResNetModel}
         known.update(_MODEL_TYPES)
+    known.update(_OWN_MODELS)  # In main's registry `enter_programs` may have put another.
     if name not in known:
         hint = "" if IS_MAIN else " (GitHub's main of PySlowFast has more, see INSTALL.md)"
         raise SlowFastExtError(
@@ -153,21 +161,22 @@ def model_class(name):
 # --- Data -----------------------------------------------------------------------------
 
 
+# The data sets of this package and of its users, by the form of name that upstream looks up.
+OWN_DATASETS = Registry("DATASET")
+
+
 def register_dataset(dataset):
     """
     Class decorator: makes `dataset` known as TRAIN.DATASET and TEST.DATASET.
 
     Upstream looks a data set up under `name.capitalize()`, which lower-cases the rest:
-    a class MultiLabelVideos would never be found under its own name. A data set of
-    upstream's that has the name gives way.
+    a class MultiLabelVideos would never be found under its own name. In upstream's registry its
+    own data set of the same name stays.
     """
     name = dataset.__name__.capitalize()
-    # Stock files of main name its own data sets (TRAIN.DATASET: charades). Those give one view
-    # at a time, which this package's engine cannot test with; ours read the same files.
-    known = DATASET_REGISTRY._obj_map
-    if name in known and known[name].__module__.startswith("slowfast."):
-        del known[name]
-    DATASET_REGISTRY._do_register(name, dataset)
+    OWN_DATASETS._do_register(name, dataset)
+    if name not in DATASET_REGISTRY:
+        DATASET_REGISTRY._do_register(name, dataset)
     return dataset
 
 
@@ -191,9 +200,11 @@ def pack_pathways(cfg, clip):
 
 
 def get_loss_func(name):
-    """Upstream's loss class of that name; 1.0 lacks `bce_logit`."""
+    """Upstream's loss class of that name, main's two more over 1.0 too."""
     if name == "bce_logit":
         return nn.BCEWithLogitsLoss
+    if name == "soft_cross_entropy" and not IS_MAIN:
+        return nn.CrossEntropyLoss  # The same, of a row of labels.
     return _get_loss_func(name)
 
 
@@ -249,6 +260,45 @@ def run_in_process_group(local_rank, num_processes, function, init_method, cfg):
         cfg.NUM_SHARDS,
         cfg.DIST_BACKEND,
         cfg,
+    )
+
+
+# --- main's own programs --------------------------------------------------------------------
+
+
+def enter_programs(network, losses, add_keys):
+    """
+    Makes ours known to main's tools/run_net.py, in its process.
+
+    Args:
+        network (type): what MODEL.MODEL_NAME ActivityNetwork builds there.
+        losses (dict[str, type]): further values of MODEL.LOSS_FUNC.
+        add_keys (callable): adds our keys to a config.
+    """
+    add_keys(_defaults._C)  # Every config of theirs begins as a copy of it.
+    _LOSSES.update(losses)
+    _MODEL_REGISTRY._obj_map["ActivityNetwork"] = network
+    # The programs, and what reads AVA's results, import each other by the path that they have in
+    # their authors' own repository, where the clone's folder is vision/fair/slowfast.
+    if importlib.util.find_spec("vision") is None:
+        clone = os.path.dirname(os.path.dirname(os.path.abspath(slowfast.__file__)))
+        folders = {"vision": [], "vision.fair": [], "vision.fair.slowfast": [clone]}
+        for name, folder in folders.items():
+            module = sys.modules[name] = types.ModuleType(name)
+            module.__path__ = folder
+    if not has_detectron2():
+        # What draws needs it, and is imported even where nothing is drawn.
+        for name, function in (("demo_net", "demo"), ("visualization", "visualize")):
+            module = types.ModuleType(f"vision.fair.slowfast.tools.{name}")
+            setattr(module, function, _refuse_to_draw)
+            sys.modules[module.__name__] = module
+
+
+def _refuse_to_draw(cfg):
+    """In place of the programs' demo and their pictures for TensorBoard."""
+    raise SlowFastExtError(
+        "DEMO, TENSORBOARD.MODEL_VIS and TENSORBOARD.WRONG_PRED_VIS of PySlowFast's own programs "
+        "need detectron2: see INSTALL.md"
     )
 
 

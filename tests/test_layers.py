@@ -18,13 +18,13 @@ FLOORS = [
     {"evaluation", "prepare", "paper"},
     {"engine"},
     {"visualization"},
-    {"predict", "report", "export", "recognition"},
+    {"predict", "report", "export", "recognition", "upstream_programs"},
     {"commands"},
     {"__main__"},
 ]
 HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Doors from below, opened when called: what `import slowfast_ext` offers, and the clone's study.
-DOORS = {("__init__", "recognition"), ("__init__", "datasets"), ("__init__", "models")}
+DOORS = {("__init__", room) for room in ("recognition", "datasets", "models", "upstream_programs")}
 
 
 def module_of(path):

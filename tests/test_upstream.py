@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import slowfast_ext.datasets  # noqa: F401
 from slowfast_ext import upstream
 from slowfast_ext.config.defaults import add_slowfast_ext_config
 
@@ -84,3 +85,16 @@ def test_pathways(reverse):
 def test_bce_logit_over_both():
     loss = upstream.get_loss_func("bce_logit")(reduction="mean")
     assert loss(torch.zeros(2, 3), torch.ones(2, 3)).item() == pytest.approx(0.6931, abs=1e-4)
+
+
+def test_soft_cross_entropy_over_both():
+    logits, labels = torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([[1.0, 1.0, 0.0]])
+    loss = upstream.get_loss_func("soft_cross_entropy")(reduction="mean")
+    wanted = -(labels * logits.log_softmax(-1)).sum()
+    assert loss(logits, labels).item() == pytest.approx(wanted.item())
+
+
+def test_upstreams_data_set_of_the_same_name_stays_in_its_registry():
+    theirs = upstream.DATASET_REGISTRY.get("Ava")
+    assert theirs.__module__.startswith("slowfast.")
+    assert upstream.OWN_DATASETS.get("Ava").__module__ == "slowfast_ext.datasets.ava"

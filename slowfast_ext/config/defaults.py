@@ -40,6 +40,8 @@ _COMMON_CLASSES = [
 _DETECTRON2_WEIGHTS = (
     "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/model_final_280758.pkl"
 )
+# Of upstream's losses those that compare logits with labels, and no network's own targets.
+_LOSSES = rules.one_of("bce", "bce_logit", "cross_entropy", "soft_cross_entropy")
 # A test of main's sub_batchnorm needs its statistics gathered first.
 _NORM_TYPE = rules.both(rules.one_of("batchnorm", "sync_batchnorm"), rules.needs_main)
 
@@ -94,7 +96,7 @@ KEYS = (
     Key("MODEL.FP16_ALLREDUCE", IN_MAIN, rules.not_done),
     Key("MODEL.FROZEN_BN", Main(False), scope=RESULTS),
     Key("MODEL.HEAD_ACT", Main("softmax"), rules.one_of("sigmoid", "softmax"), HEAD),
-    Key("MODEL.LOSS_FUNC", IN_BOTH, rules.one_of("bce", "bce_logit", "cross_entropy"), RESULTS),
+    Key("MODEL.LOSS_FUNC", IN_BOTH, _LOSSES, RESULTS),
     Key("MODEL.MODEL_NAME", Main("SlowFast")),
     Key("MODEL.MULTI_PATHWAY_ARCH", IN_BOTH, scope=RESULTS),
     Key("MODEL.NUM_CLASSES", IN_BOTH, rules.count(), HEAD),
@@ -220,6 +222,8 @@ KEYS = (
     Key("DATA.TRAIN_JITTER_MOTION_SHIFT", IN_MAIN, rules.not_done),
     Key("DATA.TRAIN_JITTER_SCALES_RELATIVE", IN_MAIN, rules.not_done),
     Key("DATA.USE_OFFSET_SAMPLING", IN_MAIN, rules.not_done),
+    # TRAIN.DATASET and TEST.DATASET are PySlowFast's own where it has one of the name too: slower.
+    Key("DATA.UPSTREAM_DATASETS", False),
     # A training clip's labels: of the segments it touches ("clip") or all of its video's.
     Key("DATA.TRAIN_LABELS", "clip", rules.one_of("clip", "video")),
     # Frames per second of folders of frames: what turns their frame numbers into seconds.
@@ -364,8 +368,9 @@ KEYS = (
 
 _ROWS = {key.name: key for key in KEYS}
 
-# Keys of earlier versions, which runs of their time still name: without effect, with a warning.
-GONE = ("TEST.COMPILE", "VOLLEYBALL.NUM_ACTIONS")
+# Keys of earlier versions, which runs of their time still name, and a section that stock files of
+# SSv2 name, which main itself no longer has: without effect, with a warning.
+GONE = ("TEST.COMPILE", "VOLLEYBALL.NUM_ACTIONS", "PREFETCH")
 
 
 def add_slowfast_ext_config(cfg):

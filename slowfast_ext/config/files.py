@@ -19,14 +19,18 @@ _MOST_FILES = 100  # A longer chain leads back into itself.
 
 def read_config(path):
     """
-    What a config's file and those that it is based on say, as plain dicts in dicts.
+    What a config's file and those that it is based on say.
+
+    Returns:
+        (dict, list[str]): dicts in dicts; and the MODEL.MODEL_NAME of each file that has one, the
+            config's own first.
 
     Raises:
         SlowFastExtError: a section stands twice (YAML would drop all keys of the first), an anchor
             lies within itself, or the chain of `_BASE_` never ends.
         OSError, YAMLError, and what else reading finds wrong.
     """
-    opened = []
+    opened, networks = [], []
 
     class Checked(CfgNode):
         """fvcore's way to read a file and its bases, each checked where it is opened."""
@@ -40,11 +44,16 @@ def read_config(path):
                 text = io.StringIO(stream.read())
             # YAML's errors say it: the file at fault may be one that `path` is based on.
             text.name = filename
-            _composed(filename, text)
+            node = _composed(filename, text)
+            for name in ("MODEL", "MODEL_NAME"):
+                pairs = node.value if isinstance(node, yaml.MappingNode) else []
+                node = next((v for k, v in reversed(pairs) if k.value == name), None)
+            if isinstance(node, yaml.ScalarNode):
+                networks.append(node.value)
             text.seek(0)
             return text
 
-    return Checked.load_yaml_with_base(path)
+    return Checked.load_yaml_with_base(path), networks
 
 
 # A config of all keys has some 500 parts; anchors within anchors make any number of few lines.
@@ -97,11 +106,12 @@ def _check_node(path, node, above, checked):
                 continue
             line = key.start_mark.line + 1
             if key.value in lines:
-                twice = f"{path}:{line}: {key.value} stands in line {lines[key.value]} already, and "
+                twice = f"{path}:{line}: {key.value} stands in line {lines[key.value]} already"
                 if isinstance(value, yaml.MappingNode):
-                    raise SlowFastExtError(f"{twice}YAML takes the last alone: put both together")
+                    rule = "YAML takes the last alone: put both together"
+                    raise SlowFastExtError(f"{twice}, and {rule}")
                 # Stock files have such keys, of which upstream takes the last too.
-                logger.warning(f"{twice}the last alone is taken")
+                logger.warning(f"{twice}, and the last alone is taken")
             lines[key.value] = line
     for child in children:
         _check_node(path, child, [*above, node], checked)

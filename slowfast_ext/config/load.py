@@ -19,6 +19,9 @@ from slowfast_ext.utils.text import nearest
 # Which keys the file and the options set; in the config's attributes, which its copies get too.
 _GIVEN = "__given_keys__"
 
+# Networks that MODEL.ARCH tells from each other; the last is one stock file's, and in no registry.
+_BY_ARCH = ("SlowFast", "ResNet", "X3D", "ResNet_nopool")
+
 
 def load_config(path, options=(), own=None):
     """
@@ -40,10 +43,10 @@ def load_config(path, options=(), own=None):
     """
     if len(options) % 2:
         raise SlowFastExtError(f"options are pairs of KEY VALUE: '{options[-1]}' has no value")
-    cfg, tree = default_config(), {}
+    cfg, tree, networks = default_config(), {}, []
     if path is not None:
         with _in_a_sentence(cfg, path):
-            tree = read_config(path)
+            tree, networks = read_config(path)
             CfgNode(tree)  # Refuses values of types that no config has.
     # Before any key of theirs is looked at.
     pairs = zip(options[::2], options[1::2], strict=True)
@@ -61,6 +64,7 @@ def load_config(path, options=(), own=None):
     cfg.__dict__[_GIVEN] = frozenset(flattened(tree)) | frozenset(options[::2])
     set_own(cfg, own or {})
     _name_form(cfg)
+    _keep_backbone(cfg, networks)
     check_values(cfg, defaults)
     if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
         # As upstream does on loading a config.
@@ -75,6 +79,17 @@ def load_config(path, options=(), own=None):
 def given_keys(cfg):
     """The keys that the config's file or options set, whatever to: a frozenset of names."""
     return cfg.__dict__.get(_GIVEN, frozenset())
+
+
+def _keep_backbone(cfg, networks):
+    """
+    Takes the network that a file names for the backbone where ActivityNetwork is put in its place
+    and MODEL.ARCH may give another: PTVSlowFast, say. `networks` are as of `read_config`.
+    """
+    is_ours = cfg.MODEL.MODEL_NAME == "ActivityNetwork"
+    if is_ours and not cfg.ACTIVITY.BACKBONE:
+        network = next((name for name in networks if name != "ActivityNetwork"), "SlowFast")
+        cfg.ACTIVITY.BACKBONE = "" if network in _BY_ARCH else network
 
 
 def _name_form(cfg):

@@ -7,7 +7,7 @@ import torch
 
 from slowfast_ext.datasets.lists import read_names
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.upstream import DATASET_REGISTRY, get_key
+from slowfast_ext.upstream import DATASET_REGISTRY, OWN_DATASETS, get_key
 from slowfast_ext.utils.text import nearest, read_text
 
 
@@ -103,22 +103,20 @@ class ActivityDataset(torch.utils.data.Dataset):
 
 def named_datasets(cfg):
     """The classes of this engine's that TRAIN.DATASET and TEST.DATASET name; each once."""
-    known = _known_datasets()
-    # Upstream registers and looks up data sets by such names.
-    names = dict.fromkeys(name.capitalize() for name in (cfg.TRAIN.DATASET, cfg.TEST.DATASET))
-    return [known[name] for name in names if name in known]
+    found = (_serving(cfg, name) for name in (cfg.TRAIN.DATASET, cfg.TEST.DATASET))
+    return [cls for cls in dict.fromkeys(found) if cls]
 
 
 def dataset_class(cfg, key):
     """
     The class that TRAIN.DATASET or TEST.DATASET, the `key`, names; raises SlowFastExtError where it
-    is no ActivityDataset, such as upstream's own, which give one view of a video at a time.
+    is neither an ActivityDataset nor what can be made one of upstream's.
     """
     name = (cfg.TEST if key == "TEST.DATASET" else cfg.TRAIN).DATASET
-    known = _known_datasets()
-    if name.capitalize() in known:
-        return known[name.capitalize()]
-    ours = [cls.__name__ for cls in known.values()]
+    serving = _serving(cfg, name)
+    if serving:
+        return serving
+    ours = [cls.__name__ for cls in _known_datasets().values()]
     reads = f"this engine reads {', '.join(ours)}{nearest(name, ours)}"
     other = dict(DATASET_REGISTRY).get(name.capitalize())
     if other is not None:
@@ -126,10 +124,33 @@ def dataset_class(cfg, key):
     raise SlowFastExtError(f"{key} is '{name}': {reads}")
 
 
+_ADAPTERS = []
+
+
+def adapts_upstreams(adapter):
+    """Decorator of a function: one of upstream's data sets -> an ActivityDataset class, or None."""
+    _ADAPTERS.append(adapter)
+    return adapter
+
+
+def _serving(cfg, name):
+    """
+    The class that serves as a name: ours or, with DATA.UPSTREAM_DATASETS and where there is none of
+    ours, upstream's. None where there is neither.
+    """
+    # Upstream registers and looks up data sets by such names.
+    name = name.capitalize()
+    ours, theirs = _known_datasets().get(name), dict(DATASET_REGISTRY).get(name)
+    if theirs is None or (ours and not cfg.DATA.UPSTREAM_DATASETS) or theirs is ours:
+        return ours
+    return next(filter(None, (adapt(theirs) for adapt in _ADAPTERS)), ours)
+
+
 def _known_datasets():
+    """{name: class} of what is in the contract's form, in this package's registry or upstream's."""
     return {
         name: cls
-        for name, cls in DATASET_REGISTRY
+        for name, cls in (*OWN_DATASETS, *DATASET_REGISTRY)
         if isinstance(cls, type) and issubclass(cls, ActivityDataset)
     }
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from slowfast_ext.config.plugins import import_plugins
 from slowfast_ext.datasets.contract import dataset_class
 from slowfast_ext.datasets.stored_maps import StoredMaps
+from slowfast_ext.datasets.upstream_dataset import UpstreamDataset
 from slowfast_ext.engine.batch_size import batch_size_per_process
 from slowfast_ext.errors import SlowFastExtError, interrupt_held
 from slowfast_ext.utils import distributed
@@ -155,8 +156,10 @@ class Batches:
             yield [item for item in items if not isinstance(item, BrokenVideo)]
 
 
-def log_objects(split, dataset):
-    """Says how many of its videos have boxes, where the data set uses objects."""
+def log_dataset(split, dataset):
+    """Says which data set serves, and how many of its videos have boxes, where it uses objects."""
+    whose = "PySlowFast's own" if isinstance(dataset, UpstreamDataset) else "this package's"
+    logger.info(f"{split}: {whose} {type(dataset).__name__}, {len(dataset)} items")
     found = dataset.num_videos_with_objects
     if found is not None:
         logger.info(f"{split}: {found} of {len(dataset)} videos have boxes in objects.csv")

@@ -97,10 +97,13 @@ def _check_processes(cfg):
     if not cfg.NUM_GPUS and cfg.TRAIN.MIXED_PRECISION:
         # torch 2.14's bfloat16 3D convolutions on the CPU give gradients that are not finite.
         refuse(cfg, "TRAIN.MIXED_PRECISION", "needs GPUs")
-    is_synchronised = cfg.BN.NORM_TYPE == "sync_batchnorm"
-    if is_synchronised and not cfg.NUM_GPUS and not upstream.get_key(cfg, "BN.GLOBAL_SYNC"):
+    in_groups = cfg.BN.NORM_TYPE == "sync_batchnorm" and not upstream.get_key(cfg, "BN.GLOBAL_SYNC")
+    if in_groups and not cfg.NUM_GPUS:
         rule = "needs GPUs, or BN.GLOBAL_SYNC True BN.NUM_SYNC_DEVICES None: set batchnorm"
         refuse(cfg, "BN.NORM_TYPE", f"{rule} for the CPU")
+    devices = cfg.BN.NUM_SYNC_DEVICES
+    if in_groups and (devices is None or (devices > 0 and cfg.NUM_GPUS % devices)):
+        refuse(cfg, "BN.NUM_SYNC_DEVICES", f"must divide NUM_GPUS, {cfg.NUM_GPUS}")
 
 
 def _check_schedule(cfg):
@@ -142,7 +145,7 @@ def _check_keys_of_network(cfg):
         heads = [name for name, _ in HEAD_REGISTRY]
         near = nearest(cfg.ACTIVITY.HEAD, heads)
         refuse(cfg, "ACTIVITY.HEAD", f"must be one of {', '.join(heads)}{near}")
-    wanted = "softmax" if cfg.MODEL.LOSS_FUNC == "cross_entropy" else "sigmoid"
+    wanted = "softmax" if "cross_entropy" in cfg.MODEL.LOSS_FUNC else "sigmoid"
     if wanted != cfg.MODEL.HEAD_ACT:
         refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")
     if cfg.ACTIVITY.HEAD == "RoIPoolHead" and not cfg.DETECTION.ENABLE:
@@ -207,9 +210,13 @@ def _check_stride(cfg, stride):
 
 def _check_buildable(cfg):
     """Sends a clip without content through the network, and builds the optimizer."""
+    alone = cfg.clone()
+    alone.NUM_GPUS = 0  # With more, main's optimizer takes the network for a wrapped one.
+    if cfg.BN.NUM_SYNC_DEVICES is not None:
+        alone.BN.NUM_SYNC_DEVICES = 1  # main compares it with the processes, here one.
     try:
         with torch.device("meta"), torch.no_grad():  # Shapes alone: no memory, no arithmetic.
-            network = ActivityNetwork(cfg).eval()
+            network = ActivityNetwork(alone).eval()
             if cfg.DETECTION.ENABLE:
                 _check_stride(cfg, network.regions.stride)
             size = cfg.DATA.TRAIN_CROP_SIZE
@@ -229,8 +236,6 @@ def _check_buildable(cfg):
     if solver.OPTIMIZING_METHOD == "sgd" and solver.NESTEROV and is_refused:
         rule = "needs SOLVER.MOMENTUM above 0 and SOLVER.DAMPENING 0: set it to False"
         refuse(cfg, "SOLVER.NESTEROV", rule)
-    alone = cfg.clone()
-    alone.NUM_GPUS = 0  # With more, main takes the network for a wrapped one.
     try:
         # torch knows best which numbers it takes; main counts the parameters aloud.
         with contextlib.redirect_stdout(io.StringIO()):

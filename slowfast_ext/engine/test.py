@@ -36,7 +36,7 @@ def test(cfg):
     place = place_of(cfg.OUTPUT_DIR)
     upstream.setup_logging(cfg.OUTPUT_DIR)
     logger.info(f"test: {loaded}")
-    loaders.log_objects("test", dataset)
+    loaders.log_dataset("test", dataset)
     history.warn_of_unfinished(path)
     partial = PartialScores(cfg, network, dataset)
     evaluation, by_rate = _evaluate_by_rate(evaluator, network, combine, partial)

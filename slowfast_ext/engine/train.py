@@ -47,7 +47,7 @@ def train(cfg, draw_view=None):
     if cfg.TRAIN.FIT_BATCH_SIZE:
         logger.info(batch_sentence(cfg))
     for split, dataset in sets.items():
-        loaders.log_objects(split, dataset)
+        loaders.log_dataset(split, dataset)
     network, history = build_network(cfg, mask), History(class_names=names)
     if cfg.TRAIN.ENABLE:
         stage = training_stage(cfg, len(train_loader))

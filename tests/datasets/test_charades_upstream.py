@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from slowfast_ext import upstream
+from slowfast_ext.datasets import UpstreamDataset
 from slowfast_ext.datasets.clips import Sample, network_input
 from slowfast_ext.engine.loaders import build_dataset
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
 from tests.datasets.test_charades import HEADER, frame_rows
 
 
@@ -24,7 +26,7 @@ def theirs():
     return pytest.importorskip("slowfast.datasets.charades")
 
 
-def stock_config(theirs, folder, crop):
+def stock_config(theirs, folder, crop, **changes):
     path = Path(theirs.__file__).parents[2] / "configs/Charades/SLOWFAST_16x8_R50.yaml"
     if not os.path.exists(path):
         pytest.skip(f"no {path}")
@@ -40,6 +42,7 @@ def stock_config(theirs, folder, crop):
         "DATA.TRAIN_CROP_SIZE": crop,
         "DATA.TRAIN_JITTER_SCALES": f"[{crop}, {crop}]",
         "DATA.TEST_CROP_SIZE": crop,
+        **{key.replace("__", "."): value for key, value in changes.items()},
     }
     return checked_config(str(path), [str(word) for pair in settings.items() for word in pair])
 
@@ -94,3 +97,45 @@ def test_training_labels_are_upstreams(theirs, two_videos):
         assert list(video.labels_between(np.array(frames) / 24)) == wanted
         seen.add(tuple(wanted))
     assert len(seen) > 5
+
+
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_upstreams_own_under_this_engine_gives_the_same_views(theirs, two_videos, split):
+    # At rate 3 the middle clip begins at a whole frame.
+    views = {"TEST__VIEWS": "[[4, 2, 3], [2, 3, 1]]", "DATA__SAMPLING_RATE": 3}
+    ours = build_dataset(stock_config(theirs, two_videos, 64, **views), split)
+    cfg = stock_config(theirs, two_videos, 64, DATA__UPSTREAM_DATASETS=True, **views)
+    upstreams = build_dataset(cfg, split)
+    assert isinstance(upstreams, UpstreamDataset) and not isinstance(ours, UpstreamDataset)
+    assert upstreams.video_ids == ours.video_ids and len(upstreams) == 1
+    assert np.array_equal(upstreams.labels, ours.labels)
+    assert upstreams.channel_order(cfg) == "RGB"
+    (their, our) = (dataset[0] for dataset in (upstreams, ours))
+    assert torch.equal(their.labels, our.labels)
+    for their_pathway, our_pathway in zip(their.pathways, our.pathways, strict=True):
+        assert their_pathway.shape == our_pathway.shape
+        assert len(their_pathway) == (9 if split == "test" else 1)
+        difference = their_pathway.int() - our_pathway[:].int()
+        assert difference.abs().max() <= 1
+
+
+def test_upstreams_training_clips_follow_from_epoch_and_index(theirs, two_videos):
+    cfg = stock_config(theirs, two_videos, 64, DATA__UPSTREAM_DATASETS=True)
+    dataset = build_dataset(cfg, "train")
+    state, clips = torch.get_rng_state(), [dataset[epoch, 0] for epoch in (0, 0, 1)]
+    assert torch.equal(torch.get_rng_state(), state)
+    first, again, other = (clip.pathways[1] for clip in clips)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert first.dtype == torch.uint8 and clips[0].labels.dtype == torch.float32
+    tuned = build_dataset(cfg, "tune")
+    assert [part.dataset.cfg.DATA.SAMPLING_RATE for part in tuned.parts] == [2, 4, 8]
+
+
+def test_a_video_that_upstream_cannot_read_is_named(theirs, two_videos):
+    cfg = stock_config(theirs, two_videos, 64, DATA__UPSTREAM_DATASETS=True)
+    dataset = build_dataset(cfg, "test")
+    dataset.parts[0].dataset._num_retries = 1
+    for path in (two_videos / "frames" / "AAAAA").iterdir():
+        path.unlink()
+    with pytest.raises(SlowFastExtError, match="upstream's Charades cannot read AAAAA: "):
+        dataset[0]

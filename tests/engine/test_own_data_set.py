@@ -5,6 +5,7 @@ import re
 import sys
 
 import pytest
+import torch
 
 from slowfast_ext.commands.run_net import main
 from slowfast_ext.datasets.contract import dataset_class
@@ -13,7 +14,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.evaluators import EVALUATOR_REGISTRY
 from slowfast_ext.report import sections
 from slowfast_ext.report.run_files import Run
-from slowfast_ext.upstream import DATASET_REGISTRY
+from slowfast_ext.upstream import DATASET_REGISTRY, OWN_DATASETS
 
 MODULE = """
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def kitchen(tmp_path, monkeypatch):
     datasets = dict.fromkeys(("TRAIN__DATASET", "TEST__DATASET"), "Kitchen")
     yield {"PLUGINS": "['users_kitchen']", **datasets}
     del sys.modules["users_kitchen"]
-    del DATASET_REGISTRY._obj_map["Kitchen"], EVALUATOR_REGISTRY._obj_map["FirstEvaluator"]
+    del DATASET_REGISTRY._obj_map["Kitchen"], OWN_DATASETS._obj_map["Kitchen"]
+    del EVALUATOR_REGISTRY._obj_map["FirstEvaluator"]
 
 
 def test_its_measure_stands_wherever_means_do(kitchen, arguments, tmp_path, capsys):
@@ -89,9 +91,13 @@ def test_its_rule_of_the_config_is_asked(kitchen, arguments, tmp_path):
         checked_config(path, words)
 
 
-def test_a_registered_class_that_is_none_of_ours_is_named(arguments, tmp_path):
-    _, path, *words = arguments(tmp_path, TEST__DATASET="kinetics")
+def test_a_registered_class_that_is_none_of_ours_is_named(arguments, tmp_path, monkeypatch):
+    class Stream(torch.utils.data.IterableDataset):
+        """No item has an index, as of main's Ptvkinetics."""
+
+    monkeypatch.setitem(DATASET_REGISTRY._obj_map, "Stream", Stream)
+    _, path, *words = arguments(tmp_path, TEST__DATASET="stream")
     cfg = checked_config(path, words)
-    wrong = "TEST.DATASET is 'kinetics': slowfast.datasets.kinetics.Kinetics is no ActivityDataset"
+    wrong = f"TEST.DATASET is 'stream': {__name__}.Stream is no ActivityDataset"
     with pytest.raises(SlowFastExtError, match=f"{wrong}; this engine reads Ava, "):
         dataset_class(cfg, "TEST.DATASET")

@@ -1,5 +1,7 @@
 """Upstream's networks without their heads: clip in, last feature maps out."""
 
+import importlib.util
+
 import torch.nn as nn
 
 from slowfast_ext import upstream
@@ -87,6 +89,11 @@ def _mvit(cfg, facts):
     """main's MViT, which gives its tokens as a map, without the class token."""
     if cfg.MVIT.REV.ENABLE:
         raise SlowFastExtError("MVIT.REV.ENABLE is True: a reversible MViT gives no map for a head")
+    if cfg.MODEL.ACT_CHECKPOINT and importlib.util.find_spec("fairscale") is None:
+        raise SlowFastExtError(
+            "MODEL.ACT_CHECKPOINT is True: it needs fairscale for MViT (pip install fairscale), or "
+            "set it to False"
+        )
     if cfg.DATA.TRAIN_CROP_SIZE != cfg.DATA.TEST_CROP_SIZE:
         raise SlowFastExtError(
             f"DATA.TEST_CROP_SIZE is {cfg.DATA.TEST_CROP_SIZE}: for MViT, of one size, it must be "

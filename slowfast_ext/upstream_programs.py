@@ -1,0 +1,131 @@
+"""
+Ours in PySlowFast's own programs, over GitHub's main: its run_net.py, loader, losses, meters and
+launcher, after `slowfast_ext.register()`.
+
+They know one output of one loss. `ProgramNetwork` gives them that.
+"""
+
+import math
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from slowfast_ext import upstream
+from slowfast_ext.config.defaults import KEYS, add_slowfast_ext_config, default_config
+from slowfast_ext.config.schema import Main, Upstreams, refuse
+from slowfast_ext.engine.loaders import build_dataset
+from slowfast_ext.engine.setup import check_config
+from slowfast_ext.engine.train import counted_mask
+from slowfast_ext.engine.weights import load_weights, read_weights
+from slowfast_ext.models.network import ActivityNetwork
+from slowfast_ext.models.outputs import probabilities
+
+# MODEL.LOSS_FUNC SUMMED + upstream's name: the sum over the outputs, as the paper and the engine of
+# this package have it.
+SUMMED = "summed_"
+
+
+def enter_programs():
+    """Over main, makes the network, its keys and its losses known to upstream's own programs."""
+    if not upstream.IS_MAIN:
+        return  # PyPI's 1.0 comes without the programs.
+    losses = {
+        f"{SUMMED}{name}": type(f"Summed_{name}", (SummedLoss,), {"of_one": name})
+        for name in ("bce_logit", "cross_entropy", "soft_cross_entropy")
+    }
+    upstream.enter_programs(ProgramNetwork, losses, add_slowfast_ext_config)
+
+
+class SummedLoss(nn.Module):
+    """
+    A loss of upstream's, by its name `of_one`, summed over the outputs (sec. 3.3).
+
+    Args:
+        reduction (str): as of upstream's losses.
+    """
+
+    of_one = "bce_logit"
+
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        self.loss = upstream.get_loss_func(self.of_one)(reduction=reduction)
+
+    def forward(self, outputs, labels):
+        """A tuple of logits, B x A each, and labels, B x A -> the loss."""
+        return sum(self.loss(logits.float(), labels) for logits in outputs)
+
+
+class ProgramNetwork(ActivityNetwork):
+    """
+    ActivityNetwork as upstream's programs build it, with the tensors and names of the engine's.
+
+    The programs check no keys, count no co-occurrence and do not know which tensors of a plain
+    network fit into this one: all that is done here, before they train.
+
+    Args:
+        cfg (CfgNode): of upstream's `get_cfg`, after `enter_programs`.
+
+    Raises:
+        SlowFastExtError: a key that is wrong, or that the programs do not look at.
+    """
+
+    def __init__(self, cfg):
+        _check_keys_of_programs(cfg)
+        check_config(cfg)
+        super().__init__(cfg)
+        self.loss_name = cfg.MODEL.LOSS_FUNC
+        if not cfg.TRAIN.ENABLE:
+            return  # A test's checkpoint has all that is counted or learnt.
+        if self.cooccurrence is not None:
+            self.set_cooccurrence(counted_mask(cfg, build_dataset(cfg, "train")))
+        path = cfg.TRAIN.CHECKPOINT_FILE_PATH
+        if path:
+            weights = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)["model_state"]
+            patterns = cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
+            load_weights(self, path, weights, patterns, cfg.TRAIN.CHECKPOINT_INFLATE)
+        if cfg.ACTIVITY.FREEZE_BACKBONE:
+            self.freeze_backbone()
+
+    def forward(self, inputs, boxes=None):
+        """
+        As of ActivityNetwork, boxes by their place; in training `one_output` or, for a SUMMED loss,
+        the tuple of logits.
+        """
+        outputs = super().forward(inputs, boxes)
+        if not self.training or self.loss_name.startswith(SUMMED):
+            return outputs
+        return one_output(outputs, self.loss_name)
+
+
+def one_output(logits, loss):
+    """
+    What upstream's loss of that name takes of several outputs: their mean probability (eq. 11), on
+    the loss's own scale. So what is learnt is what evaluation gives.
+
+    Args:
+        logits (sequence[Tensor]): one B x A tensor per output.
+        loss (str): MODEL.LOSS_FUNC.
+
+    Returns:
+        Tensor: B x A, float32: for "bce" probabilities, otherwise logits of them.
+    """
+    if loss == "bce":
+        return probabilities(logits, "sigmoid")
+    outputs = torch.stack([output.float() for output in logits])
+    # Sums of probabilities by their logarithms, which stay finite where a probability is 0 or 1.
+    if "cross_entropy" in loss:
+        return outputs.log_softmax(-1).logsumexp(0) - math.log(len(logits))
+    return F.logsigmoid(outputs).logsumexp(0) - F.logsigmoid(-outputs).logsumexp(0)
+
+
+def _check_keys_of_programs(cfg):
+    """Refuses keys of this package that its own engine alone looks at."""
+    defaults = default_config()
+    for key in KEYS:
+        is_of_network = key.name.startswith("ACTIVITY.") and key.name != "ACTIVITY.LR_MULT"
+        is_upstreams = isinstance(key.default, (Main, Upstreams))
+        value, default = (upstream.get_key(c, key.name) for c in (cfg, defaults))
+        if "." in key.name and not is_of_network and not is_upstreams and value != default:
+            rule = f"is not done by PySlowFast's own programs: set it to {default!r}"
+            refuse(cfg, key.name, rule)
