@@ -127,7 +127,8 @@ def names_of_heads(cfg):
 def test_a_worker_that_was_not_forked_imports_them_itself(plugin, monkeypatch):
     plugin("worker_mark", "")
     cfg = load_config(None, ["PLUGINS", ["worker_mark"], "NUM_GPUS", 0])
-    loader = evaluation_loader(cfg, [0]).loader
+    items = type("Items", (list,), {"maps": None})([0])
+    loader = evaluation_loader(cfg, items).loader
     del sys.modules["worker_mark"]
     # What a worker also does, a test must not.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
