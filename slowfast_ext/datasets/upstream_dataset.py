@@ -85,6 +85,11 @@ class UpstreamDataset(ActivityDataset):
         for row, label in zip(self.labels, labels, strict=True):
             row[list(_flat(label))] = 1
 
+    @property
+    def content(self):
+        """As the contract has it, without upstream's own objects."""
+        return {name: value for name, value in super().content.items() if name != "parts"}
+
     def __len__(self):
         return len(self.video_ids)
 
