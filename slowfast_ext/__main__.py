@@ -60,6 +60,7 @@ def main():
     """Parses the command and runs it."""
     with exit_with_sentence():
         args = build_parser().parse_args()
+        arguments.check_early(args)
         importlib.import_module(args.module).run(args)
 
 

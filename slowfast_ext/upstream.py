@@ -21,9 +21,8 @@ import torch.nn as nn
 from fvcore.common.registry import Registry
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.upstream_config import INSTALL_COMMAND, IS_MAIN, base_config, get_key
 from slowfast_ext.utils.paths import is_local, pathmgr
-
-INSTALL_COMMAND = "pip install pyslowfast"
 
 
 @contextlib.contextmanager
@@ -52,19 +51,14 @@ def _roi_align_stand_in():
 
 
 try:
-    import slowfast
-except ImportError as error:
-    raise SlowFastExtError(f"PySlowFast is not installed: {INSTALL_COMMAND}") from error
-
-try:
     with _roi_align_stand_in(), warnings.catch_warnings():
         # fvcore and pytorchvideo script functions on import, which today's torch deprecates.
         warnings.filterwarnings("ignore", ".*torch.jit.script.*")
         # main imports torchvision's old video transforms.
         warnings.filterwarnings("ignore", ".*_video' module is deprecated.*")
+        import slowfast
         import slowfast.models.video_model_builder as _video_models
         import slowfast.utils.logging as _logging
-        from slowfast.config import defaults as _defaults
         from slowfast.datasets.build import DATASET_REGISTRY
         from slowfast.datasets.utils import pack_pathway_output as _pack_pathway_output
         from slowfast.models.head_helper import ResNetRoIHead, ROIAlign
@@ -76,21 +70,22 @@ try:
         from slowfast.utils.c2_model_loading import get_name_convert_func
         from slowfast.utils.checkpoint import inflate_weight
 
-        try:
+        if IS_MAIN:
             from slowfast.models.build import MODEL_REGISTRY as _MODEL_REGISTRY
-        except ImportError:
+        else:
             from slowfast.models.model_builder import _MODEL_TYPES
-
-            _MODEL_REGISTRY = None
 except ImportError as error:
     raise SlowFastExtError(
         f"PySlowFast is installed but cannot be imported ({error}): install what it needs with "
         "pip install '.[main]', see INSTALL.md"
     ) from error
 
-IS_MAIN = _MODEL_REGISTRY is not None  # GitHub's main; otherwise `pyslowfast` 1.0.
-
 __all__ = [
+    # Known without torch.
+    "INSTALL_COMMAND",
+    "IS_MAIN",
+    "base_config",
+    "get_key",
     # Upstream's, as they are.
     "DATASET_REGISTRY",
     "ROIAlign",
@@ -99,24 +94,6 @@ __all__ = [
     "get_name_convert_func",
     "inflate_weight",
 ]
-
-
-# --- Config ---------------------------------------------------------------------------
-
-
-def base_config():
-    """Upstream's defaults, unfrozen: `fvcore`'s CfgNode."""
-    # Its assert_and_infer_cfg is not called: `slowfast_ext.config` says the same in sentences.
-    return _defaults.get_cfg()
-
-
-def get_key(cfg, key):
-    """The value of a dotted key, None where this upstream does not have it."""
-    for name in key.split("."):
-        if name not in cfg:
-            return None
-        cfg = cfg[name]
-    return cfg
 
 
 # --- Models ---------------------------------------------------------------------------

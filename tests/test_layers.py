@@ -12,6 +12,7 @@ PACKAGE = ROOT / "slowfast_ext"
 FLOORS = [
     {"__init__", "errors"},
     {"utils"},
+    {"upstream_config"},
     {"upstream"},
     {"config", "models"},
     {"datasets"},

@@ -60,6 +60,44 @@ def test_help_and_usage_errors_import_nothing_heavy():
     assert not imported & {"torch", "slowfast", "numpy", "pandas", "cv2", "av", "fvcore", "iopath"}
 
 
+EARLY = """
+import contextlib, io, runpy, sys
+from slowfast_ext.__main__ import main
+config = "configs/Synthetic/ACTIVITY_SLOWFAST.yaml"
+for words in (
+    ["predict", "--cfg", "none.yaml", "x.mp4"],
+    ["predict", "--cfg", config, "--checkpoint", "none.pyth", "run_net.py"],
+    ["maps", "--cfg", config, "--out", "x", "x.mp4"],
+    ["extract", "--cfg", config, "--out", "x", "MODEL.ARHC", "slow"],
+    ["run_net.py", "--cfg", config, "TUNE.RATES", "[0]"],
+):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
+        if words[0] == "run_net.py":
+            sys.argv = words
+            runpy.run_path("run_net.py", run_name="__main__")
+        sys.argv = ["slowfast_ext", *words]
+        main()
+    print(said.getvalue().strip())
+print("torch" in sys.modules)
+"""
+
+
+def test_wrong_configs_and_missing_files_are_told_before_torch_is_imported():
+    shown = subprocess.run(
+        [sys.executable, "-c", EARLY], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("error: none.yaml: cannot read none.yaml")
+    assert lines[1:3] == [
+        "error: none.pyth: there is no such checkpoint",
+        "error: x.mp4: no such video file or folder; check the path",
+    ]
+    assert "MODEL.ARHC" in lines[3] and "MODEL.ARCH" in lines[3]
+    assert lines[4].startswith("error: TUNE.RATES is [0]")
+    assert lines[5:] == ["False"]
+
+
 def test_registering_enters_the_networks_and_the_data_sets():
     code = """
 import sys, slowfast_ext

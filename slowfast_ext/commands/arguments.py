@@ -6,6 +6,7 @@ Nothing here imports torch: help and usage errors come at once.
 
 import argparse
 import math
+import os
 import re
 
 from slowfast_ext.errors import SlowFastExtError
@@ -72,6 +73,34 @@ def videos_and_options(args):
     words = parse_arguments(["--cfg", args.cfg, *args.words])
     checkpoint = ["TEST.CHECKPOINT_FILE_PATH", args.checkpoint] if args.checkpoint else []
     return args.videos + words.cfg_files[1:], words.opts + checkpoint
+
+
+def check_early(args):
+    """
+    Raises SlowFastExtError for a wrong config, or files that are not there, before torch is
+    imported, which takes seconds: as the commands themselves do later.
+    """
+    # Not at the top: help needs neither, and both take their tenths of a second.
+    from slowfast_ext.config.load import load_config
+    from slowfast_ext.utils.paths import is_local
+
+    def is_missing(path):
+        """False where only more than a look tells: a store's file, or a pattern of pictures."""
+        return is_local(path) and "*" not in path and not os.path.exists(path)
+
+    videos, options = [], getattr(args, "opts", None) or getattr(args, "options", None) or []
+    if hasattr(args, "words"):
+        videos, options = videos_and_options(args)
+    for path in getattr(args, "cfg_files", None) or [getattr(args, "cfg", None)]:
+        if path:
+            # torch alone could count the GPUs of NUM_GPUS -1.
+            load_config(path, options if len(options) % 2 else [*options, "NUM_GPUS", "0"])
+    checkpoint = getattr(args, "checkpoint", None)
+    if checkpoint and is_missing(checkpoint):
+        raise SlowFastExtError(f"{checkpoint}: there is no such checkpoint")
+    if videos and all(map(is_missing, videos)):
+        sentences = (f"{path}: no such video file or folder; check the path" for path in videos)
+        raise SlowFastExtError("\n".join(sentences))
 
 
 def seconds_of(text, key, or_zero=False):

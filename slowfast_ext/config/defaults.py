@@ -5,7 +5,7 @@ Every key that the project adds to PySlowFast's has a row, and every key of PySl
 the project has more to say of than PySlowFast does.
 """
 
-from slowfast_ext import upstream
+from slowfast_ext import upstream_config
 from slowfast_ext.config import rules
 from slowfast_ext.config.schema import (
     COURSE,
@@ -389,7 +389,7 @@ def add_slowfast_ext_config(cfg):
 
 def default_config():
     """The defaults of all keys, upstream's and ours."""
-    return add_slowfast_ext_config(upstream.base_config())
+    return add_slowfast_ext_config(upstream_config.base_config())
 
 
 def scope_of(key):

@@ -9,7 +9,7 @@ import yaml
 from fvcore.common.config import CfgNode
 from iopath.common.file_io import g_pathmgr
 
-from slowfast_ext import upstream
+from slowfast_ext import upstream_config
 from slowfast_ext.errors import SlowFastExtError
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def merge_list(cfg, options):
         value = pairs[place + 1]
         if isinstance(value, os.PathLike):
             value = os.fspath(value)
-        is_float = isinstance(upstream.get_key(cfg, pairs[place]), float)
+        is_float = isinstance(upstream_config.get_key(cfg, pairs[place]), float)
         if is_float and re.fullmatch(r"-?[0-9]+", str(value)):
             value = float(value)  # yacs takes no whole number for a float.
         pairs[place + 1] = value

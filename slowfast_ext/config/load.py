@@ -3,11 +3,10 @@
 import contextlib
 import re
 
-import torch
 import yaml
 from fvcore.common.config import CfgNode
 
-from slowfast_ext import upstream
+from slowfast_ext import upstream_config
 from slowfast_ext.config.compare import set_own
 from slowfast_ext.config.defaults import check_keys, default_config
 from slowfast_ext.config.files import merge_list, merge_tree, read_config
@@ -70,9 +69,12 @@ def load_config(path, options=(), own=None):
         # As upstream does on loading a config.
         for name in ("BASE_LR", "WARMUP_START_LR", "COSINE_END_LR"):
             cfg.SOLVER[name] *= cfg.NUM_SHARDS
-    if cfg.NUM_GPUS == -1:
-        cfg.NUM_GPUS = torch.cuda.device_count()
     check_keys(cfg, defaults)
+    if cfg.NUM_GPUS == -1:
+        # Only now: importing torch takes seconds, and a wrong key is told before.
+        import torch
+
+        cfg.NUM_GPUS = torch.cuda.device_count()
     return cfg
 
 
@@ -137,10 +139,10 @@ def _unknown_key(cfg, message):
     known = [
         k
         for k in all_keys(cfg)
-        if "." not in key or not isinstance(upstream.get_key(cfg, k), CfgNode)
+        if "." not in key or not isinstance(upstream_config.get_key(cfg, k), CfgNode)
     ]
     hint = nearest(key, known)
-    if not hint and not upstream.IS_MAIN:
+    if not hint and not upstream_config.IS_MAIN:
         hint = "; pyslowfast 1.0 is installed, GitHub's main may know it (INSTALL.md)"
     return f"unknown key {key}{hint}"
 

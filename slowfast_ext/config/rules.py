@@ -2,7 +2,7 @@
 
 import math
 
-from slowfast_ext import upstream
+from slowfast_ext import upstream_config
 from slowfast_ext.utils.paths import is_local
 
 # Frames of a clip, from one to the next, clips of a video; pixels of a side: more is a mistake.
@@ -52,7 +52,7 @@ def not_done(value, default):
 
 def needs_main(value, default):
     """A key of upstream's network, optimizer or schedule, for which 1.0 has no code."""
-    if upstream.IS_MAIN or value == default:
+    if upstream_config.IS_MAIN or value == default:
         return None
     return "needs GitHub's main of PySlowFast, and pyslowfast 1.0 is installed"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fvcore.common.config import CfgNode
 
-from slowfast_ext import upstream
+from slowfast_ext import upstream_config
 from slowfast_ext.config.rules import anything
 from slowfast_ext.errors import SlowFastExtError
 
@@ -79,7 +79,7 @@ class Key:
         """Declares the key in an upstream config that does not have it."""
         default = self.default
         if isinstance(default, Main):
-            default = IN_MAIN if upstream.IS_MAIN else default.default
+            default = IN_MAIN if upstream_config.IS_MAIN else default.default
         if isinstance(default, Upstreams):
             return
         *parents, name = self.name.split(".")
@@ -91,23 +91,23 @@ class Key:
     def check(self, cfg, defaults):
         """Refuses a value that breaks the rule; a key that this PySlowFast lacks passes."""
         section, _, name = self.name.rpartition(".")
-        node = upstream.get_key(cfg, section) if section else cfg
+        node = upstream_config.get_key(cfg, section) if section else cfg
         if node is None or name not in node:
             return
-        broken = self.rule(node[name], upstream.get_key(defaults, self.name))
+        broken = self.rule(node[name], upstream_config.get_key(defaults, self.name))
         if broken:
             refuse(cfg, self.name, broken)
 
 
 def refuse(cfg, key, rule):
     """Raises the SlowFastExtError that the key's value breaks a rule: "must be ..."."""
-    raise SlowFastExtError(f"{key} is {upstream.get_key(cfg, key)!r}: it {rule}")
+    raise SlowFastExtError(f"{key} is {upstream_config.get_key(cfg, key)!r}: it {rule}")
 
 
 def require_clips_alone(cfg, why):
     """Raises SlowFastExtError, which says `why`, where a network takes persons or objects too."""
     for key, off in (("DETECTION.ENABLE", False), ("OBJECTS.NUM_CLASSES", 0)):
-        if upstream.get_key(cfg, key) != off:
+        if upstream_config.get_key(cfg, key) != off:
             refuse(cfg, key, f"must be {off}: {why}")
 
 
@@ -133,7 +133,7 @@ def flattened(tree, prefix=""):
 def check_values(cfg, defaults):
     """No empty value where there was one, no number that is not finite, no text with NUL."""
     for key in all_keys(defaults):
-        value, default = upstream.get_key(cfg, key), upstream.get_key(defaults, key)
+        value, default = upstream_config.get_key(cfg, key), upstream_config.get_key(defaults, key)
         # BN.NUM_SYNC_DEVICES None is upstream's way to say all of them, with BN.GLOBAL_SYNC.
         if value is None and default is not None and key != "BN.NUM_SYNC_DEVICES":
             refuse(cfg, key, f"must not be empty; its default is {default!r}")

@@ -162,15 +162,15 @@ def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
     "videos,options,message",
     [
         ([], [], "no video is given"),
-        (["a.mp4"], [], "--out is missing"),
-        (["a.mp4"], ["--out", "a.mp4"], "must be a file that ends in .csv"),
-        (["a.mp4"], ["--out", "a.csv", "--every", "0"], "--every is 0: it must be"),
-        (["a.mp4"], ["--out", "a.csv", "--every", "x"], "--every is x: it must be"),
-        (["a.mp4"], ["--out", "a.csv", "--every", ""], "--every is : it must be"),
-        (["a.mp4"], ["--out", "a.csv", "--every", "1e-9"], "--every is 1e-9: it must be"),
-        (["a.mp4"], ["--out", "a.csv", "MODEL.NUM_CLASSES"], "has no value"),
-        (["a.mp4"], ["--out", "a.csv", "DATA.NUMFRAMES", "8"], "unknown key DATA.NUMFRAMES"),
-        (["a.mp4"], ["--out", "a.csv", "--checkpoint", "no.pyth"], "no.pyth: there is no such"),
+        ([__file__], [], "--out is missing"),
+        ([__file__], ["--out", "a.mp4"], "must be a file that ends in .csv"),
+        ([__file__], ["--out", "a.csv", "--every", "0"], "--every is 0: it must be"),
+        ([__file__], ["--out", "a.csv", "--every", "x"], "--every is x: it must be"),
+        ([__file__], ["--out", "a.csv", "--every", ""], "--every is : it must be"),
+        ([__file__], ["--out", "a.csv", "--every", "1e-9"], "--every is 1e-9: it must be"),
+        ([__file__], ["--out", "a.csv", "MODEL.NUM_CLASSES"], "has no value"),
+        ([__file__], ["--out", "a.csv", "DATA.NUMFRAMES", "8"], "unknown key DATA.NUMFRAMES"),
+        ([__file__], ["--out", "a.csv", "--checkpoint", "no.pyth"], "no.pyth: there is no such"),
     ],
 )
 def test_wrong_arguments(predict, videos, options, message):
@@ -183,7 +183,8 @@ def test_what_cannot_be_written_is_said_before_anything_is_scored(
 ):
     monkeypatch.setattr(Predictor, "score", lambda *_: pytest.fail("scored"))
     (tmp_path / "file").write_text("")
-    code, _, error = predict("0.mp4", options=["--out", tmp_path / "file" / "spans.csv"])
+    video = run_folder / "videos" / "0.mp4"
+    code, _, error = predict(video, options=["--out", tmp_path / "file" / "spans.csv"])
     assert code == 2 and f"{tmp_path}/file is a file" in error
     after = ["OUTPUT_DIR", tmp_path / "file"]
     code, _, error = predict(options=["--fit-thresholds"], after=after)
