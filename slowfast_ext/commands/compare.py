@@ -61,13 +61,18 @@ def _settings(args):
             "there is nothing to compare: name two heads or settings or more, each once, as "
             '--heads PoolHead,ActivityHead or --setting "ACTIVITY.CORRELATION False"'
         )
+    if len({_folder(text) for text in texts}) < len(texts):
+        raise SlowFastExtError(f"{', '.join(texts)}: two of them would be one folder")
     return {text: shlex.split(text) for text in texts}
 
 
+def _folder(name):
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", name)
+
+
 def _config(args, name, words, seed):
-    folder = re.sub(r"[^A-Za-z0-9.-]+", "_", name)
     output_dir = checked_config(args.cfg, args.opts).OUTPUT_DIR
-    own = ["RNG_SEED", str(seed), "OUTPUT_DIR", f"{output_dir}/{folder}/seed_{seed}"]
+    own = ["RNG_SEED", str(seed), "OUTPUT_DIR", f"{output_dir}/{_folder(name)}/seed_{seed}"]
     return checked_config(args.cfg, [*args.opts, *words, *own])
 
 

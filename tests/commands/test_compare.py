@@ -63,6 +63,7 @@ def test_differences_are_paired():
     [
         (["--heads", "PoolHead"], "nothing to compare"),
         (["--heads", "PoolHead,PoolHead"], "nothing to compare"),
+        (["--setting", "A.B [1]", "--setting", "A.B (1)"], "two of them would be one folder"),
         (["--heads", "PoolHead,ActivityHead", "--seeds", "1,x"], "--seeds 1,x: must be different"),
     ],
 )
