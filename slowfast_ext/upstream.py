@@ -59,6 +59,7 @@ try:
         import slowfast
         import slowfast.models.video_model_builder as _video_models
         import slowfast.utils.logging as _logging
+        from slowfast.config import defaults as _defaults
         from slowfast.datasets.build import DATASET_REGISTRY
         from slowfast.datasets.utils import pack_pathway_output as _pack_pathway_output
         from slowfast.models.head_helper import ResNetRoIHead, ROIAlign
