@@ -103,12 +103,15 @@ def test_the_draws_come_again_where_there_are_more_epochs(frozen, tmp_path):
     assert (tmp_path / "out" / "checkpoints" / "checkpoint_epoch_00003.pyth").exists()
 
 
-def test_two_processes_write_what_one_writes(features, frozen, run_net, tmp_path):
+def test_two_processes_write_what_one_writes(frozen, run_net, tmp_path):
     # Two processes share a batch; as many tuning epochs as one process has with half of it.
-    sizes = {"TRAIN__BATCH_SIZE": 4, "TEST__BATCH_SIZE": 2 * 32, "TUNE__MAX_ITER": 2}
-    words = frozen(tmp_path / "unused", **sizes)
-    run_net(["extract", "--out", str(tmp_path / "maps"), *words], ranks=2)
-    assert_same_files(tmp_path / "maps", features)
+    two = {"TRAIN__BATCH_SIZE": 4, "TEST__BATCH_SIZE": 4, "TUNE__MAX_ITER": 2}
+    one = {"TRAIN__BATCH_SIZE": 2, "TEST__BATCH_SIZE": 2, "TUNE__MAX_ITER": 4}
+    for name, ranks, sizes in (("two", 2, two), ("one", 1, one)):
+        words = frozen(tmp_path / "unused", **sizes)
+        run_net(["extract", "--out", str(tmp_path / name), *words], ranks=ranks)
+    assert_same_files(tmp_path / "two", tmp_path / "one")
+    assert len(list((tmp_path / "two").rglob("*.npz"))) == 6 + 6 + 3 + 3
 
 
 def assert_same_files(first, second):
