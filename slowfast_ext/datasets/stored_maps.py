@@ -89,7 +89,8 @@ class Split(NamedTuple):
             first = first_epoch(cfg, self.name)
             draws = {"clips": self.num_clips(cfg), "seed": cfg.RNG_SEED, "first_epoch": first}
             rates = getattr(dataset, "rates", [cfg.DATA.SAMPLING_RATE])
-            return {**facts, "rates": list(rates), **draws}
+            precision = {"mixed_precision": cfg.TRAIN.MIXED_PRECISION}
+            return {**facts, "rates": list(rates), **draws, **precision}
         groups = [(cfg.DATA.SAMPLING_RATE, 1, 1)]
         if self.name != "val":
             groups = dataset.view_groups(cfg)
