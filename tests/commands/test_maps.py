@@ -124,5 +124,5 @@ def test_where_nothing_can_be_written_nothing_is_scored(maps, run_folder, tmp_pa
 
 
 def test_one_video_at_a_time(maps):
-    code, _, error = maps("a.mp4", "b.mp4")
+    code, _, error = maps(__file__, __file__)
     assert code == 2 and "2 videos are given: name one" in error

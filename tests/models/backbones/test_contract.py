@@ -50,6 +50,7 @@ def config(size, *options):
     words += ["MODEL.NUM_CLASSES", "3", "NUM_GPUS", "0", "AVA.TEST_CROP", "centre"]
     words += ["MODEL.MODEL_NAME", "ActivityNetwork", "MODEL.HEAD_ACT", "sigmoid"]
     words += ["MODEL.LOSS_FUNC", "bce", "DETECTION.ENABLE", "True"]
+    words += ["TRAIN.DATASET", "Ava", "TEST.DATASET", "Ava"]
     return checked_config(None, [*words, *options])
 
 
