@@ -178,14 +178,18 @@ class MapFolder:
         """The file of an item."""
         return os.path.join(self.path, split, f"{index:06d}.npz")
 
-    def item_facts(self, split, dataset, index):
-        """What an item's file says of itself: by it a stale one is told."""
+    def facts_of_items(self, split, dataset):
+        """
+        A function of an item's number -> what its file says of itself: by it a stale one is told.
+        """
         common = {name: self.description[name] for name in ("dtype", "backbone", "settings")}
-        return {
-            "of": digest_of_json([common, self.description["splits"][split]]),
-            "id": dataset.video_ids[index],
-            "file": stamp(dataset.media_path(index)),
-        }
+        # Once for all items: a data set makes the list of its ids anew whenever it is asked.
+        of, ids = digest_of_json([common, self.description["splits"][split]]), dataset.video_ids
+
+        def facts(index):
+            return {"of": of, "id": ids[index], "file": stamp(dataset.media_path(index))}
+
+        return facts
 
     # --- Items -------------------------------------------------------------------------------
 
@@ -195,7 +199,7 @@ class MapFolder:
 
         Args:
             path (str): of `item_path`.
-            facts (dict): of `item_facts`; with `broken`, the reason, where it could not be read.
+            facts (dict): of `facts_of_items`; with `broken`, why it could not be read.
             samples (dict): {name: Sample with features}.
         """
         arrays = {"facts": np.array(json.dumps(facts))}
@@ -228,14 +232,14 @@ class MapFolder:
 
     def read_item(self, path, name=None):
         """
-        A Sample with features by its name or, without one, the item's facts; raises
+        The item's facts and, where it could be read, its Sample by its name, else None; raises
         SlowFastExtError where the file is damaged or has no such sample.
         """
         try:
             with pathmgr.open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-                if name is None:
-                    return json.loads(str(arrays["facts"]))
-                return self._sample(arrays, name)
+                facts = json.loads(str(arrays["facts"]))
+                is_wanted = name is not None and "broken" not in facts
+                return facts, self._sample(arrays, name) if is_wanted else None
         except FileNotFoundError as error:
             raise SlowFastExtError(f"{path}: is missing: extract goes on where it ended") from error
         except Exception as error:  # zipfile, zlib and numpy each have errors of their own.
@@ -285,9 +289,8 @@ class StoredMaps:
         self.folder = MapFolder.open(cfg.FEATURES.PATH)
         self._ready, self._is_checked = set(), False
         # At once: later the data set takes its network's order of classes.
-        self._wanted = {
-            name: Split(name, dataset).facts(cfg) for name in (split, _views_name(split))
-        }
+        names = {split, _views_name(split)}
+        self._wanted = {name: Split(name, dataset).facts(cfg) for name in names}
         _refuse_other_settings(self.folder, settings_of(cfg))
 
     def ready(self, clips):
@@ -328,10 +331,10 @@ class StoredMaps:
 
     def _check_items(self, name, indices):
         """Raises where an item is missing or stale."""
+        facts_of = self.folder.facts_of_items(name, self.dataset)
         for index in indices:
             path = self.folder.item_path(name, index)
-            stored = self.folder.read_item(path)
-            wanted = self.folder.item_facts(name, self.dataset, index)
+            (stored, _), wanted = self.folder.read_item(path), facts_of(index)
             if any(stored.get(key) != wanted[key] for key in ("of", "id")):
                 raise SlowFastExtError(
                     f"{path}: is of another extraction: remove it and extract again"
@@ -364,11 +367,10 @@ class StoredMaps:
         return sample
 
     def _read(self, split, index, name):
-        path = self.folder.item_path(split, index)
-        broken = self.folder.read_item(path).get("broken")
-        if broken:
-            raise SlowFastExtError(broken)
-        sample = self.folder.read_item(path, name)._replace(index=index)
+        facts, sample = self.folder.read_item(self.folder.item_path(split, index), name)
+        if sample is None:
+            raise SlowFastExtError(facts["broken"])
+        sample = sample._replace(index=index)
         names = self.folder.description["splits"][split]["classes"]
         if names != list(self.dataset.class_names):
             # The data set has taken its network's order since.

@@ -53,7 +53,7 @@ def extract(cfg, folder, names):
         for name in ("", *names):  # Of an extraction that was killed.
             remove_leftovers(os.path.join(folder, name))
     missing = {split: _missing(maps, split) for split in splits}
-    _check_space(cfg, network, folder, missing)
+    _check_space(cfg, network, maps, missing)
     if distributed.is_main_process():
         maps.write()
     with ThreadPoolExecutor(1) as writer:
@@ -128,29 +128,31 @@ def _refuse_other(path, wanted, there, where=""):
 def _missing(maps, split):
     """The items of this process that are still to do."""
     own = range(distributed.rank(), len(split.dataset), distributed.world_size())
-    return [index for index in own if not _is_done(maps, split, index)]
+    facts_of = maps.facts_of_items(split.name, split.dataset)
+    paths = {index: maps.item_path(split.name, index) for index in own}
+    return [index for index, path in paths.items() if not _is_done(maps, path, facts_of(index))]
 
 
-def _is_done(maps, split, index):
-    path = maps.item_path(split.name, index)
+def _is_done(maps, path, wanted):
     if is_local(path) and not os.path.exists(path):
         return False
     try:
-        stored = maps.read_item(path)
+        stored, _ = maps.read_item(path)
     except SlowFastExtError as error:
         logger.warning(f"{error}; it is made again")
         return False
-    wanted = maps.item_facts(split.name, split.dataset, index)
     return "broken" not in stored and all(stored.get(k) == v for k, v in wanted.items())
 
 
 # --- Room on the disk ---------------------------------------------------------------------------
 
 
-def _check_space(cfg, network, folder, missing):
+def _check_space(cfg, network, maps, missing):
     """Says how much is written; raises SlowFastExtError where the disk does not hold it."""
+    folder, facts = maps.path, maps.description["splits"]
     sizes = [
-        _bytes_of_item(cfg, network, split) * len(indices) for split, indices in missing.items()
+        _bytes_of_item(cfg, network, split.has_clips, facts[split.name]) * len(indices)
+        for split, indices in missing.items()
     ]
     total = sum(distributed.gather(sum(sizes)))
     counts = ", ".join(f"{len(split.dataset)} of {split.name}" for split in missing)
@@ -164,10 +166,10 @@ def _check_space(cfg, network, folder, missing):
         )
 
 
-def _bytes_of_item(cfg, network, split):
-    """About, since frames as wholes differ in size."""
-    facts, data = split.facts(cfg), cfg.DATA
-    if split.has_clips:
+def _bytes_of_item(cfg, network, has_clips, facts):
+    """About, since frames as wholes differ in size; `facts` of its split."""
+    data = cfg.DATA
+    if has_clips:
         size, number = data.TRAIN_CROP_SIZE, facts["clips"]
     else:
         size, number = data.TEST_CROP_SIZE, sum(n * crops for _, n, crops in facts["views"])
@@ -203,6 +205,7 @@ class _Extraction:
     def __init__(self, cfg, network, maps, split, writer):
         self.cfg, self.network, self.maps, self.split = cfg, network, maps, split
         self.writer, self.waiting, self.device = writer, [], distributed.device(cfg)
+        self.facts_of = maps.facts_of_items(split.name, split.dataset)
 
     def features(self, batch):
         """F of a Sample's clips, on the CPU."""
@@ -214,7 +217,7 @@ class _Extraction:
         while len(self.waiting) >= _MOST_WAITING:
             self.waiting.pop(0).result()
         path = self.maps.item_path(self.split.name, index)
-        facts = self.maps.item_facts(self.split.name, self.split.dataset, index) | further
+        facts = self.facts_of(index) | further
         self.waiting.append(self.writer.submit(self.maps.write_item, path, facts, samples))
 
     def finish(self, broken):
