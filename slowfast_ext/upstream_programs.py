@@ -17,7 +17,8 @@ from slowfast_ext.config.schema import Main, Upstreams, refuse
 from slowfast_ext.engine.loaders import build_dataset
 from slowfast_ext.engine.setup import check_config
 from slowfast_ext.engine.train import counted_mask
-from slowfast_ext.engine.weights import load_weights, read_weights
+from slowfast_ext.engine.trainer import summed
+from slowfast_ext.engine.weights import load_start
 from slowfast_ext.models.network import ActivityNetwork
 from slowfast_ext.models.outputs import probabilities
 
@@ -53,7 +54,7 @@ class SummedLoss(nn.Module):
 
     def forward(self, outputs, labels):
         """A tuple of logits, B x A each, and labels, B x A -> the loss."""
-        return sum(self.loss(logits.float(), labels) for logits in outputs)
+        return summed(self.loss, outputs, labels)
 
 
 class ProgramNetwork(ActivityNetwork):
@@ -79,11 +80,8 @@ class ProgramNetwork(ActivityNetwork):
             return  # A test's checkpoint has all that is counted or learnt.
         if self.cooccurrence is not None:
             self.set_cooccurrence(counted_mask(cfg, build_dataset(cfg, "train")))
-        path = cfg.TRAIN.CHECKPOINT_FILE_PATH
-        if path:
-            weights = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)["model_state"]
-            patterns = cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN
-            load_weights(self, path, weights, patterns, cfg.TRAIN.CHECKPOINT_INFLATE)
+        if cfg.TRAIN.CHECKPOINT_FILE_PATH:
+            load_start(cfg, self)
         if cfg.ACTIVITY.FREEZE_BACKBONE:
             self.freeze_backbone()
 

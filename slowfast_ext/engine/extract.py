@@ -19,12 +19,13 @@ from slowfast_ext.datasets.stored_maps import (
     first_epoch,
     settings_of,
 )
-from slowfast_ext.engine import checkpoint, loaders
+from slowfast_ext.engine import loaders
 from slowfast_ext.engine.batch_size import batch_size_per_process
 from slowfast_ext.engine.progress import Progress
+from slowfast_ext.engine.scoring import view_batches
 from slowfast_ext.engine.train import build_network
 from slowfast_ext.engine.trained import network_to_test
-from slowfast_ext.engine.weights import load_weights, read_weights
+from slowfast_ext.engine.weights import load_start
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones import map_shape
 from slowfast_ext.models.inference import inference
@@ -65,22 +66,10 @@ def extract(cfg, folder, names):
 
 def backbone_network(cfg):
     """The network whose backbone a run of this config has, frozen."""
-    if not cfg.ACTIVITY.FREEZE_BACKBONE:
+    if not (cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.CHECKPOINT_FILE_PATH):
         return network_to_test(cfg)[1]
-    path = cfg.TRAIN.CHECKPOINT_FILE_PATH or checkpoint.last_checkpoint(cfg.OUTPUT_DIR, "train")
-    if not path:
-        raise SlowFastExtError(
-            "there is no backbone to extract with: set TRAIN.CHECKPOINT_FILE_PATH, as a training "
-            "with ACTIVITY.FREEZE_BACKBONE has it"
-        )
-    options, network = cfg.TRAIN, build_network(cfg, None)
-    loaded = load_weights(
-        network,
-        path,
-        read_weights(path, options.CHECKPOINT_TYPE)["model_state"],
-        clear_patterns=options.CHECKPOINT_CLEAR_NAME_PATTERN,
-        inflate=options.CHECKPOINT_INFLATE,
-    )
+    network = build_network(cfg, None)
+    _, loaded = load_start(cfg, network)
     logger.info(f"extract: {loaded}")
     return network
 
@@ -248,13 +237,9 @@ def _stepped(batches, progress):
 def _extract_views(extraction, samples):
     """All views of each item, in batches as a test has them."""
     cfg = extraction.cfg
-    size = batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     with inference(cfg, extraction.network, extraction.device):
         for sample in samples:
-            parts = [
-                extraction.features(sample.batch_of_views(slice(start, start + size)))
-                for start in range(0, len(sample.pathways[0]), size)
-            ]
+            parts = [extraction.features(batch) for batch in view_batches(cfg, sample)]
             kept = sample._replace(pathways=[torch.cat(parts)], are_maps=True)
             extraction.write(sample.index, {"views": kept})
 

@@ -96,15 +96,18 @@ def score_videos(cfg, network, dataset, name, combine, partial=None):
 
 def video_scores(cfg, network, sample, combine):
     """A video's views, combined; of a keyframe its persons, [P], and their scores, P x A."""
-    size = batch_size_per_process(cfg, "TEST.BATCH_SIZE")
     num_views = len(sample.pathways[0])
-    scores = []
-    for start in range(0, num_views, size):
-        batch = sample.batch_of_views(slice(start, min(start + size, num_views)))
-        scores.append(scores_of(cfg, network, batch))
+    scores = [scores_of(cfg, network, batch) for batch in view_batches(cfg, sample)]
     scores = np.concatenate(scores)
     # A batch's persons come view by view, and all views have the same ones.
     probabilities = scores.reshape(num_views, -1, scores.shape[-1])
     if sample.persons is None:
         return combine(probabilities.squeeze(1))
     return sample.persons.numpy(), combine(probabilities)
+
+
+def view_batches(cfg, sample):
+    """Yields a test sample's views in batches of TEST.BATCH_SIZE, as `collate` makes them."""
+    size = batch_size_per_process(cfg, "TEST.BATCH_SIZE")
+    for start in range(0, len(sample.pathways[0]), size):
+        yield sample.batch_of_views(slice(start, start + size))

@@ -25,7 +25,7 @@ from slowfast_ext.engine.optimizer import (
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
-from slowfast_ext.engine.weights import load_weights, read_checkpoint, read_weights
+from slowfast_ext.engine.weights import load_start, read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import number_text, numbers_of
 from slowfast_ext.utils import distributed
@@ -161,11 +161,11 @@ class Trainer:
     def loss(self, batch, outputs):
         """The task's loss, summed over the outputs; for groups with persons both, weighted."""
         if batch.person_labels is None:
-            loss_of = _summed if batch.boxes is None else _by_persons
+            loss_of = summed if batch.boxes is None else _by_persons
             return loss_of(self.loss_function, outputs, batch.labels)
         groups, persons = outputs
         person_loss = _by_persons(self.loss_function, persons, batch.person_labels)
-        group_loss = _summed(self.loss_function, groups, batch.labels)
+        group_loss = summed(self.loss_function, groups, batch.labels)
         return group_loss + self.cfg.VOLLEYBALL.PERSONS_WEIGHT * person_loss
 
     # --- Around an epoch ----------------------------------------------------------------
@@ -260,7 +260,7 @@ class Trainer:
 
     def _start_training(self, path):
         """Starts from TRAIN.CHECKPOINT_FILE_PATH, with its epoch and optimizer where they fit."""
-        state = self._load_foreign(path)
+        state = self._load_start()
         theirs, own = (
             {name: value.shape for name, value in tensors.items()}
             for tensors in (state["model_state"], self.network.state_dict())
@@ -292,7 +292,7 @@ class Trainer:
             self._load_network(path, state)
         elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
             path = cfg.TRAIN.CHECKPOINT_FILE_PATH
-            state = self._load_foreign(path)
+            state = self._load_start()
         else:
             raise SlowFastExtError(
                 f"there is nothing to tune: {cfg.OUTPUT_DIR} has no trained checkpoint, "
@@ -307,17 +307,9 @@ class Trainer:
         compare.check_same_config(path, state, self.cfg, stage_name)
         return state
 
-    def _load_foreign(self, path):
-        """Loads the weights of a file of any origin that fit; returns what it holds."""
-        options = self.cfg.TRAIN
-        state = read_weights(path, options.CHECKPOINT_TYPE)
-        loaded = load_weights(
-            self.network,
-            path,
-            state["model_state"],
-            clear_patterns=options.CHECKPOINT_CLEAR_NAME_PATTERN,
-            inflate=options.CHECKPOINT_INFLATE,
-        )
+    def _load_start(self):
+        """Loads what fits of TRAIN.CHECKPOINT_FILE_PATH; returns what the file holds."""
+        state, loaded = load_start(self.cfg, self.network)
         self.network.set_cooccurrence(self.cooccurrence)
         logger.info(f"{self.stage.name}: {loaded}")
         return state
@@ -359,7 +351,7 @@ def loss_function(cfg):
     return upstream.get_loss_func(name)(reduction="mean")
 
 
-def _summed(loss, outputs, labels):
+def summed(loss, outputs, labels):
     """The loss summed over the outputs."""
     labels = labels.to(outputs[0].device)
     # Autocast's half precision serves the network, not the loss.
@@ -367,10 +359,10 @@ def _summed(loss, outputs, labels):
 
 
 def _by_persons(loss, outputs, labels):
-    """`_summed` over persons, such that the mean over processes is that over all persons."""
+    """`summed` over persons, such that the mean over processes is that over all persons."""
     # A process may have no person: its loss is 0 then, with a gradient of 0 for each parameter,
     # since DistributedDataParallel waits for all of them.
-    value = _summed(loss, outputs, labels) if len(labels) else sum(o.sum() for o in outputs)
+    value = summed(loss, outputs, labels) if len(labels) else sum(o.sum() for o in outputs)
     return value * distributed.weight_of(len(labels))
 
 

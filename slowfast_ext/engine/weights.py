@@ -74,6 +74,23 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
     return f"{told}; left in the file: {', '.join(unused[:_NAMED])}{further}" if unused else told
 
 
+def load_start(cfg, network):
+    """
+    Copies into the network what fits of TRAIN.CHECKPOINT_FILE_PATH, by TRAIN.CHECKPOINT_TYPE,
+    CLEAR_NAME_PATTERN and INFLATE.
+
+    Returns:
+        (dict, str): what the file holds; what was loaded, for the log.
+
+    Raises SlowFastExtError as `read_weights` and `load_weights`.
+    """
+    options = cfg.TRAIN
+    path = options.CHECKPOINT_FILE_PATH
+    state = read_weights(path, options.CHECKPOINT_TYPE)
+    patterns, inflate = options.CHECKPOINT_CLEAR_NAME_PATTERN, options.CHECKPOINT_INFLATE
+    return state, load_weights(network, path, state["model_state"], patterns, inflate)
+
+
 def _by_own_names(backbone, own, state):
     """A file's tensors by the names `own` of the network's."""
     if any(name.startswith("backbone.") and name in own for name in state):

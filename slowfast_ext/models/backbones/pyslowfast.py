@@ -94,11 +94,6 @@ def _mvit(cfg, facts):
             "MODEL.ACT_CHECKPOINT is True: it needs fairscale for MViT (pip install fairscale), or "
             "set it to False"
         )
-    if cfg.DATA.TRAIN_CROP_SIZE != cfg.DATA.TEST_CROP_SIZE:
-        raise SlowFastExtError(
-            f"DATA.TEST_CROP_SIZE is {cfg.DATA.TEST_CROP_SIZE}: for MViT, of one size, it must be "
-            f"DATA.TRAIN_CROP_SIZE, {cfg.DATA.TRAIN_CROP_SIZE}"
-        )
     network = built_with_values(lambda: upstream.model_class("MViT")(cfg))
     # What it does for its own RoI head: last norm, no class token, B x C x T x H x W.
     network.head, network.enable_detection = FeatureMaps(), True
