@@ -11,6 +11,9 @@ import re
 
 from slowfast_ext.errors import SlowFastExtError
 
+# Where the processes of a job that a command starts on this machine meet.
+INIT_METHOD = "tcp://localhost:9999"
+
 _CONFIG_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Za-z0-9_]+)*")
 
 
@@ -27,7 +30,7 @@ def parse_arguments(arguments=None):
     parser.add_argument("--cfg", dest="cfg_files", nargs="+", required=True, metavar="YAML")
     parser.add_argument("--shard_id", type=int, default=0, help="number of this machine")
     parser.add_argument("--num_shards", type=int, default=1, help="number of machines")
-    parser.add_argument("--init_method", default="tcp://localhost:9999")
+    parser.add_argument("--init_method", default=INIT_METHOD)
     parser.add_argument("--opts", nargs=argparse.REMAINDER, default=[], metavar="KEY VALUE")
     args, rest = parser.parse_known_args(arguments)
     # argparse lets --cfg swallow the pairs behind it: a key looks like no file name.

@@ -10,8 +10,10 @@ import re
 import shlex
 
 from slowfast_ext.commands import run_net as engine
-from slowfast_ext.commands.quickstart import INIT_METHOD, read_results
+from slowfast_ext.commands.arguments import INIT_METHOD
+from slowfast_ext.commands.quickstart import read_results
 from slowfast_ext.config.compare import check_same_results
+from slowfast_ext.config.load import load_config
 from slowfast_ext.engine.launch import launch
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
@@ -27,8 +29,9 @@ def run(args):
     where what is done was done with another config.
     """
     seeds, settings = _seeds(args.seeds), _settings(args)
+    output_dir = load_config(args.cfg, args.opts).OUTPUT_DIR
     configs = {
-        name: [_config(args, name, words, seed) for seed in seeds]
+        name: [_config(args, f"{output_dir}/{_folder(name)}", words, seed) for seed in seeds]
         for name, words in settings.items()
     }
     for cfg in itertools.chain(*configs.values()):
@@ -36,7 +39,7 @@ def run(args):
             path = f"{cfg.OUTPUT_DIR}/results.json"
             check_same_results(path, read_results(cfg)["config"], cfg)
     scores = {name: [_mean_ap(cfg) for cfg in of_seeds] for name, of_seeds in configs.items()}
-    path = f"{checked_config(args.cfg, args.opts).OUTPUT_DIR}/comparison.csv"
+    path = f"{output_dir}/comparison.csv"
     rows = [["setting", "seed", "mAP"]]
     for name, values in scores.items():
         rows += [[name, seed, value] for seed, value in zip(seeds, values, strict=True)]
@@ -70,9 +73,8 @@ def _folder(name):
     return re.sub(r"[^A-Za-z0-9.-]+", "_", name)
 
 
-def _config(args, name, words, seed):
-    output_dir = checked_config(args.cfg, args.opts).OUTPUT_DIR
-    own = ["RNG_SEED", str(seed), "OUTPUT_DIR", f"{output_dir}/{_folder(name)}/seed_{seed}"]
+def _config(args, folder, words, seed):
+    own = ["RNG_SEED", str(seed), "OUTPUT_DIR", f"{folder}/seed_{seed}"]
     return checked_config(args.cfg, [*args.opts, *words, *own])
 
 

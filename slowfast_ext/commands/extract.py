@@ -6,15 +6,13 @@ KEY VALUE pairs may follow, as run_net.py takes them. Under torchrun the process
 
 import functools
 
-from slowfast_ext.commands.arguments import seconds_of
+from slowfast_ext.commands.arguments import INIT_METHOD, seconds_of
 from slowfast_ext.engine.extract import SPLITS, extract
 from slowfast_ext.engine.launch import launch
 from slowfast_ext.engine.pooled import extract_pooled
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.text import nearest
-
-INIT_METHOD = "tcp://localhost:9998"
 
 
 def run(args):

@@ -5,13 +5,12 @@ import json
 import time
 
 from slowfast_ext.commands import run_net as engine
+from slowfast_ext.commands.arguments import INIT_METHOD
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.launch import launch
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.utils.paths import CONFIGS, pathmgr
-
-INIT_METHOD = "tcp://localhost:9999"
 
 
 def run(args):
