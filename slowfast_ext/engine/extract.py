@@ -90,20 +90,20 @@ def _folder(cfg, path, network, splits):
     make_folder(path, "--out")
     if os.path.exists(os.path.join(path, "features.json")) or not is_local(path):
         there = MapFolder.open(path).description
-        _refuse_other(path, {k: v for k, v in description.items() if k != "splits"}, there)
+        refuse_other(path, {k: v for k, v in description.items() if k != "splits"}, there)
         description["splits"] = dict(there["splits"])
     elif os.listdir(path):
         raise SlowFastExtError(f"--out {path}: holds other files: name a new folder")
     for split in splits:
         facts = split.facts(cfg)
         if split.name in description["splits"]:
-            _refuse_other(path, facts, description["splits"][split.name], f"{split.name}: ")
+            refuse_other(path, facts, description["splits"][split.name], f"{split.name}: ")
         description["splits"][split.name] = facts
     return MapFolder(path, description)
 
 
-def _refuse_other(path, wanted, there, where=""):
-    """Raises SlowFastExtError for the first fact that is another one there."""
+def refuse_other(path, wanted, there, where=""):
+    """Raises SlowFastExtError for the first of a folder's facts that is another one there."""
     wanted, there = flattened(wanted), flattened(there)
     for key, value in wanted.items():
         if there.get(key) != value:

@@ -13,12 +13,13 @@ from slowfast_ext.datasets.video import open_by_config
 from slowfast_ext.datasets.windows import list_windows, window_seconds
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.batch_size import batch_size_per_process
-from slowfast_ext.engine.extract import backbone_network
+from slowfast_ext.engine.extract import backbone_network, refuse_other
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import make_folder, open_atomically
+from slowfast_ext.utils.text import read_text
 
 
 def extract_pooled(cfg, folder, names, every=None):
@@ -63,6 +64,7 @@ def _target(folder, video_id):
 
 
 def _describe(cfg, folder, network, every):
+    """Writes windows.json; raises SlowFastExtError where there is one of another extraction."""
     make_folder(folder, "--out")
     facts = {
         "seconds_from_window_to_window": every,
@@ -71,18 +73,15 @@ def _describe(cfg, folder, network, every):
         "whole_frame": cfg.TEST.WHOLE_FRAME,
         "precision": cfg.TEST.PRECISION,
         "backbone": backbone_digest(network),
-        **settings_of(cfg),
+        "settings": settings_of(cfg),
     }
     path = os.path.join(folder, "windows.json")
     if os.path.exists(path):
-        with open(path) as stream:
-            there = json.load(stream)
-        different = [f"{k} {there.get(k)} (now {v})" for k, v in facts.items() if there.get(k) != v]
-        if different:
-            raise SlowFastExtError(
-                f"--out {folder}: holds vectors of another extraction: {', '.join(different)}; "
-                "name another folder"
-            )
+        try:
+            there = json.loads(read_text(path))
+        except ValueError as error:
+            raise SlowFastExtError(f"{path}: not JSON ({error}): name another folder") from error
+        refuse_other(folder, facts, there)
     elif distributed.is_main_process():
         with open_atomically(path) as stream:
             json.dump(facts, stream, indent=1)
