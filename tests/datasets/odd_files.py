@@ -4,10 +4,12 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import pytest
 
+from slowfast_ext.datasets.video import open_video
 from tests.robustness.odd_videos import SIZE, numbers_in, picture
 
-VIDEO, FPS = 173, 25
+VIDEO, FPS, LENGTH = 173, 25, 40
 MUXERS = {"ts": "mpegts", "mpg": "mpeg", "webm": "matroska", "mkv": "matroska"}
 
 
@@ -203,3 +205,19 @@ class _Writer:
     def stop(self):
         self.text += "1"
         return self.aligned()
+
+
+def check(path, numbers, times, fps=None):
+    """The frames of these numbers are read, all and single ones, at these times in seconds."""
+    with open_video(path) as video:
+        info = video.info
+        assert numbers_read(video) == list(numbers)
+        assert info.times == pytest.approx(np.array(times, float), abs=2e-3)
+        assert len(info.times) < 2 or (np.diff(info.times) > 0).all()
+        assert fps is None or info.fps == pytest.approx(fps, rel=1e-3)
+        if len(info.times) > 1:
+            assert info.fps == pytest.approx((info.length - 1) / np.ptp(info.times), rel=0.01)
+    middle = len(info.times) // 2
+    with open_video(path) as video:
+        assert np.array_equal(video.read([middle]), video.read(range(info.length))[[middle]])
+    return info
