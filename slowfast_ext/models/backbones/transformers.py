@@ -51,6 +51,7 @@ class TokenMaps(Backbone):
         options (dict): that class' arguments beside its config.
         normalisation (tuple): mean and std, where its folder has no preprocessor_config.json.
         class_tokens (int): how many tokens come before those of the patches.
+        clip_keys (tuple[str]): the config's names of a clip's frames and of its side in pixels.
         is_centred (bool): its weights expect -1..1, where its processor gives -3..1.
     """
 
@@ -58,6 +59,7 @@ class TokenMaps(Backbone):
     options = {}
     normalisation = _IMAGENET
     class_tokens = 0
+    clip_keys = ("num_frames", "image_size")
     is_centred = False
 
     def __init__(self, name, facts, network, strides):
@@ -74,10 +76,11 @@ class TokenMaps(Backbone):
     def facts_of(cls, config, normalisation):
         """The InputFacts of a config, given the mean and std."""
         frames, patch, _ = cls.strides_of(config)
+        num_frames, size = (_number(config, key) for key in cls.clip_keys)
         return InputFacts(
             *normalisation,
-            num_frames=config.num_frames,
-            size=_number(config, "image_size"),
+            num_frames=num_frames,
+            size=size,
             fixed_num_frames=True,
             frame_multiple=frames,
             fixed_size=True,
@@ -149,6 +152,7 @@ class VJEPA2Maps(TokenMaps):
     """
 
     title, model = "V-JEPA 2", "VJEPA2Model"
+    clip_keys = ("frames_per_clip", "crop_size")
 
     def __init__(self, name, facts, network, strides):
         super().__init__(name, facts, network, strides)
@@ -157,16 +161,9 @@ class VJEPA2Maps(TokenMaps):
 
     @classmethod
     def facts_of(cls, config, normalisation):
-        frames, patch, _ = cls.strides_of(config)
-        return InputFacts(
-            *normalisation,
-            num_frames=config.frames_per_clip,
-            size=config.crop_size,
-            frame_multiple=frames,
-            min_frames=frames,
-            size_multiple=patch,
-            square_only=True,
-        )
+        facts = super().facts_of(config, normalisation)
+        least = {"min_frames": facts.frame_multiple, "square_only": True}
+        return dataclasses.replace(facts, fixed_num_frames=False, fixed_size=False, **least)
 
     @classmethod
     def adapt(cls, config, facts, cfg):

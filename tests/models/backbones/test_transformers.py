@@ -10,7 +10,7 @@ from slowfast_ext.config.defaults import default_config
 from slowfast_ext.engine.weights import load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork
-from slowfast_ext.models.backbones import build_backbone, input_facts, spatial_stride
+from slowfast_ext.models.backbones import build_backbone, spatial_stride
 from slowfast_ext.models.backbones.inputs import take_input
 
 transformers = pytest.importorskip("transformers", minversion="5.22")
@@ -109,6 +109,13 @@ def columns(features):
     return features.flatten(2).transpose(1, 2)
 
 
+def pair_of(folders, name):
+    """The library's network, ours with its weights, and a clip for both."""
+    network, folder = folders(name)
+    cfg = config_of(folder)
+    return network, loaded(cfg, folder)[0], clip_for(cfg)
+
+
 def own_logits(name, network, backbone, clip):
     """The logits of the library's classifier put on the map of ours."""
     features = backbone([clip])[0]
@@ -126,10 +133,7 @@ def own_logits(name, network, backbone, clip):
 
 @pytest.mark.parametrize("name", ["VideoMAE", "VJEPA2", "VideoPrism"])
 def test_the_librarys_classifier_on_our_map_gives_its_logits(folders, name):
-    network, folder = folders(name)
-    cfg = config_of(folder)
-    ours, _ = loaded(cfg, folder)
-    clip = clip_for(cfg)
+    network, ours, clip = pair_of(folders, name)
     with torch.no_grad():
         logits = own_logits(name, network, ours.backbone, clip)
         torch.testing.assert_close(
@@ -140,10 +144,7 @@ def test_the_librarys_classifier_on_our_map_gives_its_logits(folders, name):
 @pytest.mark.parametrize("name", ["Timesformer", "Vivit"])
 def test_of_networks_that_classify_by_a_token_of_their_own_the_others_are_our_map(folders, name):
     """The class token sees every patch of the last layer but one: the logits stand for it."""
-    network, folder = folders(name)
-    cfg = config_of(folder)
-    ours, _ = loaded(cfg, folder)
-    clip = clip_for(cfg)
+    network, ours, clip = pair_of(folders, name)
     with torch.no_grad():
         tokens = getattr(network, name.lower())(clip.transpose(1, 2)).last_hidden_state
         features = ours.backbone([clip])[0]
@@ -293,83 +294,6 @@ def test_the_query_and_value_biases_of_videomae_are_read(folders):
     for layer in ours.backbone.network.encoder.layer:
         attention = layer.attention.attention
         assert attention.query.bias.abs().min() > 0 and attention.value.bias.abs().min() > 0
-
-
-@pytest.mark.parametrize(
-    ("name", "processor"),
-    [
-        ("VideoMAE", "VideoMAEVideoProcessor"),
-        ("VJEPA2", "VJEPA2VideoProcessor"),
-        ("Timesformer", "TimesformerVideoProcessor"),
-    ],
-)
-def test_pixels_are_normalised_as_the_librarys_processor_does(folders, tmp_path, name, processor):
-    """Once, from 0..255: the processors divide what is in 0..1 by 255 once more."""
-    processor = getattr(transformers, processor)(do_resize=False, do_center_crop=False)
-    for values in ({}, {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.6, 0.7]}):
-        folder = tmp_path / str(len(values))
-        folder.mkdir()
-        (folder / "config.json").write_text(json.dumps({"model_type": name.lower()}))
-        for key, value in values.items():
-            setattr(processor, key, value)
-        if values:
-            processor.save_pretrained(folder)
-        facts = input_facts(config_of(folder))
-        pixels = torch.randint(0, 256, (4, 3, 48, 48), dtype=torch.uint8)
-        theirs = processor(pixels, return_tensors="pt")
-        theirs = next(iter(theirs.values()))[0]
-        mean, std = (torch.tensor(n)[:, None, None] for n in (facts.mean, facts.std))
-        torch.testing.assert_close((pixels / 255 - mean) / std, theirs)
-        twice = next(iter(processor(pixels / 255, return_tensors="pt").values()))[0]
-        assert (twice - theirs).abs().max() > 1
-
-
-def write_processor(folder, **values):
-    (folder / "preprocessor_config.json").write_text(json.dumps(values))
-
-
-def facts_of(tmp_path, model_type, **processor):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
-    if processor:
-        write_processor(tmp_path, **processor)
-    return input_facts(config_of(tmp_path))
-
-
-def test_vivit_gets_pixels_between_minus_1_and_1(tmp_path):
-    """Its processor's own file says -3..1: it centres, then normalises as if it had not."""
-    published = {"offset": True, "rescale_factor": 1 / 127.5, "do_normalize": True}
-    published |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    facts = facts_of(tmp_path, "vivit", **published)
-    assert (facts.mean, facts.std) == ((0.5,) * 3, (0.5,) * 3)
-    assert (facts.num_frames, facts.size) == (32, 224)
-
-
-def test_videoprism_gets_pixels_between_0_and_1(tmp_path):
-    facts = facts_of(tmp_path, "videoprism_vision_model")
-    assert (facts.mean, facts.std, facts.size) == ((0.0,) * 3, (1.0,) * 3, 288)
-
-
-def test_a_processor_that_does_not_divide_gives_0_to_255(tmp_path):
-    facts = facts_of(tmp_path, "videomae", do_rescale=False, image_mean=[51.0] * 3)
-    assert facts.mean == pytest.approx([0.2] * 3) and facts.std == pytest.approx([0.5 / 255] * 3)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("{", "cannot be read: Expecting property name"),
-        ("[]", "is not what it must be"),
-        ('{"image_mean": [0.5, 0.5]}', "is not what it must be"),
-        ('{"image_std": [0.0, 0.5, 0.5]}', "three finite numbers each, and std above 0"),
-        ('{"rescale_factor": 0}', "is not what it must be"),
-        ('{"image_mean": "grey"}', "is not what it must be"),
-    ],
-)
-def test_a_processor_file_that_says_nonsense_is_refused(tmp_path, content, words):
-    (tmp_path / "config.json").write_text('{"model_type": "videomae"}')
-    (tmp_path / "preprocessor_config.json").write_text(content)
-    text = refusal(config_of, tmp_path)
-    assert text.startswith(f"{tmp_path}/preprocessor_config.json: ") and words in text
 
 
 def test_a_clip_like_videoprism_serves_with_its_video_network(tmp_path):
