@@ -1,6 +1,6 @@
 """
-Upstream's DEMO keys: a video, a folder of frames or what a camera sees, with the boxes and
-activities of persons, and over the time the highest scores as bars under the picture.
+Upstream's DEMO keys: a video, a folder of frames or what a camera sees, with persons' boxes and
+activities, and over the time the highest scores as bars under the picture.
 """
 
 import contextlib
@@ -21,7 +21,6 @@ from slowfast_ext.config.defaults import default_config
 from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets import clips, views
 from slowfast_ext.datasets.ava_annotations import BOX, read_person_boxes
-from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.keyframe_clips import persons_in
 from slowfast_ext.datasets.video import open_by_config
@@ -67,8 +66,9 @@ def check_demo(cfg):
     if cfg.OBJECTS.NUM_CLASSES:
         refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 for a demo, which has no objects' boxes")
     if cfg.DETECTION.ENABLE and not input_facts(cfg).takes_frames:
-        rule = f"must be False for a demo of {backbone_name(cfg)}, which does not take whole frames"
-        refuse(cfg, "DETECTION.ENABLE", rule)
+        refuse(
+            cfg, "DETECTION.ENABLE", f"must be False: {backbone_name(cfg)} takes no whole frames"
+        )
     if cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group":
         refuse(cfg, "VOLLEYBALL.TASK", "must not be group for a demo with persons' boxes")
 
@@ -136,7 +136,7 @@ class Clip(NamedTuple):
         span (tuple[float, float]): the start and end that the clip's scores stand for.
     """
 
-    batch: Sample
+    batch: clips.Sample
     keyframe: Any
     seconds: float
     span: tuple
