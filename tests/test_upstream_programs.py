@@ -33,6 +33,7 @@ NUM_CLASSES = 5
 LINES = """import slowfast_ext; slowfast_ext.register()
 import torch; torch.cuda.synchronize = lambda: None
 import slowfast.models.video_model_builder as models; models._MODEL_STAGE_DEPTH[50] = [1] * 4
+import random; random.seed(0)  # Upstream seeds numpy and torch, and draws clips by this.
 """
 needs_clone = pytest.mark.skipif(not PROGRAM.exists(), reason="needs a clone of GitHub's main")
 
@@ -77,7 +78,7 @@ def words(frames, output, **changes):
         "DATA_LOADER.NUM_WORKERS": 0,
         "SOLVER.BASE_LR": 0.2,
         "SOLVER.WARMUP_EPOCHS": 0.0,
-        "SOLVER.MAX_EPOCH": 10,
+        "SOLVER.MAX_EPOCH": 40,
         "TRAIN.BATCH_SIZE": 4,
         "TRAIN.CHECKPOINT_FILE_PATH": "",
         "TEST.BATCH_SIZE": 4,
@@ -113,7 +114,7 @@ def test_mains_own_program_trains_and_tests_the_network(frames, tmp_path, loss):
     said = run_theirs(tmp_path, words(frames, theirs, MODEL__LOSS_FUNC=loss))
     stats = [json.loads(text) for text in re.findall(r"json_stats: (\{.*\})", said)]
     losses = [s["loss"] for s in stats if s.get("_type", "").startswith("train_iter")]
-    assert len(losses) == 20 and sum(losses[-4:]) < 0.9 * sum(losses[:4])
+    assert len(losses) == 80 and sum(losses[-4:]) < 0.9 * sum(losses[:4])
     (tested,) = (s for s in stats if s.get("split") == "test_final")
     assert 50 < float(tested["map"]) <= 100
     (checkpoint,) = sorted((theirs / "checkpoints").iterdir())[-1:]
