@@ -27,6 +27,8 @@ BENCHMARKS = (
     "ava_evaluation",
     "charades_evaluation",
     "processes",
+    "starting",
+    "stored_features",
 )
 OVER_MAIN = ("reading_jpeg",)
 # Needs a finished run.

@@ -97,9 +97,13 @@ def test_half_precision_changes_scores_by_little(of_videos, frozen, tmp_path):
 
 
 def test_the_draws_come_again_where_there_are_more_epochs(frozen, tmp_path):
-    folder = extracted(frozen(tmp_path, FEATURES__CLIPS=1), tmp_path / "maps", ["train", "val"])
+    folder = extracted(frozen(tmp_path, FEATURES__CLIPS=2), tmp_path / "maps", ["train", "val"])
     options = {"FEATURES__PATH": folder, "TUNE__ENABLE": False, "TEST__ENABLE": False}
-    main(frozen(tmp_path / "out", **options))
+    words = frozen(tmp_path / "out", **options)
+    maps = loaders.build_dataset(checked_config(words[1], words[2:]), "train").maps
+    first, second, third = (maps[epoch, 4].pathways[0] for epoch in range(3))
+    assert torch.equal(third, first) and not torch.equal(second, first)
+    main(words)
     assert (tmp_path / "out" / "checkpoints" / "checkpoint_epoch_00003.pyth").exists()
 
 

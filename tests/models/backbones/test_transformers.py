@@ -6,12 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast_ext.config.defaults import default_config
 from slowfast_ext.engine.weights import load_weights, read_weights
-from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork
 from slowfast_ext.models.backbones import build_backbone, spatial_stride
-from slowfast_ext.models.backbones.inputs import take_input
+from tests.models.backbones.saved_networks import config_of, refusal
 
 transformers = pytest.importorskip("transformers", minversion="5.22")
 
@@ -77,18 +75,6 @@ def folders(tmp_path_factory):
         return made[name]
 
     return get
-
-
-def config_of(folder, **changes):
-    """A config whose backbone is the folder's, with the input that it expects."""
-    cfg = default_config()
-    cfg.ACTIVITY.BACKBONE = f"transformers:{folder}"
-    cfg.MODEL.NUM_CLASSES = 3
-    cfg.ACTIVITY.GROUPS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.NUM_OBSERVATIONS = 8, 16, 4
-    keys = {key.replace("__", "."): value for key, value in changes.items()}
-    cfg.merge_from_list([word for pair in keys.items() for word in pair])
-    take_input(cfg, keys)
-    return cfg
 
 
 def loaded(cfg, folder):
@@ -186,12 +172,6 @@ def test_a_saved_folder_is_read_back_to_the_bit(folders, name):
     own = ours.backbone.network.state_dict()
     assert own.keys() == {n for n in theirs if not n.startswith(("predictor.", "pooler."))}
     assert all(torch.equal(value, theirs[n]) for n, value in own.items())
-
-
-def refusal(function, *args):
-    with pytest.raises(SlowFastExtError) as caught:
-        function(*args)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["VideoMAE", "Vivit"])

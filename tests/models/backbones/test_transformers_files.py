@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from slowfast_ext.models.backbones import input_facts
-from tests.models.backbones.test_transformers import config_of, refusal
+from tests.models.backbones.saved_networks import config_of, refusal
 
 transformers = pytest.importorskip("transformers", minversion="5.22")
 
