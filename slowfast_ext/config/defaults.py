@@ -315,6 +315,9 @@ KEYS = (
     Key("SYNTHETIC.PARTS", False),
     # Slow and fast motions in pairs that rate 8 or rate 2 alone tells apart.
     Key("SYNTHETIC.TWINS", False),
+    # How many times as often the most frequent activity occurs in training videos as the rarest
+    # (a long tail); 1.0: all as often, as in the test's videos whatever this is.
+    Key("SYNTHETIC.IMBALANCE", 1.0, rules.must("be at least 1", lambda ratio: ratio >= 1)),
     #
     # --- Where and how fast a run computes, and what it reports -------------------------------
     Key("BENCHMARK", IN_MAIN, scope=NOTHING),

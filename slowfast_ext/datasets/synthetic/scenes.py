@@ -23,6 +23,9 @@ TOGETHER = ((0, 5), (4, 9), (8, 1))
 TOGETHER_PROBABILITY = 0.85
 # At most one of a pair occurs.
 APART = ((2, 7), (6, 11), (10, 3))
+# The activities from the most to the least frequent of an imbalanced set: head, middle and tail
+# have slow, normal and fast ones, and motions of both balls are apart.
+BY_FREQUENCY = (0, 4, 8, 2, 6, 10, 1, 5, 9, 3, 7, 11)
 # The frequency of each activity before videos without any or with too many are redrawn.
 FREQUENCY = 0.18
 MAX_ACTIVITIES = 4
@@ -56,9 +59,12 @@ class SyntheticSettings:
             before it meets the activities.
         twins (bool): with several speeds: the slow motions and the fast ones are pairs that
             can be told apart at sampling rate 8 or at 2 alone.
+        imbalance (float): how many times as often the first of BY_FREQUENCY is kept as the last
+            in the training videos, the others by equal ratios between; 1: all are, and so they
+            are in the test's videos, that each activity may be measured alike.
 
     Raises:
-        SlowFastExtError: a number is too small or the size is odd.
+        SlowFastExtError: a number is too small, the size is odd, or one-actor videos imbalanced.
     """
 
     num_train: int = 400
@@ -73,6 +79,7 @@ class SyntheticSettings:
     distractors: bool = True
     parts: bool = False
     twins: bool = False
+    imbalance: float = 1.0
 
     def __post_init__(self):
         smallest = {"num_train": 1, "num_test": 1, "size": 32, "num_frames": 4, "seed": 0}
@@ -81,6 +88,22 @@ class SyntheticSettings:
                 raise SlowFastExtError(f"synthetic videos: {name} must be at least {least}")
         if self.size % 2:
             raise SlowFastExtError(f"synthetic videos: size must be even, not {self.size}")
+        if self.imbalance < 1 or (self.imbalance > 1 and not self.draws_several):
+            raise SlowFastExtError(
+                f"synthetic videos: imbalance must be at least 1, not {self.imbalance}, and 1 "
+                "where each video shows one actor"
+            )
+
+    @property
+    def draws_several(self):
+        """Whether a video shows any number of activities."""
+        return self.several_at_once and not self.parts
+
+    @property
+    def kept_shares(self):
+        """[A]: the share of an activity's occurrences that training videos keep."""
+        ranks = np.argsort(BY_FREQUENCY)
+        return self.imbalance ** (-ranks / (len(ranks) - 1))
 
     @property
     def motions(self):
@@ -122,7 +145,11 @@ def draw_labels(random, settings):
             labels = _draw_pairs(random)
         else:
             labels = random.random(len(ACTIVITIES)) < FREQUENCY
-        if 1 <= labels.sum() <= MAX_ACTIVITIES:
+        if not 1 <= labels.sum() <= MAX_ACTIVITIES:
+            continue
+        if settings.imbalance > 1:  # Drawn only then: other sets keep their draws.
+            labels &= random.random(len(labels)) < settings.kept_shares
+        if labels.any():
             return np.flatnonzero(labels).tolist()
 
 

@@ -79,6 +79,8 @@ def write_video(directory, settings, split, index):
     Returns its rows in the list: path, label, start and end in seconds.
     """
     random = np.random.default_rng([settings.seed, _SPLITS.index(split), index])
+    if split == "test":
+        settings = dataclasses.replace(settings, imbalance=1.0)
     actors = draw_actors(random, settings)
     name = f"videos/{split}_{index:04d}"
     with open_atomically(os.path.join(directory, f"{name}.mp4"), "wb") as stream:
@@ -154,7 +156,10 @@ def generate(directory, settings):
 
 
 def _description(settings):
-    return {"format": FORMAT, **dataclasses.asdict(settings)}
+    described = {"format": FORMAT, **dataclasses.asdict(settings)}
+    if settings.imbalance == 1:
+        del described["imbalance"]  # As sets from before there was the switch have it.
+    return described
 
 
 def _refuse_foreign_files(directory):
@@ -191,7 +196,7 @@ def ensure(directory, settings):
             f"{path} is not the settings of a synthetic data set: choose another directory "
             "or delete this one"
         ) from error
-    wanted = _description(settings)
+    wanted = {**defaults, **_description(settings)}
     differing = [
         f"{key} is {found.get(key)}, not {wanted.get(key)}"
         for key in {**wanted, **found}

@@ -17,6 +17,7 @@ from slowfast_ext.datasets.synthetic.motion import (
 )
 from slowfast_ext.datasets.synthetic.scenes import (
     APART,
+    BY_FREQUENCY,
     MAX_ACTIVITIES,
     MAX_DISTRACTORS,
     TOGETHER,
@@ -24,6 +25,7 @@ from slowfast_ext.datasets.synthetic.scenes import (
     draw_actors,
     draw_labels,
 )
+from slowfast_ext.errors import SlowFastExtError
 
 
 def draw_many(count=300, **switches):
@@ -210,3 +212,33 @@ def test_a_box_holds_all_that_its_actor_covers(motion):
     assert np.std(moved, axis=0).max() > 20
     outside = draw_frame(background, [actor], actor.end)
     assert outside.max() == 0
+
+
+def test_an_imbalanced_set_keeps_each_activity_by_its_rank():
+    """Kept shares fall by equal ratios; the counts follow them, and the least pair is the tail."""
+    plain, long_tailed = SyntheticSettings(), SyntheticSettings(imbalance=30.0)
+    shares = long_tailed.kept_shares[list(BY_FREQUENCY)]
+    assert (shares[0], shares[-1]) == (1, pytest.approx(1 / 30))
+    np.testing.assert_allclose(shares[1:] / shares[:-1], 30 ** (-1 / 11))
+    counts = {}
+    for settings in (plain, long_tailed):
+        counts[settings] = np.zeros(len(ACTIVITIES))
+        for seed in range(2000):
+            labels = draw_labels(np.random.default_rng(seed), settings)
+            assert 1 <= len(labels) <= MAX_ACTIVITIES
+            counts[settings][labels] += 1
+    ratio = counts[long_tailed] / counts[plain]
+    thirds = np.split(ratio[list(BY_FREQUENCY)], 3)
+    assert thirds[0].mean() > 3 * thirds[1].mean() > 9 * thirds[2].mean() > 0
+
+
+def test_head_middle_and_tail_have_all_speeds():
+    speeds = [MOTIONS[motion][0] for motion, _ in ACTIVITIES]
+    for third in np.split(np.array(BY_FREQUENCY), 3):
+        assert {speeds[place] for place in third} == {"slow", "normal", "fast"}
+
+
+@pytest.mark.parametrize("wrong", [{"imbalance": 0.5}, {"imbalance": 2.0, "parts": True}])
+def test_an_imbalance_needs_several_activities_and_a_ratio_from_1(wrong):
+    with pytest.raises(SlowFastExtError, match="imbalance must be at least 1"):
+        SyntheticSettings(**wrong)

@@ -49,7 +49,9 @@ def test_a_set_holds_what_the_settings_say(data_set):
     top = sorted(path.name for path in data_set.iterdir())
     assert top == ["classes.txt", "settings.json", "test.csv", "train.csv", "videos"]
     saved = json.loads((data_set / "settings.json").read_text())
-    assert saved == {"format": FORMAT, **dataclasses.asdict(SETTINGS)}
+    settings = dataclasses.asdict(SETTINGS)
+    assert settings.pop("imbalance") == 1  # Off, it is left out: bytes of before there was one.
+    assert saved == {"format": FORMAT, **settings}
 
 
 def test_videos_are_h264_long_enough_for_a_clip_at_rate_8(data_set):
@@ -108,6 +110,21 @@ def test_the_same_frames_give_the_same_bytes():
     random, settings = np.random.default_rng([0, 1, 0]), SyntheticSettings()
     images = list(images_of(random, draw_actors(random, settings), settings))
     assert len({encode(iter(images), settings.size) for _ in range(15)}) == 1
+
+
+def test_an_imbalance_changes_the_training_videos_alone(data_set, tmp_path):
+    settings = dataclasses.replace(SETTINGS, imbalance=1e6)
+    for split in ("train", "test"):
+        write_video(str(tmp_path), settings, split, 1)
+    name = "videos/test_0001.mp4"
+    assert (tmp_path / name).read_bytes() == (data_set / name).read_bytes()
+    truth = json.loads((tmp_path / "videos/train_0001.json").read_text())
+    assert {label for item in truth for label in item["labels"]} == {SETTINGS.class_names[0]}
+
+
+def test_a_set_is_refused_under_another_imbalance(data_set):
+    with pytest.raises(SlowFastExtError, match=r"imbalance is 1.0, not 2.0"):
+        ensure(data_set, dataclasses.replace(SETTINGS, imbalance=2.0))
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"split": "test"}, {"index": 3}])
