@@ -40,8 +40,15 @@ _COMMON_CLASSES = [
 _DETECTRON2_WEIGHTS = (
     "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/model_final_280758.pkl"
 )
-# Of upstream's losses those that compare logits with labels, and no network's own targets.
-_LOSSES = rules.one_of("bce", "bce_logit", "cross_entropy", "soft_cross_entropy")
+# Of upstream's losses those that compare logits with labels, and no network's own targets; ours.
+_LOSSES = rules.one_of(
+    *("bce", "bce_logit", "cross_entropy", "soft_cross_entropy"),
+    *("focal", "asymmetric", "equalization"),
+)
+_GAMMAS = rules.must(
+    "be two numbers, for positives and negatives, each 0, or 1 or more",
+    lambda gammas: len(gammas) == 2 and not any(rules.focusing(gamma, None) for gamma in gammas),
+)
 # A test of main's sub_batchnorm needs its statistics gathered first.
 _NORM_TYPE = rules.both(rules.one_of("batchnorm", "sync_batchnorm"), rules.needs_main)
 
@@ -146,6 +153,25 @@ KEYS = (
     Key("TRAIN.EVAL_PERIOD", IN_BOTH, rules.count(), NOTHING),
     Key("TRAIN.KILL_LOSS_EXPLOSION_FACTOR", IN_MAIN, rules.not_done),
     Key("TRAIN.MIXED_PRECISION", Main(False), scope=TRAINING | MACHINE),
+    #
+    # What MODEL.LOSS_FUNC counts (docs/METHOD.md#losses).
+    Key("LOSS", SECTION, scope=TRAINING),
+    # Positives of an activity weigh as much as its negatives among the training labels, but no more
+    # than so many times as much; 0.0: all weigh alike.
+    Key("LOSS.POS_WEIGHT", 0.0, rules.not_negative),
+    # The share of a label that is spread evenly: over yes and no or, for a softmax, all classes.
+    Key("LOSS.LABEL_SMOOTHING", 0.0, rules.dropout),
+    # "focal": torchvision's alpha (below 0: none) and gamma.
+    Key("LOSS.FOCAL_ALPHA", 0.25, rules.must("be at most 1", lambda alpha: alpha <= 1)),
+    Key("LOSS.FOCAL_GAMMA", 2.0, rules.focusing),
+    # "asymmetric": gamma of positives and of negatives, and the probability up to which negatives
+    # cost nothing.
+    Key("LOSS.ASYMMETRIC_GAMMAS", [0.0, 4.0], _GAMMAS),
+    Key("LOSS.ASYMMETRIC_MARGIN", 0.05, rules.dropout),
+    # "equalization": the frequency below which an activity is rare, and the share of a rare one's
+    # negatives that is left out where another activity happens.
+    Key("LOSS.EQUALIZATION_FREQUENCY", 0.05, rules.fraction),
+    Key("LOSS.EQUALIZATION_SHARE", 0.9, rules.fraction),
     #
     Key("SOLVER", IN_BOTH, scope=TRAINING),
     Key("SOLVER.BASE_LR", IN_BOTH, rules.not_negative),

@@ -62,6 +62,7 @@ above_zero = must("be above 0", lambda number: number > 0)
 seed = both(not_negative, must("be below 2**63", lambda number: number < 2**63))
 fraction = must("lie in [0, 1]", lambda number: 0 <= number <= 1)
 dropout = must("lie in [0, 1)", lambda number: 0 <= number < 1)
+focusing = must("be 0, or 1 or more", lambda gamma: is_number(gamma) and (gamma == 0 or gamma >= 1))
 frames = must(f"lie in 1..{MOST_FRAMES}", lambda number: is_count(number, MOST_FRAMES))
 rates = must(
     f"be sampling rates, whole numbers in 1..{MOST_FRAMES}",

@@ -113,6 +113,11 @@ class Batches:
         """The data set's StoredMaps, or None."""
         return self.loader.dataset.dataset.maps
 
+    @property
+    def labels(self):
+        """The data set's, [rows x A]."""
+        return self.loader.dataset.dataset.labels
+
     def start_epoch(self, epoch):
         """As `TrainingBatches`, which a training loader goes by."""
         self.loader.batch_sampler.start_epoch(epoch)

@@ -148,6 +148,9 @@ def _check_keys_of_network(cfg):
     wanted = "softmax" if "cross_entropy" in cfg.MODEL.LOSS_FUNC else "sigmoid"
     if wanted != cfg.MODEL.HEAD_ACT:
         refuse(cfg, "MODEL.HEAD_ACT", f"must be {wanted} for the loss {cfg.MODEL.LOSS_FUNC}")
+    if cfg.LOSS.POS_WEIGHT and wanted == "softmax":
+        rule = "must be 0.0 for a softmax, whose classes exclude each other"
+        refuse(cfg, "LOSS.POS_WEIGHT", rule)
     if cfg.ACTIVITY.HEAD == "RoIPoolHead" and not cfg.DETECTION.ENABLE:
         refuse(cfg, "ACTIVITY.HEAD", "needs DETECTION.ENABLE True: PoolHead is the one for clips")
     if cfg.DETECTION.ENABLE and cfg.OBJECTS.NUM_CLASSES:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from fvcore.nn.precise_bn import get_bn_modules, update_bn_stats
 
-from slowfast_ext import upstream
 from slowfast_ext.config import compare
 from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.checkpoint import History
+from slowfast_ext.engine.losses import build_loss
 from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
 from slowfast_ext.engine.optimizer import (
     build_optimizer,
@@ -71,7 +71,7 @@ class Trainer:
         self.model = distributed.wrap_network(cfg, network)
         self.optimizer = build_optimizer(stage.cfg, self.model)
         self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
-        self.loss_function = loss_function(cfg)
+        self.loss_function = build_loss(cfg, lambda: loader.labels).to(distributed.device(cfg))
         self.board = TensorBoard(cfg, stage.name, draw_view)
         self.best = -1.0  # The mAP of the best evaluation so far; nan is above nothing.
         # Counted from this run's labels, and not taken from weights of another run.
@@ -341,14 +341,6 @@ class Trainer:
             ) from error
         self.best = float(best)
         return epoch + 1
-
-
-def loss_function(cfg):
-    """MODEL.LOSS_FUNC, on logits."""
-    # Upstream's `bce` takes probabilities; our heads give logits in training, from which the same
-    # loss is computed more exactly.
-    name = "bce_logit" if cfg.MODEL.LOSS_FUNC == "bce" else cfg.MODEL.LOSS_FUNC
-    return upstream.get_loss_func(name)(reduction="mean")
 
 
 def summed(loss, outputs, labels):
