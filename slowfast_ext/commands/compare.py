@@ -14,7 +14,8 @@ from slowfast_ext.commands.arguments import INIT_METHOD
 from slowfast_ext.commands.quickstart import read_results
 from slowfast_ext.config.compare import check_same_results
 from slowfast_ext.config.load import load_config
-from slowfast_ext.engine.launch import launch
+from slowfast_ext.config.schema import refuse
+from slowfast_ext.engine.launch import launch, refuse_torchrun
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.intervals import interval
@@ -28,6 +29,7 @@ def run(args):
     already excepted; writes OUTPUT_DIR/comparison.csv and prints its table. Raises SlowFastExtError
     where what is done was done with another config.
     """
+    refuse_torchrun("compare")
     seeds, settings = _seeds(args.seeds), _settings(args)
     output_dir = load_config(args.cfg, args.opts).OUTPUT_DIR
     configs = {
@@ -35,10 +37,12 @@ def run(args):
         for name, words in settings.items()
     }
     for cfg in itertools.chain(*configs.values()):
+        if not cfg.TEST.ENABLE:
+            refuse(cfg, "TEST.ENABLE", "must be True: tests are what is compared")
         if _is_done(cfg):
             path = f"{cfg.OUTPUT_DIR}/results.json"
             check_same_results(path, read_results(cfg)["config"], cfg)
-    scores = {name: [_mean_ap(cfg) for cfg in of_seeds] for name, of_seeds in configs.items()}
+    scores = {name: [mean_ap(cfg) for cfg in of_seeds] for name, of_seeds in configs.items()}
     path = f"{output_dir}/comparison.csv"
     rows = [["setting", "seed", "mAP"]]
     for name, values in scores.items():
@@ -49,10 +53,10 @@ def run(args):
 
 
 def _seeds(text):
-    words = text.split(",")
-    if not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
+    seeds = [int(word) if word.isdecimal() else None for word in text.split(",")]
+    if None in seeds or len(set(seeds)) < len(seeds):
         raise SlowFastExtError(f"--seeds {text}: must be different numbers, as 1,2,3")
-    return [int(word) for word in words]
+    return seeds
 
 
 def _settings(args):
@@ -66,7 +70,12 @@ def _settings(args):
         )
     if len({_folder(text) for text in texts}) < len(texts):
         raise SlowFastExtError(f"{', '.join(texts)}: two of them would be one folder")
-    return {text: shlex.split(text) for text in texts}
+    try:
+        return {text: shlex.split(text) for text in texts}
+    except ValueError as error:
+        raise SlowFastExtError(
+            f"{', '.join(texts)}: {str(error).lower()} in one of them"
+        ) from error
 
 
 def _folder(name):
@@ -82,10 +91,14 @@ def _is_done(cfg):
     return pathmgr.exists(f"{cfg.OUTPUT_DIR}/results.json")
 
 
-def _mean_ap(cfg):
+def mean_ap(cfg):
+    """The mAP of a config's test, which is run where it is not there yet."""
     if not _is_done(cfg):
         launch(cfg, INIT_METHOD, engine.run)
-    return read_results(cfg)["mAP"]
+    value = read_results(cfg)["mAP"]
+    if value is None:
+        raise SlowFastExtError(f"{cfg.OUTPUT_DIR}/results.json has no mAP: no label to measure by")
+    return value
 
 
 def table(scores):

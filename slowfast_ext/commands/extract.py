@@ -23,9 +23,13 @@ def run(args):
         if name not in SPLITS:
             known = ", ".join(SPLITS)
             raise SlowFastExtError(f"--splits {name}: must be of {known}{nearest(name, SPLITS)}")
+    if args.every is not None and not args.pooled:
+        raise SlowFastExtError("--every belongs to --pooled, which is not given")
     if args.pooled:
-        names = [name for name in dict.fromkeys(names) if name in ("train", "val", "test")]
-        every = args.every and seconds_of(args.every, "--every")
+        # Of the training list there are other views, and no other videos.
+        others = {"tune": "train", "train-views": "train"}
+        names = list(dict.fromkeys(others.get(name, name) for name in names))
+        every = None if args.every is None else seconds_of(args.every, "--every")
         function = functools.partial(extract_pooled, folder=args.out, names=names, every=every)
     else:
         function = functools.partial(extract, folder=args.out, names=names)

@@ -8,13 +8,14 @@ from slowfast_ext.commands import run_net as engine
 from slowfast_ext.commands.arguments import INIT_METHOD
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.extract import extract
-from slowfast_ext.engine.launch import launch
+from slowfast_ext.engine.launch import launch, refuse_torchrun
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.utils.paths import CONFIGS, pathmgr
 
 
 def run(args):
     """The main job once; prints the table that README.md shows."""
+    refuse_torchrun("quickstart")
     started = time.monotonic()
     print(table(run_heads("output/synthetic")))
     print(f"{(time.monotonic() - started) / 60:.1f} minutes")

@@ -6,6 +6,7 @@ what else its clips have. numpy's .npz, not compressed: an array is read by itse
 holds one clip's map whatever there is on disk; checksums tell damage; nothing is executed.
 """
 
+import functools
 import json
 import math
 import os
@@ -164,8 +165,9 @@ class MapFolder:
             ) from error
         except (OSError, ValueError) as error:
             raise SlowFastExtError(f"{name}: cannot be read ({error})") from error
+        parts = {"format": int, "dtype": str, "backbone": str, "settings": dict, "splits": dict}
         known = isinstance(description, dict) and description.get("format") == FORMAT
-        if not known or not isinstance(description.get("splits"), dict):
+        if not known or not all(isinstance(description.get(p), parts[p]) for p in parts):
             raise SlowFastExtError(f"{name}: is not of this version's form; extract anew")
         return cls(path, description)
 
@@ -185,9 +187,10 @@ class MapFolder:
         common = {name: self.description[name] for name in ("dtype", "backbone", "settings")}
         # Once for all items: a data set makes the list of its ids anew whenever it is asked.
         of, ids = digest_of_json([common, self.description["splits"][split]]), dataset.video_ids
+        stamp_once = functools.cache(stamp)  # A movie's folder is that of hundreds of keyframes.
 
         def facts(index):
-            return {"of": of, "id": ids[index], "file": stamp(dataset.media_path(index))}
+            return {"of": of, "id": ids[index], "file": stamp_once(dataset.media_path(index))}
 
         return facts
 

@@ -73,12 +73,12 @@ class UpstreamDataset(ActivityDataset):
 
     def __init__(self, cfg, split):
         self.cfg, self.class_names = cfg, self.read_class_names(cfg)
-        rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
+        self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
         self.is_training = split in ("train", "tune")
         if self.is_training:
-            groups = [(rate, 1, 1) for rate in rates]
+            groups = [(rate, 1, 1) for rate in self.rates]
         else:
-            groups = [(rates[0], 1, 1)] if split == "val" else self.view_groups(cfg)
+            groups = [(self.rates[0], 1, 1)] if split == "val" else self.view_groups(cfg)
         self.parts = [_Part(self, *group) for group in groups]
         first = self.parts[0]
         self.video_ids = [_video_id(path) for path in first.of_videos("_path_to_videos")]
@@ -91,6 +91,11 @@ class UpstreamDataset(ActivityDataset):
     def content(self):
         """As the contract has it, without upstream's own objects."""
         return {name: value for name, value in super().content.items() if name != "parts"}
+
+    def media_path(self, index):
+        """A video's file, or the folder of its frames."""
+        path = self.parts[0].dataset._path_to_videos[index * self.parts[0].per_video]
+        return path if isinstance(path, str) else os.path.dirname(path[0])
 
     def __len__(self):
         return len(self.video_ids)

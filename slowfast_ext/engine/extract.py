@@ -30,7 +30,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones import map_shape
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
-from slowfast_ext.utils.paths import is_local, make_folder, remove_leftovers
+from slowfast_ext.utils.paths import is_local, make_folder, pathmgr, remove_leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +58,8 @@ def extract(cfg, folder, names):
     if distributed.is_main_process():
         maps.write()
     with ThreadPoolExecutor(1) as writer:
-        for split, indices in missing.items():
-            _extract_split(_Extraction(cfg, network, maps, split, writer), indices)
+        for split, facts in missing.items():
+            _extract_split(_Extraction(cfg, network, maps, split, writer, facts))
     if distributed.is_main_process():
         print(f"wrote {folder}: set FEATURES.PATH {folder} to train, tune and test from it")
 
@@ -88,11 +88,11 @@ def _folder(cfg, path, network, splits):
         "splits": {},
     }
     make_folder(path, "--out")
-    if os.path.exists(os.path.join(path, "features.json")) or not is_local(path):
+    if pathmgr.exists(os.path.join(path, "features.json")):
         there = MapFolder.open(path).description
         refuse_other(path, {k: v for k, v in description.items() if k != "splits"}, there)
         description["splits"] = dict(there["splits"])
-    elif os.listdir(path):
+    elif pathmgr.ls(path):
         raise SlowFastExtError(f"--out {path}: holds other files: name a new folder")
     for split in splits:
         facts = split.facts(cfg)
@@ -115,11 +115,12 @@ def refuse_other(path, wanted, there, where=""):
 
 
 def _missing(maps, split):
-    """The items of this process that are still to do."""
+    """{index: what its file will say of itself}, the items of this process still to do."""
     own = range(distributed.rank(), len(split.dataset), distributed.world_size())
+    # Before any is read: one that changes while features are computed is then told from them.
     facts_of = maps.facts_of_items(split.name, split.dataset)
-    paths = {index: maps.item_path(split.name, index) for index in own}
-    return [index for index, path in paths.items() if not _is_done(maps, path, facts_of(index))]
+    items = ((index, facts_of(index)) for index in own)
+    return {i: f for i, f in items if not _is_done(maps, maps.item_path(split.name, i), f)}
 
 
 def _is_done(maps, path, wanted):
@@ -140,8 +141,8 @@ def _check_space(cfg, network, maps, missing):
     """Says how much is written; raises SlowFastExtError where the disk does not hold it."""
     folder, facts = maps.path, maps.description["splits"]
     sizes = [
-        _bytes_of_item(cfg, network, split.has_clips, facts[split.name]) * len(indices)
-        for split, indices in missing.items()
+        _bytes_of_item(cfg, network, split.has_clips, facts[split.name]) * len(items)
+        for split, items in missing.items()
     ]
     total = sum(distributed.gather(sum(sizes)))
     counts = ", ".join(f"{len(split.dataset)} of {split.name}" for split in missing)
@@ -189,12 +190,12 @@ class _Clips(torch.utils.data.Dataset):
 
 
 class _Extraction:
-    """What extracting the items of a split needs."""
+    """What extracting the items of a split needs; `facts` are those of `_missing`."""
 
-    def __init__(self, cfg, network, maps, split, writer):
+    def __init__(self, cfg, network, maps, split, writer, facts):
         self.cfg, self.network, self.maps, self.split = cfg, network, maps, split
         self.writer, self.waiting, self.device = writer, [], distributed.device(cfg)
-        self.facts_of = maps.facts_of_items(split.name, split.dataset)
+        self.facts = facts
 
     def features(self, batch):
         """F of a Sample's clips, on the CPU."""
@@ -206,7 +207,7 @@ class _Extraction:
         while len(self.waiting) >= _MOST_WAITING:
             self.waiting.pop(0).result()
         path = self.maps.item_path(self.split.name, index)
-        facts = self.facts_of(index) | further
+        facts = self.facts[index] | further
         self.waiting.append(self.writer.submit(self.maps.write_item, path, facts, samples))
 
     def finish(self, broken):
@@ -217,10 +218,10 @@ class _Extraction:
             written.result()
 
 
-def _extract_split(extraction, indices):
+def _extract_split(extraction):
     cfg, split = extraction.cfg, extraction.split
     source = _Clips(cfg, split) if split.has_clips else split.dataset
-    batches = loaders.item_loader(cfg, source, indices)
+    batches = loaders.item_loader(cfg, source, extraction.facts)
     extract_items = _extract_clips if split.has_clips else _extract_views
     with Progress(f"extract {split.name}", len(batches), cfg.LOG_PERIOD) as progress:
         items = _stepped(batches, progress)

@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from slowfast_ext import upstream
 from slowfast_ext.config.plugins import import_plugins
-from slowfast_ext.errors import exit_with_sentence
+from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 
 
 def launch(cfg, init_method, function):
@@ -34,6 +34,16 @@ def launch(cfg, init_method, function):
             function(cfg)
     else:
         function(cfg)
+
+
+def refuse_torchrun(command):
+    """Raises SlowFastExtError for a command of several jobs, each of which `launch` starts."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        # torchrun's store serves one job, and results are read before its main process wrote them.
+        raise SlowFastExtError(
+            f"{command} starts the processes of its runs itself, NUM_GPUS of them: call it without "
+            "torchrun"
+        )
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from slowfast_ext.engine.progress import Progress
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
-from slowfast_ext.utils.paths import make_folder, open_atomically
+from slowfast_ext.utils.paths import is_local, make_folder, open_atomically
 from slowfast_ext.utils.text import read_text
 
 
@@ -26,10 +26,11 @@ def extract_pooled(cfg, folder, names, every=None):
     """
     Writes of every video of the splits `names` FOLDER/ID.npy, float32, W x C: the mean over T', H'
     and W' of the backbone's map of each window, `every` seconds from one to the next (None: a
-    window's length). FOLDER/windows.json says which. What is there already is kept.
+    window's length). FOLDER/windows.json says which. What is there already is kept, but for videos
+    that are newer than it.
 
     Raises SlowFastExtError: no backbone, FOLDER holds others, two videos of one name, a video that
-    cannot be read or a config whose network needs more than a video.
+    cannot be read or a config whose network, or data set, needs more than a video.
     """
     require_clips_alone(cfg, "--pooled is given nothing but videos")
     every = every or window_seconds(cfg)
@@ -39,12 +40,15 @@ def extract_pooled(cfg, folder, names, every=None):
         dataset = loaders.build_dataset(cfg, name)
         for index, video_id in enumerate(dataset.video_ids):
             media, path = dataset.media_path(index), _target(folder, video_id)
+            if media is None:
+                kind = type(dataset).__name__
+                raise SlowFastExtError(f"--pooled: {kind} does not say which file {video_id} is")
             if videos.setdefault(path, media) != media:
                 raise SlowFastExtError(f"{videos[path]} and {media} would both be {path}")
     _describe(cfg, folder, network, every)
     # Shared before looking at what is there, which another process may write meanwhile.
     shared = list(videos)[distributed.rank() :: distributed.world_size()]
-    own = [path for path in shared if not os.path.exists(path)]
+    own = [path for path in shared if not _is_done(path, videos[path])]
     with (
         inference(cfg, network, distributed.device(cfg)),
         Progress("extract", len(own), cfg.LOG_PERIOD) as progress,
@@ -63,6 +67,13 @@ def _target(folder, video_id):
     return os.path.join(folder, f"{stem}.npy")
 
 
+def _is_done(path, media):
+    """True where vectors are there that are not older than the video."""
+    if not os.path.exists(path):
+        return False
+    return not is_local(media) or os.path.getmtime(media) <= os.path.getmtime(path)
+
+
 def _describe(cfg, folder, network, every):
     """Writes windows.json; raises SlowFastExtError where there is one of another extraction."""
     make_folder(folder, "--out")
@@ -79,6 +90,8 @@ def _describe(cfg, folder, network, every):
     if os.path.exists(path):
         try:
             there = json.loads(read_text(path))
+            if not isinstance(there, dict):
+                raise ValueError("no object")
         except ValueError as error:
             raise SlowFastExtError(f"{path}: not JSON ({error}): name another folder") from error
         refuse_other(folder, facts, there)

@@ -2,12 +2,14 @@
 
 import json
 import statistics
+from types import SimpleNamespace
 
 import pytest
 
-from slowfast_ext.commands.compare import table
+from slowfast_ext.commands.compare import mean_ap, table
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
 
 
 @pytest.fixture
@@ -64,7 +66,16 @@ def test_differences_are_paired():
         (["--heads", "PoolHead"], "nothing to compare"),
         (["--heads", "PoolHead,PoolHead"], "nothing to compare"),
         (["--setting", "A.B [1]", "--setting", "A.B (1)"], "two of them would be one folder"),
-        (["--heads", "PoolHead,ActivityHead", "--seeds", "1,x"], "--seeds 1,x: must be different"),
+        (["--heads", "PoolHead,ActivityHead", "--seeds", "1,x"], "--seeds 1,x: must be"),
+        (
+            ["--heads", "PoolHead,ActivityHead", "--seeds", "1,01"],
+            "--seeds 1,01: must be different",
+        ),
+        (["--heads", "PoolHead", "--setting", "A.B 'c"], "no closing quotation in one of them"),
+        (
+            ["--heads", "PoolHead", "--setting", "TEST.ENABLE False"],
+            "TEST.ENABLE is False: it",
+        ),
     ],
 )
 def test_what_cannot_be_compared(arguments, tmp_path, command, words, sentence):
@@ -72,3 +83,20 @@ def test_what_cannot_be_compared(arguments, tmp_path, command, words, sentence):
     assert code == 2
     assert sentence in err
     assert not (tmp_path / "out").exists()
+
+
+def test_it_is_not_for_torchrun(arguments, tmp_path, command, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    words = ["--heads", "PoolHead,ActivityHead", *arguments(tmp_path / "out")]
+    code, _, err = command("compare", *words)
+    assert (code, err.partition(": ")[2]) == (
+        2,
+        "compare starts the processes of its runs itself, NUM_GPUS of them: call it without "
+        "torchrun\n",
+    )
+
+
+def test_a_test_without_labels_has_nothing_to_compare(tmp_path):
+    (tmp_path / "results.json").write_text('{"mAP": null}')
+    with pytest.raises(SlowFastExtError, match=r"results\.json has no mAP: no label"):
+        mean_ap(SimpleNamespace(OUTPUT_DIR=str(tmp_path)))

@@ -108,6 +108,7 @@ def test_upstreams_own_under_this_engine_gives_the_same_views(theirs, two_videos
     upstreams = build_dataset(cfg, split)
     assert isinstance(upstreams, UpstreamDataset) and not isinstance(ours, UpstreamDataset)
     assert upstreams.video_ids == ours.video_ids and len(upstreams) == 1
+    assert os.path.samefile(upstreams.media_path(0), two_videos / "frames" / "AAAAA")
     assert np.array_equal(upstreams.labels, ours.labels)
     assert upstreams.channel_order(cfg) == "RGB"
     (their, our) = (dataset[0] for dataset in (upstreams, ours))
@@ -128,6 +129,8 @@ def test_upstreams_training_clips_follow_from_epoch_and_index(theirs, two_videos
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert first.dtype == torch.uint8 and clips[0].labels.dtype == torch.float32
     tuned = build_dataset(cfg, "tune")
+    # By these, features of other rates are told.
+    assert tuned.rates == [2, 4, 8]
     assert [part.dataset.cfg.DATA.SAMPLING_RATE for part in tuned.parts] == [2, 4, 8]
 
 

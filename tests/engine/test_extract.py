@@ -4,13 +4,16 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 
 from slowfast_ext.commands.run_net import main
-from slowfast_ext.datasets.stored_maps import settings_of
+from slowfast_ext.datasets.stored_maps import MapFolder, settings_of
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
@@ -172,6 +175,11 @@ def broken_description(copied):
     return {}
 
 
+def part_of_a_description(copied):
+    (copied / "features.json").write_text('{"format": 1, "splits": {}}')
+    return {}
+
+
 def of_another_item(copied):
     shutil.copy(copied / "test" / "000001.npz", copied / "test" / "000000.npz")
     return {}
@@ -203,6 +211,7 @@ def other_labels(copied, data_dir):
         (missing, r"tune/000003\.npz: is missing: extract goes on"),
         (nothing, r"holds no features\.json: `python -m slowfast_ext extract"),
         (broken_description, r"features\.json: cannot be read"),
+        (part_of_a_description, r"features\.json: is not of this version's form"),
         (of_another_item, r"test/000000\.npz: is of another extraction"),
         (without_tuning, r"has no features of tune, but of train, val, test: .* --splits tune"),
         (lambda _: {"DATA__NUM_FRAMES": 16}, r"extracted with DATA\.NUM_FRAMES \d+ \(now 16\)"),
@@ -239,6 +248,39 @@ def test_a_video_that_has_changed_is_named(features, frozen, tmp_path, data_dir)
             main(frozen(tmp_path / "out", FEATURES__PATH=features))
     finally:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_video_that_changes_while_features_are_computed_is_told(frozen, tmp_path, data_dir):
+    path = Path(data_dir, "videos", "test_0002.mp4")
+    before = os.stat(path)
+
+    class Changing(MapFolder):
+        """The video takes another's place when the first item is written."""
+
+        def write_item(self, *item):
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+            super().write_item(*item)
+
+    words = frozen(tmp_path / "out", TRAIN__ENABLE=False, TUNE__ENABLE=False)
+    words += ["TEST.CHECKPOINT_FILE_PATH", words[words.index("TRAIN.CHECKPOINT_FILE_PATH") + 1]]
+    try:
+        with mock.patch("slowfast_ext.engine.extract.MapFolder", Changing):
+            extracted(words, tmp_path / "maps", ["test"])
+        with pytest.raises(SlowFastExtError, match=f"{path} has changed since"):
+            main([*words, "FEATURES.PATH", str(tmp_path / "maps")])
+    finally:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_folder_of_many_keyframes_is_looked_at_once(tmp_path, monkeypatch):
+    description = {"dtype": "float16", "backbone": "", "settings": {}, "splits": {"val": {}}}
+    looks, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: looks.append(path) or listdir(path))
+    ids = [str(number) for number in range(9)]
+    dataset = SimpleNamespace(video_ids=ids, media_path=lambda index: str(tmp_path))
+    facts_of = MapFolder("", description).facts_of_items("val", dataset)
+    assert facts_of(3)["file"] == facts_of(4)["file"] == [0, os.stat(tmp_path).st_mtime_ns]
+    assert looks == [str(tmp_path)]
 
 
 def test_another_backbone_is_refused(features, frozen, finished_run, tmp_path):
