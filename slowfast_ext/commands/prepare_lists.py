@@ -18,9 +18,10 @@ from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.lists_report import report_of, text_of
+from slowfast_ext.prepare.media import check_new_files
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.stratify import stratified_split
-from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable_in
+from slowfast_ext.utils.paths import open_atomically, require_writable_in
 from slowfast_ext.utils.text import shortened
 
 # Seconds by which a segment may end after its video: annotators round.
@@ -220,14 +221,7 @@ def _write(out, names, splits, media):
     for name, videos in splits.items():
         contents[f"{name}.csv"] = _list_of(videos, media)
     contents = {name: _encoded(name, text) for name, text in contents.items()}
-    for name in FILES:
-        path = os.path.join(out, name)
-        # People's own lists have the same names and the same header as these.
-        if pathmgr.exists(path) and not _holds(path, contents.get(name)):
-            raise SlowFastExtError(
-                f"{path} is there already and is not what this command would write: choose "
-                "another --out, or delete it"
-            )
+    check_new_files(out, {name: contents.get(name) for name in FILES})
     for name, text in contents.items():
         with open_atomically(os.path.join(out, name), "wb") as stream:
             stream.write(text)
@@ -243,11 +237,6 @@ def _encoded(name, text):
         raise SlowFastExtError(
             f"{name} would hold a line that is no text in UTF-8: rename what is in {shown!a}"
         ) from error
-
-
-def _holds(path, content):
-    with pathmgr.open(path, "rb") as stream:
-        return stream.read() == content
 
 
 def _list_of(videos, media):

@@ -2,11 +2,12 @@
 
 import json
 import math
+import os
 
 import yaml
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.utils.paths import require_writable_in
+from slowfast_ext.utils.paths import pathmgr, require_writable_in
 from slowfast_ext.utils.text import MAX_PROBLEMS_SHOWN
 
 
@@ -39,6 +40,30 @@ def check_media_arguments(args, files):
     if not args.out:
         raise SlowFastExtError("--out is missing: name the folder that gets the lists")
     require_writable_in(args.out, files, "--out")
+
+
+def check_new_files(folder, contents):
+    """
+    Raises SlowFastExtError where a folder holds another file of one of these names.
+
+    Args:
+        contents (dict[str, str or bytes or None]): what is to be written; None: no file of this
+            name, which may not be there.
+    """
+    for name, content in contents.items():
+        path = os.path.join(folder, name)
+        content = content.encode() if isinstance(content, str) else content
+        # People's own lists have the same names and the same header as these.
+        if pathmgr.exists(path) and _bytes_of(path) != content:
+            raise SlowFastExtError(
+                f"{path} is there already and is not what this command would write: choose "
+                "another --out, or delete it"
+            )
+
+
+def _bytes_of(path):
+    with pathmgr.open(path, "rb") as stream:
+        return stream.read()
 
 
 def conclude(args, report, notes, failed=None):

@@ -31,6 +31,7 @@ from slowfast_ext.models.backbones import backbone_name, input_facts
 from slowfast_ext.models.inference import inference
 from slowfast_ext.prepare.person_detectors import load_detector
 from slowfast_ext.utils import distributed
+from slowfast_ext.utils.mp4_writer import open_mp4
 from slowfast_ext.visualization import drawing, videos
 
 # Rows of bars; names at a person's box.
@@ -97,7 +98,7 @@ def demo(cfg):
         fps = cfg.DEMO.OUTPUT_FPS if cfg.DEMO.OUTPUT_FPS > 0 else source.fps
         number, images = 0, tqdm(source.frames(), "frames", source.length, None, disable=None)
         with (
-            videos.open_mp4(cfg.DEMO.OUTPUT_FILE, fps, shown.width, shown.total) as write,
+            open_mp4(cfg.DEMO.OUTPUT_FILE, fps, shown.width, shown.total) as write,
             # What was recorded until then is kept.
             contextlib.suppress(*source.ended_by),
         ):

@@ -16,10 +16,11 @@ from slowfast_ext.models.activity_maps import THRESHOLD, activity_maps
 from slowfast_ext.models.backbones import input_facts
 from slowfast_ext.models.inference import inference
 from slowfast_ext.utils import distributed
+from slowfast_ext.utils.mp4_writer import open_mp4
 from slowfast_ext.utils.paths import open_atomically
 from slowfast_ext.visualization import drawing
 from slowfast_ext.visualization.grid import columns_of, draw_grid
-from slowfast_ext.visualization.videos import all_images, open_mp4, picture_size, resized
+from slowfast_ext.visualization.videos import all_images, picture_size, resized
 
 KINDS = {
     "attention": "activity maps (attention x backbone)",
