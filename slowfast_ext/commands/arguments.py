@@ -290,8 +290,8 @@ def predict_arguments(parser):
     """What `predict` takes."""
     # argparse's own would show what LeavesWords gives back as if options took it.
     parser.usage = (
-        "%(prog)s [VIDEO ...] --cfg YAML [--checkpoint FILE] [--every SECONDS] [--out CSV] "
-        "[--fit-thresholds] [KEY VALUE ...]"
+        "%(prog)s [VIDEO ...] --cfg YAML [--checkpoint FILE] [--every SECONDS] [--out PLACE] "
+        "[--format FORMAT] [--fit-thresholds] [KEY VALUE ...]"
     )
     _network_arguments(parser, "file, or folder of frames")
     parser.add_argument(
@@ -300,7 +300,20 @@ def predict_arguments(parser):
         **ONE_VALUE,
         help="from one window to the next (default: a window's length, at DATA.TARGET_FPS)",
     )
-    parser.add_argument("--out", metavar="CSV", **ONE_VALUE, help="video,activity,start,end,score")
+    parser.add_argument(
+        "--out",
+        metavar="PLACE",
+        **ONE_VALUE,
+        help="the file that gets the spans; for elan and cvat the folder of a file a video",
+    )
+    parser.add_argument(
+        "--format",
+        default="csv",
+        metavar="FORMAT",
+        **ONE_VALUE,
+        help="csv: video,activity,start,end,score (default); for correction boris, elan, "
+        "label-studio, cvat; json: ActivityNet's",
+    )
     parser.add_argument(
         "--fit-thresholds",
         nargs="*",

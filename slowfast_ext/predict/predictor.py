@@ -16,11 +16,12 @@ from slowfast_ext.datasets.clips import read_clips
 from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.datasets.multi_label_videos import MultiLabelVideos
 from slowfast_ext.datasets.video import open_by_config
-from slowfast_ext.datasets.windows import list_windows
+from slowfast_ext.datasets.windows import frame_times, list_windows
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.trained import follow_network, scores_of, trained_network
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.inference import inference
+from slowfast_ext.predict.span_files import NamedSpan, VideoSpans, write_spans
 from slowfast_ext.predict.thresholds import (
     fit_thresholds,
     read_thresholds,
@@ -29,7 +30,6 @@ from slowfast_ext.predict.thresholds import (
 )
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import pathmgr, require_writable
-from slowfast_ext.utils.tables import write_rows
 
 
 class Predictor:
@@ -54,40 +54,46 @@ class Predictor:
     def score(self, path):
         """
         Returns:
-            (float array, Windows): the probabilities, W x A, and the windows of a video.
+            (float array, Windows, VideoInfo): the probabilities, W x A, the windows of a video,
+                and what is known of it.
         Raises:
             SlowFastExtError: the video cannot be read.
         """
         with open_by_config(self.cfg, path) as reader:
             windows = list_windows(self.cfg, reader.info, self.every)
             scores = window_scores(self.cfg, self.network, reader, windows)
-        return scores, windows
+        return scores, windows, reader.info
 
-    def write_spans(self, videos, out):
+    def write_spans(self, videos, out, form="csv"):
         """
-        Writes `video,activity,start,end,score` for all videos; the file appears whole.
+        Writes what happens in all videos.
 
+        Args:
+            videos (list[str]): their paths.
+            out (str), form (str): as of `span_files.write_spans`.
         Raises:
-            SlowFastExtError: some videos cannot be read; the file holds the others' rows.
+            SlowFastExtError: some videos cannot be read; the others' spans are written.
         """
         path = thresholds_path(self.cfg)
         thresholds = read_thresholds(path, self.class_names)
         print(f"thresholds: {path if pathmgr.exists(path) else '0.5, none are fitted'}")
-        rows, problems = [["video", "activity", "start", "end", "score"]], []
+        found, problems = [], []
         for video in videos:
             try:
-                scores, windows = self.score(video)
+                scores, windows, info = self.score(video)
             except SlowFastExtError as error:
                 problems.append(str(error))
                 continue
-            spans = spans_of(scores, windows.spans, thresholds)
-            for activity, *seconds, score in spans:
-                start, end = (f"{second:.3f}" for second in seconds)
-                rows.append([video, self.class_names[activity], start, end, f"{score:.4f}"])
+            spans = [
+                NamedSpan(self.class_names[activity], start, end, score)
+                for activity, start, end, score in spans_of(scores, windows.spans, thresholds)
+            ]
+            times, fps = frame_times(info, self.cfg.DATA.FRAME_FOLDER_FPS)
+            found.append(VideoSpans(video, info, times, fps, spans))
             print(f"{video}: {len(scores)} windows, {len(spans)} spans")
-        if len(problems) < len(videos):
-            write_rows(out, rows)
-            print(f"wrote {len(rows) - 1} spans to {out}")
+        if found:
+            write_spans(form, out, found, self.class_names)
+            print(f"wrote {sum(len(video.spans) for video in found)} spans to {out}")
         if problems:
             raise SlowFastExtError("\n".join(problems))
 
@@ -111,7 +117,7 @@ class Predictor:
         scores, labels = [], []
         for video in tqdm(dataset.videos, "fit", disable=None):
             try:
-                video_scores, windows = self.score(video.path)
+                video_scores, windows, _ = self.score(video.path)
             except SlowFastExtError as error:
                 if not self.cfg.DATA.SKIP_BROKEN_VIDEOS:
                     raise

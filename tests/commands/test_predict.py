@@ -75,6 +75,18 @@ def test_spans_of_several_videos(predict, run_folder, tmp_path, scores):
     assert found == pytest.approx(scores.mean(axis=0).tolist(), abs=1e-4)
 
 
+def test_other_forms(predict, run_folder, tmp_path):
+    write_thresholds(tmp_path / "run", 0.0)
+    video, out = run_folder / "videos" / "1.mp4", tmp_path / "out"
+    code, shown, _ = predict(video, options=["--format", "elan", "--out", out])
+    assert code == 0 and f"wrote 3 spans to {out}" in shown
+    assert (out / "1.eaf").read_text().count("<ANNOTATION_VALUE>") == 3
+    # An option's value may stand before a video.
+    options = ["--out", tmp_path / "a.json", "--format", "label-studio", video]
+    code, shown, _ = predict(options=options)
+    assert code == 0 and 'frameRate="$fps"' in shown and '<Label value="wave"' in shown
+
+
 def test_a_threshold_between_the_windows_scores(predict, run_folder, tmp_path, scores):
     threshold = (np.sort(scores[:, 1])[2] + np.sort(scores[:, 1])[1]) / 2
     write_thresholds(tmp_path / "run", threshold)
@@ -164,6 +176,7 @@ def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
         ([], [], "no video is given"),
         ([__file__], [], "--out is missing"),
         ([__file__], ["--out", "a.mp4"], "must be a file that ends in .csv"),
+        ([__file__], ["--out", "a.csv", "--format", "boris"], "must be a file that ends in .boris"),
         ([__file__], ["--out", "a.csv", "--every", "0"], "--every is 0: it must be"),
         ([__file__], ["--out", "a.csv", "--every", "x"], "--every is x: it must be"),
         ([__file__], ["--out", "a.csv", "--every", ""], "--every is : it must be"),
