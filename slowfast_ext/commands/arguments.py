@@ -223,7 +223,12 @@ def prepare_boxes_arguments(parser):
 def prepare_lists_arguments(parser):
     """What `prepare lists` takes."""
     parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
-    parser.add_argument("--labels", required=True, metavar="FILE", help="says what they show")
+    parser.add_argument(
+        "--labels",
+        required=True,
+        metavar="PATH",
+        help="file, or folder of files, that says what they show",
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
     parser.add_argument(
         "--frames", metavar="PATTERN", help="which images of a folder are its frames: img_*.jpg"
@@ -239,6 +244,18 @@ def prepare_lists_arguments(parser):
         "--label-columns", metavar="A,B", help="columns of labels, or of 0 and 1 for a label each"
     )
     parser.add_argument("--separator", metavar="X", help="what stands between labels in a field")
+    parser.add_argument(
+        "--subjects", metavar="A,B", help="the animals or persons whose labels count (default all)"
+    )
+    parser.add_argument(
+        "--frame-rate",
+        type=float,
+        metavar="R",
+        help="frames a second of times in frames, where the file does not say it",
+    )
+    parser.add_argument(
+        "--frame-base", type=int, choices=(0, 1), help="the number of a video's first frame"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -7,6 +7,7 @@ The forms of label files that are read stand in `slowfast_ext.prepare.label_form
 import csv
 import io
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -61,15 +62,23 @@ def run(args):
         raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
     if args.seed < 0:
         raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
-    for option in ("split_column", "label_columns", "separator"):
+    if args.frame_rate is not None and not 0 < args.frame_rate < math.inf:
+        raise SlowFastExtError(f"--frame-rate is {args.frame_rate:g}: it must be above 0")
+    for option in ("split_column", "label_columns", "separator", "subjects"):
         if getattr(args, option) == "":
             name = "--" + option.replace("_", "-")
             raise SlowFastExtError(f"{name} is empty: name a column, or leave it out")
     require_writable_in(args.out, FILES, "--out")
     media = OwnMedia(args.videos, args.frames)
-    label_columns = args.label_columns.split(",") if args.label_columns else []
     file = read_label_file(
-        args.labels, media, args.split_column, label_columns, args.separator or ""
+        args.labels,
+        media,
+        split_column=args.split_column,
+        label_columns=args.label_columns.split(",") if args.label_columns else [],
+        separator=args.separator or "",
+        frame_rate=args.frame_rate,
+        frame_base=args.frame_base,
+        subjects=[name.strip() for name in (args.subjects or "").split(",") if name.strip()],
     )
     _leave_out_withheld(file)
     videos = _videos_of(file)

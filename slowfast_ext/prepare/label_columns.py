@@ -26,6 +26,7 @@ LABELS = (
     *("tag", "behaviors", "behaviours", "behavior", "behaviour", "class_name", "label_name"),
     *("activity_name", "action_name", "class_id", "label_id", "class_ids", "label_ids"),
 )
+SUBJECTS = ("subject", "subject_id", "individual", "animal_id", "person_id")
 SPLITS = ("split", "subset", "set", "partition", "usage", "phase")
 # Both of a pair; the first that a table has are its times.
 _PAIRS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"))
@@ -74,12 +75,12 @@ class TimeColumns:
 
     Args:
         start (int), end (int): places in the header.
-        scale (float): seconds a unit.
+        scale (float or None): seconds a unit; None: they count frames.
     """
 
     start: int
     end: int
-    scale: float = 1.0
+    scale: float | None = 1.0
 
 
 def path_column(names, rows, media):
@@ -110,7 +111,7 @@ def path_column(names, rows, media):
 
 def time_columns(path, names, columns):
     """
-    The columns of start and end, in seconds or milliseconds.
+    The columns of start and end, in seconds, milliseconds or frames, the first that there are.
 
     Args:
         path (str): of the file, for messages.
@@ -119,14 +120,14 @@ def time_columns(path, names, columns):
     Returns:
         TimeColumns or None: None where no column has times.
     Raises:
-        SlowFastExtError: one of a pair is missing, times count frames, or a column seems to
-            hold times under a name that is not known.
+        SlowFastExtError: one of a pair is missing, or a column seems to hold times under a name
+            that is not known.
     """
     found = {}
     for place in columns:
         for word, unit in _time_word(names[place]):
             found.setdefault((unit, word), place)
-    for unit, scale in (("seconds", 1.0), ("milliseconds", 1e-3)):
+    for unit, scale in (("seconds", 1.0), ("milliseconds", 1e-3), ("frames", None)):
         for pair in _PAIRS:
             if all((unit, word) in found for word in pair):
                 return TimeColumns(*(found[unit, word] for word in pair), scale)

@@ -10,21 +10,25 @@ Reading people's own labels: which of the usual forms a file has is seen from it
     path label [label ...]                           lines, as Kinetics' lists
     folder number_of_frames label [label ...]        lines about folders of frames
 
-Of other forms that are recognised it is said what they are and what to write. Nothing that is a
-time, a count or a list becomes the name of a class.
+What annotation tools and data sets write is read by `prepare.forms`. Of other forms that are
+recognised it is said what they are and what to write. Nothing that is a time, a count or a list
+becomes the name of a class.
 """
 
+import os
 import re
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
+from slowfast_ext.prepare.forms import READERS
+from slowfast_ext.prepare.forms.content import Content
 from slowfast_ext.prepare.label_json import read_json
 from slowfast_ext.prepare.label_lines import read_lines, read_without_header
-from slowfast_ext.prepare.label_tables import read_with_header, rows_of
-from slowfast_ext.utils.text import decode, read_bytes, summary_of_bad_rows
+from slowfast_ext.prepare.label_tables import read_with_header, rows_of, rows_of_one_video
+from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.text import parse_number, summary_of_bad_rows
 
 TIMES = ("start", "end")
 
@@ -41,6 +45,7 @@ class LabelRow:
         start (float or None), end (float or None): seconds; None: the whole video.
         side (str): what the split column says, as it stands there.
         source (str): what the video was cut from; videos of one source stay together.
+        subject (str): which animal or person does it; empty: it is not said.
     """
 
     where: str
@@ -50,6 +55,7 @@ class LabelRow:
     end: float | None = None
     side: str = ""
     source: str = ""
+    subject: str = ""
 
 
 @dataclass
@@ -63,12 +69,17 @@ class LabelFile:
         split_column (str or None): the column that says a video's side.
         label_columns (list[str]): the columns of labels; empty: they are found by their names.
         separator (str): between labels; empty: it is found from the file.
+        frame_rate (float or None): of times that count frames; None: the video's own.
+        frame_base (int or None): the number of a video's first frame.
+        subjects (list[str]): whose labels are read; empty: all.
 
     Attributes:
         form (str): what it is, for people.
         rows (list[LabelRow])
         declared (list[str]): labels that exist, with or without a video.
         unused (list[str]): columns that nothing is read from.
+        unused_rows (dict[str, list[str]]): why rows are not used, and their places.
+        unused_labels (list[str]): labels that the file knows and no row has.
         spellings (dict[str, list[str]]): labels that stand in other spellings too, and these.
         withheld (list[str]): videos without labels of a test whose labels are withheld.
         problems (list[str]): what is wrong, each with its place.
@@ -79,14 +90,45 @@ class LabelFile:
     split_column: str | None = None
     label_columns: list = field(default_factory=list)
     separator: str = ""
+    frame_rate: float | None = None
+    frame_base: int | None = None
+    subjects: list = field(default_factory=list)
     form: str = ""
     rows: list = field(default_factory=list)
     declared: list = field(default_factory=list)
     unused: list = field(default_factory=list)
+    unused_rows: dict = field(default_factory=dict)
+    unused_labels: list = field(default_factory=list)
     spellings: dict = field(default_factory=dict)
     withheld: list = field(default_factory=list)
     problems: list = field(default_factory=list)
     _written: dict = field(default_factory=dict)
+    _asked: set = field(default_factory=set)
+
+    @property
+    def own_name(self):
+        """The file's name without its ending: the video of a file that names none."""
+        return os.path.splitext(os.path.basename(self.path))[0]
+
+    def fact(self, option, why):
+        """
+        A fact that is not in the file.
+
+        Args:
+            option (str): `frame_rate` or `frame_base`, which says it.
+            why (str): what it is needed for.
+        Raises:
+            SlowFastExtError: it is not given.
+        """
+        self._asked.add(option)
+        if getattr(self, option) is None:
+            flag, values = _FACTS[option]
+            raise SlowFastExtError(f"{self.path}: {why}: {flag} {values}")
+        return getattr(self, option)
+
+    def skip(self, where, why):
+        """Counts a row that is not used."""
+        self.unused_rows.setdefault(why, []).append(where)
 
     def add(self, where, name, labels, times=("", ""), scale=1.0, **more):
         """
@@ -110,6 +152,45 @@ class LabelFile:
         else:
             self.rows.append(LabelRow(where, video, labels, start, end, **more))
 
+    def add_frames(self, where, name, labels, frames, base, **more):
+        """
+        Adds a row whose times are frames, as `add` does.
+
+        Args:
+            frames (pair): first and last, both included, as they are written; the video's own
+                times of them count where no frame rate is given.
+            base (int): the number of a video's first frame.
+        """
+        self._asked.add("frame_rate")
+        numbers = [parse_number(str(frame)) for frame in frames]
+        wrong = [n is None or n % 1 != 0 or n < base for n in numbers]
+        if not any(map(str, frames)) or not self.media.has(name):
+            self.add(where, name, labels, **more)
+        elif any(wrong):
+            frame = frames[wrong.index(True)]
+            self.problems.append(f'{where}: frame "{frame}" is no whole number from {base} on')
+        elif numbers[1] < numbers[0]:
+            self.problems.append(f"{where}: last frame {frames[1]} is before first {frames[0]}")
+        else:
+            first, last = (int(number) - base for number in numbers)
+            try:
+                times = [self._time_of(name, number) for number in (first, last + 1)]
+            except SlowFastExtError as error:
+                self.problems.append(f"{where}: {error}")
+                return
+            self.add(where, name, labels, times, **more)
+
+    def _time_of(self, name, number):
+        """When a frame of a video begins, in seconds to the microsecond; frames count from 0."""
+        if self.frame_rate:
+            return round(number / self.frame_rate, 6)
+        time = self.media.time_of_frame(self.media.find(name)[0], number)
+        if time is None:
+            raise SlowFastExtError(
+                f"{name} has frames without times: --frame-rate R says their rate"
+            )
+        return round(time, 6)
+
     def _other_video(self, where, video, name):
         """What is wrong where paths of two videos would both be this one; else None."""
         parts = self.media.parts(name)
@@ -127,7 +208,7 @@ def seconds_of(times, problems, scale=1.0):
     values = []
     for name, time in zip(TIMES, times, strict=True):
         # JSON's true is no number, nor is its null.
-        value = label_cells.seconds(time)
+        value = time if isinstance(time, float) and time >= 0 else label_cells.seconds(time)
         if value is None:
             problems.append(f'{name} "{time}" is not a number of seconds from 0 on')
             return None, None
@@ -145,6 +226,13 @@ def check_problems(file):
         raise SlowFastExtError(f"{file.path}: holds no labels")
 
 
+# What says a fact that is not in a file, and how it is called.
+_FACTS = {
+    "frame_rate": ("--frame-rate", "R says it, in frames a second"),
+    "frame_base": ("--frame-base", "0 or --frame-base 1 says which number the first one has"),
+}
+# Which files of a folder are read; annotators leave others beside them.
+_ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "boris", "eaf", "xml", "annot", "xlsx")
 _CSV = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
 # What a text of a form that is not read begins with; what it is; what to do.
 _FOREIGN = (
@@ -180,41 +268,96 @@ def _refuse_foreign(path, text):
     )
 
 
-def read_label_file(path, media, split_column=None, label_columns=(), separator=""):
+def read_label_file(path, media, **options):
     """
-    Reads a label file of any of the forms above.
+    Reads a label file of any of the forms above, or a folder of such files.
 
     Args:
-        path (str): the file.
+        path (str): the file; or a folder, whose files may each be about the video of their name.
         media (OwnMedia): its videos.
-        split_column (str or None): name of a column (in ActivityNet's JSON: a key of a video).
-        label_columns (list[str]), separator (str): of LabelFile.
+        options: further arguments of LabelFile; `split_column` is a key of a video in
+            ActivityNet's JSON.
     Returns:
         LabelFile: with rows, and `problems` where rows are wrong.
     Raises:
-        SlowFastExtError: not readable, of no known form, or its header is wrong.
+        SlowFastExtError: not readable, of no known form, its header is wrong, or an option is
+            given that says nothing about it.
     """
-    file = LabelFile(path, media, split_column, list(label_columns), separator)
-    data = read_bytes(path)
-    if data.startswith(b"PK\x03\x04"):
-        raise SlowFastExtError(
-            f"{path}: is a spreadsheet or a zip archive: save the table as CSV in UTF-8"
-        )
-    text = unicodedata.normalize("NFC", decode(path, data))
-    _refuse_foreign(path, text[:100_000])
-    if re.match(r"\s*(\{|\[\s*[][{\d\"])", text):
-        read_json(file, text)
+    file = LabelFile(path, media, **options)
+    if pathmgr.isdir(path):
+        _read_folder(file, options)
     else:
-        _read_text(file, text)
+        _read(file)
+    for option, (flag, _) in _FACTS.items():
+        if getattr(file, option) is not None and option not in file._asked:
+            raise SlowFastExtError(f"{path}: {flag} is given, but no times here count frames")
+    _choose_subjects(file)
     unify_spellings(file)
     return file
+
+
+def _read_folder(file, options):
+    names = sorted(name for name in pathmgr.ls(file.path) if not name.startswith("."))
+    paths = [f"{file.path.rstrip('/')}/{name}" for name in names]
+    forms = {}
+    for path in (path for path in paths if not pathmgr.isdir(path)):
+        if path.lower().rpartition(".")[2] not in _ENDINGS:
+            file.skip(path, "no file of labels by its ending")
+            continue
+        part = LabelFile(path, file.media, **options, _written=file._written, _asked=file._asked)
+        _read(part)
+        forms[part.form] = None
+        for name in ("rows", "declared", "unused", "unused_labels", "problems"):
+            getattr(file, name).extend(getattr(part, name))
+        for why, places in part.unused_rows.items():
+            file.unused_rows.setdefault(why, []).extend(places)
+    if not forms:
+        raise SlowFastExtError(f"{file.path}: holds no label file (.{', .'.join(_ENDINGS)})")
+    file.form = " and ".join(forms)
+    file.declared, file.unused = (
+        list(dict.fromkeys(file.declared)),
+        list(dict.fromkeys(file.unused)),
+    )
+
+
+def _read(file):
+    content = Content(file.path)
+    for reader in READERS:
+        if reader.recognises(content):
+            reader.read(file, content)
+            return
+    if content.is_archive:
+        raise SlowFastExtError(
+            f"{file.path}: is a spreadsheet or a zip archive: save the table as CSV in UTF-8"
+        )
+    _refuse_foreign(file.path, content.text[:100_000])
+    if content.json is not None:
+        read_json(file, content.json)
+    else:
+        _read_text(file, content.text)
+
+
+def _choose_subjects(file):
+    """Leaves out the rows of others than `file.subjects`."""
+    if not file.subjects:
+        return
+    known = sorted({row.subject for row in file.rows} - {""})
+    for subject in set(file.subjects) - set(known):
+        raise SlowFastExtError(
+            f'{file.path}: no subject "{subject}" for --subjects; '
+            + (f"they are {', '.join(known)}" if known else "it names none")
+        )
+    for row in file.rows:
+        if row.subject not in file.subjects:
+            file.skip(row.where, f"subject {row.subject or 'not said'}")
+    file.rows = [row for row in file.rows if row.subject in file.subjects]
 
 
 def _read_text(file, text):
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip(' \t",;')]
     if not lines:
         raise SlowFastExtError(f"{file.path}: holds no labels; {_expected()}")
-    rows = rows_of(file.path, text, file.media)
+    rows = rows_of_one_video(file, text) or rows_of(file.path, text, file.media)
     if rows is not None:
         read_with_header(file, rows) or read_without_header(file, rows)
     elif all(len(line.split()) > 1 for _, line in lines):

@@ -30,15 +30,13 @@ _BY_FORM = {
 }
 
 
-def read_json(file, text):
+def read_json(file, data):
     """
-    Reads a JSON text, or lines of one JSON object each.
+    Reads what `parse_json` gives.
 
     Raises:
-        SlowFastExtError: not JSON, of a form that is not read (named, with what to do), or a key
-            stands twice.
+        SlowFastExtError: of a form that is not read, which is named, with what to do.
     """
-    data = _parsed(file.path, text)
     if isinstance(data, dict) and isinstance(data.get("database"), dict) and data["database"]:
         _read_activitynet(file, data["database"])
         return
@@ -60,7 +58,14 @@ def read_json(file, text):
     file.form = "JSON's records" if isinstance(data, list) else "JSON of labels by paths"
 
 
-def _parsed(path, text):
+def parse_json(path, text):
+    """
+    What a JSON text holds, or a list of it of lines of one JSON object each.
+
+    Raises:
+        SlowFastExtError: not JSON, or a key stands twice.
+    """
+
     def unique(pairs):
         # Python would keep the last and say nothing.
         for key, count in Counter(key for key, _ in pairs).items():

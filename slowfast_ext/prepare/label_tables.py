@@ -18,6 +18,7 @@ from slowfast_ext.prepare.label_columns import (
     LABELS,
     PATHS,
     SPLITS,
+    SUBJECTS,
     flags_by_name,
     path_column,
     plain,
@@ -77,6 +78,24 @@ def rows_of(path, text, media):
     return None
 
 
+def rows_of_one_video(file, text):
+    """
+    The rows, as `rows_of` gives them, of a table of labels and times that names no videos and is
+    therefore about the video that is called as the file is; None of any other text.
+    """
+    if not file.media.has(file.own_name):
+        return None
+    for delimiter in ",\t;|":
+        rows = rows_of_text(file.path, text, delimiter)
+        header = [plain(name) for name in rows[0][1]] if rows else []
+        below = [row for _, row in rows[1:]]
+        if set(LABELS) & set(header) and path_column(header, below, file.media) is None:
+            columns = {p: [r[p] for r in below if p < len(r)] for p in range(len(header))}
+            if time_columns(file.path, rows[0][1], columns):
+                return [(n, [file.own_name if i else "path", *r]) for i, (n, r) in enumerate(rows)]
+    return None
+
+
 def is_header(first, below, media):
     """True where the first row names the columns: it names no videos, bar `video` for video.mp4."""
     place = path_column(first, below, media)
@@ -91,18 +110,18 @@ def read_with_header(file, rows):
     header = rows[0][1]
     where = [(f"{file.path}:{line}", row) for line, row in rows]
     if set(KINETICS) <= set(map(str.lower, header)):
-        _read_kinetics(file, _named(header, where[1:]))
+        _read_kinetics(file, named_table(header, where[1:]))
     elif is_header(header, [row for _, row in rows[1:]], file.media):
         # pandas leaves an index without a name, which may be the videos.
         place = path_column(header, [row for _, row in rows[1:]], file.media)
         header = [name or ("path" if n == place else "") for n, name in enumerate(header)]
-        read_table(file, _named(header, where[1:]), where[0][0])
+        read_table(file, named_table(header, where[1:]), where[0][0])
     else:
         return False
     return True
 
 
-def _named(header, rows):
+def named_table(header, rows):
     """
     The Table without the columns that its header does not name, as pandas' index and the empty
     ones that spreadsheets leave at the right.
@@ -119,7 +138,7 @@ def _named(header, rows):
     return Table([header[place] for place in kept], rows)
 
 
-def _fields(file, table, may_miss=()):
+def fields_of(file, table, may_miss=()):
     """Yields (place, fields) of the rows with as many as the header; those at `may_miss` may go."""
     names = table.names
     twice = [name for name, count in Counter(map(plain, names)).items() if name and count > 1]
@@ -150,6 +169,7 @@ class Columns:
         side (int or None): says train or test.
         source (int or None): says what a video was cut from.
         length (int or None): says how long the video is.
+        subject (int or None): says who does it.
     """
 
     video: int
@@ -159,6 +179,12 @@ class Columns:
     side: int | None = None
     source: int | None = None
     length: int | None = None
+    subject: int | None = None
+
+    def more(self, row):
+        """A row's further fields of LabelRow."""
+        places = {"side": self.side, "source": self.source, "subject": self.subject}
+        return {name: row[place] for name, place in places.items() if place is not None}
 
 
 def read_table(file, table, header_at):
@@ -188,7 +214,7 @@ def read_table(file, table, header_at):
     else:
         file.form = "path,labels[,start,end]"
         _read_labels(file, table, columns, cells)
-    used = {columns.video, *columns.labels, columns.source}
+    used = {columns.video, *columns.labels, columns.source, columns.subject}
     used |= {columns.side} if file.split_column else set()
     used |= {columns.times.start, columns.times.end} if columns.times else set()
     file.unused = [name for place, name in enumerate(table.names) if place not in used]
@@ -207,6 +233,8 @@ def _columns_of(file, table):
     else:
         is_binary = False
     others = {"source": place_of.get("charades_video"), "length": place_of.get("length")}
+    if labels and not is_binary:
+        others["subject"] = next((place_of[name] for name in SUBJECTS if name in place_of), None)
     return Columns(video, labels, is_binary, None, side, **others)
 
 
@@ -262,14 +290,19 @@ def _check_boris(file, table):
 
 def _read_rows(file, table, columns, labels_of):
     """Adds each row with the labels that `labels_of(where, row)` gives; None leaves it out."""
-    times, side, source = columns.times, columns.side, columns.source
-    for where, row in _fields(file, table, (times.start, times.end) if times else ()):
+    times = columns.times
+    base = None
+    if times and times.scale is None:
+        base = file.fact("frame_base", f"{table.names[times.start]} counts frames")
+    for where, row in fields_of(file, table, (times.start, times.end) if times else ()):
         labels = labels_of(where, row)
         if labels is not None:
             span = (row[times.start], row[times.end]) if times else ("", "")
-            more = {"side": "" if side is None else row[side]}
-            more |= {} if source is None else {"source": row[source]}
-            file.add(where, row[columns.video], labels, span, times.scale if times else 1, **more)
+            what = (where, row[columns.video], labels, span)
+            if base is None:
+                file.add(*what, times.scale if times else 1, **columns.more(row))
+            else:
+                file.add_frames(*what, base, **columns.more(row))
 
 
 def _read_labels(file, table, columns, cells):
@@ -343,11 +376,9 @@ def _binary_places(file, table, columns, header_at):
 
 def _read_actions(file, table, columns):
     """Charades' actions; their times may be swapped, or lie after the video's length."""
-    for where, row in _fields(file, table):
+    for where, row in fields_of(file, table):
         length = seconds(row[columns.length]) if columns.length is not None else None
-        more = {"side": "" if columns.side is None else row[columns.side]}
-        if columns.source is not None:
-            more["source"] = row[columns.source]
+        more = columns.more(row)
         actions = [action for place in columns.labels for action in actions_of(row[place]) or ()]
         for label, *span in actions:
             span = sorted(span if length is None else [min(time, length) for time in span])
@@ -368,7 +399,7 @@ def _read_kinetics(file, table):
     used = {"label", *KINETICS, header[side] if file.split_column else ""}
     file.unused = [name for name in table.names if name.lower() not in used]
     may_miss = [header.index(name) for name in KINETICS[1:]]
-    for where, row in _fields(file, table, may_miss):
+    for where, row in fields_of(file, table, may_miss):
         fields = dict(zip(header, row, strict=True))
         name, *times = (fields[key] for key in KINETICS)
         start, end = map(seconds, times)

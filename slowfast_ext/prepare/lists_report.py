@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.prepare.media import as_yaml
+from slowfast_ext.prepare.media import as_yaml, named
 
 
 def strongest_pairs(labels, names, number):
@@ -71,6 +71,8 @@ def report_of(file, names, splits, out):
     return {
         "form": file.form,
         "columns_not_used": file.unused,
+        "rows_not_used": {why: named(places) for why, places in file.unused_rows.items()},
+        "labels_not_used": file.unused_labels,
         "spellings": file.spellings,
         "videos_withheld": len(file.withheld),
         "classes": len(names),

@@ -8,6 +8,7 @@ import urllib.parse
 
 from slowfast_ext.datasets.container import VIDEO_ENDINGS
 from slowfast_ext.datasets.image_names import IMAGE_ENDINGS, is_image, matching
+from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import is_local, pathmgr
 from slowfast_ext.utils.text import MAX_PROBLEMS_SHOWN
@@ -35,6 +36,7 @@ class OwnMedia:
         # Absolute, so that the lists can lie anywhere.
         self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
         self.num_frames, self._by_name, self._paths = {}, {}, set()
+        self._info = {}
         self._seen, self._num_hints, self._pattern = set(), 0, pattern
         self._add_folder("")
         if not self._paths:
@@ -69,6 +71,25 @@ class OwnMedia:
     def has(self, name):
         """True where `name` is the name of one video or of several."""
         return bool(self._candidates(name))
+
+    def time_of_frame(self, video, number):
+        """
+        When a frame is shown, in seconds; frames count from 0, and on behind the last one.
+
+        Returns:
+            float or None: None where the video has no times, as a folder of frames.
+        Raises:
+            SlowFastExtError: it does not open.
+        """
+        if video not in self._info:
+            with open_video(self.path(video)) as reader:
+                self._info[video] = reader.info
+        info = self._info[video]
+        if info.times is None:
+            return None
+        if number < info.length:
+            return float(info.times[number])
+        return info.duration + ((number - info.length) / info.fps if info.fps else 0.0)
 
     def parts(self, name):
         """

@@ -183,7 +183,7 @@ def test_charades_actions(read):
         ("path,labels\na,0:01:30\nb,run\n", "holds a time"),
         ("path,labels\na,0.5\nb,run\n", "is a number: write a time"),
         # Times under other names.
-        ("path,labels,start_frame,end_frame\na,x,1,2\n", "frames are not read as times"),
+        ("path,labels,start_frame,end_frame\na,x,1,2\n", "counts frames: --frame-base 0 or"),
         ("path,labels,Image index start,Image index stop\na,x,1,2\n", "frames are not read"),
         ("path,frame,labels\na,1,x\na,2,y\n", "frame: frames are not read as times"),
         ("path,labels,clip_start,clip_end\na,x,1,2\n", "clip_start and clip_end: seems to hold"),

@@ -1,0 +1,93 @@
+"""A label file's content as its readers look at it: text, JSON, XML or tables, read once."""
+
+import csv
+import re
+import unicodedata
+from functools import cached_property
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_columns import plain
+from slowfast_ext.prepare.label_json import parse_json
+from slowfast_ext.prepare.label_tables import named_table
+from slowfast_ext.utils.tables import rows_of_text
+from slowfast_ext.utils.text import decode, read_bytes
+from slowfast_ext.utils.xml_tree import parse_xml
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Content:
+    """
+    What a file holds; each view of it is made when a reader first asks, and once.
+
+    Args:
+        path (str): the file.
+
+    Attributes:
+        data (bytes)
+        text (str): of UTF-8, or of UTF-16 behind a byte-order mark.
+
+    Raises:
+        SlowFastExtError: not readable; by `text`, `json` and `xml`: not such.
+    """
+
+    def __init__(self, path):
+        self.path, self.data, self._tables = path, read_bytes(path), {}
+
+    @property
+    def is_archive(self):
+        """True for spreadsheets (.xlsx), which are zip archives."""
+        return self.data.startswith(b"PK\x03\x04")
+
+    @cached_property
+    def text(self):
+        if not self.data.startswith(_UTF_16):
+            return unicodedata.normalize("NFC", decode(self.path, self.data))
+        try:
+            return unicodedata.normalize("NFC", self.data.decode("utf-16"))
+        except UnicodeDecodeError as error:
+            raise SlowFastExtError(
+                f"{self.path}: begins as UTF-16 text and is none; save the file as UTF-8"
+            ) from error
+
+    @cached_property
+    def json(self):
+        """The parsed JSON, or lines of it, of a text that begins as such; else None."""
+        if self.is_archive or not re.match(r"\s*(\{|\[\s*[][{\d\"])", self.text):
+            return None
+        return parse_json(self.path, self.text)
+
+    @cached_property
+    def xml(self):
+        """The root element (utils.xml_tree) of a text that begins as XML, else None."""
+        if self.is_archive or not self.text.lstrip().startswith("<"):
+            return None
+        return parse_xml(self.path, self.text)
+
+    def table(self, *columns):
+        """
+        The Table below a first line that has all of these columns.
+
+        Args:
+            columns (str): names as `label_columns.plain` writes them.
+        Returns:
+            Table or None: by the first of tab, semicolon, comma and bar that parts them.
+        """
+        for delimiter in "\t;,|":
+            if set(columns) <= set(map(plain, self._header(delimiter))):
+                return self._table(delimiter)
+        return None
+
+    def _header(self, delimiter):
+        first = "" if self.is_archive else self.text.lstrip()[:100_000]
+        try:
+            return next(csv.reader(first.splitlines()[:1], delimiter=delimiter), [])
+        except csv.Error:
+            return []
+
+    def _table(self, delimiter):
+        if delimiter not in self._tables:
+            (_, header), *rows = rows_of_text(self.path, self.text, delimiter)
+            rows = [(f"{self.path}:{line}", row) for line, row in rows]
+            self._tables[delimiter] = named_table(header, rows)
+        return self._tables[delimiter]
