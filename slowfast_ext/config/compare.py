@@ -14,7 +14,11 @@ from slowfast_ext.errors import SlowFastExtError
 _OWN = "__own_keys__"
 
 # What was done before there was a key for it: checkpoints from then do not name it.
-_BEFORE = {"DATA.PIXEL_ASPECT": False}
+_BEFORE = {
+    "ACTIVITY.EVIDENCE": False,
+    "ACTIVITY.RESIDUAL_CORRELATION": False,
+    "DATA.PIXEL_ASPECT": False,
+}
 
 
 def set_own(cfg, values):

@@ -82,6 +82,10 @@ KEYS = (
     Key("ACTIVITY.ACTIVITY_FEATURES", True, scope=HEAD),
     # Table 3c: with the second output, from correlated features.
     Key("ACTIVITY.CORRELATION", True, scope=HEAD),
+    # The default form's alone: F_AC = F_A + gamma Corr F_A, gamma learned, from zero.
+    Key("ACTIVITY.RESIDUAL_CORRELATION", False, scope=HEAD),
+    # The default form's alone: logits of every position, pooled by log-mean-exp, on both outputs.
+    Key("ACTIVITY.EVIDENCE", False, scope=HEAD),
     # The mask's source, in the form of a training list; empty: the training list itself.
     Key("ACTIVITY.COOCCURRENCE_FILE", "", scope=RESULTS),
     # Train the head alone, on a backbone as TRAIN.CHECKPOINT_FILE_PATH gives it.

@@ -4,6 +4,7 @@ from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.attentive_probe import AttentiveProbeHead
 from slowfast_ext.models.baseline_heads import (
     ChannelCorrelationHead,
+    LSEPoolHead,
     PoolHead,
     RoIPoolHead,
     TwoStageTransformerHead,
@@ -20,6 +21,7 @@ __all__ = [
     "ActivityNetwork",
     "AttentiveProbeHead",
     "ChannelCorrelationHead",
+    "LSEPoolHead",
     "MLDecoderHead",
     "PoolHead",
     "RoIPoolHead",

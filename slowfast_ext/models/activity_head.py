@@ -1,8 +1,11 @@
 """The paper's head: observations -> activity-specific features -> correlation -> two outputs."""
 
+import torch
+
 from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatures
 from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
 from slowfast_ext.models.correlation import ActivityCorrelation
+from slowfast_ext.models.evidence import PositionEvidence
 from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import Observations
 from slowfast_ext.models.outputs import ActivityClassifier, probabilities
@@ -17,12 +20,16 @@ class ActivityHead(Head):
     as they stand (`as_printed`). Table 3c's "no activity correlation" switches
     ACTIVITY.CORRELATION off; ACTIVITY.ACTIVITY_FEATURES False puts a linear map per activity in
     the attentions' place.
+
+    ACTIVITY.EVIDENCE adds a PositionEvidence's logits to those of both outputs, and
+    ACTIVITY.RESIDUAL_CORRELATION makes F_AC a sum with F_A; both in the default form alone.
     """
 
     def __init__(self, cfg, dim_in):
         options, num_activities = cfg.ACTIVITY, cfg.MODEL.NUM_CLASSES
-        super().__init__(cfg, (num_activities, options.DIM))
         as_printed = options.FORM == "as_printed"
+        has_evidence = options.EVIDENCE and not as_printed
+        super().__init__(cfg, (num_activities, options.DIM + has_evidence))
         self.columns = ColumnsOf(cfg, dim_in)
         # What is switched off is None, and has no tensors in a checkpoint.
         self.observations = self.activity_features = self.pooled_features = None
@@ -43,8 +50,13 @@ class ActivityHead(Head):
         )
         self.classifier = ActivityClassifier(*classifier)
         if options.CORRELATION:
-            self.correlation = ActivityCorrelation(num_activities, options.DIM)
+            residual = options.RESIDUAL_CORRELATION and not as_printed
+            self.correlation = ActivityCorrelation(num_activities, options.DIM, residual)
             self.correlated_classifier = ActivityClassifier(*classifier)
+        # Last: the other parts start as they do without it.
+        self.evidence = None
+        if has_evidence:
+            self.evidence = PositionEvidence(num_activities, dim_in, cfg.MODEL.FC_INIT_STD)
 
     @property
     def cooccurrence(self):
@@ -77,22 +89,29 @@ class ActivityHead(Head):
         return (output, attention) if return_attention else output
 
     def embed(self, features, objects=None, attention=None):
-        """F, B x C x T x H x W, and Objects -> F_A, B x A x C'; `attention` gets the maps."""
+        """
+        F, B x C x T x H x W, and Objects -> F_A, B x A x C'; `attention` gets the maps. With
+        evidence its logits are one channel more, the last.
+        """
         attention = {} if attention is None else attention
         columns = self.columns(features, objects)
         if self.observations is None:
-            return self.pooled_features(columns)
-        observations, over_columns = self.observations(columns)
-        activity_features, over_observations = self.activity_features(observations)
-        over_positions, over_objects = over_columns.tensor_split([columns.num_positions], -1)
-        attention["observations"] = over_positions.unflatten(-1, features.shape[2:])
-        if objects is not None:
-            attention["objects"] = over_objects
-        attention["activities"] = over_observations
-        return activity_features
+            activity_features = self.pooled_features(columns)
+        else:
+            observations, over_columns = self.observations(columns)
+            activity_features, over_observations = self.activity_features(observations)
+            over_positions, over_objects = over_columns.tensor_split([columns.num_positions], -1)
+            attention["observations"] = over_positions.unflatten(-1, features.shape[2:])
+            if objects is not None:
+                attention["objects"] = over_objects
+            attention["activities"] = over_observations
+        if self.evidence is None:
+            return activity_features
+        return torch.cat([activity_features, self.evidence(columns)[..., None]], dim=-1)
 
-    def classify(self, activity_features, attention=None):
-        """F_A, B x A x C' -> a tuple of logits, B x A each; `attention` gets Corr."""
+    def classify(self, embedding, attention=None):
+        """What `embed` gives -> a tuple of logits, B x A each; `attention` gets Corr."""
+        activity_features = embedding if self.evidence is None else embedding[..., :-1]
         logits = (self.classifier(activity_features),)
         if self.correlation is not None:
             wanted = attention is not None
@@ -100,4 +119,6 @@ class ActivityHead(Head):
             logits += (self.correlated_classifier(correlated),)
             if wanted:
                 attention["correlation"] = correlation
-        return logits
+        if self.evidence is None:
+            return logits
+        return tuple(output + embedding[..., -1] for output in logits)

@@ -103,7 +103,12 @@ def evidence(head, features, attention):
 
     where g and c are the LayerNorm's weight and bias and P takes the mean over the channels
     away, as the LayerNorm does. For the output from F_AC, Corr · Attn_A takes Attn_A's place.
-    As printed there is no LayerNorm: P, g and s_k are 1, c is 0. The contributions are exact
+    As printed there is no LayerNorm: P, g and s_k are 1, c is 0. With a residual correlation
+    Attn_A + gamma Corr · Attn_A takes its place instead.
+
+    ACTIVITY.EVIDENCE adds the log-mean-exp of z_a(n) = v_a · F(n) + d_a over the N positions to
+    each logit. With p_a = softmax over n of z_a held fixed too it is linear in F as well: the sum
+    of p_a(n) v_a · F(n), and d_a + (p_a's entropy - log N). The contributions are exact
     for this decomposition. They do not say what the logit would be without a position: the
     attention would then go elsewhere and s_k change.
 
@@ -119,9 +124,22 @@ def evidence(head, features, attention):
     mixing = attention["activities"]
     found = [_of_output(head, features, attention, mixing, head.classifier)]
     if head.correlation is not None:
-        mixing = attention["correlation"] @ mixing
+        mixing = head.correlation.combine(mixing, attention["correlation"] @ mixing)
         found.append(_of_output(head, features, attention, mixing, head.correlated_classifier))
-    return found
+    if head.evidence is None:
+        return found
+    shortcut = _of_shortcut(head, features)
+    return [tuple(own + more for own, more in zip(each, shortcut, strict=True)) for each in found]
+
+
+def _of_shortcut(head, features):
+    """As `evidence`, of what ACTIVITY.EVIDENCE adds to an output."""
+    projection, columns = head.evidence.projection, head.columns(features)
+    logits = head.evidence.at_columns(columns)  # B x A x N
+    shares = logits.softmax(-1)
+    contributions = shares * (logits - projection.bias[:, None])
+    constant = head.evidence(columns) - contributions.sum(-1)
+    return contributions.unflatten(-1, features.shape[2:]), constant
 
 
 def _of_output(head, features, attention, mixing, classifier):

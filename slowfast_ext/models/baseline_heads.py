@@ -1,8 +1,9 @@
-"""The heads that the paper compares with."""
+"""The heads that the paper compares with, and pooling of logits in place of features."""
 
 import torch.nn as nn
 
 from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
+from slowfast_ext.models.evidence import PositionEvidence
 from slowfast_ext.models.objects import ColumnsOf
 from slowfast_ext.models.observations import SpaceTimeAttention
 from slowfast_ext.models.outputs import ActivityClassifier
@@ -44,6 +45,32 @@ class RoIPoolHead(PoolHead):
     def embed(self, features, objects=None):
         """Persons' F, P x C x T x H x W -> P x C."""
         return features.mean(2).amax((2, 3))
+
+
+@HEAD_REGISTRY.register()
+class LSEPoolHead(Head):
+    """
+    Log-sum-exp pooling: one linear layer at every position, log-mean-exp over the positions.
+
+    PoolHead's weights with the layer before the pooling, which is not the mean: the least that
+    can see one place at a time. It has no features to classify: its embedding is its logits.
+    """
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, (cfg.MODEL.NUM_CLASSES,))
+        self.columns = ColumnsOf(cfg, dim_in)
+        # A channel is dropped at all positions, as PoolHead drops it from their mean.
+        self.dropout = nn.Dropout1d(cfg.MODEL.DROPOUT_RATE)
+        self.evidence = PositionEvidence(cfg.MODEL.NUM_CLASSES, dim_in, cfg.MODEL.FC_INIT_STD)
+
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects, further positions -> logits, B x A."""
+        columns = self.columns(features, objects)
+        return self.evidence(columns._replace(values=self.dropout(columns.values)))
+
+    def classify(self, embedding):
+        """Logits, B x A -> logits (B x A,)."""
+        return (embedding,)
 
 
 @HEAD_REGISTRY.register()

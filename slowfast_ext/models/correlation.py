@@ -32,13 +32,18 @@ class ActivityCorrelation(nn.Module):
     Attn_C is the softmax, over the activity attended to, of the dot product of two linear
     maps of F_A. Mask is counted from the training labels before training and is part of
     the checkpoint.
+
+    Args:
+        residual (bool): F_AC = F_A + gamma · Corr · F_A instead, with a learned gamma that starts
+            at zero: a second output that begins as good as the first.
     """
 
-    def __init__(self, num_activities, dim):
+    def __init__(self, num_activities, dim, residual=False):
         super().__init__()
         self.query = nn.Linear(dim, dim, bias=False)
         self.key = nn.Linear(dim, dim, bias=False)
         self.register_buffer("mask", torch.zeros(num_activities, num_activities))
+        self.gamma = nn.Parameter(torch.zeros(1)) if residual else None
 
     def forward(self, activity_features, need_weights=False):
         """
@@ -53,7 +58,11 @@ class ActivityCorrelation(nn.Module):
             for rows, mask in blocks
         ]
         correlation = self._correlation(query, key, self.mask) if need_weights else None
-        return torch.cat(correlated, dim=1), correlation
+        return self.combine(activity_features, torch.cat(correlated, dim=1)), correlation
+
+    def combine(self, own, correlated):
+        """Rows of the activities' own and Corr times them, B x A x ... each -> those of F_AC."""
+        return correlated if self.gamma is None else own + self.gamma * correlated
 
     def join(self, attention, mask):
         """Rows of Corr from those of Attn_C, B x R x A, and of Mask, R x A."""

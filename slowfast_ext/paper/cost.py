@@ -16,6 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from slowfast_ext.config.defaults import default_config
 from slowfast_ext.config.load import load_config
 from slowfast_ext.models import ActivityNetwork, build_head
+from slowfast_ext.models.evidence import PositionEvidence
+from slowfast_ext.models.objects import Columns
 from slowfast_ext.models.outputs import probabilities
 from slowfast_ext.paper.numbers import find_row
 from slowfast_ext.upstream import IS_MAIN
@@ -33,6 +35,7 @@ COUNTED = (
     "  without classifier and normalisation. C = 2048, C' = 128; where the row's name does not say",
     "  otherwise K = 64, n = 32, A = 157, N = 196 and no correlation, as in the paper.",
     "3c: the heads of the configs, their classifiers and normalisation included.",
+    "Evidence: the layer of ACTIVITY.EVIDENCE by itself, A x C weights at each of N positions.",
     "  plain: every map on all N positions, as the paper costs it; ours: the factorised form.",
     "Backbones: with a linear classifier of 400 classes, one clip of 256 x 256; parameters with",
     "  the classifier's and without batch-norm's.",
@@ -55,7 +58,7 @@ def cost_rows(tables=TABLES):
     rows = []
     for table in tables:
         if table == "3c":
-            rows += [_head_row(name, config) for name, config in HEADS_OF_3C.items()]
+            rows += [_head_row(name, *config) for name, config in HEADS_OF_3C.items()]
         for name, activities, observations, groups in _HEADS.get(table, ()):
             for correlation, size in itertools.product(_CORRELATION[table], MAP_SIZES):
                 head = activity_head(activities, observations, groups, correlation)
@@ -64,6 +67,7 @@ def cost_rows(tables=TABLES):
                 more = " correlation" if correlation and table != "3d" else ""
                 rows.append(_row(table, name + positions + more, **head_cost(head, size)))
         if table == "4":
+            rows += [_evidence_row(activities) for _, activities, *_ in _HEADS["4"]]
             rows += [_backbone_row(name) for name in BACKBONES]
     return rows
 
@@ -75,13 +79,15 @@ _HEADS = {
     "3d": [(rates, 157, 64, 32) for rates in ("4", "2+4 tuned", "2+4+8 tuned")],
     "4": [(f"A={a}", a, 64, 32) for a in (157, 1024)],
 }
-# Row of Table 3c -> its config.
+# Row of Table 3c, or of ours beside it -> its config, and KEY VALUE pairs over it.
 HEADS_OF_3C = {
-    "baseline": "TABLE3C_BASELINE",
-    "no activity-specific": "TABLE3C_NO_ACTIVITY_FEATURES",
-    "a map per activity": "TABLE3C_MAP_PER_ACTIVITY",
-    "no activity correlation": "TABLE3C_NO_CORRELATION",
-    "complete": "TABLE3C_COMPLETE",
+    "baseline": ("TABLE3C_BASELINE",),
+    "log-mean-exp": ("TABLE3C_BASELINE", "ACTIVITY.HEAD", "LSEPoolHead"),
+    "no activity-specific": ("TABLE3C_NO_ACTIVITY_FEATURES",),
+    "a map per activity": ("TABLE3C_MAP_PER_ACTIVITY",),
+    "no activity correlation": ("TABLE3C_NO_CORRELATION",),
+    "complete": ("TABLE3C_COMPLETE",),
+    "complete + evidence": ("TABLE3C_COMPLETE", "ACTIVITY.EVIDENCE", "True"),
 }
 # Table 3d is the complete head; the paper costs the others without correlation.
 _CORRELATION = {"3a": (False, True), "3b": (False, True), "3d": (True,), "4": (False, True)}
@@ -175,9 +181,19 @@ def activity_head(activities, observations, groups, correlation):
         return build_head(cfg, CHANNELS)
 
 
-def _head_row(name, config):
+def _evidence_row(activities):
+    with torch.device("meta"):
+        evidence = PositionEvidence(activities, CHANNELS, init_std=0.0)
+        positions = torch.empty(1, CHANNELS, torch.Size(MAP_SIZES[0]).numel())
+    columns = Columns(positions, positions.shape[-1], None)
+    parameters = sum(parameter.numel() for parameter in evidence.parameters())
+    added = multiply_adds(evidence, columns)
+    return _row("4", f"evidence alone A={activities}", parameters, plain=None, ours=added)
+
+
+def _head_row(name, config, *words):
     """A row of Table 3c, whose heads differ in more than numbers: its config's own head."""
-    cfg = load_config(str(CONFIGS / "Charades" / f"{config}.yaml"), ["NUM_GPUS", "0"])
+    cfg = load_config(str(CONFIGS / "Charades" / f"{config}.yaml"), ["NUM_GPUS", "0", *words])
     with torch.device("meta"):
         head = build_head(cfg, CHANNELS)
     parameters = sum(parameter.numel() for parameter in head.parameters())

@@ -48,6 +48,17 @@ def correlate(activity_features, query, key, mask):
     return correlation @ activity_features, correlation
 
 
+@torch.no_grad()
+def log_mean_exp(features, weight, bias):
+    """The log of the mean of the exponentials of every column's logits: F, C x N -> A."""
+    columns = [features[:, n] for n in range(features.shape[1])]
+    rows = []
+    for row, number in zip(weight, bias, strict=True):
+        exponentials = [math.exp(float((row * column).sum() + number)) for column in columns]
+        rows.append(math.log(math.fsum(exponentials) / len(columns)))
+    return torch.tensor(rows, dtype=torch.float64)
+
+
 def logits_of_clip(head, features, as_printed, num_positions=None):
     """
     The complete head for one clip, F C x N, from the parameters of `head`.

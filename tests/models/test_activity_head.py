@@ -129,3 +129,58 @@ def test_parameters_of_tables_3a_and_3b(head_config, groups, observations, milli
         head = ActivityHead(cfg, 2048)
     count = sum(p.numel() for p in head.parameters())
     assert round(count / 1e6, 1) == millions
+
+
+class TestEvidence:
+    def test_it_adds_the_positions_log_mean_exp_to_both_outputs(self, head_config):
+        head = make_head(head_config(EVIDENCE=True))
+        projection = head.evidence.projection
+        torch.nn.init.normal_(projection.weight, std=0.5)
+        torch.nn.init.normal_(projection.bias)
+        features = torch.randn(2, 128, 2, 3, 4, dtype=torch.float64)
+        for clip, outputs in enumerate(zip(*head(features), strict=True)):
+            positions = features[clip].flatten(1)
+            wanted, _ = reference.logits_of_clip(head, positions, as_printed=False)
+            more = reference.log_mean_exp(positions, projection.weight, projection.bias)
+            for output, without in zip(outputs, wanted, strict=True):
+                torch.testing.assert_close(output, without + more, atol=1e-10, rtol=0)
+
+    def test_the_other_parts_start_as_without_it(self, head_config):
+        options = {"CORRELATION": False}  # The test draws Mask after the weights.
+        without = make_head(head_config(**options)).state_dict()
+        with_it = make_head(head_config(EVIDENCE=True, **options)).state_dict()
+        assert all(torch.equal(with_it[name], value) for name, value in without.items())
+        assert with_it.keys() - without.keys() == {
+            "evidence.projection.weight",
+            "evidence.projection.bias",
+        }
+
+    def test_the_equations_as_printed_have_none(self, head_config):
+        options = {"EVIDENCE": True, "RESIDUAL_CORRELATION": True}
+        printed = make_head(head_config(FORM="as_printed")).state_dict()
+        assert (
+            make_head(head_config(FORM="as_printed", **options)).state_dict().keys()
+            == printed.keys()
+        )
+
+    def test_every_parameter_learns(self, head_config):
+        head = make_head(head_config(EVIDENCE=True, RESIDUAL_CORRELATION=True))
+        torch.nn.init.constant_(head.correlation.gamma, 0.3)
+        features = torch.randn(2, 128, 1, 2, 2, dtype=torch.float64)
+        sum(output.square().sum() for output in head(features)).backward()
+        assert all(parameter.grad.abs().sum() > 0 for parameter in head.parameters())
+
+
+def test_a_residual_correlation_starts_as_the_activities_own_features(head_config):
+    head = make_head(head_config(RESIDUAL_CORRELATION=True))
+    features = torch.randn(2, 128, 1, 2, 3, dtype=torch.float64)
+    activity_features = head.embed(features)
+    first = head.correlated_classifier(activity_features)
+    torch.testing.assert_close(head(features)[1], first)
+    torch.nn.init.constant_(head.correlation.gamma, 0.7)
+    part = head.correlation
+    query, key, mask = part.query.weight, part.key.weight, part.mask
+    for clip in range(2):
+        correlated, _ = reference.correlate(activity_features[clip], query, key, mask)
+        wanted = head.correlated_classifier((activity_features[clip] + 0.7 * correlated)[None])
+        torch.testing.assert_close(head(features)[1][clip], wanted[0], atol=1e-10, rtol=0)

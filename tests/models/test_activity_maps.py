@@ -65,17 +65,27 @@ def loops(head, positions, maps, output):
             for a in range(NUM_ACTIVITIES):
                 features[a] += over_observations[a, k] * value
         if output:
-            features = maps["correlation"] @ features
+            correlated = maps["correlation"] @ features
+            gamma = head.correlation.gamma
+            features = correlated if gamma is None else features + gamma * correlated
         found[:, n] = (features * classifier.weight).sum(-1)
+    if head.evidence is not None:
+        weight, bias = head.evidence.projection.parameters()
+        for a in range(NUM_ACTIVITIES):
+            products = [float(weight[a] @ positions[:, n]) for n in range(positions.shape[1])]
+            exponentials = [math.exp(product + float(bias[a])) for product in products]
+            for n, product in enumerate(products):
+                found[a, n] += exponentials[n] / math.fsum(exponentials) * product
     return found
 
 
 @pytest.mark.parametrize("form", ["default", "as_printed"])
 @pytest.mark.parametrize("classifier", ["shared", "per_activity"])
 @pytest.mark.parametrize("correlation", [True, False])
+@pytest.mark.parametrize("options", [{}, {"EVIDENCE": True, "RESIDUAL_CORRELATION": True}])
 @torch.no_grad()
-def test_evidence_sums_to_the_logits(form, classifier, correlation):
-    head = make_head(FORM=form, CLASSIFIER=classifier, CORRELATION=correlation)
+def test_evidence_sums_to_the_logits(form, classifier, correlation, options):
+    head = make_head(FORM=form, CLASSIFIER=classifier, CORRELATION=correlation, **options)
     features = torch.randn(2, 32, *SHAPE).double()
     _, attention = head(features, return_attention=True)
     logits = head.classify(head.embed(features))

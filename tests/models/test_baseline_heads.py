@@ -1,11 +1,12 @@
-"""The head without activity-specific features against its equations in float64."""
+"""Heads to compare with against their equations in float64."""
 
 import math
 
 import pytest
 import torch
 
-from slowfast_ext.models.baseline_heads import ChannelCorrelationHead
+from slowfast_ext.models.baseline_heads import ChannelCorrelationHead, LSEPoolHead, PoolHead
+from tests.models import reference
 
 
 def restated(head, features):
@@ -72,3 +73,43 @@ def test_no_activity_has_a_map_of_its_own(head_config):
     assert counts[157] == 2048 * 128 + 2 * 128**2 + 157 * (128 + 1) == 315_165
     baseline = 157 * (2048 + 1)
     assert abs(counts[157] - baseline) < 0.05 * baseline
+
+
+class TestLSEPoolHead:
+    @pytest.fixture
+    def head(self, head_config):
+        torch.manual_seed(0)
+        head = LSEPoolHead(head_config(), 12).double()
+        for parameter in head.parameters():
+            torch.nn.init.normal_(parameter)
+        return head
+
+    # A clip's map, and a person's region of one.
+    @pytest.mark.parametrize("shape", [(2, 3, 4), (4, 7, 7)])
+    def test_values_equal_the_restatement(self, head, shape):
+        features = 3 * torch.randn(2, 12, *shape, dtype=torch.float64)
+        (logits,) = head(features)
+        for clip in range(2):
+            wanted = reference.log_mean_exp(features[clip].flatten(1), *head.parameters())
+            torch.testing.assert_close(logits[clip], wanted, atol=1e-10, rtol=0)
+        torch.testing.assert_close(head.eval()(features), logits.sigmoid().float())
+
+    def test_of_one_position_it_is_the_pooling_head(self, head, head_config):
+        """The two have the same weights, and differ in what is pooled alone."""
+        pool = PoolHead(head_config(), 12).double()
+        pool.projection.load_state_dict(head.evidence.projection.state_dict())
+        features = torch.randn(2, 12, 1, 1, 1, dtype=torch.float64)
+        torch.testing.assert_close(head(features), pool(features))
+
+    def test_dropout_takes_a_channel_from_all_positions(self, head):
+        head.dropout.p = 0.5
+        features = torch.ones(1, 12, 2, 3, 4, dtype=torch.float64)
+        seen = []
+        head.evidence.register_forward_pre_hook(lambda _, given: seen.append(given[0].values))
+        head(features)
+        assert set(seen[0].flatten().tolist()) == {0.0, 2.0}
+        assert torch.equal(seen[0], seen[0][..., :1].expand_as(seen[0]))
+
+    def test_large_logits_stay_finite(self, head):
+        features = 1e4 * torch.randn(2, 12, 1, 2, 2, dtype=torch.float64)
+        assert head(features)[0].isfinite().all()

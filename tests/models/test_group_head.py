@@ -49,6 +49,7 @@ def test_pooling_by_side_is_the_largest_of_each_side():
     [
         "ActivityHead",
         "AttentiveProbeHead",
+        "LSEPoolHead",
         "MLDecoderHead",
         "RoIPoolHead",
         "TwoStageTransformerHead",

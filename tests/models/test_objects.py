@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slowfast_ext.models import ActivityHead, PoolHead, TwoStageTransformerHead
+from slowfast_ext.models import ActivityHead, LSEPoolHead, PoolHead, TwoStageTransformerHead
 from slowfast_ext.models.objects import ObjectColumns, Objects, join_objects
 from tests.models import reference
 
@@ -102,7 +102,24 @@ def test_upstreams_head_pools_them_with_the_rest(head_config, batch):
         torch.testing.assert_close(logits[clip], head.projection(columns.mean(1)))
 
 
-@pytest.mark.parametrize("head_class", [ActivityHead, PoolHead, TwoStageTransformerHead])
+def test_evidence_takes_them_as_further_positions(head_config, batch):
+    """The log of the mean over what a clip holds, padding left out."""
+    features, objects = batch
+    cfg = head_config(EVIDENCE=True)
+    cfg.OBJECTS.NUM_CLASSES = 3
+    head = with_embedding(ActivityHead(cfg, 128))
+    torch.nn.init.normal_(head.evidence.projection.weight)
+    found = head.embed(features, objects)[..., -1]
+    by_hand = columns_by_hand(features, head.columns.objects.embedding.weight)
+    for clip, further in enumerate(by_hand):
+        columns = torch.cat([features[clip].flatten(1), *(c[:, None] for c in further)], 1)
+        wanted = reference.log_mean_exp(columns, *head.evidence.projection.parameters())
+        torch.testing.assert_close(found[clip], wanted, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "head_class", [ActivityHead, LSEPoolHead, PoolHead, TwoStageTransformerHead]
+)
 def test_a_clip_does_not_depend_on_the_objects_of_others(head_config, batch, head_class):
     features, objects = batch
     cfg = head_config()

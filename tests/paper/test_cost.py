@@ -162,13 +162,34 @@ def test_both_readings_of_table_3c(rows):
     observing = 3 * 64 * C * DIM // 32 + activities * DIM + 2 * DIM  # With LayerNorm.
     wanted = {
         "baseline": activities * (C + 1),
+        "log-mean-exp": activities * (C + 1),
         "no activity-specific": C * DIM + maps + activities * (DIM + 1),
         "a map per activity": activities * DIM * (C + 1) + maps + classifiers,
         "no activity correlation": observing + classifiers // 2,
         "complete": observing + maps + classifiers,
+        "complete + evidence": observing + maps + classifiers + activities * (C + 1),
     }
     assert {name: rows["3c", name]["params_M"] * 1e6 for name in wanted} == pytest.approx(wanted)
     assert not rows["3c", "a map per activity"]["in_paper"]
+
+
+@pytest.mark.parametrize("activities", [157, 1024])
+def test_evidence_reads_every_position(rows, activities):
+    row = rows["4", f"evidence alone A={activities}"]
+    assert row["params_M"] * 1e6 == pytest.approx(activities * (C + 1))
+    assert row["gmacs"] * 1e9 == pytest.approx(activities * C * 196) and row["gmacs_plain"] is None
+
+
+def test_evidence_costs_the_complete_head_its_layer(rows):
+    more, less, alone = (
+        rows[name]["gmacs"]
+        for name in (
+            ("3c", "complete + evidence"),
+            ("3c", "complete"),
+            ("4", "evidence alone A=157"),
+        )
+    )
+    assert more - less == pytest.approx(alone)
 
 
 @pytest.mark.skipif(upstream.IS_MAIN, reason="main builds X3D")
