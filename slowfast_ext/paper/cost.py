@@ -35,8 +35,8 @@ COUNTED = (
     "  without classifier and normalisation. C = 2048, C' = 128; where the row's name does not say",
     "  otherwise K = 64, n = 32, A = 157, N = 196 and no correlation, as in the paper.",
     "3c: the heads of the configs, their classifiers and normalisation included.",
-    "Evidence: the layer of ACTIVITY.EVIDENCE by itself, A x C weights at each of N positions.",
     "  plain: every map on all N positions, as the paper costs it; ours: the factorised form.",
+    "Evidence: the layer of ACTIVITY.EVIDENCE by itself, A x C weights at each of N positions.",
     "Backbones: with a linear classifier of 400 classes, one clip of 256 x 256; parameters with",
     "  the classifier's and without batch-norm's.",
 )
