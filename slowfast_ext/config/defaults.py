@@ -185,6 +185,9 @@ KEYS = (
     Key("SOLVER.CLIP_GRAD_VAL", Main(None), rules.clipping),
     Key("SOLVER.COSINE_AFTER_WARMUP", Main(False), rules.needs_main),
     Key("SOLVER.COSINE_END_LR", Main(0.0), rules.both(rules.not_negative, rules.needs_main)),
+    # The share that a running average of the weights keeps of itself in a step (0.999): the average
+    # is what is validated, tested and tuned; 0.0: the weights themselves.
+    Key("SOLVER.EMA", 0.0, rules.dropout),
     Key("SOLVER.LARS_ON", Main(False), rules.not_done),
     # What a layer's learning rate is multiplied with for each layer above it (main: MViT's alone).
     Key("SOLVER.LAYER_DECAY", Main(1.0), rules.must("lie in (0, 1]", lambda x: 0 < x <= 1)),

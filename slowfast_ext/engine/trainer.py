@@ -13,6 +13,7 @@ from slowfast_ext.config import compare
 from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine.averaging import averaged_network
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.losses import build_loss
 from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
@@ -69,6 +70,8 @@ class Trainer:
         if stage.freeze_backbone:
             network.freeze_backbone()
         self.model = distributed.wrap_network(cfg, network)
+        decay = cfg.SOLVER.EMA
+        self.average = averaged_network(network, decay) if decay else None
         self.optimizer = build_optimizer(stage.cfg, self.model)
         self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
         self.loss_function = build_loss(cfg, lambda: loader.labels).to(distributed.device(cfg))
@@ -77,8 +80,13 @@ class Trainer:
         # Counted from this run's labels, and not taken from weights of another run.
         self.cooccurrence = copy.deepcopy(network.cooccurrence)
 
+    @property
+    def tested_network(self):
+        """What is validated, tested and tuned: the network or, with SOLVER.EMA, its average."""
+        return self.average.module if self.average else self.network
+
     def run(self):
-        """Runs the epochs that are still to do."""
+        """Runs the epochs that are still to do; leaves the network as it is to be tested."""
         self.place = place_of(self.cfg.OUTPUT_DIR)
         first = self.resume()
         maps = self.loader.maps
@@ -90,6 +98,8 @@ class Trainer:
             logger.info(f"{self.stage.name}: {first} epochs, finished before; nothing to do")
         for epoch in range(first, self.num_epochs):
             self.run_epoch(epoch)
+        if self.average:
+            self.network.load_state_dict(self.tested_network.state_dict())
         self.board.close()
 
     def run_epoch(self, epoch):
@@ -152,6 +162,8 @@ class Trainer:
         clip_gradients(self.cfg, self.network)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average:
+            self.average.update_parameters(self.network)
         return value
 
     def inputs(self, batch):
@@ -194,20 +206,21 @@ class Trainer:
         """BN.USE_PRECISE_STATS: statistics over many batches at fixed weights, as upstream's."""
         if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
             return
-        batches = (clips.collate(items) for items in self.loader.endless())
         number = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
-        update_bn_stats(self.model, (self.inputs(batch)[0] for batch in batches), number)
+        for model in (self.model, self.tested_network)[: 2 if self.average else 1]:
+            batches = (clips.collate(items) for items in self.loader.endless())
+            update_bn_stats(model.train(), (self.inputs(batch)[0] for batch in batches), number)
 
     def _evaluate(self, epoch):
         """Logs the figures of one centre view a video, and returns its mAP."""
-        evaluation = evaluate(self.evaluator, self.network, "val")
+        evaluation = evaluate(self.evaluator, self.tested_network, "val")
         figures = ", ".join(
             f"{name.replace('_', ' ')} {number_text(value)}"
             for name, value in numbers_of(evaluation.figures).items()
         )
         logger.info(f"{self.stage.name} epoch {epoch + 1}: val {figures}")
         last = min((epoch + 1) * len(self.loader), self.stage.num_iterations) - 1
-        self.board.add_maps(last, self.network, self.evaluator.dataset)
+        self.board.add_maps(last, self.tested_network, self.evaluator.dataset)
         self.board.add_evaluation(last, evaluation, self.evaluator.dataset.class_names)
         return evaluation.metrics.mean
 
@@ -228,13 +241,17 @@ class Trainer:
         require_same_place(self.cfg.OUTPUT_DIR, self.place)
         state = {
             "epoch": epoch,
-            "model_state": self.network.state_dict(),
+            "model_state": self.tested_network.state_dict(),
             "optimizer_state": self.optimizer.state_dict(),
             "scaler_state": self.scaler.state_dict(),
             "best_mAP": self.best,
             **self.history.state(),
             "cfg": self.cfg.dump(),
         }
+        if self.average:
+            # What learning goes on from; whoever tests takes model_state, and knows nothing of it.
+            state["unaveraged_state"] = self.network.state_dict()
+            state["num_averaged"] = self.average.n_averaged.item()
         checkpoint.save_checkpoint(paths[0], state)
         for path in paths[1:]:
             checkpoint.save_again(paths[0], path, state)
@@ -275,7 +292,8 @@ class Trainer:
         except SlowFastExtError as error:
             raise SlowFastExtError(f"{error}; or {advice}") from error
         first = self._go_on(path, state, advice, math.inf)
-        self.network.set_cooccurrence(self.cooccurrence)
+        for network in (self.network, self.tested_network):
+            network.set_cooccurrence(self.cooccurrence)
         if first >= self.num_epochs:
             raise SlowFastExtError(
                 f"{path} has {first} epochs behind it and SOLVER.MAX_EPOCH is {self.num_epochs}: "
@@ -289,7 +307,7 @@ class Trainer:
         path = checkpoint.last_checkpoint(cfg.OUTPUT_DIR, "train")
         if path:
             state = self._read_own(path, "train")
-            self._load_network(path, state)
+            _load(self.network, path, state["model_state"])
         elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
             path = cfg.TRAIN.CHECKPOINT_FILE_PATH
             state = self._load_start()
@@ -314,18 +332,15 @@ class Trainer:
         logger.info(f"{self.stage.name}: {loaded}")
         return state
 
-    def _load_network(self, path, state):
-        try:
-            # All or nothing: a run that goes on has its own tensors, each of them.
-            self.network.load_state_dict(state["model_state"])
-        except RuntimeError as error:
-            raise SlowFastExtError(f"{path}: these are weights of another network") from error
-
     def _go_on(self, path, state, advice, num_epochs):
         """Loads network, optimizer and counters; returns the next epoch, of `num_epochs`."""
         logger.info(f"{self.stage.name}: going on from {path}")
-        self._load_network(path, state)
+        _load(self.network, path, state.get("unaveraged_state", state["model_state"]))
+        if self.average:
+            _load(self.tested_network, path, state["model_state"])
         try:
+            if self.average:
+                self.average.n_averaged.fill_(int(state.get("num_averaged", 0)))
             load_optimizer(self.optimizer, state["optimizer_state"])
             # Upstream's files have no scaler's state, and one that is off has an empty one.
             self.scaler.load_state_dict(state.get("scaler_state", {}) or self.scaler.state_dict())
@@ -341,6 +356,14 @@ class Trainer:
             ) from error
         self.best = float(best)
         return epoch + 1
+
+
+def _load(network, path, weights):
+    try:
+        # All or nothing: a run that goes on has its own tensors, each of them.
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError) as error:
+        raise SlowFastExtError(f"{path}: these are weights of another network") from error
 
 
 def summed(loss, outputs, labels):

@@ -58,14 +58,19 @@ class Clips(TrainingBatches):
         return Sample([clip], (torch.rand(3, generator=numbers) < 0.5).float(), index)
 
 
-@pytest.fixture
-def cfg(tmp_path):
+def small_config(output_dir):
+    """Three epochs of training, two of tuning."""
     cfg = add_slowfast_ext_config(upstream.base_config())
-    cfg.NUM_GPUS, cfg.MODEL.LOSS_FUNC, cfg.OUTPUT_DIR = 0, "bce_logit", str(tmp_path)
+    cfg.NUM_GPUS, cfg.MODEL.LOSS_FUNC, cfg.OUTPUT_DIR = 0, "bce_logit", str(output_dir)
     cfg.SOLVER.OPTIMIZING_METHOD, cfg.SOLVER.BASE_LR = "sgd", 0.1
     cfg.SOLVER.MAX_EPOCH, cfg.TUNE.MAX_ITER, cfg.RNG_SEED = 3, 6, 5
     cfg.TRAIN.CHECKPOINT_PERIOD, cfg.TRAIN.EVAL_PERIOD, cfg.LOG_PERIOD = 1, 100, 100
     return cfg
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    return small_config(tmp_path)
 
 
 @pytest.fixture
