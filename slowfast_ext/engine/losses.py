@@ -52,17 +52,20 @@ def smoothed(labels, smoothing, num_choices):
 class BinaryLoss(nn.Module):
     """
     The mean over B x A of y P(x) + (1 - y) N(x): what a logit x costs where the activity happens,
-    P, and where it does not, N. Labels y between 0 and 1, as smoothing makes them, mix the two;
-    those below 0 are not known, and left out of the mean.
+    P, and where it does not, N. Labels y between 0 and 1, as smoothing makes them, mix the two.
 
     Args:
         options (CfgNode): LOSS.
         name (str): one of `_TERMS`.
         rows (callable): as of `build_loss`.
+
+    Attributes:
+        reduction (str): as of torch's losses: "mean", or "none" for what each label costs.
     """
 
     def __init__(self, options, name, rows):
         super().__init__()
+        self.reduction = "mean"
         self.options, self.terms = options, _TERMS[name]
         positive = negative = torch.ones(())
         if options.POS_WEIGHT:
@@ -75,8 +78,7 @@ class BinaryLoss(nn.Module):
         self.register_buffer("negative", negative, persistent=False)
 
     def forward(self, logits, labels):
-        """Logits and labels, B x A each -> a number."""
-        known = labels >= 0
+        """Logits and labels, B x A each -> a number or, without reduction, B x A."""
         targets = smoothed(labels, self.options.LABEL_SMOOTHING, num_choices=2)
         happens, does_not = self.terms(logits, self.options)
         # Where nothing happens at all a rare activity's negative is no other one's positive: these
@@ -84,7 +86,7 @@ class BinaryLoss(nn.Module):
         some = (labels > 0).any(-1, keepdim=True)
         negative = torch.where(some, self.negative, 1.0)
         costs = self.positive * targets * happens + negative * (1 - targets) * does_not
-        return torch.where(known, costs, 0.0).sum() / known.sum().clamp(min=1)
+        return costs if self.reduction == "none" else costs.mean()
 
 
 def frequencies(labels):

@@ -9,7 +9,7 @@ import torch.nn as nn
 
 from slowfast_ext.config.defaults import default_config
 from slowfast_ext.config.load import load_config
-from slowfast_ext.engine.losses import build_loss
+from slowfast_ext.engine.losses import build_loss, frequencies, positive_weights
 from slowfast_ext.engine.setup import check_config
 from slowfast_ext.errors import SlowFastExtError
 from tests.helpers import CONFIG
@@ -32,22 +32,21 @@ def config(name, **options):
     return cfg
 
 
-def value_of(name, labels=LABELS, **options):
+def value_of(name, **options):
     """What `build_loss` gives, and its gradient, in float64."""
     logits = torch.tensor(LOGITS, dtype=torch.float64, requires_grad=True)
     loss = build_loss(config(name, **options), lambda: ROWS).double()
-    value = loss(logits, torch.tensor(labels, dtype=torch.float64))
+    value = loss(logits, torch.tensor(LABELS, dtype=torch.float64))
     value.backward()
     return value.item(), logits.grad
 
 
-def by_hand(cost, labels=LABELS):
-    """The mean of cost(p, label, activity, row of labels) over the labels that are known."""
+def by_hand(cost):
+    """The mean of cost(p, label, activity, row of labels)."""
     costs = [
         cost(sigmoid(x), y, a, row)
-        for logits, row in zip(LOGITS, labels, strict=True)
+        for logits, row in zip(LOGITS, LABELS, strict=True)
         for a, (x, y) in enumerate(zip(logits, row, strict=True))
-        if y >= 0
     ]
     return sum(costs) / len(costs)
 
@@ -118,12 +117,23 @@ def test_with_its_own_part_switched_off_each_is_the_cross_entropy(name):
 
 
 @pytest.mark.parametrize("case", [name for name in CASES if name not in ("bce", "bce_logit")])
-def test_what_is_not_known_costs_nothing(case):
+def test_without_reduction_each_label_has_its_cost(case):
+    """By which labels that are not known are left out."""
     options, cost = CASES[case]
-    labels = [[1, -1, 1, 0], [-1, 1, 0, 0], [0, 0, -1, 0]]
-    value, gradient = value_of(case.split()[0], labels, **options)
-    assert value == pytest.approx(by_hand(cost, labels), rel=1e-6)
-    assert (gradient[[0, 1, 2], [1, 0, 2]] == 0).all() and (gradient != 0).sum() >= 7
+    loss = build_loss(config(case.split()[0], **options), lambda: ROWS).double()
+    loss.reduction = "none"
+    values = loss(torch.tensor(LOGITS).double(), torch.tensor(LABELS).double())
+    for row, (logits, labels) in enumerate(zip(LOGITS, LABELS, strict=True)):
+        for a in range(4):
+            wanted = cost(sigmoid(logits[a]), labels[a], a, labels)
+            assert values[row, a].item() == pytest.approx(wanted, rel=1e-6)
+
+
+def test_what_is_not_known_is_not_counted():
+    """An activity is as frequent as it is among the rows that know of it."""
+    rows = np.array([[1, -1], [1, -1], [0, 1], [-1, 0], [-1, 0], [-1, 0]])
+    assert frequencies(torch.tensor(rows)).tolist() == pytest.approx([2 / 3, 1 / 4])
+    assert positive_weights(torch.tensor(rows), 9.0).tolist() == [0.5, 3.0]
 
 
 def test_extreme_logits_stay_finite():
