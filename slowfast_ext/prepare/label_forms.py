@@ -72,6 +72,7 @@ class LabelFile:
         frame_rate (float or None): of times that count frames; None: the video's own.
         frame_base (int or None): the number of a video's first frame.
         subjects (list[str]): whose labels are read; empty: all.
+        is_of_folder (bool): one of a folder of label files is read.
 
     Attributes:
         form (str): what it is, for people.
@@ -93,6 +94,7 @@ class LabelFile:
     frame_rate: float | None = None
     frame_base: int | None = None
     subjects: list = field(default_factory=list)
+    is_of_folder: bool = False
     form: str = ""
     rows: list = field(default_factory=list)
     declared: list = field(default_factory=list)
@@ -237,10 +239,8 @@ _CSV = "write a CSV file path,labels,start,end, a row a segment, with times in s
 # What a text of a form that is not read begins with; what it is; what to do.
 _FOREIGN = (
     (r"<\?xml[^>]*>\s*<ANNOTATION_DOCUMENT|<ANNOTATION_DOCUMENT", "ELAN's .eaf", None),
-    (r"(?s)(<\?xml[^>]*>\s*)?<annotations>.*?<(track|image)\b", "CVAT's XML", None),
     (r"<", "XML", None),
     (r"(?s)#.*?CSV_HEADER *=", "VIA 3's CSV", None),
-    (r"(?s).{0,400}?List of (channels|annotations):", "Bento's .annot", None),
     (
         r"(?m)(\"?Observation id\"?\s*[,\t;]\s*[^,\t;\n]*$)",
         "BORIS' old tabular events",
@@ -255,17 +255,11 @@ def _refuse_foreign(path, text):
         if re.match(pattern, text.lstrip()):
             raise SlowFastExtError(f"{path}: is {name}, which is not read: {what or _CSV}")
     header = text.lstrip().split("\n", 1)[0]
-    words = re.split(r"[\s,;]+", header.strip())
-    if words[1:5] != _FRAME_LIST:
-        return
-    if header.split()[:1] == ["original_vido_id"] and len(header.split()) == len(words):
+    if re.split(r"[\s,;]+", header.strip())[1:5] == _FRAME_LIST:
         raise SlowFastExtError(
-            f"{path}: is one of PySlowFast's frame lists: TRAIN.DATASET Charades reads it as it is"
+            f"{path}: is a frame list, which is read where its first line is "
+            f'"original_vido_id {" ".join(_FRAME_LIST)}" and blanks part the fields, not commas'
         )
-    raise SlowFastExtError(
-        f"{path}: is a frame list, which TRAIN.DATASET Charades reads where its first line is "
-        f'"original_vido_id {" ".join(_FRAME_LIST)}" and blanks part the fields, not commas'
-    )
 
 
 def read_label_file(path, media, **options):
@@ -304,7 +298,8 @@ def _read_folder(file, options):
         if path.lower().rpartition(".")[2] not in _ENDINGS:
             file.skip(path, "no file of labels by its ending")
             continue
-        part = LabelFile(path, file.media, **options, _written=file._written, _asked=file._asked)
+        shared = {"_written": file._written, "_asked": file._asked, "is_of_folder": True}
+        part = LabelFile(path, file.media, **options, **shared)
         _read(part)
         forms[part.form] = None
         for name in ("rows", "declared", "unused", "unused_labels", "problems"):

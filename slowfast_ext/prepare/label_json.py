@@ -19,14 +19,12 @@ _FOREIGN = (
     ({"data", "annotations"}, "Label Studio's JSON"),
     ({"project_conf", "observations"}, "BORIS' project"),
     ({"observations", "behaviors_conf"}, "BORIS' project"),
-    ({"actions", "duration"}, "JSON of actions by their numbers"),
     ({"info", "licenses", "videos"}, "a data set's own JSON"),
 )
 _WRITE = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
 _BY_FORM = {
     "BORIS' project": "export the observations' Aggregated events as CSV",
     "VIA 3's project": _WRITE,
-    "JSON of actions by their numbers": f"{_WRITE}; names instead of the classes' numbers",
 }
 
 
@@ -120,10 +118,6 @@ def _refuse_foreign(path, data, records):
             if isinstance(some, dict) and keys <= set(some):
                 what = _BY_FORM.get(name, _WRITE)
                 raise SlowFastExtError(f"{path}: is {name}, which is not read: {what}")
-    values = list(data.values()) if isinstance(data, dict) else []
-    if any(isinstance(value, dict) and "actions" in value for value in values):
-        what = _BY_FORM["JSON of actions by their numbers"]
-        raise SlowFastExtError(f"{path}: is JSON of actions by their numbers, not read: {what}")
 
 
 def _field(file, place, name, record):

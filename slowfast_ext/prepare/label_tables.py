@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from slowfast_ext.datasets.container import VIDEO_ENDINGS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import (
     UNDECIDED,
@@ -99,7 +100,8 @@ def rows_of_one_video(file, text):
 def is_header(first, below, media):
     """True where the first row names the columns: it names no videos, bar `video` for video.mp4."""
     place = path_column(first, below, media)
-    if place is None:
+    # A path with its ending names no column, also where there is no such video.
+    if place is None or first[place].lower().endswith(VIDEO_ENDINGS):
         return False
     others = [field for n, field in enumerate(first) if n != place or plain(field) not in PATHS]
     return not any(field and media.has(field) for field in others)

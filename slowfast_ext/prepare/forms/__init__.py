@@ -6,6 +6,14 @@ and `read(file, content)` adds its rows to a `LabelFile`. The first of READERS t
 file reads it; what none does is read as a table, JSON or lines of the general forms.
 """
 
-from slowfast_ext.prepare.forms import epic
+from slowfast_ext.prepare.forms import (
+    actions,
+    bento,
+    class_files,
+    cvat,
+    epic,
+    frame_lists,
+    per_frame,
+)
 
-READERS = (epic,)
+READERS = (actions, bento, class_files, cvat, epic, frame_lists, per_frame)

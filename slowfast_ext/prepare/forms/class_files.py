@@ -1,0 +1,33 @@
+"""MultiTHUMOS' folder: a file for each class, called as the class, with lines `video start end`."""
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_cells import seconds
+
+
+def recognises(content):
+    """Every line is a name and two times, some of them with decimals."""
+    text = "" if content.is_archive else content.text
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    are_times = all(len(row) == 3 and None not in map(seconds, row[1:]) for row in rows)
+    # Whole numbers behind a path may be class ids.
+    return bool(rows) and are_times and any("." in time for row in rows for time in row[1:])
+
+
+def read(file, content):
+    """
+    Adds the segments of the class that the file is called by.
+
+    Raises:
+        SlowFastExtError: it is read by itself: its name may be any.
+    """
+    if not file.is_of_folder:
+        raise SlowFastExtError(
+            f"{file.path}: videos, start and end without a label: give the folder of these files, "
+            "each called as its class, or a CSV file path,labels,start,end"
+        )
+    file.form = "a file a class"
+    file.declared.append(file.own_name)
+    for number, line in enumerate(content.text.splitlines(), 1):
+        if line.strip():
+            name, *times = line.split()
+            file.add(f"{file.path}:{number}", name, [file.own_name], times)

@@ -1,0 +1,206 @@
+"""
+CVAT's XML: tracks of "CVAT for video 1.1", tags and shapes of "CVAT for images 1.1".
+
+Frames count from 0 and are the source video's own, also where a task takes every nth of them.
+"""
+
+import math
+import os
+import re
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.frame_spans import add_held
+from slowfast_ext.prepare.shapes import Shape, shapes_with_labels
+from slowfast_ext.utils.text import parse_number, shortened, summary_of_bad_rows
+
+_SHAPES = ("box", "points", "polygon", "polyline", "ellipse", "cuboid", "mask", "skeleton")
+
+
+def recognises(content):
+    return content.xml is not None and content.xml.tag == "annotations"
+
+
+def read(file, content):
+    """
+    Adds what the shapes show, of each subject by itself.
+
+    Raises:
+        SlowFastExtError: all that is wrong in the file, or it is not clear which attributes are
+            labels.
+    """
+    file.form = "CVAT's XML"
+    shapes, videos = cvat_shapes(file.path, content.xml, file.media)
+    pairs = shapes_with_labels(file.path, shapes, file.label_columns, file.separator or ";")
+    by_subject = {(video, ""): [] for video in videos}
+    for shape, held in pairs:
+        by_subject.setdefault((shape.video, shape.subject), []).append(held)
+    for (video, subject), helds in by_subject.items():
+        where = helds[0].where if helds else file.path
+        add_held(file, where, video, helds, subject=subject)
+
+
+def cvat_shapes(path, root, media):
+    """
+    The shapes of CVAT's XML.
+
+    Args:
+        path (str): the file, for messages and as the name of a video that it does not name.
+        root (Element): of the file.
+        media (OwnMedia): whose folders of frames a task of single images is about.
+    Returns:
+        (list[Shape], list[str]): those that are not outside the frame; names of the videos.
+    Raises:
+        SlowFastExtError: all that is wrong in it, with the lines.
+    """
+    reader = _Reader(path, root, media)
+    for track in root.iter("track"):
+        reader.read_track(track)
+    for image in root.iter("image"):
+        reader.read_image(image)
+    if reader.problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, reader.problems))
+    # A task's video is one whose labels are known, also where it shows nothing.
+    videos = dict.fromkeys(shape.video for shape in reader.shapes)
+    return reader.shapes, [*videos] or [*reader.videos.values()]
+
+
+class _Reader:
+    """What a file's <meta> says of all its shapes, and the shapes as they are read."""
+
+    def __init__(self, path, root, media):
+        self.path, self.media, self.shapes, self.problems = path, media, [], []
+        meta = root.find("meta")
+        meta = root if meta is None else meta
+        source = (meta.findtext("source") or meta.findtext("*/source") or "").strip()
+        # A project's tracks and images say by number which task they are of.
+        tasks = {task.findtext("id", "").strip(): task for task in meta.iterfind("project//task")}
+        self.videos = {
+            number: (task.findtext("source") or task.findtext("name") or "").strip()
+            for number, task in tasks.items()
+        }
+        if not tasks:
+            own_name = os.path.splitext(os.path.basename(path))[0]
+            self.videos = {None: source or own_name}
+        self.is_of_images = not source and not tasks
+        size = [meta.findtext(f".//original_size/{side}") for side in ("width", "height")]
+        self.size = [parse_number(text or "") for text in size]
+        step = re.search(r"step\s*=\s*(\d+)", meta.findtext(".//frame_filter") or "")
+        self.step = max(1, int(step[1])) if step else 1
+
+    def tell(self, element, what):
+        self.problems.append(f"{self.path}:{element.line}: {what}")
+
+    def video_of(self, element):
+        """The name of the video that a track or an image is of, or None, which it tells."""
+        if len(self.videos) == 1:
+            return next(iter(self.videos.values()))
+        task = element.get("task_id", "")
+        if task not in self.videos:
+            self.tell(element, f'<{element.tag}> of task "{task}", which <meta> does not name')
+        return self.videos.get(task)
+
+    def read_track(self, track):
+        """Adds a track's shapes, each up to the next one."""
+        video, subject = self.video_of(track), track.get("id", "")
+        rows = [(self._frame(child, "frame"), child) for child in track if child.tag in _SHAPES]
+        if video is None or any(frame is None for frame, _ in rows):
+            return
+        rows.sort(key=lambda row: row[0])
+        ends = [frame for frame, _ in rows[1:]]
+        # Behind the last one there is nothing that says how long it holds.
+        ends += [frame + self.step for frame, _ in rows[-1:]]
+        for (frame, child), end in zip(rows, ends, strict=True):
+            if child.get("outside", "0") == "0" and frame < end:
+                self._add(child, track.get("label"), (video, subject, frame, end), self.size)
+
+    def read_image(self, image):
+        """Adds an image's tags and shapes."""
+        frame = self._frame(image, "id")
+        video = self.video_of(image)
+        if self.is_of_images and video is not None:
+            video, frame = self._place_of(image, video)
+        if video is None or frame is None:
+            return
+        size = [parse_number(image.get(side, "")) for side in ("width", "height")]
+        for child in image:
+            if child.tag in ("tag", *_SHAPES):
+                self._add(child, child.get("label"), (video, "", frame, frame + self.step), size)
+
+    def _place_of(self, image, video):
+        """The folder of frames, and the place in it, that an image of a file of its own is of."""
+        folder, _, name = image.get("name", "").replace("\\", "/").rpartition("/")
+        found, problem = self.media.find(folder or video)
+        if problem or found not in self.media.num_frames:
+            self.tell(image, problem or f"{found} is no folder of frames, and no <source> is named")
+            return None, None
+        names = self.media.frames(found)
+        if name not in names:
+            self.tell(image, f'no frame "{shortened(name)}" in {found}')
+            return None, None
+        return folder or video, names.index(name)
+
+    def _frame(self, element, key):
+        text = element.get(key, "")
+        if re.fullmatch(r"[0-9]{1,9}", text):
+            return int(text)
+        self.tell(element, f'{key} "{shortened(text)}" of <{element.tag}> is no number of a frame')
+        return None
+
+    def _add(self, element, label, place, size):
+        attributes = {
+            found.get("name", ""): (found.text or "").strip()
+            for found in element.iterfind("attribute")
+        }
+        if label is None:
+            self.tell(element, f"<{element.tag}> has no label")
+            return
+        box = None
+        if element.tag != "tag" and all(size):
+            corners = _corners(element)
+            if corners is None:
+                self.tell(element, f"<{element.tag}> has no corners that are numbers")
+                return
+            box = tuple(value / size[n % 2] for n, value in enumerate(corners))
+        where = f"{self.path}:{element.line}"
+        self.shapes.append(Shape(where, *place, label, attributes, box))
+
+
+def _corners(shape):
+    """x1, y1, x2, y2 in pixels of what holds a shape, or None."""
+
+    def number(key):
+        return parse_number(shape.get(key, "nan"))
+
+    try:
+        if shape.tag == "skeleton":
+            inner = [_corners(point) for point in shape.iterfind("points")]
+            points = [corner for box in inner for corner in (box[:2], box[2:])]
+        elif shape.tag == "mask":
+            left, top = number("left"), number("top")
+            points = [(left, top), (left + number("width"), top + number("height"))]
+        elif shape.tag == "ellipse":
+            (x, y), (dx, dy) = (map(number, names) for names in (("cx", "cy"), ("rx", "ry")))
+            points = [(x - dx, y - dy), (x + dx, y + dy)]
+        elif shape.get("points"):
+            points = [map(float, point.split(",")) for point in shape.get("points").split(";")]
+        else:
+            # xtl, ytl, ... of a box, xtl1, ytl1, ... of a cuboid.
+            axes = [[number(key) for key in shape.attrib if key[0] == axis] for axis in "xy"]
+            points = zip(*axes, strict=True)
+        xs, ys = zip(*points, strict=True)
+        corners = _turned(
+            (min(xs), min(ys), max(xs), max(ys)), parse_number(shape.get("rotation", "0"))
+        )
+        return corners if all(map(math.isfinite, corners)) else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _turned(corners, degrees):
+    """The corners of what holds a box that is turned around its middle."""
+    x1, y1, x2, y2 = corners
+    cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    dx = ((x2 - x1) * cosine + (y2 - y1) * sine) / 2
+    dy = ((x2 - x1) * sine + (y2 - y1) * cosine) / 2
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    return x - dx, y - dy, x + dx, y + dy

@@ -1,0 +1,107 @@
+"""Boxes of persons, animals or things on single frames, with what they do there."""
+
+from dataclasses import dataclass, replace
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.frame_spans import Held
+from slowfast_ext.prepare.label_cells import clean, labels_in
+from slowfast_ext.prepare.label_columns import LABELS, plain
+
+# CVAT's value of an attribute that nobody has set.
+_UNSET = ("", "__undefined__")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """
+    One subject, from one frame up to another.
+
+    Args:
+        where (str): its place in the file, for messages.
+        video (str): as it is written.
+        subject (str): which of the video's; empty: nobody says so.
+        first (int), until (int): frames from 0; the latter is the first one behind.
+        label (str): the shape's or track's own.
+        attributes (dict[str, str]): further ones, by name.
+        box (tuple[float] or None): x1, y1, x2, y2 as fractions of the frame, or None.
+    """
+
+    where: str
+    video: str
+    subject: str
+    first: int
+    until: int
+    label: str
+    attributes: dict
+    box: tuple | None = None
+
+
+def shapes_with_labels(path, shapes, names=(), separator=";", subject=None):
+    """
+    What each shape shows, by its own label or by its attributes.
+
+    A check box ("true", "false") is a label of the attribute's name, a text is labels.
+
+    Args:
+        path (str): of the file, for messages.
+        shapes (list[Shape])
+        names (list[str]): of the attributes that say what happens, `label` for a shape's own;
+            empty: attributes called so, or the shapes' own labels where no shape has attributes.
+        separator (str): between labels in a text.
+        subject (str or None): the attribute that says whose the shape is.
+    Returns:
+        list[(Shape, Held)]
+    Raises:
+        SlowFastExtError: there is no such attribute, or it is not clear which is meant.
+    """
+    if subject is not None:
+        shapes = _with_subjects(path, shapes, subject)
+    known = list(dict.fromkeys(name for shape in shapes for name in shape.attributes))
+    chosen = _chosen_attributes(path, known, names)
+    pairs = []
+    for shape in shapes:
+        labels = []
+        for name in chosen:
+            value = shape.label if name is None else shape.attributes.get(name, "")
+            if value.lower() in ("true", "false"):
+                labels += [name] if value.lower() == "true" else []
+            elif value not in _UNSET:
+                labels += labels_in(value, separator)
+        labels = tuple(dict.fromkeys(filter(None, map(clean, labels))))
+        pairs.append((shape, Held(shape.where, shape.first, shape.until, labels)))
+    return pairs
+
+
+def _with_subjects(path, shapes, name):
+    """The shapes, each of the subject that an attribute of it says."""
+    known = {other: plain(other) == plain(name) for shape in shapes for other in shape.attributes}
+    if not any(known.values()):
+        raise SlowFastExtError(
+            f"{path}: no attribute {name} for --subject; there are {', '.join(known) or 'none'}"
+        )
+    found = []
+    for shape in shapes:
+        attributes = {other: text for other, text in shape.attributes.items() if not known[other]}
+        subject = next((shape.attributes[n] for n in shape.attributes if known[n]), "")
+        found.append(replace(shape, attributes=attributes, subject=subject))
+    return found
+
+
+def _chosen_attributes(path, known, names):
+    """The attributes that say what happens; None stands for a shape's own label."""
+    if not names:
+        usual = [name for name in known if plain(name) in LABELS]
+        if known and not usual:
+            raise SlowFastExtError(
+                f"{path}: which says what happens, the shapes' own label or their attributes "
+                f"{', '.join(known)}? Name it by --label-columns, label for the shapes' own"
+            )
+        return usual or [None]
+    place_of = {"label": None, **{plain(name): name for name in known}}
+    for name in names:
+        if plain(name) not in place_of:
+            raise SlowFastExtError(
+                f"{path}: no attribute {name} for --label-columns; there are "
+                f"{', '.join(['label', *known])}"
+            )
+    return [place_of[plain(name)] for name in names]

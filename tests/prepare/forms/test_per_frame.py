@@ -1,0 +1,129 @@
+"""Tables of a row a frame, and of a row a step of time."""
+
+import pytest
+
+from tests.prepare.forms.reading import read, refusal, spans, write_videos
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frames")
+    write_videos(folder)
+    return folder
+
+
+def frames(header, cells, first=0, separator=","):
+    """40 rows, of which `cells(frame)` gives the fields."""
+    rows = [separator.join([str(n + first), *map(str, cells(n))]) for n in range(40)]
+    return "\n".join([separator.join(header), *rows]) + "\n"
+
+
+WANTED = [
+    ("a.mp4", "jump", 1.0, 2.0),
+    ("a.mp4", "run", 0.5, 1.5),
+    ("a.mp4", "run", 3.5, 4.0),
+]
+
+
+def is_run(n):
+    return int(5 <= n < 15 or n >= 35)
+
+
+def is_jump(n):
+    return int(10 <= n < 20)
+
+
+def test_deep_ethogram(folder):
+    text = frames(
+        ["", "background", "run", "jump", "never"],
+        lambda n: [int(not (is_run(n) or is_jump(n))), is_run(n), is_jump(n), 0],
+    )
+    file = read(folder, "a_labels.csv", text)
+    assert spans(file) == WANTED
+    assert file.declared == ["run", "jump", "never"] and file.unused == ["background"]
+    assert file.form == "a row a frame"
+
+
+def test_simba(folder):
+    text = frames(
+        ["", "Nose_x", "Nose_y", "Nose_p", "run", "jump"],
+        lambda n: [12.5, 3.25 * n, 1, float(is_run(n)), is_jump(n)],
+    )
+    file = read(folder, "a.csv", text)
+    assert spans(file) == WANTED
+    assert file.unused == ["Nose_x", "Nose_y", "Nose_p"]
+    assert spans(read(folder, "a.csv", text, label_columns=["jump"])) == WANTED[:1]
+
+
+def test_frames_that_count_from_one(folder):
+    text = frames(["frame", "run", "jump"], lambda n: [is_run(n), is_jump(n)], first=1)
+    assert spans(read(folder, "a.csv", text)) == WANTED
+
+
+def steps(header, cells, step=0.1, last=4.0, separator="\t"):
+    times = [n * step for n in range(round(last / step) + 1)]
+    rows = [separator.join([f"{t:.2f}", *map(str, cells(round(t * 10)))]) for t in times]
+    return "\n".join([separator.join(header), *rows]) + "\n"
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5])
+def test_boris_binary_table(folder, step):
+    """Its last row is at the end of the video; it counts moments in a step."""
+    text = steps(["time", "run", "jump"], lambda n: [is_run(n), 2 * is_jump(n)], step)
+    file = read(folder, "a_No focal subject.tsv", text)
+    assert spans(file) == WANTED
+    assert file.form == "a row a step of time"
+
+
+def test_solomon_coder(folder):
+    text = steps(
+        ["Time", "gait", "air"],
+        lambda n: ["run" if is_run(n) else "", "jump" if is_jump(n) else ""],
+        0.1,
+        3.9,
+        ";",
+    ).replace(".", ",")
+    assert spans(read(folder, "a.csv", text)) == WANTED
+
+
+def test_a_row_a_frame_with_names(folder):
+    text = frames(["frame", "behavior"], lambda n: ["run" if is_run(n) else ""])
+    assert spans(read(folder, "a.csv", text)) == WANTED[1:]
+
+
+def test_labels_at_another_rate_are_asked_for(folder):
+    text = "\n".join([",run", *(f"{n},{int(n < 5)}" for n in range(20))])
+    assert "a.csv: 20 rows of frames, and a.mp4 has 40 frames: --frame-rate" in refusal(
+        folder, "a.csv", text
+    )
+    assert spans(read(folder, "a.csv", text, frame_rate=5)) == [("a.mp4", "run", 0.0, 1.0)]
+
+
+GOOD = frames(["", "run"], lambda n: [0])
+
+
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        (GOOD.replace("\n7,0", "\n7,2"), "its last column, run, does not hold 0 and 1 alone"),
+        (GOOD.replace("\n7,0", "\n8,0"), "a.csv:9: frame 8 where 7 is expected"),
+        (frames(["", "run"], lambda n: [0], first=4), "a.csv:2: frame 4 where 0 or 1 is expected"),
+        (GOOD.replace("\n7,0", "\n7"), "a.csv:9: 1 fields where the header has 2"),
+        (GOOD.replace("\n7,0", "\nx,0"), 'a.csv:9: "x" is no number of a frame or of seconds'),
+        (steps(["time", "run"], lambda n: [-3]), 'a.csv:2: run is "-3": it must be 0 or 1'),
+        (
+            steps(["time", "run"], lambda n: [0]).replace("\n0.70\t0", ""),
+            "a.csv:9: time 0.80, 0.2 s behind the row before, where others are 0.1",
+        ),
+        ("time\trun\n0\t1\n0\t1\n", "a.csv:3: time 0, 0 s behind the row before"),
+    ],
+)
+def test_wrong_tables_are_told_by_their_lines(folder, text, message):
+    assert message in refusal(folder, "a.csv", text)
+
+
+def test_a_table_of_no_video(folder):
+    assert 'q_labels.csv:1: no video "q" in' in refusal(folder, "q_labels.csv", GOOD)
+    assert "no column x for --label-columns; the columns are run" in refusal(
+        folder, "a.csv", GOOD, label_columns=["x"]
+    )
