@@ -214,8 +214,11 @@ def construct_optimizer(network, cfg):
     return optimizer
 
 
-def setup_logging(output_dir):
+def setup_logging(output_dir=None):
     """Upstream's logging to the terminal and to OUTPUT_DIR/stdout.log, master process only."""
+    if output_dir is None:
+        _logging.setup_logging()
+        return
     pathmgr.mkdirs(output_dir)
     if "output_dir" in inspect.signature(_logging.setup_logging).parameters:
         _logging.setup_logging(output_dir)

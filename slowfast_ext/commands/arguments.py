@@ -395,7 +395,7 @@ def extract_arguments(parser):
         metavar="SECONDS",
         help="with --pooled: from one window to the next (default: a window's length)",
     )
-    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
+    parser.add_argument("opts", nargs="*", metavar="KEY VALUE")
 
 
 def compare_arguments(parser):
@@ -410,7 +410,7 @@ def compare_arguments(parser):
         help="what one row of the table sets; may stand several times",
     )
     parser.add_argument("--seeds", default="1,2,3", metavar="N,N,...", help="default: 1,2,3")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
+    parser.add_argument("opts", nargs="*", metavar="KEY VALUE")
 
 
 def report_arguments(parser):
@@ -439,7 +439,7 @@ def export_arguments(parser):
     parser.add_argument("--checkpoint", metavar="FILE", help="default: the one a test would take")
     parser.add_argument("--format", required=True, choices=("torch.export", "onnx"))
     parser.add_argument("--out", required=True, metavar="FILE")
-    parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE")
+    parser.add_argument("opts", nargs="*", metavar="KEY VALUE")
 
 
 def tables_arguments(parser):

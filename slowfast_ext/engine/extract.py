@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from slowfast_ext import upstream
 from slowfast_ext.config.schema import flattened
 from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.stored_maps import (
@@ -46,6 +47,7 @@ def extract(cfg, folder, names):
     Raises SlowFastExtError: there is no backbone to take, the folder holds features of another
     config, they would not fit, or a video cannot be read.
     """
+    upstream.setup_logging()  # How far it is, where there is no terminal to draw a bar on.
     network = backbone_network(cfg).to(distributed.device(cfg)).eval()
     network.freeze_backbone()
     splits = [_split(cfg, name) for name in names]
@@ -147,13 +149,18 @@ def _check_space(cfg, network, maps, missing):
     total = sum(distributed.gather(sum(sizes)))
     counts = ", ".join(f"{len(split.dataset)} of {split.name}" for split in missing)
     if distributed.is_main_process():
-        print(f"features of {counts}; about {total / 1e9:.2f} GB are still to write to {folder}")
+        print(f"features of {counts}; about {_size(total)} are still to write to {folder}")
     if is_local(folder) and total > shutil.disk_usage(folder).free:
-        free = shutil.disk_usage(folder).free / 1e9
+        free = shutil.disk_usage(folder).free
         raise SlowFastExtError(
-            f"--out {folder}: about {total / 1e9:.2f} GB are to be written and {free:.2f} GB are "
+            f"--out {folder}: about {_size(total)} are to be written and {_size(free)} are "
             "free: choose another disk, FEATURES.DTYPE float16 or fewer FEATURES.CLIPS"
         )
+
+
+def _size(number):
+    """Bytes, as people say them."""
+    return f"{number / 1e9:.2f} GB" if number >= 1e8 else f"{number / 1e6:.2f} MB"
 
 
 def _bytes_of_item(cfg, network, has_clips, facts):

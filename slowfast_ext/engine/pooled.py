@@ -6,6 +6,7 @@ import os
 import numpy as np
 import torch
 
+from slowfast_ext import upstream
 from slowfast_ext.config.schema import require_clips_alone
 from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.stored_maps import backbone_digest, settings_of
@@ -33,6 +34,7 @@ def extract_pooled(cfg, folder, names, every=None):
     cannot be read or a config whose network, or data set, needs more than a video.
     """
     require_clips_alone(cfg, "--pooled is given nothing but videos")
+    upstream.setup_logging()
     every = every or window_seconds(cfg)
     network = backbone_network(cfg).to(distributed.device(cfg)).eval()
     videos = {}

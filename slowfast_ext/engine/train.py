@@ -12,9 +12,10 @@ from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.batch_size import batch_sentence, scaled_solver
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.trainer import Trainer
-from slowfast_ext.engine.weights import published_source, read_weights
+from slowfast_ext.engine.weights import check_start, published_source, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.evaluators import build_evaluator
+from slowfast_ext.models.backbones import backbone_name
 from slowfast_ext.models.correlation import cooccurrence
 from slowfast_ext.utils.paths import make_folder, pathmgr
 
@@ -42,14 +43,19 @@ def train(cfg, draw_view=None):
         if sets[split].maps is not None:
             sets[split].maps.ready(clips=False)
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
+    network, history = build_network(cfg, mask), History(class_names=names)
+    if cfg.TRAIN.CHECKPOINT_FILE_PATH and not pathmgr.exists(cfg.OUTPUT_DIR):
+        check_start(cfg, network)  # One that goes on does not start from them.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     if cfg.TRAIN.FIT_BATCH_SIZE:
         logger.info(batch_sentence(cfg))
     for split, dataset in sets.items():
         loaders.log_dataset(split, dataset)
-    network, history = build_network(cfg, mask), History(class_names=names)
+    if cfg.LOG_MODEL_INFO:
+        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
     if cfg.TRAIN.ENABLE:
+        _warn_of_random_start(cfg)
         stage = training_stage(cfg, len(train_loader))
         Trainer(cfg, stage, network, train_loader, evaluators["val"], history, draw_view).run()
     if cfg.TUNE.ENABLE:
@@ -122,6 +128,16 @@ def _require_positives(cfg, dataset):
         )
 
 
+def _warn_of_random_start(cfg):
+    """ACTIVITY.BACKBONE with a folder of weights reads as if they were taken from it."""
+    name = backbone_name(cfg)
+    if ":" in name and not cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        logger.warning(
+            f"ACTIVITY.BACKBONE {name} starts from random weights: TRAIN.CHECKPOINT_FILE_PATH "
+            "names a file or folder of them, or those that its library downloads"
+        )
+
+
 def _follow_checkpoint(cfg, datasets):
     """
     Gives the data sets the order of classes of the checkpoint that this run goes on from.
@@ -178,6 +194,4 @@ def build_network(cfg, mask):
     torch.manual_seed(cfg.RNG_SEED)  # All processes start from the same weights.
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
     network.set_cooccurrence(mask)
-    if cfg.LOG_MODEL_INFO:
-        logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
     return network

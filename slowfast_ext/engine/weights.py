@@ -50,14 +50,9 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
             count where 2D kernels are inflated: such files have none), one is not of finite
             floats or, with `complete`, any tensor is missing or left over.
     """
-    own = network.state_dict()
-    for pattern in clear_patterns:
-        state = {name.replace(pattern, "", 1): value for name, value in state.items()}
+    own, state = network.state_dict(), _cleared(state, clear_patterns)
     left_over = [n for n in state if n.startswith(("head.", "backbone.")) and n not in own]
-    state = _by_own_names(network.backbone, own, state)
-    fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
-    matched = _check_share(path, own, state, fitting, inflate)
-    _check_numbers(path, own, fitting)
+    state, fitting, matched = _matched(network.backbone, own, path, state, inflate)
     # Batch-norm's count of batches is in no older file, and is used for nothing here.
     missing = [name for name in own if name not in fitting and "num_batches" not in name]
     if complete:
@@ -89,6 +84,30 @@ def load_start(cfg, network):
     state = read_weights(path, options.CHECKPOINT_TYPE)
     patterns, inflate = options.CHECKPOINT_CLEAR_NAME_PATTERN, options.CHECKPOINT_INFLATE
     return state, load_weights(network, path, state["model_state"], patterns, inflate)
+
+
+def check_start(cfg, network):
+    """Raises SlowFastExtError where `load_start` would; the network stays as it is."""
+    options = cfg.TRAIN
+    path = options.CHECKPOINT_FILE_PATH
+    state = read_weights(path, options.CHECKPOINT_TYPE)["model_state"]
+    state = _cleared(state, options.CHECKPOINT_CLEAR_NAME_PATTERN)
+    _matched(network.backbone, network.state_dict(), path, state, options.CHECKPOINT_INFLATE)
+
+
+def _cleared(state, patterns):
+    for pattern in patterns:
+        state = {name.replace(pattern, "", 1): value for name, value in state.items()}
+    return state
+
+
+def _matched(backbone, own, path, state, inflate):
+    """A file's tensors by own names, those of them that fit, and a sentence on them; or raises."""
+    state = _by_own_names(backbone, own, state)
+    fitting = {n: value for n, value in state.items() if n in own and _fits(value, own[n], inflate)}
+    matched = _check_share(path, own, state, fitting, inflate)
+    _check_numbers(path, own, fitting)
+    return state, fitting, matched
 
 
 def _by_own_names(backbone, own, state):

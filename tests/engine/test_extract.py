@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -296,7 +297,7 @@ def test_another_backbone_is_refused(features, frozen, finished_run, tmp_path):
 def test_a_disk_that_is_too_small_is_told_of_first(frozen, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(SlowFastExtError, match=r"about 0\.\d+ GB are to be written and 0\.00 GB"):
+    with pytest.raises(SlowFastExtError, match=r"about \d+\.\d+ MB are to be written and 0\.00 MB"):
         extracted(frozen(tmp_path), tmp_path / "maps")
     assert not list((tmp_path / "maps").iterdir())
 
@@ -333,7 +334,8 @@ def test_the_command_says_how_much_it_writes(frozen, tmp_path, command):
     words = frozen(tmp_path / "out")
     code, out, err = command("extract", "--out", tmp_path / "maps", "--splits", "val", *words)
     assert (code, err) == (0, "")
-    assert "features of 3 of val; about 0.00 GB" in out
+    assert re.search(r"features of 3 of val; about \d+\.\d+ MB are still to write to", out)
+    assert "extract val: 3/3" in out  # Without a terminal there is no bar.
     code, _, err = command("extract", "--out", tmp_path / "maps", "--splits", "vale", *words)
     assert code == 2
     assert "--splits vale: must be of train, tune, val, test, train-views" in err

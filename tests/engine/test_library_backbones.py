@@ -40,6 +40,7 @@ def test_a_run_trains_tunes_tests_and_goes_on_to_the_bit(small_swin, arguments, 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     main(arguments(whole, **SWIN, TEST__VIEWS="[[4, 10, 3]]"))
     assert (whole / "predictions.csv").exists()
+    assert "swin3d_t starts from random weights: TRAIN" in (whole / "stdout.log").read_text()
     options = {**SWIN, "TUNE__ENABLE": False, "TEST__ENABLE": False}
     main(arguments(parts, **options))
     name = "checkpoint_epoch_00002.pyth"
@@ -82,6 +83,7 @@ def test_ava_on_an_earlier_stage(small_swin, tmp_path):
         ({"DATA__NUM_FRAMES": 16, "ACTIVITY__BACKBONE": "torchvision:mvit_v1_b"}, "224 x 224"),
         ({"TRAIN__CHECKPOINT_FILE_PATH": "torchvision:Swin"}, "torchvision:Swin: torchvision has"),
         ({"ACTIVITY__BACKBONE": "Swin3D"}, "no model is named 'Swin3D'"),
+        ({"ACTIVITY__BACKBONE": "swin3d_t"}, "did you mean torchvision:swin3d_t"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(changes, words, arguments, tmp_path):
@@ -96,4 +98,4 @@ def test_another_networks_weights_are_refused(small_swin, arguments, tmp_path):
     path = {"TRAIN__CHECKPOINT_FILE_PATH": tmp_path / "mc3_18.pth"}
     with pytest.raises(SlowFastExtError, match="0 of the backbone's 71 tensors match"):
         main(arguments(tmp_path / "out", **SWIN, **path))
-    assert not (tmp_path / "out" / "checkpoints").exists()
+    assert not (tmp_path / "out").exists()

@@ -69,6 +69,25 @@ def test_it_trains_tunes_tests_30_views_and_resumes_to_the_bit(folder, config, d
     assert predictions[0] == predictions[1]
 
 
+def test_a_run_from_features_is_the_run_from_videos_to_the_bit(
+    folder, config, data_dir, tmp_path, command
+):
+    options = {
+        **{"DATA__PATH_TO_DATA_DIR": data_dir, "ACTIVITY__FREEZE_BACKBONE": True},
+        **{"FEATURES__DTYPE": "float32", "TUNE__ENABLE": False},
+    }
+    videos, stored, maps = tmp_path / "videos", tmp_path / "stored", tmp_path / "maps"
+    main(arguments(folder, config, videos, **options))
+    words = arguments(folder, config, tmp_path / "unused", **options)
+    code, out, err = command("extract", *words, "--out", maps)
+    assert (code, err) == (0, "")
+    assert f"extract: {folder}: 32 of the backbone's 32 tensors match" in out
+    main(arguments(folder, config, stored, **options, FEATURES__PATH=maps))
+    name = "checkpoint_epoch_00003.pyth"
+    assert_equal(weights(videos, name), weights(stored, name))
+    assert (videos / "predictions.csv").read_bytes() == (stored / "predictions.csv").read_bytes()
+
+
 def test_persons_of_ava_are_cut_out_of_its_tokens(folder, config, tmp_path):
     ava_tree.write_tree(tmp_path)
     options = {key.replace(".", "__"): value for key, value in ava_tree.options(tmp_path).items()}
@@ -78,6 +97,16 @@ def test_persons_of_ava_are_cut_out_of_its_tokens(folder, config, tmp_path):
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["config"]["DETECTION"]["SPATIAL_SCALE_FACTOR"] == 16
     assert results["counts"]["boxes"] == len(ava_tree.PERSONS)
+
+
+def test_a_folder_without_safetensors_is_refused_before_anything_is_written(
+    folder, config, data_dir, tmp_path
+):
+    shutil.copytree(folder, tmp_path / "pickles", ignore=shutil.ignore_patterns("*.safetensors"))
+    options = {"DATA__PATH_TO_DATA_DIR": data_dir}
+    with pytest.raises(SlowFastExtError, match="pickles: has no model.safetensors"):
+        main(arguments(tmp_path / "pickles", config, tmp_path / "out", **options))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,9 @@ class Backbone(nn.Module):
         """
         (clip,) = pathways
         check_clip(self.name, self.facts, *clip.shape[2:])
-        return [self.features(clip)]
+        # Tokens that are turned lie otherwise in memory than a map that is read from a file, and
+        # products of them would be rounded otherwise.
+        return [self.features(clip).contiguous()]
 
     def own_names(self, state):
         """{name: tensor} of a file of the library's -> by the names of `network`'s tensors."""

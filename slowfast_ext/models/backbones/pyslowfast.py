@@ -7,6 +7,7 @@ import torch.nn as nn
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.backbones.contract import (
+    BACKBONE_SOURCES,
     BackboneSource,
     InputFacts,
     built_with_values,
@@ -54,7 +55,13 @@ class UpstreamSource(BackboneSource):
             raise SlowFastExtError(
                 f"ACTIVITY.BACKBONE is '{name}': it gives no map of space and time for a head"
             )
-        upstream.model_class(name)  # Raises where there is no such backbone.
+        try:
+            upstream.model_class(name)
+        except SlowFastExtError as error:
+            sources = [(prefix, source()) for prefix, source in BACKBONE_SOURCES if prefix]
+            same = [f"{prefix}:{name}" for prefix, source in sources if name in source.names()]
+            hint = f"; did you mean {same[0]}?" if same else ""
+            raise SlowFastExtError(f"{error}{hint}") from error
         data, is_fixed = cfg.DATA, name == "MViT"
         return InputFacts(
             tuple(data.MEAN),
