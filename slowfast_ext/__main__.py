@@ -19,6 +19,8 @@ COMMANDS = {
     "evaluate charades": "score predictions as Charades' official script does",
     "evaluate ava": "score detections as AVA's official script does, or as PySlowFast",
     "predict": "write when which activity happens in videos of any length",
+    "label-check": "say what is odd in labels, and how far two labellers agree",
+    "summary": "count labels or predictions: time budget, transitions, co-occurrence, ethogram",
     "maps": "draw where in a video a network sees each activity",
     "extract": "compute a frozen backbone's features once, for training heads and testing again",
     "compare": "train and test several heads or settings with the same seeds, in one table",

@@ -260,6 +260,54 @@ def prepare_lists_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _label_arguments(parser):
+    """What commands that read one or two label files, and write no lists, take."""
+    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    parser.add_argument(
+        "--frames", metavar="PATTERN", help="which images of a folder are its frames: img_*.jpg"
+    )
+    parser.add_argument(
+        "--label-columns", metavar="A,B", help="columns of labels, or of 0 and 1 for a label each"
+    )
+    parser.add_argument("--separator", metavar="X", help="what stands between labels in a field")
+
+
+def label_check_arguments(parser):
+    """What `label-check` takes."""
+    parser.add_argument("labels", metavar="LABELS", help="of any form that `prepare lists` reads")
+    parser.add_argument(
+        "second", nargs="?", metavar="SECOND", help="the same videos, labelled by somebody else"
+    )
+    _label_arguments(parser)
+    parser.add_argument(
+        "--min-positives", type=int, default=10, metavar="N", help="of a class (default 10)"
+    )
+    parser.add_argument(
+        "--gap",
+        default="0.5",
+        metavar="SECONDS",
+        help="shorter ones between two spans of a label are told (default 0.5)",
+    )
+    parser.add_argument(
+        "--step",
+        default="0.1",
+        metavar="SECONDS",
+        help="of the grid of moments at which two labellers are compared (default 0.1)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def summary_arguments(parser):
+    """What `summary` takes."""
+    parser.add_argument(
+        "spans",
+        metavar="SPANS",
+        help="what `predict` wrote, or labels of any form that `prepare lists` reads",
+    )
+    _label_arguments(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="gets the tables and pictures")
+
+
 def evaluate_charades_arguments(parser):
     """What `evaluate charades` takes."""
     parser.add_argument("--ground-truth", required=True, metavar="CSV", help="Charades_v1_test.csv")

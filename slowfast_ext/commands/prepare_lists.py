@@ -9,15 +9,13 @@ import io
 import json
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
-from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
+from slowfast_ext.prepare.label_times import check_times
 from slowfast_ext.prepare.lists_report import report_of, text_of
 from slowfast_ext.prepare.media import check_new_files
 from slowfast_ext.prepare.own_media import OwnMedia
@@ -25,8 +23,6 @@ from slowfast_ext.prepare.stratify import stratified_split
 from slowfast_ext.utils.paths import open_atomically, require_writable_in
 from slowfast_ext.utils.text import shortened
 
-# Seconds by which a segment may end after its video: annotators round.
-_TOLERANCE = 1.0
 FILES = ("classes.txt", "train.csv", "val.csv", "test.csv")
 _SIDES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -82,7 +78,7 @@ def run(args):
     )
     _leave_out_withheld(file)
     videos = _videos_of(file)
-    _check_times(file, media)
+    check_times(file)
     check_problems(file)
     names = _class_names(file)
     splits = _given_sides(file, videos) if args.split_column else _split(videos, names, args)
@@ -150,38 +146,6 @@ def _class_names(file):
     if all(name.isdecimal() and len(name) < 19 for name in names):
         return sorted(names, key=lambda name: (int(name), name))
     return sorted(names)
-
-
-def _check_times(file, media):
-    """Opens all videos; tells the file's problems of those that do not open, and of late times."""
-    first_row = {}
-    for row in file.rows:
-        first_row.setdefault(row.video, row)
-    with ThreadPoolExecutor() as pool:
-        opened = pool.map(lambda video: _seconds(media, video), first_row)
-        progress = tqdm(opened, "videos", len(first_row), disable=None, leave=False)
-        seconds = dict(zip(first_row, progress, strict=True))
-    for video, found in seconds.items():
-        if isinstance(found, str):
-            file.problems.append(f"{first_row[video].where}: {found}")
-    for row in file.rows:
-        length = seconds[row.video]
-        if row.start is None or not isinstance(length, float):
-            continue
-        if row.start >= length or row.end > length + _TOLERANCE:
-            file.problems.append(
-                f"{row.where}: {row.start:g} to {row.end:g} s, but {row.video} ends at "
-                f"{length:.2f} s"
-            )
-
-
-def _seconds(media, video):
-    """A video's length, None for a folder of frames; what is wrong with it where it is broken."""
-    try:
-        with open_video(media.path(video)) as reader:
-            return reader.info.duration
-    except SlowFastExtError as error:
-        return str(error)
 
 
 # --- Sides ----------------------------------------------------------------------------

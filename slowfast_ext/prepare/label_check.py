@@ -1,0 +1,107 @@
+"""What is odd in labels: told before training, none of it an error."""
+
+import numpy as np
+import pandas as pd
+
+from slowfast_ext.prepare.bouts import COLUMNS, ROUNDING, bouts_of, coinciding_bouts
+
+
+def oddities(spans, seconds, activities, min_positives, gap):
+    """
+    Args:
+        spans (DataFrame), seconds (dict): of `bouts.read_spans`.
+        activities (list[str]): all, also those that no span has.
+        min_positives (int): bouts that a class should have.
+        gap (float): seconds; shorter gaps between two bouts of an activity are told.
+
+    Returns:
+        dict: plain values; lists of sentences begin with a place, or with a video.
+    """
+    bouts = bouts_of(spans)
+    counts = coinciding_bouts(bouts, activities)
+    moments = spans[spans["end"] - spans["start"] <= ROUNDING]
+    together, apart = _pairs(counts, activities, min_positives)
+    few = {
+        name: int(number)
+        for name, number in zip(activities, np.diag(counts), strict=True)
+        if number < min_positives
+    }
+    silent, stretches = _unlabelled(bouts, seconds)
+    return {
+        f"classes_under_{min_positives}_positives": few,
+        "pairs_that_always_coincide": together,
+        "pairs_that_never_coincide": apart,
+        "spans_of_zero_length": [f"{row.where}: {row.activity}" for row in moments.itertuples()],
+        "duplicates": _duplicates(spans),
+        "overlaps_of_one_label": _overlaps(spans),
+        f"gaps_under_{gap:g}_s": _gaps(bouts, gap),
+        "time_without_a_label": f"{silent:.1%}",
+        "longest_time_without_a_label": stretches,
+        "videos_without_a_label": sorted(set(seconds) - set(bouts["video"])),
+    }
+
+
+def _pairs(counts, activities, min_positives):
+    """
+    Sentences on pairs of which each has enough bouts: those where all bouts of one coincide with
+    the other, and those where none does; pairs with the most bouts first.
+    """
+    own = np.diag(counts)
+    together, apart = [], []
+    for i, j in sorted(np.ndindex(counts.shape), key=lambda pair: -own[list(pair)].sum()):
+        if i == j or min(own[i], own[j]) < max(1, min_positives):
+            continue
+        one, other = activities[i], activities[j]
+        if counts[i, j] == own[i]:
+            together.append(f"{one}: each of its {own[i]} bouts, with {other}")
+        if i < j and not counts[i, j]:
+            apart.append(f"{one} ({own[i]}) and {other} ({own[j]})")
+    return together, apart
+
+
+def _duplicates(spans):
+    """Sentences on spans that stand once more, with the place of the first."""
+    first = spans.groupby(COLUMNS)["where"].transform("first")
+    again = spans.duplicated(COLUMNS)
+    places = zip(spans["where"][again], spans["activity"][again], first[again], strict=True)
+    return [f"{where}: {activity} stands at {before} already" for where, activity, before in places]
+
+
+def _overlaps(spans):
+    """Sentences on spans that begin before one of the same label and subject has ended."""
+    key = COLUMNS[:3]
+    spans = spans.drop_duplicates(COLUMNS).sort_values([*key, "start", "end"], kind="stable")
+    reach = spans.groupby(key)["end"].cummax()
+    before = reach.groupby([spans[name] for name in key]).shift()
+    found = spans[spans["start"] < before - ROUNDING]
+    return [
+        f"{row.where}: {row.activity} from {row.start:g} s, where it goes on since before"
+        for row in found.itertuples()
+    ]
+
+
+def _gaps(bouts, gap):
+    """Sentences on gaps, shorter than `gap`, between two bouts of one label and subject."""
+    before = bouts.groupby(COLUMNS[:3])["end"].shift()
+    found = bouts.assign(before=before)[bouts["start"] - before < gap]
+    return [
+        f"{row.video}: {row.activity} ends at {row.before:g} s and begins at {row.start:g} s again"
+        for row in found.itertuples()
+    ]
+
+
+def _unlabelled(bouts, seconds):
+    """The share of the time in which no activity goes on, and its longest stretches."""
+    any_activity = bouts_of(bouts.assign(subject="", activity=""))
+    by_video = dict(list(any_activity.groupby("video")))
+    rows = []
+    for video, length in seconds.items():
+        own = by_video.get(video, any_activity.iloc[:0])
+        starts = np.append(0.0, own["end"])
+        ends = np.append(own["start"], length)
+        rows += [(video, s, e) for s, e in zip(starts, ends, strict=True) if e - s > ROUNDING]
+    table = pd.DataFrame(rows, columns=["video", "start", "end"])
+    lengths = (table["end"] - table["start"]).astype(float)
+    longest = table.loc[lengths.sort_values(ascending=False, kind="stable").index[:5]]
+    sentences = [f"{row.video}: {row.start:g} to {row.end:g} s" for row in longest.itertuples()]
+    return float(lengths.sum()) / max(sum(seconds.values()), ROUNDING), sentences

@@ -1,0 +1,52 @@
+"""The times of a label file against the lengths of its videos."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tqdm import tqdm
+
+from slowfast_ext.datasets.video import open_video
+from slowfast_ext.errors import SlowFastExtError
+
+# Seconds by which a segment may end after its video: annotators round.
+_TOLERANCE = 1.0
+
+
+def check_times(file):
+    """
+    Opens all videos; tells the file's problems of those that do not open, and of late times.
+
+    Args:
+        file (LabelFile)
+    Returns:
+        dict: video -> its length in seconds; None for a folder of frames, whose times are not
+            checked. Videos that do not open are missing.
+    """
+    first_row = {}
+    for row in file.rows:
+        first_row.setdefault(row.video, row)
+    with ThreadPoolExecutor() as pool:
+        opened = pool.map(lambda video: _seconds(file.media, video), first_row)
+        progress = tqdm(opened, "videos", len(first_row), disable=None, leave=False)
+        seconds = dict(zip(first_row, progress, strict=True))
+    for video, found in seconds.items():
+        if isinstance(found, str):
+            file.problems.append(f"{first_row[video].where}: {found}")
+    for row in file.rows:
+        length = seconds[row.video]
+        if row.start is None or not isinstance(length, float):
+            continue
+        if row.start >= length or row.end > length + _TOLERANCE:
+            file.problems.append(
+                f"{row.where}: {row.start:g} to {row.end:g} s, but {row.video} ends at "
+                f"{length:.2f} s"
+            )
+    return {video: found for video, found in seconds.items() if not isinstance(found, str)}
+
+
+def _seconds(media, video):
+    """A video's length, None for a folder of frames; what is wrong with it where it is broken."""
+    try:
+        with open_video(media.path(video)) as reader:
+            return reader.info.duration
+    except SlowFastExtError as error:
+        return str(error)
