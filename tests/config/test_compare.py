@@ -148,6 +148,19 @@ def test_loading_takes_what_a_command_sets_for_itself(cfg):
 
 
 @pytest.mark.parametrize("check", [compare.check_same_config, compare.check_tested_config])
+def test_a_checkpoint_from_before_a_part_of_the_head_has_none(cfg, check):
+    settings = cfg.dump().replace("  EVIDENCE: false\n", "")
+    settings = settings.replace("  RESIDUAL_CORRELATION: false\n", "")
+    assert "EVIDENCE" not in settings and "RESIDUAL" not in settings
+    check("x.pyth", {"cfg": settings}, cfg, "train")
+    cfg.ACTIVITY.EVIDENCE = True
+    with pytest.raises(SlowFastExtError, match=r"ACTIVITY.EVIDENCE False \(now True\)"):
+        check("x.pyth", {"cfg": settings}, cfg, "train")
+    with pytest.raises(SlowFastExtError, match=r"ACTIVITY.EVIDENCE False \(now True\)"):
+        compare.check_same_network("x.pyth", {"cfg": settings}, cfg, "")
+
+
+@pytest.mark.parametrize("check", [compare.check_same_config, compare.check_tested_config])
 def test_a_checkpoint_from_before_a_key_was_trained_as_was_done_then(cfg, check):
     settings = cfg.dump().replace("  PIXEL_ASPECT: true\n", "")
     assert settings != cfg.dump()

@@ -26,7 +26,9 @@ def of_the_test(finished_run, name="checkpoint_tune_epoch_00002.pyth"):
     return {"TRAIN__ENABLE": False, "TUNE__ENABLE": False, "TEST__CHECKPOINT_FILE_PATH": path}
 
 
-@pytest.mark.parametrize("change", [{"FORM": "as_printed"}, {"CORRELATION": False}])
+@pytest.mark.parametrize(
+    "change", [{"FORM": "as_printed"}, {"CORRELATION": False}, {"EVIDENCE": True}]
+)
 def test_a_checkpoint_of_another_head_is_not_tested(finished_run, arguments, tmp_path, change):
     options = {f"ACTIVITY__{key}": value for key, value in change.items()}
     with pytest.raises(SlowFastExtError, match=r"00002\.pyth was trained with ACTIVITY\."):
