@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import torch
+import torchvision
 from torch.utils.data import IterableDataset
 
 from slowfast_ext.config.schema import refuse, require_clips_alone
@@ -72,6 +73,14 @@ class UpstreamDataset(ActivityDataset):
         return "BGR" if is_bgr else "RGB"
 
     def __init__(self, cfg, split):
+        # What main's Kinetics decodes by; its other way, pyav, fails in main itself.
+        is_decoded = IS_MAIN and type(self).__name__ == "Kinetics"
+        if is_decoded and not hasattr(torchvision.io, "_probe_video_from_memory"):
+            raise SlowFastExtError(
+                "upstream's Kinetics decodes by functions that torchvision "
+                f"{torchvision.__version__} does not have: take TRAIN.DATASET and TEST.DATASET "
+                "MultiLabelVideos, or an older torchvision"
+            )
         self.cfg, self.class_names = cfg, self.read_class_names(cfg)
         self.rates = cfg.TUNE.RATES if split == "tune" else [cfg.DATA.SAMPLING_RATE]
         self.is_training = split in ("train", "tune")
@@ -156,7 +165,10 @@ class _Part:
     def item(self, place):
         """An item's pathways, uint8, 3 x T x H x W each, and its labels."""
         with self._errors_named(f"cannot read {self.owner.video_ids[place // self.per_video]}"):
-            pathways, labels, *_ = self.dataset[place]
+            found = self.dataset[place]
+            if found is None:  # main's Kinetics, after its hundred attempts.
+                raise ValueError("it gave up; the lines of its log above say why")
+            pathways, labels, *_ = found
             return [self._levels(pathway) for pathway in pathways], labels
 
     def _levels(self, pathway):
