@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare ava": "check AVA's official files and write frames, lists and annotations of them",
     "prepare volleyball": "check Volleyball's own folders and write lists of their moments",
     "prepare boxes": "detect the persons on the keyframes of videos",
+    "prepare tracks": "turn tracks of boxes into a set like AVA, or into clips of a subject each",
     "prepare lists": "check your own videos and labels, split them and write lists of them",
     "evaluate charades": "score predictions as Charades' official script does",
     "evaluate ava": "score detections as AVA's official script does, or as PySlowFast",

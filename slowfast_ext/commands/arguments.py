@@ -308,6 +308,43 @@ def summary_arguments(parser):
     parser.add_argument("--out", required=True, metavar="DIR", help="gets the tables and pictures")
 
 
+def prepare_tracks_arguments(parser):
+    """What `prepare tracks` takes."""
+    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    parser.add_argument(
+        "--tracks",
+        required=True,
+        metavar="PATH",
+        help="CVAT's XML, MOT's tracks, or a folder of them",
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="gets annotations, or clips/ and labels.csv"
+    )
+    parser.add_argument(
+        "--mini-scenes",
+        type=int,
+        metavar="PIXELS",
+        help="write clips that follow a subject each, in squares of this size, not annotations",
+    )
+    parser.add_argument(
+        "--label-columns",
+        metavar="A,B",
+        help="attributes or columns that say what happens; label: the boxes' own label",
+    )
+    parser.add_argument("--separator", metavar="X", help="between labels in an attribute (;)")
+    parser.add_argument(
+        "--subject", metavar="NAME", help="the attribute that says whose box it is, as in VIA's"
+    )
+    parser.add_argument(
+        "--frame-base", type=int, choices=(0, 1), help="the number of a video's first frame"
+    )
+    parser.add_argument(
+        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
 def evaluate_charades_arguments(parser):
     """What `evaluate charades` takes."""
     parser.add_argument("--ground-truth", required=True, metavar="CSV", help="Charades_v1_test.csv")

@@ -28,6 +28,8 @@ from slowfast_ext.prepare.label_columns import (
 from slowfast_ext.utils.tables import rows_of_text
 from slowfast_ext.utils.text import shortened
 
+# What a row's video was cut from: `prepare tracks` and Charades' augmented lists.
+_SOURCES = ("source_video", "charades_video")
 KINETICS = ("youtube_id", "time_start", "time_end")
 
 
@@ -234,7 +236,8 @@ def _columns_of(file, table):
         is_binary = all(map(_is_binary, map(table.column, labels)))
     else:
         is_binary = False
-    others = {"source": place_of.get("charades_video"), "length": place_of.get("length")}
+    sources = [place_of[name] for name in _SOURCES if name in place_of]
+    others = {"source": next(iter(sources), None), "length": place_of.get("length")}
     if labels and not is_binary:
         others["subject"] = next((place_of[name] for name in SUBJECTS if name in place_of), None)
     return Columns(video, labels, is_binary, None, side, **others)

@@ -1,0 +1,59 @@
+"""Reading tracks of boxes: CVAT's XML or MOT's; a file, or a folder of such files."""
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare import label_cells
+from slowfast_ext.prepare.forms import cvat, mot
+from slowfast_ext.prepare.forms.content import Content
+from slowfast_ext.prepare.label_forms import LabelFile
+from slowfast_ext.prepare.shapes import shapes_with_labels
+from slowfast_ext.prepare.tracks import tracks_of
+from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.text import summary_of_bad_rows
+
+_ENDINGS = (".xml", ".csv", ".txt")
+
+
+def read_tracks(path, media, label_columns, separator, subject, frame_base):
+    """
+    Args:
+        path (str): a file of tracks, or a folder of such files.
+        media (OwnMedia): the videos.
+        label_columns (list[str]): attributes that say what happens; empty: as of
+            `shapes_with_labels`.
+        separator (str): between labels of an attribute.
+        subject (str or None): the attribute that says which subject a box is of, where boxes
+            stand alone.
+        frame_base (int or None): of the number of MOT's first frame, where a header leaves it
+            open.
+    Returns:
+        list[Track]
+    Raises:
+        SlowFastExtError: all that is wrong with the tracks.
+    """
+    paths = [path]
+    if pathmgr.isdir(path):
+        names = sorted(name for name in pathmgr.ls(path) if name.lower().endswith(_ENDINGS))
+        paths = [f"{path.rstrip('/')}/{name}" for name in names]
+    shapes, problems = [], []
+    for part in paths:
+        file = LabelFile(part, media, label_columns=label_columns, frame_base=frame_base)
+        shapes += _shapes_of(file, Content(part))
+        problems += file.problems
+    pairs = shapes_with_labels(path, shapes, label_columns, separator, subject)
+    for _, held in pairs:
+        found = filter(None, map(label_cells.problem_of, held.labels))
+        problems += [f"{held.where}: {problem}" for problem in found]
+    tracks = tracks_of(media, pairs, problems)
+    if problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+    if not tracks:
+        raise SlowFastExtError(f"{path}: holds no boxes")
+    return tracks
+
+
+def _shapes_of(file, content):
+    if content.xml is not None:
+        if not cvat.recognises(content):
+            raise SlowFastExtError(f"{file.path}: is XML, but not CVAT's")
+        return cvat.cvat_shapes(file.path, content.xml, file.media)[0]
+    return mot.mot_shapes(file, content)

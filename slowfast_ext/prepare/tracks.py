@@ -1,0 +1,85 @@
+"""Tracks: where each person or animal of a video is on its frames, and what it does there."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast_ext.prepare.frame_spans import runs_of
+
+
+@dataclass(frozen=True)
+class Track:
+    """
+    One subject of one video.
+
+    Args:
+        video (str): relative to the folder of videos.
+        subject (str): which of the video's.
+        shapes (list[Shape]): with boxes, by rising frames.
+        helds (list[Held]): what each of the shapes shows.
+    """
+
+    video: str
+    subject: str
+    shapes: list
+    helds: list
+
+    def at(self, frame):
+        """
+        (box, labels) on a frame by its number from 0, None where the subject is not there.
+
+        Between two shapes of a track the box goes evenly from one to the other, as tools draw it.
+        """
+        place = bisect_right(self.shapes, frame, key=lambda shape: shape.first) - 1
+        if place < 0 or frame >= self.shapes[place].until:
+            return None
+        shape, box = self.shapes[place], np.array(self.shapes[place].box)
+        following = self.shapes[place + 1] if place + 1 < len(self.shapes) else None
+        if following is not None and following.first == shape.until:
+            part = (frame - shape.first) / (following.first - shape.first)
+            box = (1 - part) * box + part * np.array(following.box)
+        return box, self.helds[place].labels
+
+    def stretches(self):
+        """
+        The stretches of frames on which the subject is there without a gap.
+
+        Returns:
+            list[(int, int, list[Held])]: the first frame, the first one behind, and the runs of
+                labels within.
+        """
+        found = []
+        for shape, held in zip(self.shapes, self.helds, strict=True):
+            if not found or shape.first > found[-1][1]:
+                found.append([shape.first, shape.until, []])
+            found[-1][1] = max(found[-1][1], shape.until)
+            found[-1][2].append(held)
+        return [(first, until, runs_of(helds)) for first, until, helds in found]
+
+
+def tracks_of(media, pairs, problems):
+    """
+    Args:
+        media (OwnMedia): where videos are looked up.
+        pairs (list[(Shape, Held)]): of `shapes_with_labels`.
+        problems (list[str]): gets what is wrong.
+    Returns:
+        list[Track]: a shape that says no subject is one of its own. Shapes without a box, such
+            as tags of whole images, are in none.
+    """
+    found, videos = {}, {}
+    for number, (shape, held) in enumerate(pairs):
+        if shape.video not in videos:
+            videos[shape.video], problem = media.find(shape.video)
+            problems += [f"{shape.where}: {problem}"] if problem else []
+        video = videos[shape.video]
+        if shape.box is not None and video is not None:
+            key = (video, shape.subject) if shape.subject else (video, "", number)
+            found.setdefault(key, []).append((shape, held))
+    tracks = []
+    for (video, subject, *_), members in found.items():
+        members.sort(key=lambda pair: pair[0].first)
+        shapes, helds = zip(*members, strict=True)
+        tracks.append(Track(video, subject, list(shapes), list(helds)))
+    return tracks
