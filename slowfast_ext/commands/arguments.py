@@ -220,25 +220,11 @@ def prepare_boxes_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def prepare_lists_arguments(parser):
-    """What `prepare lists` takes."""
+def add_label_arguments(parser):
+    """How label files are read: what all commands that do so take."""
     parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
     parser.add_argument(
-        "--labels",
-        required=True,
-        metavar="PATH",
-        help="file, or folder of files, that says what they show",
-    )
-    parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
-    parser.add_argument(
         "--frames", metavar="PATTERN", help="which images of a folder are its frames: img_*.jpg"
-    )
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
-    )
-    how.add_argument(
-        "--split-column", metavar="NAME", help="the column that says train, val or test"
     )
     parser.add_argument(
         "--label-columns", metavar="A,B", help="columns of labels, or of 0 and 1 for a label each"
@@ -256,20 +242,27 @@ def prepare_lists_arguments(parser):
     parser.add_argument(
         "--frame-base", type=int, choices=(0, 1), help="the number of a video's first frame"
     )
+
+
+def prepare_lists_arguments(parser):
+    """What `prepare lists` takes."""
+    add_label_arguments(parser)
+    parser.add_argument(
+        "--labels",
+        required=True,
+        metavar="PATH",
+        help="file, or folder of files, that says what they show",
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
+    )
+    how.add_argument(
+        "--split-column", metavar="NAME", help="the column that says train, val or test"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _label_arguments(parser):
-    """What commands that read one or two label files, and write no lists, take."""
-    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
-    parser.add_argument(
-        "--frames", metavar="PATTERN", help="which images of a folder are its frames: img_*.jpg"
-    )
-    parser.add_argument(
-        "--label-columns", metavar="A,B", help="columns of labels, or of 0 and 1 for a label each"
-    )
-    parser.add_argument("--separator", metavar="X", help="what stands between labels in a field")
 
 
 def label_check_arguments(parser):
@@ -278,7 +271,7 @@ def label_check_arguments(parser):
     parser.add_argument(
         "second", nargs="?", metavar="SECOND", help="the same videos, labelled by somebody else"
     )
-    _label_arguments(parser)
+    add_label_arguments(parser)
     parser.add_argument(
         "--min-positives", type=int, default=10, metavar="N", help="of a class (default 10)"
     )
@@ -304,7 +297,7 @@ def summary_arguments(parser):
         metavar="SPANS",
         help="what `predict` wrote, or labels of any form that `prepare lists` reads",
     )
-    _label_arguments(parser)
+    add_label_arguments(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="gets the tables and pictures")
 
 

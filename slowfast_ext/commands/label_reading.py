@@ -1,5 +1,7 @@
 """Reading label files by the arguments that `prepare lists`, `summary` and `label-check` share."""
 
+import math
+
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia
@@ -7,20 +9,30 @@ from slowfast_ext.prepare.own_media import OwnMedia
 
 def read_labels(args, path):
     """
-    Reads a file of labels of the videos below --videos.
+    Reads labels of the videos below --videos.
 
     Args:
-        args (Namespace): of `arguments.label_arguments`.
-        path (str): the file.
+        args (Namespace): of `arguments.add_label_arguments`.
+        path (str): the file, or the folder of files.
     Returns:
         LabelFile
     Raises:
-        SlowFastExtError: no such folder, a form that is not known, or an option is empty.
+        SlowFastExtError: an option is empty or no rate, no such folder, or a form that is not
+            known.
     """
-    for option in ("label_columns", "separator"):
-        if getattr(args, option) == "":
+    if args.frame_rate is not None and not 0 < args.frame_rate < math.inf:
+        raise SlowFastExtError(f"--frame-rate is {args.frame_rate:g}: it must be above 0")
+    for option in ("split_column", "label_columns", "separator", "subjects"):
+        if getattr(args, option, None) == "":
             name = "--" + option.replace("_", "-")
             raise SlowFastExtError(f"{name} is empty: name a column, or leave it out")
-    media = OwnMedia(args.videos, args.frames)
-    label_columns = args.label_columns.split(",") if args.label_columns else []
-    return read_label_file(path, media, label_columns=label_columns, separator=args.separator or "")
+    return read_label_file(
+        path,
+        OwnMedia(args.videos, args.frames),
+        split_column=getattr(args, "split_column", None),
+        label_columns=args.label_columns.split(",") if args.label_columns else [],
+        separator=args.separator or "",
+        frame_rate=args.frame_rate,
+        frame_base=args.frame_base,
+        subjects=[name.strip() for name in (args.subjects or "").split(",") if name.strip()],
+    )

@@ -7,18 +7,17 @@ The forms of label files that are read stand in `slowfast_ext.prepare.label_form
 import csv
 import io
 import json
-import math
 import os
 from dataclasses import dataclass
 
 import numpy as np
 
+from slowfast_ext.commands.label_reading import read_labels
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.label_forms import check_problems, read_label_file
+from slowfast_ext.prepare.label_forms import check_problems
 from slowfast_ext.prepare.label_times import check_times
 from slowfast_ext.prepare.lists_report import report_of, text_of
 from slowfast_ext.prepare.media import check_new_files
-from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.stratify import stratified_split
 from slowfast_ext.utils.paths import open_atomically, require_writable_in
 from slowfast_ext.utils.text import shortened
@@ -58,31 +57,15 @@ def run(args):
         raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
     if args.seed < 0:
         raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
-    if args.frame_rate is not None and not 0 < args.frame_rate < math.inf:
-        raise SlowFastExtError(f"--frame-rate is {args.frame_rate:g}: it must be above 0")
-    for option in ("split_column", "label_columns", "separator", "subjects"):
-        if getattr(args, option) == "":
-            name = "--" + option.replace("_", "-")
-            raise SlowFastExtError(f"{name} is empty: name a column, or leave it out")
     require_writable_in(args.out, FILES, "--out")
-    media = OwnMedia(args.videos, args.frames)
-    file = read_label_file(
-        args.labels,
-        media,
-        split_column=args.split_column,
-        label_columns=args.label_columns.split(",") if args.label_columns else [],
-        separator=args.separator or "",
-        frame_rate=args.frame_rate,
-        frame_base=args.frame_base,
-        subjects=[name.strip() for name in (args.subjects or "").split(",") if name.strip()],
-    )
+    file = read_labels(args, args.labels)
     _leave_out_withheld(file)
     videos = _videos_of(file)
     check_times(file)
     check_problems(file)
     names = _class_names(file)
     splits = _given_sides(file, videos) if args.split_column else _split(videos, names, args)
-    _write(args.out, names, splits, media)
+    _write(args.out, names, splits, file.media)
     report = report_of(file, names, splits, args.out)
     print(json.dumps(report) if args.json else text_of(report))
 

@@ -253,7 +253,7 @@ def test_videos_of_one_name_are_two_observations(tmp_path):
     assert list(observations) == [f"{tmp_path}/x/a.mp4", f"{tmp_path}/y/a.mp4"]
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "cvat"])
 def test_prepare_lists_reads_what_is_written(write, tmp_path, write_moving_square, form):
     for name, fps in (("a b.mp4", 24), ("c.mp4", 30)):
         write_moving_square(tmp_path / name, 2 * fps, fps=fps, width=48, height=32)
@@ -261,7 +261,11 @@ def test_prepare_lists_reads_what_is_written(write, tmp_path, write_moving_squar
     check_problems(file)
     with open_video(tmp_path / "a b.mp4") as reader:
         assert reader.info.duration == pytest.approx(2.0)
-    rows = {(row.video, label, row.start, row.end) for row in file.rows for label in row.labels}
-    assert rows == {("a b.mp4", *span[:3]) for span in SPANS}
+    rows = {
+        (row.video, row.subject, label, round(row.start, 3), round(row.end, 3))
+        for row in file.rows
+        for label in row.labels
+    }
+    assert rows == {("a b.mp4", "", *span[:3]) for span in SPANS}
     # A table of spans cannot say that nothing was found in a video.
     assert {row.video for row in file.rows} == {"a b.mp4", *(["c.mp4"] if form != "csv" else [])}

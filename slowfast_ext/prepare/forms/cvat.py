@@ -33,7 +33,9 @@ def read(file, content):
     pairs = shapes_with_labels(file.path, shapes, file.label_columns, file.separator or ";")
     by_subject = {(video, ""): [] for video in videos}
     for shape, held in pairs:
-        by_subject.setdefault((shape.video, shape.subject), []).append(held)
+        # A box of the whole frame, as `predict --format cvat` writes them, is nobody's own.
+        subject = "" if shape.box == (0, 0, 1, 1) else shape.subject
+        by_subject.setdefault((shape.video, subject), []).append(held)
     for (video, subject), helds in by_subject.items():
         where = helds[0].where if helds else file.path
         add_held(file, where, video, helds, subject=subject)
