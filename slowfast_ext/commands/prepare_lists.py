@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slowfast_ext.commands.label_reading import read_labels
+from slowfast_ext.datasets.lists import ALL_LABELS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import check_problems
 from slowfast_ext.prepare.label_times import check_times
@@ -32,12 +33,16 @@ _SIDES = {
 
 @dataclass(frozen=True)
 class OwnVideo:
-    """A video: its path relative to the folder, {(start, end): labels}, its side and source."""
+    """
+    A video: its path relative to the folder, {(start, end): labels} of what happens and, in
+    `unknown`, of what nobody knows whether it does, its side and source.
+    """
 
     path: str
     segments: dict
     side: str
     source: str
+    unknown: dict
 
     @property
     def labels(self):
@@ -76,7 +81,7 @@ def run(args):
 def _leave_out_withheld(file):
     """Takes out the test videos where none has a label: their labels are withheld."""
     test = {row.video for row in file.rows if _SIDES.get(row.side.lower()) == "test"}
-    if any(row.labels for row in file.rows if row.video in test):
+    if any(row.labels and not row.unknown for row in file.rows if row.video in test):
         return
     file.withheld = sorted(test)
     file.rows = [row for row in file.rows if row.video not in test]
@@ -90,9 +95,11 @@ def _videos_of(file):
     videos = []
     # Without the ending, so that files and folders of frames are split alike.
     for path, rows in sorted(rows_of.items(), key=lambda item: _stem(file.media, item[0])):
-        segments, sides = {}, {}
+        segments, unknown, sides = {}, {}, {}
         for row in rows:
-            segments.setdefault((row.start, row.end), set()).update(row.labels)
+            spans = unknown if row.unknown else segments
+            labels = row.labels or (ALL_LABELS,) if row.unknown else row.labels
+            spans.setdefault((row.start, row.end), set()).update(labels)
             sides.setdefault(_side(file, row), row.where)
         if len(sides) > 1:
             (one, first), (two, second) = list(sides.items())[:2]
@@ -102,7 +109,7 @@ def _videos_of(file):
         kept = [times for times in order if segments[times]] or [(None, None)]
         segments = {times: segments.get(times, set()) for times in kept}
         source = rows[0].source or _stem(file.media, path)
-        videos.append(OwnVideo(path, segments, next(iter(sides)), source))
+        videos.append(OwnVideo(path, segments, next(iter(sides)), source, unknown))
     return videos
 
 
@@ -124,7 +131,7 @@ def _side(file, row):
 def _class_names(file):
     """Sorted, so that they do not depend on the form; numbers by their value."""
     names = {label for row in file.rows for label in row.labels} | set(file.declared)
-    if not any(row.labels for row in file.rows):
+    if not any(row.labels and not row.unknown for row in file.rows):
         raise SlowFastExtError(f"{file.path}: no video has a label")
     if all(name.isdecimal() and len(name) < 19 for name in names):
         return sorted(names, key=lambda name: (int(name), name))
@@ -198,8 +205,18 @@ def _encoded(name, text):
 def _list_of(videos, media):
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["path", "labels", "start", "end"])
+    # Lists in which all is known have no more columns than before there was this one.
+    more = ["unknown"] * any(video.unknown for video in videos)
+    writer.writerow(["path", "labels", "start", "end", *more])
     for video in videos:
         for times, labels in video.segments.items():
-            writer.writerow([media.path(video.path), ";".join(sorted(labels)), *times])
+            if labels or not video.unknown:
+                writer.writerow([media.path(video.path), _field(labels), *times, *[""] * len(more)])
+        for times, labels in video.unknown.items():
+            named = {ALL_LABELS} if ALL_LABELS in labels else labels
+            writer.writerow([media.path(video.path), "", *times, _field(named)])
     return stream.getvalue()
+
+
+def _field(labels):
+    return ";".join(sorted(labels))

@@ -80,7 +80,7 @@ class Charades(MultiLabelVideos):
         videos = super().read_videos(path, check_files)
         # The official files name a video as its file is named.
         ids = [os.path.splitext(os.path.basename(video.path))[0] for video in videos]
-        return [CharadesVideo(v.path, v.segments, i) for v, i in zip(videos, ids, strict=True)]
+        return [CharadesVideo(**vars(v), id=i) for v, i in zip(videos, ids, strict=True)]
 
     def video_id(self, video):
         return video.id

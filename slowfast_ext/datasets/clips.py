@@ -25,7 +25,8 @@ class Sample(NamedTuple):
     Attributes:
         pathways: uint8, in the network's channel order, of each pathway a tensor, 3 x T x H x W,
             or views whose slices are tensors, n x 3 x T x H x W: a tensor itself, or CutViews.
-        labels: float32, [A]; for detection P x A; None where nothing is known of the clip.
+        labels: float32, [A]; for detection P x A; 1 present, 0 absent, -1 unknown: in no loss and
+            in no count; None where nothing is known of the clip.
         index: of the video.
         objects: Objects of the clip, or a list of them, one per view; None where none are used.
         boxes: float32, P x 4: x1, y1, x2, y2 in pixels of the clip; None but for detection.

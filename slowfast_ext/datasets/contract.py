@@ -28,7 +28,8 @@ class ActivityDataset(torch.utils.data.Dataset):
     Attributes:
         evaluator (str): of the class: what measures a test, by its name in EVALUATOR_REGISTRY.
         class_names (list[str]): of the A classes that are measured.
-        labels (float array): rows x A, of what is measured; see `cooccurrence_labels`.
+        labels (float array): rows x A, of what is measured; see `cooccurrence_labels`. 1 present,
+            0 absent, -1 unknown: in no loss and in no count.
         video_ids (list[str]): one for each item.
         num_videos_with_objects (int | None): None where no objects are used.
         maps (StoredMaps | None): what loaders read in place of its items, with FEATURES.PATH.

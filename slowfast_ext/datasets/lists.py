@@ -1,7 +1,20 @@
 """
 Lists of labelled videos, and the names of their classes.
 
-A list is a CSV file with the header `path,labels[,start,end]`; one line is one segment.
+A list is a CSV file with the header `path,labels[,start,end][,unknown]`; one line is one segment.
+
+Where nobody has looked, labels are unknown, which is not absent. A line's field `unknown` names,
+separated by `;`, the labels of which nobody knows whether they happen in its time (without one:
+in its whole video); `*` are all labels. What a line's `labels` names happens all the same:
+
+    path,labels,start,end,unknown
+    a.mp4,run,2,5,                 run from 2 to 5 s; nothing else happens
+    a.mp4,,8,12,jump               from 8 to 12 s nobody has looked for jump
+    b.mp4,run,,,*                  run, and nobody has looked for anything else
+    c.mp4,,30,60,*                 its second half is not labelled
+
+So a label vector holds PRESENT (1), ABSENT (0) or UNKNOWN (-1): of a clip, UNKNOWN is a label that
+is not present and that some line, whose time the clip touches, calls unknown.
 """
 
 import difflib
@@ -19,6 +32,9 @@ from slowfast_ext.utils.tables import read_table
 from slowfast_ext.utils.text import parse_number, read_text, shortened
 
 HEADER = "path,labels[,start,end]"
+# What a label vector holds. An unknown label has no loss and is in no count.
+PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
+ALL_LABELS = "*"
 # What columns of times are called elsewhere; read as none, they would be put on whole videos.
 _OTHER_TIMES = re.compile(
     r"(?i)(.*[\W_])?(start|end|begin|stop|onset|offset)([\W_].*|time.*|frame)?"
@@ -54,14 +70,25 @@ class RowParser:
 
     def parse(self, fields):
         """
-        A row's texts by column -> its resolved path; class ids, start and end; what is wrong with
-        it. The first two hold where nothing is.
+        A row's texts by column -> its resolved path; class ids, start and end; the ids of unknown
+        classes; what is wrong with it. The others hold where nothing is.
         """
         problems = []
         path = self._path(fields["path"], problems)
         labels = self._labels(fields["labels"], problems)
         start, end = _times(fields.get("start", ""), fields.get("end", ""), problems)
-        return path, (labels, start, end), problems
+        unknown = self._unknown(fields.get("unknown", ""), labels, problems)
+        return path, (labels, start, end), unknown, problems
+
+    def _unknown(self, text, labels, problems):
+        """Class ids of the field `unknown`; a label cannot be named as present too."""
+        if text.strip() == ALL_LABELS:
+            return tuple(range(len(self.class_names)))
+        unknown = self._labels(text, problems)
+        both = [self.class_names[index] for index in unknown if index in labels]
+        if both:
+            problems.append(f'"{shortened(both[0])}" stands in labels and in unknown: keep one')
+        return unknown
 
     def _path(self, text, problems):
         """Resolves a path; tells `problems` if there is no such file or it is empty."""
@@ -184,10 +211,19 @@ class Segment:
 
 @dataclass(frozen=True)
 class Video:
-    """A video of a list: its path, resolved, and its segments in the list's order."""
+    """
+    A video of a list.
+
+    Args:
+        path (str): resolved.
+        segments (tuple[Segment]): what happens, in the list's order.
+        unknown (tuple[Segment]): where nobody knows whether their labels happen; where a segment
+            shows a label it is present all the same.
+    """
 
     path: str
     segments: tuple[Segment, ...]
+    unknown: tuple[Segment, ...] = field(default=(), kw_only=True)
 
     @property
     def labels(self):
@@ -196,12 +232,15 @@ class Video:
 
     def renumbered(self, places):
         """The same with the class id `places[i]` in place of i."""
-        segments = (replace(s, labels=tuple(places[i] for i in s.labels)) for s in self.segments)
-        return replace(self, segments=tuple(segments))
+        segments, unknown = (
+            tuple(replace(s, labels=tuple(places[i] for i in s.labels)) for s in given)
+            for given in (self.segments, self.unknown)
+        )
+        return replace(self, segments=segments, unknown=unknown)
 
-    def labels_between(self, times, until=None):
+    def between(self, times, until=None):
         """
-        Labels of a clip, distinct and sorted: those of all frames from its first to its last, the
+        The Video with what touches a clip alone, any of all frames from its first to its last, the
         ones between that are not sampled included, as upstream has it for Charades. A moment (start
         = end) counts in each clip that is going on then.
 
@@ -209,7 +248,22 @@ class Video:
         inf after its last one; None: the clip ends with its last frame's time.
         """
         clip = times[0], times[-1], times[-1] if until is None else until
-        return _distinct(segment for segment in self.segments if segment.is_in_clip(*clip))
+        segments, unknown = (
+            tuple(segment for segment in given if segment.is_in_clip(*clip))
+            for given in (self.segments, self.unknown)
+        )
+        return replace(self, segments=segments, unknown=unknown)
+
+    def labels_between(self, times, until=None):
+        """The labels of a clip, distinct and sorted; `times` and `until` as of `between`."""
+        return self.between(times, until).labels
+
+    def targets(self, num_classes):
+        """float32, [num_classes]: PRESENT, ABSENT, or UNKNOWN where it is so at any time."""
+        targets = np.full(num_classes, ABSENT, np.float32)
+        targets[list(_distinct(self.unknown))] = UNKNOWN
+        targets[list(self.labels)] = PRESENT
+        return targets
 
 
 def _distinct(segments):
@@ -218,10 +272,10 @@ def _distinct(segments):
 
 
 def label_matrix(videos, num_classes):
-    """float32, [len(videos), num_classes]: 1 where the video has the label, else 0."""
+    """float32, [len(videos), num_classes]: the `targets` of each video."""
     matrix = np.zeros((len(videos), num_classes), dtype=np.float32)
     for row, video in zip(matrix, videos, strict=True):
-        row[list(video.labels)] = 1.0
+        row[:] = video.targets(num_classes)
     return matrix
 
 
@@ -263,8 +317,9 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
     Reads a list of labelled videos.
 
     Labels are separated by `;` and are class names or else class ids; none means that no activity
-    is shown. Lines of one path belong to one video. Further columns are ignored, unless they are
-    called as if they held start and end.
+    is shown. Lines of one path belong to one video. A column `unknown` names labels that are not
+    known (see above). Further columns are ignored, unless they are called as if they held start and
+    end.
 
     Args:
         class_names (list[str]): names of the classes in the order of their ids.
@@ -289,12 +344,17 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
             "take them out"
         )
     parser = RowParser(list(class_names), root, check_files, outside, allow_empty)
-    segments = {}
+    segments, unknown = {}, {}
     for line, fields in table:
-        video_path, segment, problems = parser.parse(fields)
+        video_path, (labels, *times), not_known, problems = parser.parse(fields)
         table.add(line, problems)
-        segments.setdefault(video_path, []).append(Segment(*segment))
+        segments.setdefault(video_path, []).append(Segment(labels, *times))
+        if not_known:
+            unknown.setdefault(video_path, []).append(Segment(not_known, *times))
     table.check()
     if not segments:
         raise SlowFastExtError(f"{path}: no rows after the header {HEADER}; add one a segment")
-    return [Video(video_path, tuple(found)) for video_path, found in segments.items()]
+    return [
+        Video(video_path, tuple(found), unknown=tuple(unknown.get(video_path, ())))
+        for video_path, found in segments.items()
+    ]

@@ -23,8 +23,8 @@ class MultiLabelVideos(ActivityDataset):
     """
     DATA.PATH_TO_DATA_DIR holds `classes.txt` (one activity a line) and the lists
     `train.csv`, `val.csv` (optional: the test list serves) and `test.csv`
-    (`path,labels[,start,end]`, see `slowfast_ext.datasets.lists`). Relative paths start at
-    DATA.PATH_PREFIX or, where that is empty, at the folder of the lists, and must not lead out
+    (`path,labels[,start,end][,unknown]`, see `slowfast_ext.datasets.lists`). Relative paths start
+    at DATA.PATH_PREFIX or, where that is empty, at the folder of the lists, and must not lead out
     of it unless DATA.PATHS_OUTSIDE says so.
 
     All views of a video take its distinct frames in uint8, at most DATA.NUM_FRAMES for each clip
@@ -142,16 +142,13 @@ class MultiLabelVideos(ActivityDataset):
         top, left = views.random_crop_offset(random, *images.shape[1:3], size)
         flipped = data.RANDOM_FLIP and random.random() < 0.5
         crop = views.Crop(top, left, size, size, flipped)
-        labels = np.zeros(len(self.class_names), np.float32)
-        if data.TRAIN_LABELS == "video":
-            labels[list(video.labels)] = 1
-        else:
+        if data.TRAIN_LABELS == "clip":
             # The last frame of all is shown until nothing comes any more.
             until = np.append(times, np.inf)[frames[-1] + 1]
-            labels[list(video.labels_between(times[frames], until))] = 1
+            video = video.between(times[frames], until)
         return Sample(
             to_pathways(self.cfg, crop.cut(images)),
-            torch.from_numpy(labels),
+            torch.from_numpy(video.targets(len(self.class_names))),
             index,
             self._objects_in(index, frames, images, crop),
         )

@@ -81,8 +81,10 @@ class Split(NamedTuple):
         for name in ("root", "rates", "views", "class_names"):
             content.pop(name, None)
         segments = [getattr(video, "segments", None) for video in listed]
+        # Nothing is added where all is known: maps of such lists are as before there was this.
+        unknown = [of for of in (getattr(video, "unknown", None) for video in listed) if of]
         facts = {
-            "lists": digest_of(content, dataset.video_ids, segments),
+            "lists": digest_of(content, dataset.video_ids, segments, *unknown),
             "items": len(dataset),
             "classes": list(dataset.class_names),
         }

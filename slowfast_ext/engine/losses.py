@@ -1,11 +1,14 @@
 """What is learnt from: MODEL.LOSS_FUNC on logits, and what the keys of LOSS make of it."""
 
+import copy
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torchvision.ops import sigmoid_focal_loss
 
 from slowfast_ext import upstream
+from slowfast_ext.errors import SlowFastExtError
 
 
 def build_loss(cfg, rows):
@@ -17,7 +20,8 @@ def build_loss(cfg, rows):
         rows (callable): gives the training labels, [rows x A]; called where they are counted.
 
     Returns:
-        nn.Module: upstream's own where no key of LOSS is set.
+        nn.Module: upstream's own where no key of LOSS is set. All labels must be known to it:
+            see `over_known`.
     """
     options = cfg.LOSS
     # Upstream's `bce` takes probabilities; our heads give logits in training, from which the same
@@ -27,6 +31,32 @@ def build_loss(cfg, rows):
         return BinaryLoss(options, name, rows)
     loss = upstream.get_loss_func(name)(reduction="mean")
     return SmoothedLoss(loss, options.LABEL_SMOOTHING) if options.LABEL_SMOOTHING else loss
+
+
+def over_known(loss, logits, labels):
+    """
+    The mean of a loss over the known labels; one below 0 is unknown, and has no part and no
+    gradient. To the bit the loss itself where all are known; 0 where none is.
+
+    Args:
+        loss (nn.Module): as torch's own: with `reduction` "none" it gives a value for each logit.
+        logits, labels (Tensor): B x A.
+
+    Raises SlowFastExtError: unknown labels for a softmax, which can leave none of a row out.
+    """
+    known = labels >= 0
+    if known.all():
+        return loss(logits, labels)
+    loss_of_each = copy.copy(loss)
+    loss_of_each.reduction = "none"
+    costs = loss_of_each(logits, labels.clamp(min=0))
+    if costs.shape != labels.shape:
+        raise SlowFastExtError(
+            "MODEL.LOSS_FUNC: a softmax's loss weighs all labels of a clip against each other and "
+            "can leave out none that is unknown: set it to bce_logit, or take such clips out of "
+            "the list"
+        )
+    return torch.where(known, costs, 0.0).sum() / known.sum().clamp(min=1)
 
 
 class SmoothedLoss(nn.Module):

@@ -15,7 +15,7 @@ from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.averaging import averaged_network
 from slowfast_ext.engine.checkpoint import History
-from slowfast_ext.engine.losses import build_loss
+from slowfast_ext.engine.losses import build_loss, over_known
 from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
 from slowfast_ext.engine.optimizer import (
     build_optimizer,
@@ -367,18 +367,18 @@ def _load(network, path, weights):
 
 
 def summed(loss, outputs, labels):
-    """The loss summed over the outputs."""
+    """The loss of the known labels, summed over the outputs."""
     labels = labels.to(outputs[0].device)
     # Autocast's half precision serves the network, not the loss.
-    return sum(loss(logits.float(), labels) for logits in outputs)
+    return sum(over_known(loss, logits.float(), labels) for logits in outputs)
 
 
 def _by_persons(loss, outputs, labels):
-    """`summed` over persons, such that the mean over processes is that over all persons."""
+    """`summed` over persons, such that the mean over processes is that over all known labels."""
     # A process may have no person: its loss is 0 then, with a gradient of 0 for each parameter,
     # since DistributedDataParallel waits for all of them.
     value = summed(loss, outputs, labels) if len(labels) else sum(o.sum() for o in outputs)
-    return value * distributed.weight_of(len(labels))
+    return value * distributed.weight_of(int((labels >= 0).sum()))
 
 
 def seed_epoch(seed, epoch):

@@ -11,18 +11,20 @@ BLOCK = 512
 
 def cooccurrence(labels):
     """
-    Mask(j, k) = N_jk / N_j: how often activity k occurs where j does (eq. 8).
+    Mask(j, k) = N_jk / N_j: how often activity k occurs where j does (eq. 8). N_j counts for each k
+    the videos of which it is known whether they have k.
 
     Args:
-        labels (Tensor): V x A, nonzero where a training video has the activity.
+        labels (Tensor): V x A, above 0 where a training video has the activity, below where that is
+            unknown.
 
     Returns:
         Tensor: A x A, float32; a row is 0 where its activity never occurs.
     """
-    present = (labels != 0).double()  # float32 counts no further than 2**24 boxes.
-    together = present.T @ present
+    present = (labels > 0).double()  # float32 counts no further than 2**24 boxes.
+    known = (labels >= 0).double()
     # An activity that never occurs has a row of 0, not of nan.
-    return (together / together.diagonal().clamp(min=1)[:, None]).float()
+    return (present.T @ present / (present.T @ known).clamp(min=1)).float()
 
 
 class ActivityCorrelation(nn.Module):

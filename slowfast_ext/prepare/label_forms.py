@@ -46,6 +46,10 @@ class LabelRow:
         side (str): what the split column says, as it stands there.
         source (str): what the video was cut from; videos of one source stay together.
         subject (str): which animal or person does it; empty: it is not said.
+        unknown (bool): within its time it is not known whether `labels` happen, as where nobody
+            has looked; no labels: this holds for all that there are. Where another row shows a
+            label it happens all the same. Such rows make no label present, and are written into
+            the lists' column `unknown`.
     """
 
     where: str
@@ -56,6 +60,7 @@ class LabelRow:
     side: str = ""
     source: str = ""
     subject: str = ""
+    unknown: bool = False
 
 
 @dataclass

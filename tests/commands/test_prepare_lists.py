@@ -5,10 +5,13 @@ import json
 
 import pytest
 
+from slowfast_ext.commands import prepare_lists
 from slowfast_ext.commands.arguments import parse_arguments
 from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_forms import LabelFile, LabelRow
+from slowfast_ext.prepare.own_media import OwnMedia
 from tests.helpers import ROOT
 from tests.prepare.own_labels import (
     LABELS,
@@ -250,3 +253,45 @@ def test_lists_are_csv(folder):
         with open(folder / "out" / f"{split}.csv", newline="") as stream:
             rows += [row["labels"] for row in csv.DictReader(stream)]
     assert sorted(rows) == ["run, fast", 'run, fast;say "no"']
+
+
+# --- Unknown labels ----------------------------------------------------------------------
+
+
+def test_rows_of_unknown_labels_stand_in_a_column_of_the_lists(folder, monkeypatch):
+    """Any form's reader may give such rows: here the plain one, with a few added to it."""
+    read = prepare_lists.read_labels
+
+    def with_unknown(*args):
+        file = read(*args)
+        for video, labels, times in (
+            ("a.mp4", ("wave",), (0.5, 0.75)),
+            ("a.mp4", ("run", "jump"), (0.5, 0.75)),
+            ("a.mp4", (), (0.8, 1.0)),
+            ("c.mp4", (), (None, None)),
+        ):
+            file.rows.append(LabelRow("here", video, labels, *times, side="train", unknown=True))
+        return file
+
+    monkeypatch.setattr(prepare_lists, "read_labels", with_unknown)
+    labels = "path,labels,start,end,split\na.mp4,run,0,1,train\nc.mp4,,,,train\nb.mp4,jump,0,1,test"
+    run(folder, labels, "--split-column", "split")
+    assert written(folder) == {
+        "classes.txt": "jump\nrun\nwave\n",
+        "train.csv": "path,labels,start,end,unknown\n"
+        "a,run,0.0,1.0,\na,,0.5,0.75,jump;run;wave\na,,0.8,1.0,*\nc,,,,*\n",
+        "test.csv": "path,labels,start,end\nb,jump,0.0,1.0\n",
+    }
+    names = read_class_names(str(folder / "out/classes.txt"))
+    videos = read_list(str(folder / "out/train.csv"), names, str(folder))
+    assert [video.targets(3).tolist() for video in videos] == [[-1, 1, -1], [-1, -1, -1]]
+
+
+def test_a_label_that_is_nowhere_known_to_happen_is_none_that_a_video_has(folder, monkeypatch):
+    def unknown_alone(args, path):
+        file = LabelFile(path, OwnMedia(args.videos))
+        file.rows.append(LabelRow("here", "a.mp4", ("run",), unknown=True))
+        return file
+
+    monkeypatch.setattr(prepare_lists, "read_labels", unknown_alone)
+    assert "no video has a label" in refused(folder, "")

@@ -122,6 +122,34 @@ def test_label_matrix():
     assert label_matrix([], 4).shape == (0, 4)
 
 
+def test_a_column_of_unknown_labels(root):
+    videos = read(
+        root,
+        "path,labels,start,end,unknown\n"
+        "a.mp4,run,2,5,\na.mp4,,8,12,jump high;0\na.mp4,throw,9,10,*\nb.mp4,run,,,*\nframes,,,,\n",
+    )
+    assert [video.labels for video in videos] == [(0, 2), (0,), ()]
+    unknown = (Segment((1, 0), 8.0, 12.0), Segment((0, 1, 2, 3), 9.0, 10.0))
+    assert [video.unknown for video in videos] == [unknown, (Segment((0, 1, 2, 3)),), ()]
+    # What is shown at one time is present, whatever is not known at another.
+    assert label_matrix(videos, 4).tolist() == [[1, -1, 1, -1], [1, -1, -1, -1], [0, 0, 0, 0]]
+    clips = {(0, 1.9): [0, 0, 0, 0], (4, 7): [1, 0, 0, 0], (7, 8.5): [-1, -1, 0, 0]}
+    clips |= {(5, 8): [1, -1, 0, 0], (9.5, 9.6): [-1, -1, 1, -1], (12.1, 20): [0, 0, 0, 0]}
+    for clip, targets in clips.items():
+        assert videos[0].between(clip).targets(4).tolist() == targets, clip
+    moved = videos[0].renumbered([3, 2, 1, 0])
+    assert moved.targets(4).tolist() == [-1, 1, -1, 1]
+
+
+def test_a_label_is_not_both_present_and_unknown(root):
+    content = "path,labels,unknown\na.mp4,run;throw,jump high;throw\na.mp4,run,jmp high\n"
+    assert problems(root, content) == [
+        "list.csv: 2 bad rows; correct or remove:",
+        'list.csv:2: "throw" stands in labels and in unknown: keep one',
+        'list.csv:3: unknown label "jmp high", did you mean "jump high"?',
+    ]
+
+
 def test_all_bad_rows_are_named_at_once(root):
     content = (
         "path,labels,start,end\n"

@@ -147,6 +147,27 @@ def test_a_clips_labels_are_those_of_the_segments_that_it_touches(folder):
     assert all(whole[(epoch, 0)][1].tolist() == [1, 1, 0] for epoch in range(5))
 
 
+def test_a_clip_that_touches_an_unknown_span_does_not_know_its_labels(folder):
+    rows = (folder / "train.csv").read_text().split("\n")
+    paths = rows[1].split(",")[0]
+    labels = (folder / "classes.txt").read_text().split("\n")[:3]
+    (folder / "train.csv").write_text(
+        f"path,labels,start,end,unknown\n{paths},{labels[0]},0,0.5,\n"
+        f"{paths},,1.5,9,{labels[0]};{labels[2]}\n"
+    )
+    cfg = checked_config(None, options(folder))
+    dataset, seen = MultiLabelVideos(cfg, "train"), set()
+    for epoch in range(40):
+        (clip,), targets, *_ = dataset[(epoch, 0)]
+        times = np.array(numbers_of(clip)) / FPS
+        shown, touches = (times <= 0.5).any(), (times >= 1.5).any()
+        wanted = (1 if shown else -1 if touches else 0), 0, (-1 if touches else 0)
+        assert tuple(targets.tolist()) == wanted
+        seen.add(wanted)
+    assert len(seen) == 3
+    assert dataset.labels.tolist() == [[1, 0, -1]]
+
+
 def test_tuning_draws_its_rates(folder):
     dataset = MultiLabelVideos(checked_config(None, options(folder, TUNE__RATES="[1, 8]")), "tune")
     steps = {int(np.diff(numbers_of(dataset[(epoch, 0)][0][0]))[0]) for epoch in range(20)}

@@ -9,7 +9,7 @@ import torch.nn as nn
 
 from slowfast_ext.config.defaults import default_config
 from slowfast_ext.config.load import load_config
-from slowfast_ext.engine.losses import build_loss, frequencies, positive_weights
+from slowfast_ext.engine.losses import build_loss, frequencies, over_known, positive_weights
 from slowfast_ext.engine.setup import check_config
 from slowfast_ext.errors import SlowFastExtError
 from tests.helpers import CONFIG
@@ -41,12 +41,13 @@ def value_of(name, **options):
     return value.item(), logits.grad
 
 
-def by_hand(cost):
-    """The mean of cost(p, label, activity, row of labels)."""
+def by_hand(cost, labels=LABELS):
+    """The mean of cost(p, label, activity, row of labels) over the labels that are known."""
     costs = [
         cost(sigmoid(x), y, a, row)
-        for logits, row in zip(LOGITS, LABELS, strict=True)
+        for logits, row in zip(LOGITS, labels, strict=True)
         for a, (x, y) in enumerate(zip(logits, row, strict=True))
+        if y >= 0
     ]
     return sum(costs) / len(costs)
 
@@ -134,6 +135,47 @@ def test_what_is_not_known_is_not_counted():
     rows = np.array([[1, -1], [1, -1], [0, 1], [-1, 0], [-1, 0], [-1, 0]])
     assert frequencies(torch.tensor(rows)).tolist() == pytest.approx([2 / 3, 1 / 4])
     assert positive_weights(torch.tensor(rows), 9.0).tolist() == [0.5, 3.0]
+
+
+PARTLY_KNOWN = [[1, -1, 1, 0], [-1, 1, 0, 0], [0, 0, -1, 0]]
+
+
+def value_of_known(name, labels, **options):
+    """As `value_of`, over the known labels."""
+    logits = torch.tensor(LOGITS, dtype=torch.float64, requires_grad=True)
+    loss = build_loss(config(name, **options), lambda: ROWS).double()
+    value = over_known(loss, logits, torch.tensor(labels, dtype=torch.float64))
+    value.backward()
+    return value.item(), logits.grad
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_not_known_costs_nothing(case):
+    options, cost = CASES[case]
+    value, gradient = value_of_known(case.split()[0], PARTLY_KNOWN, **options)
+    assert value == pytest.approx(by_hand(cost, PARTLY_KNOWN), rel=1e-6)
+    assert (gradient[[0, 1, 2], [1, 0, 2]] == 0).all() and (gradient != 0).sum() >= 7
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_where_all_is_known_the_loss_stays_to_the_bit(case):
+    name, options = case.split()[0], CASES[case][0]
+    value, gradient = value_of_known(name, LABELS, **options)
+    wanted, its_gradient = value_of(name, **options)
+    assert value == wanted and torch.equal(gradient, its_gradient)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_clips_of_which_nothing_is_known_teach_nothing(case):
+    value, gradient = value_of_known(case.split()[0], [[-1] * 4] * 3, **CASES[case][0])
+    assert value == 0 and not gradient.any()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("name", ["cross_entropy", "soft_cross_entropy"])
+def test_a_softmax_refuses_unknown_labels(name, smoothing):
+    with pytest.raises(SlowFastExtError, match="softmax's loss weighs .*set it to bce_logit"):
+        value_of_known(name, PARTLY_KNOWN, LABEL_SMOOTHING=smoothing)
 
 
 def test_extreme_logits_stay_finite():

@@ -15,6 +15,13 @@ def test_cooccurrence_counts_by_hand():
     torch.testing.assert_close(cooccurrence(labels), expected)
 
 
+def test_cooccurrence_counts_an_activity_where_it_is_known():
+    """Of j's videos those alone of which it is known whether they have k too."""
+    labels = torch.tensor([[1, 1, -1], [1, 0, -1], [1, -1, 0], [-1, 1, 1], [0, -1, -1.0]])
+    expected = [[1, 1 / 2, 0], [1, 1, 1], [0, 1, 1.0]]
+    torch.testing.assert_close(cooccurrence(labels), torch.tensor(expected))
+
+
 def test_pool_head_equals_upstreams(head_config):
     cfg = head_config()
     head = PoolHead(cfg, 16)
