@@ -231,6 +231,11 @@ def add_label_arguments(parser):
     )
     parser.add_argument("--separator", metavar="X", help="what stands between labels in a field")
     parser.add_argument(
+        "--class-names",
+        metavar="FILE",
+        help="names for labels that are numbers: NUMBER NAME or NAME,NUMBER a line",
+    )
+    parser.add_argument(
         "--subjects", metavar="A,B", help="the animals or persons whose labels count (default all)"
     )
     parser.add_argument(

@@ -22,7 +22,7 @@ def read_labels(args, path):
     """
     if args.frame_rate is not None and not 0 < args.frame_rate < math.inf:
         raise SlowFastExtError(f"--frame-rate is {args.frame_rate:g}: it must be above 0")
-    for option in ("split_column", "label_columns", "separator", "subjects"):
+    for option in ("split_column", "label_columns", "separator", "subjects", "class_names"):
         if getattr(args, option, None) == "":
             name = "--" + option.replace("_", "-")
             raise SlowFastExtError(f"{name} is empty: name a column, or leave it out")
@@ -32,6 +32,7 @@ def read_labels(args, path):
         split_column=getattr(args, "split_column", None),
         label_columns=args.label_columns.split(",") if args.label_columns else [],
         separator=args.separator or "",
+        class_names=args.class_names or "",
         frame_rate=args.frame_rate,
         frame_base=args.frame_base,
         subjects=[name.strip() for name in (args.subjects or "").split(",") if name.strip()],

@@ -43,12 +43,12 @@ def runs_of(helds):
     Joins what follows without a gap, label by label.
 
     Args:
-        helds (iterable[Held]): in the order of their frames.
+        helds (iterable[Held])
     Returns:
         list[Held]: of one label each.
     """
     runs, last = [], {}
-    for held in helds:
+    for held in sorted(helds, key=lambda held: held.first):
         for label in held.labels:
             place = last.get(label)
             if place is not None and held.first <= runs[place].until:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
+from slowfast_ext.prepare.class_numbers import name_numbers
 from slowfast_ext.prepare.forms import READERS
 from slowfast_ext.prepare.forms.content import Content
 from slowfast_ext.prepare.label_json import read_json
@@ -77,6 +78,7 @@ class LabelFile:
         frame_rate (float or None): of times that count frames; None: the video's own.
         frame_base (int or None): the number of a video's first frame.
         subjects (list[str]): whose labels are read; empty: all.
+        class_names (str): a file of names for labels that are numbers; empty: they stay numbers.
         is_of_folder (bool): one of a folder of label files is read.
 
     Attributes:
@@ -99,6 +101,7 @@ class LabelFile:
     frame_rate: float | None = None
     frame_base: int | None = None
     subjects: list = field(default_factory=list)
+    class_names: str = ""
     is_of_folder: bool = False
     form: str = ""
     rows: list = field(default_factory=list)
@@ -291,6 +294,8 @@ def read_label_file(path, media, **options):
         if getattr(file, option) is not None and option not in file._asked:
             raise SlowFastExtError(f"{path}: {flag} is given, but no times here count frames")
     _choose_subjects(file)
+    if file.class_names:
+        name_numbers(file)
     unify_spellings(file)
     return file
 

@@ -50,10 +50,10 @@ def _order_of_times(file, rests):
     if not timed or any(len(rest) > 3 for rest in rests):
         return None
     if all(field.isdecimal() for rest in timed for field in rest):
-        if all(len(rest) in (0, 1, 3) for rest in rests):
+        if not file.class_names and all(len(rest) in (0, 1, 3) for rest in rests):
             raise SlowFastExtError(
                 f"{file.path}: {','.join(timed[0])}: a class id and its times, or three class "
-                "ids? Write path,labels,start,end above it, or ids as one field, 1;2;3"
+                "ids? Write path,labels,start,end above it, or name the ids by --class-names"
             )
         return None
     for order in (["labels", "start", "end"], ["start", "end", "labels"]):
