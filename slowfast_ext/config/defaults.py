@@ -156,6 +156,9 @@ KEYS = (
     Key("TRAIN.ENABLE", IN_BOTH, scope=NOTHING),
     Key("TRAIN.EVAL_PERIOD", IN_BOTH, rules.count(), NOTHING),
     Key("TRAIN.KILL_LOSS_EXPLOSION_FACTOR", IN_MAIN, rules.not_done),
+    # Videos with an activity of a lower frequency than this come more often, by the root of how
+    # much rarer it is; an epoch has as many clips as ever. 0.0: each video comes once.
+    Key("TRAIN.REPEAT_THRESHOLD", 0.0, rules.fraction),
     Key("TRAIN.MIXED_PRECISION", Main(False), scope=TRAINING | MACHINE),
     #
     # What MODEL.LOSS_FUNC counts (docs/METHOD.md#losses).

@@ -145,6 +145,10 @@ class Ava(KeyframeClips):
         return np.concatenate([keyframe.labels for keyframe in self.keyframes])
 
     @property
+    def item_labels(self):
+        return np.stack([keyframe.labels.max(0) for keyframe in self.keyframes])
+
+    @property
     def video_ids(self):
         """movie,second of each keyframe."""
         return [f"{keyframe.video},{keyframe.second:04d}" for keyframe in self.keyframes]

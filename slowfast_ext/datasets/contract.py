@@ -84,6 +84,11 @@ class ActivityDataset(torch.utils.data.Dataset):
         return self.labels
 
     @property
+    def item_labels(self):
+        """Items x A: the activities of each item, of its persons together where it has several."""
+        return self.labels
+
+    @property
     def content(self):
         """{name: value}: what it has read, lists, boxes and names, by which others differ."""
         return {name: value for name, value in vars(self).items() if name not in ("cfg", "maps")}

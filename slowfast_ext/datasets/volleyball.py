@@ -97,6 +97,10 @@ class Volleyball(KeyframeClips):
         """
         return self._cooccurring([moment for *_, moment in self.listed])
 
+    @property
+    def item_labels(self):
+        return np.stack([self._labels(moment).max(0) for *_, moment in self.listed])
+
     def _cooccurring(self, moments):
         rows = [self._labels(moment) for moment in moments]
         if self.task == "persons" and self.cfg.MODEL.HEAD_ACT == "sigmoid":

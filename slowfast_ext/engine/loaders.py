@@ -16,6 +16,7 @@ from slowfast_ext.datasets.contract import dataset_class
 from slowfast_ext.datasets.stored_maps import StoredMaps
 from slowfast_ext.datasets.upstream_dataset import UpstreamDataset
 from slowfast_ext.engine.batch_size import batch_size_per_process
+from slowfast_ext.engine.losses import frequencies
 from slowfast_ext.errors import SlowFastExtError, interrupt_held
 from slowfast_ext.utils import distributed
 
@@ -42,11 +43,17 @@ class TrainingBatches:
     The order comes from (seed, epoch) alone; process r takes every world-th sample of a
     batch from the r-th on. So the batches of an epoch are the same for any number of
     processes. The samples that do not fill the last batch are left out, as upstream does.
+
+    Args:
+        num_videos (int): of the data set; as many are drawn in an epoch.
+        batch_size (int): of this process.
+        seed (int): RNG_SEED.
+        repeats (float array): [V], how often each is drawn, in proportion; None: each once.
     """
 
-    def __init__(self, num_videos, batch_size, seed):
+    def __init__(self, num_videos, batch_size, seed, repeats=None):
         self.num_videos, self.batch_size, self.seed = num_videos, batch_size, seed
-        self.epoch = 0
+        self.repeats, self.epoch = repeats, 0
 
     def start_epoch(self, epoch):
         """Which epoch's order and draws the next pass takes."""
@@ -57,12 +64,53 @@ class TrainingBatches:
 
     def __iter__(self):
         # Not torch's generator: nothing else that draws may change which videos come when.
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_videos)
+        random = np.random.default_rng([self.seed, self.epoch])
+        order = random.permutation(self.num_videos)
+        epochs = np.full(self.num_videos, self.epoch)
+        if self.repeats is not None:
+            order, before = _repeated(random, order, self.repeats)
+            epochs = self.epoch + before * _EPOCHS_APART
         total = self.batch_size * distributed.world_size()
         for batch in range(len(self)):
-            batch_order = order[batch * total : (batch + 1) * total]
-            own = batch_order[distributed.rank() :: distributed.world_size()]
-            yield [(self.epoch, int(index)) for index in own]
+            start = batch * total + distributed.rank()
+            own = slice(start, (batch + 1) * total, distributed.world_size())
+            yield list(zip(epochs[own].tolist(), order[own].tolist(), strict=True))
+
+
+# A video that comes again within an epoch shows a clip of another one, which no run comes to. Not
+# divisible by numbers of stored clips, so that a repeated clip of those is another one too.
+_EPOCHS_APART = 1_000_003
+
+
+def _repeated(random, order, repeats):
+    """
+    As many videos as `order` has, [V], each as often as its share of `repeats`, rounded up or down
+    at random; and how often each has come before.
+    """
+    ends = np.cumsum(repeats[order])
+    drawn = (np.arange(len(order)) + random.random()) * (ends[-1] / len(order))
+    places = np.searchsorted(ends, drawn, side="right").clip(max=len(order) - 1)
+    # In the order of the draws the same ones stand side by side.
+    before = np.arange(len(order)) - np.searchsorted(places, places)
+    mixed = random.permutation(len(order))
+    return order[places][mixed], before[mixed]
+
+
+def repeat_factors(labels, threshold):
+    """
+    How often a video is drawn: sqrt(threshold / frequency) of its rarest activity, 1 at least, as
+    LVIS repeats pictures (Gupta et al., CVPR 2019) and detectron2 with its REPEAT_THRESHOLD.
+
+    Args:
+        labels (float array): V x A, above 0 where a video has an activity.
+        threshold (float): the frequency below which activities are rare.
+
+    Returns:
+        float array: [V].
+    """
+    frequent = frequencies(torch.as_tensor(labels)).double().numpy()
+    factors = np.sqrt(threshold / np.maximum(frequent, 1 / len(labels)))
+    return np.where(labels > 0, np.maximum(factors, 1), 1).max(axis=1)
 
 
 @dataclass(frozen=True)
@@ -173,7 +221,10 @@ def log_dataset(split, dataset):
 def training_loader(cfg, dataset):
     """This process's training clips; raises SlowFastExtError where they fill no batch."""
     batch_size = batch_size_per_process(cfg, "TRAIN.BATCH_SIZE")
-    batches = TrainingBatches(len(dataset), batch_size, cfg.RNG_SEED)
+    repeats, threshold = None, cfg.TRAIN.REPEAT_THRESHOLD
+    if threshold:
+        repeats = repeat_factors(dataset.item_labels, threshold)
+    batches = TrainingBatches(len(dataset), batch_size, cfg.RNG_SEED, repeats)
     if not len(batches):
         raise SlowFastExtError(
             f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE} but there are only {len(dataset)} "

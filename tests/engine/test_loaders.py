@@ -1,16 +1,19 @@
 """Which videos, in which order, in which process."""
 
+from collections import Counter
+
+import numpy as np
 import pytest
 
-from slowfast_ext.engine.loaders import Batches, BrokenVideo, TrainingBatches
+from slowfast_ext.engine.loaders import Batches, BrokenVideo, TrainingBatches, repeat_factors
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils import distributed
 
 
-def batches_of(monkeypatch, rank, world, batch_size, num_videos=11, epoch=0):
+def batches_of(monkeypatch, rank, world, batch_size, num_videos=11, epoch=0, repeats=None):
     monkeypatch.setattr(distributed, "rank", lambda: rank)
     monkeypatch.setattr(distributed, "world_size", lambda: world)
-    batches = TrainingBatches(num_videos, batch_size, seed=3)
+    batches = TrainingBatches(num_videos, batch_size, 3, repeats)
     batches.start_epoch(epoch)
     return list(batches)
 
@@ -28,6 +31,41 @@ def test_epochs_differ_and_repeat(monkeypatch):
     assert first == again
     assert first != batches_of(monkeypatch, 0, 1, 4, epoch=2)
     assert {epoch for batch in first for epoch, _ in batch} == {1}
+
+
+def test_a_video_is_repeated_by_its_rarest_activity():
+    labels = np.zeros((100, 3), np.float32)
+    labels[:50, 0] = labels[:4, 1] = labels[0, 2] = 1
+    labels[60:, 1] = -1  # Not known: 4 of 60 have it, and of 100 the others.
+    factors = repeat_factors(labels, 0.25)
+    wanted = [(0.25 / 0.01) ** 0.5, *[(0.25 * 60 / 4) ** 0.5] * 3, *[1] * 96]
+    np.testing.assert_allclose(factors, wanted, rtol=1e-6)
+    assert (repeat_factors(labels, 0.001) == 1).all()
+    assert (repeat_factors(np.zeros((5, 2)), 0.5) == 1).all()
+
+
+def test_repeated_videos_come_as_often_as_their_share_and_each_time_as_another_clip(monkeypatch):
+    repeats = np.array([3.5, 1, 1, 1, 1, 1, 1, 1, 0.75, 0.75])  # 12 in all, for 10 places.
+    counted = Counter()
+    for epoch in range(300):
+        keys = sum(batches_of(monkeypatch, 0, 1, 5, 10, epoch, repeats), [])
+        assert len(set(keys)) == len(keys) == 10
+        counts = Counter(index for _, index in keys)
+        assert set(counts.values()) <= {1, 2, 3} and counts[0] in (2, 3)
+        own = {number for number, index in keys if index == 0}
+        assert own == {epoch + 1_000_003 * before for before in range(counts[0])}
+        counted += counts
+    found = np.array([counted[index] for index in range(10)]) / 300
+    np.testing.assert_allclose(found, repeats / 1.2, atol=0.08)
+
+
+def test_processes_share_repeated_batches(monkeypatch):
+    repeats = np.linspace(0.5, 3, 11)
+    whole = batches_of(monkeypatch, 0, 1, 4, repeats=repeats)
+    shares = [batches_of(monkeypatch, rank, 2, 2, repeats=repeats) for rank in range(2)]
+    assert whole == batches_of(monkeypatch, 0, 1, 4, repeats=repeats)
+    for batch, first, second in zip(whole, *shares, strict=True):
+        assert sorted(batch) == sorted(first + second)
 
 
 class Loader(list):
