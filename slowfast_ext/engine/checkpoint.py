@@ -92,12 +92,14 @@ class History:
         curves (dict[str, list]): stage -> of each epoch [number from 1, mean loss, last learning
             rate of the backbone, val mAP]; None where there is none.
         class_names (list[str] | None): of the network's outputs; None: not known.
+        positives (list[int] | None): how many rows of the training's labels have each of them.
     """
 
     epochs: dict = field(default_factory=dict)
     skipped: dict = field(default_factory=dict)
     curves: dict = field(default_factory=dict)
     class_names: list | None = None
+    positives: list | None = None
 
     def update(self, path, state):
         """Adds what a checkpoint tells, if anything; raises SlowFastExtError where it is broken."""
@@ -112,17 +114,19 @@ class History:
                 ]
             if self.class_names is None:
                 self.class_names = stored_class_names(path, state)
+            if self.positives is None and state.get("positives") is not None:
+                self.positives = [int(count) for count in state["positives"]]
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise SlowFastExtError(
-                f"{path}: its 'epochs', 'skipped' or 'curves' is damaged ({error})"
+                f"{path}: its 'epochs', 'skipped', 'curves' or 'positives' is damaged ({error})"
             ) from error
 
     def state(self):
         """The entries of a checkpoint."""
         curves = {stage: list(points) for stage, points in self.curves.items()}
         found = {"epochs": dict(self.epochs), "skipped": dict(self.skipped), "curves": curves}
-        names = {} if self.class_names is None else {"class_names": list(self.class_names)}
-        return found | names
+        lists = {"class_names": self.class_names, "positives": self.positives}
+        return found | {name: list(value) for name, value in lists.items() if value is not None}
 
     def add_point(self, stage, epoch, loss, learning_rate, mean_ap):
         """Adds an epoch, counted from 1, to the stage's curve."""

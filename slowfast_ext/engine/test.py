@@ -10,6 +10,7 @@ from slowfast_ext.engine.scoring import evaluate, measured, score_videos
 from slowfast_ext.engine.tensorboard import TensorBoard
 from slowfast_ext.engine.trained import follow_network, network_to_test
 from slowfast_ext.evaluation.evaluators import build_evaluator
+from slowfast_ext.evaluation.multilabel import frequency_groups
 from slowfast_ext.evaluation.rate_weights import combination, stacked, unstacked, view_combination
 from slowfast_ext.evaluation.results import numbers_of, results_object, write_results
 from slowfast_ext.utils import distributed
@@ -114,5 +115,18 @@ def _results(evaluator, evaluation, by_rate, path, history):
         row=cfg.ACTIVITY.TABLE_ROW,
         config=cfg,
         class_ids=evaluator.class_ids,
-        figures={**evaluation.figures, "by_rate": by_rate},
+        figures={
+            **evaluation.figures,
+            "by_rate": by_rate,
+            **_by_frequency(evaluator, evaluation.metrics, history.positives),
+        },
     )
+
+
+def _by_frequency(evaluator, metrics, positives):
+    """results.json's entries by how often the training's labels have each class, where known."""
+    if positives is None or max(evaluator.outputs, default=0) >= len(positives):
+        return {}
+    counts = [positives[output] for output in evaluator.outputs]
+    groups = frequency_groups(metrics.average_precision, counts)
+    return {"training_positives": counts, "by_frequency": groups}

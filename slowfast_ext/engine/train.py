@@ -43,7 +43,8 @@ def train(cfg, draw_view=None):
         if sets[split].maps is not None:
             sets[split].maps.ready(clips=False)
     train_loader, tune_loader = (loaders.training_loader(cfg, sets[s]) for s in ("train", "tune"))
-    network, history = build_network(cfg, mask), History(class_names=names)
+    positives = (torch.as_tensor(sets["train"].labels) > 0).sum(0).tolist()
+    network, history = build_network(cfg, mask), History(class_names=names, positives=positives)
     if cfg.TRAIN.CHECKPOINT_FILE_PATH and not pathmgr.exists(cfg.OUTPUT_DIR):
         check_start(cfg, network)  # One that goes on does not start from them.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")

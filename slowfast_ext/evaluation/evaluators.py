@@ -73,6 +73,11 @@ class Evaluator:
         """The ids that results.json gives the classes."""
         return list(range(len(self.dataset.class_names)))
 
+    @property
+    def outputs(self):
+        """Which of the network's outputs each class is."""
+        return list(range(len(self.dataset.class_names)))
+
     def measure(self, scores):
         """
         Args:
@@ -187,6 +192,11 @@ class AvaEvaluator(Evaluator):
     def class_ids(self):
         """The label map's."""
         return list(self.dataset.label_map)
+
+    @property
+    def outputs(self):
+        """AVA's ids count from 1."""
+        return [i - 1 for i in self.dataset.label_map]
 
     def measure(self, scores):
         """Measures the seconds that the data set tests; SlowFastExtError on scores like nan."""

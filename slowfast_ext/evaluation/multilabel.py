@@ -63,6 +63,31 @@ def multilabel_metrics(scores, labels):
     return MultilabelMetrics(per_class, positives, mean, weighted, int(unlabelled.sum()))
 
 
+def frequency_groups(average_precision, counts):
+    """
+    Classes in thirds by how often they occur in training: head, middle and tail.
+
+    Args:
+        average_precision (float array): [A], nan where a class has none.
+        counts (sequence[int]): [A], occurrences in training; equal ones keep the classes' order.
+
+    Returns:
+        list[dict]: `group`, `classes` (their places), `most` and `least` occurrences, `mAP` over
+            those that have an AP, nan where none has.
+    """
+    counts, found = np.asarray(counts), []
+    thirds = np.array_split(np.argsort(-counts, kind="stable"), 3)
+    for name, places in zip(("head", "middle", "tail"), thirds, strict=True):
+        if len(places):
+            values = average_precision[places]
+            values = values[~np.isnan(values)]
+            mean = float(values.mean()) if len(values) else float("nan")
+            most, least = int(counts[places[0]]), int(counts[places[-1]])
+            row = {"group": name, "classes": places.tolist(), "most": most, "least": least}
+            found.append({**row, "mAP": mean})
+    return found
+
+
 def _checked(scores, labels):
     """The scores as float64 and the labels as bool, both [V, A]; raises SlowFastExtError."""
     scores = np.asarray(scores, dtype=np.float64)

@@ -218,7 +218,12 @@ def _is_result(found):
         return False
     if not all(isinstance(part, dict) for part in rows + by_rate):
         return False
-    figures = [found.get("mAP"), *(row.get("ap") for row in rows)]
+    groups = found.get("by_frequency") or []
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        return False
+    if not all({"group", "most", "least", "mAP"} <= set(group) for group in groups):
+        return False
+    figures = [of.get("mAP") for of in (found, *groups)] + [row.get("ap") for row in rows]
     for group in by_rate:
         precisions = group.get("ap")
         if not {"rate", "clips", "crops", "mAP"} <= set(group) or not isinstance(precisions, list):

@@ -19,6 +19,9 @@ def summary(run):
     results = run.results
     figures = [(name.replace("_", " "), value) for name, value in numbers_of(results).items()]
     counts, protocol = results["counts"], results["protocol"]
+    for group in results.get("by_frequency") or []:
+        seen = f"{group['least']} to {group['most']} in training"
+        figures.append((f"mAP of the {group['group']} ({seen})", group["mAP"]))
     figures += [("videos tested", counts.get("videos")), ("views each", protocol.get("num_views"))]
     skipped = counts.get("skipped") or {}
     figures.append(("videos not read", len(skipped) or None))

@@ -19,13 +19,24 @@ from slowfast_ext.evaluation.predictions import read_predictions
 from tests.helpers import ROOT, assert_equal, weights
 
 
-def test_trains_tunes_and_tests(finished_run):
+def test_trains_tunes_and_tests(finished_run, data_dir):
     results = json.loads((finished_run / "results.json").read_text())
     assert results["task"] == "multi_label_classification"
     assert results["protocol"]["num_views"] == 3
     assert results["protocol"]["training"] == "train epoch 3 of 3, tune epoch 2 of 2"
     assert results["counts"]["videos"] == 3
     assert len(results["per_class"]) == 12
+    # What the checkpoint knows of the training's labels, and thirds of the classes by it.
+    counts = results["training_positives"]
+    names = [of["name"] for of in results["per_class"]]
+    lines = (Path(data_dir) / "train.csv").read_text().split("\n")
+    assert counts == [sum(name in line for line in lines) for name in names]
+    groups = results["by_frequency"]
+    assert [len(group["classes"]) for group in groups] == [4, 4, 4]
+    for group in groups:
+        of_group = [counts[place] for place in group["classes"]]
+        assert of_group == sorted(of_group, reverse=True)
+        assert (of_group[0], of_group[-1]) == (group["most"], group["least"])
     ids, names, scores = read_predictions(str(finished_run / "predictions.csv"))
     assert ids == [f"videos/test_{i:04d}.mp4" for i in range(3)]
     assert scores.shape == (3, 12) and ((scores > 0) & (scores < 1)).all()

@@ -42,6 +42,8 @@ def test_keyframes_are_persons_with_their_actions(tree):
     np.testing.assert_allclose(first.boxes, [[0, 0.1, 0.4, 0.9], [0.5, 0.1, 0.9, 0.9]])
     assert first.labels.tolist() == [[1, 0, 1], [0, 1, 0]]
     assert dataset.labels.shape == (12, 3)
+    assert dataset.item_labels.shape == (len(dataset), 3)
+    assert dataset.item_labels[0].tolist() == [1, 1, 1], "of both persons"
     path = str(tree / "annotations" / "ava_train_v2.2.csv")
     assert dataset.read_labels(path).sum() == dataset.labels.sum()
 

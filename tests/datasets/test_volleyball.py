@@ -137,6 +137,8 @@ def test_labels_of_each_task(lists):
     assert together.labels.shape == (9, 9)
     np.testing.assert_array_equal(together.cooccurrence_labels, clip.labels)
     np.testing.assert_array_equal(together.read_labels(str(lists / "train.csv")), clip.labels)
+    for of_moments in (apart, together, clip):
+        np.testing.assert_array_equal(of_moments.item_labels, clip.labels)
     found = {ACTIONS[action] for action in np.flatnonzero(clip.labels[0])}
     assert found == {"waiting", "spiking", "blocking"}
     torch.testing.assert_close(clip[0].labels, torch.from_numpy(clip.labels[0]))

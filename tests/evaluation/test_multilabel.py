@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.evaluation.multilabel import average_precision, multilabel_metrics
+from slowfast_ext.evaluation.multilabel import (
+    average_precision,
+    frequency_groups,
+    multilabel_metrics,
+)
 
 
 def charades_v1_classify(scores, labels):
@@ -187,3 +191,16 @@ def test_charades_size_is_fast():
     # About 0.03 s on one core; the bound leaves room for a busy machine, while a loop over
     # videos and classes would take over 0.3 s.
     assert min(seconds) < 0.2
+
+
+def test_classes_are_grouped_in_thirds_by_their_counts_in_training():
+    precision = np.array([0.1, 0.2, np.nan, 0.4, 0.5, 0.6, np.nan])
+    found = frequency_groups(precision, [3, 90, 1, 3, 40, 7, 0])
+    assert [(g["group"], g["classes"], g["most"], g["least"]) for g in found] == [
+        ("head", [1, 4, 5], 90, 7),
+        ("middle", [0, 3], 3, 3),
+        ("tail", [2, 6], 1, 0),
+    ]
+    assert [g["mAP"] for g in found[:2]] == pytest.approx([(0.2 + 0.5 + 0.6) / 3, 0.25])
+    assert np.isnan(found[2]["mAP"])
+    assert [g["group"] for g in frequency_groups(precision[:2], [1, 2])] == ["head", "middle"]

@@ -9,7 +9,7 @@ from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.evaluation.multilabel import multilabel_metrics
+from slowfast_ext.evaluation.multilabel import frequency_groups, multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import results_object, write_results
 
@@ -78,7 +78,10 @@ def make_run(folder, data):
         counts={"videos": 6, "skipped": {}},
         row="",
         config=cfg,
-        figures={"by_rate": by_rate},
+        figures={
+            "by_rate": by_rate,
+            "by_frequency": frequency_groups(metrics.average_precision, [2, 40, 9, 5]),
+        },
     )
     write_results(str(folder / "results.json"), results)
 

@@ -66,6 +66,16 @@ def test_precision_and_recall_end_where_the_average_precision_does(run_folder):
         assert points[-1, 0] == 1
 
 
+def test_the_summary_has_the_classes_by_how_often_they_are_learnt(run_folder):
+    run = Run(str(run_folder))
+    ap = [of["ap"] for of in run.results["per_class"]]
+    tiles = {figure["name"]: figure["value"] for figure in sections.summary(run)}
+    assert tiles["mAP of the head (9 to 40 in training)"] == pytest.approx((ap[1] + ap[2]) / 2)
+    assert tiles["mAP of the tail (2 to 2 in training)"] == pytest.approx(ap[0])
+    # The only class of the middle has no positives in the test.
+    assert ap[3] is None and not any("middle" in name for name in tiles)
+
+
 def test_classes_by_falling_precision_those_without_last(run_folder):
     rows = sections.classes(Run(str(run_folder)))
     values = [row["ap"] for row in rows[:3]]
@@ -199,6 +209,8 @@ def test_damaged_results(run_folder, capsys):
     [
         (["per_class"], [1, 2]),
         (["per_class", 0, "ap"], "high"),
+        (["by_frequency"], {"group": "head"}),
+        (["by_frequency"], [{"group": "head", "most": 3, "least": 1, "mAP": "x"}]),
         (["by_rate"], 3),
         (["by_rate", 0], {}),
         (["by_rate", 0, "ap"], [0.1]),
