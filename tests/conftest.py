@@ -153,7 +153,7 @@ def random_weights(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_moving_square():
     """
     A function that writes a video of dark noise in which a pink square of 16 columns moves to

@@ -51,6 +51,7 @@ class LabelRow:
             has looked; no labels: this holds for all that there are. Where another row shows a
             label it happens all the same. Such rows make no label present, and are written into
             the lists' column `unknown`.
+        group (str): what the labels belong to: ELAN's tier, VIA's attribute.
     """
 
     where: str
@@ -62,6 +63,7 @@ class LabelRow:
     source: str = ""
     subject: str = ""
     unknown: bool = False
+    group: str = ""
 
 
 @dataclass
@@ -244,24 +246,15 @@ _FACTS = {
 # Which files of a folder are read; annotators leave others beside them.
 _ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "boris", "eaf", "xml", "annot", "xlsx")
 _CSV = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
-# What a text of a form that is not read begins with; what it is; what to do.
-_FOREIGN = (
-    (r"<\?xml[^>]*>\s*<ANNOTATION_DOCUMENT|<ANNOTATION_DOCUMENT", "ELAN's .eaf", None),
-    (r"<", "XML", None),
-    (r"(?s)#.*?CSV_HEADER *=", "VIA 3's CSV", None),
-    (
-        r"(?m)(\"?Observation id\"?\s*[,\t;]\s*[^,\t;\n]*$)",
-        "BORIS' old tabular events",
-        "export them once more, as Aggregated events",
-    ),
-)
+# What a text of a form that is not read begins with, and what it is.
+_FOREIGN = ((r"<", "XML"),)
 _FRAME_LIST = ["video_id", "frame_id", "path", "labels"]
 
 
 def _refuse_foreign(path, text):
-    for pattern, name, what in _FOREIGN:
+    for pattern, name in _FOREIGN:
         if re.match(pattern, text.lstrip()):
-            raise SlowFastExtError(f"{path}: is {name}, which is not read: {what or _CSV}")
+            raise SlowFastExtError(f"{path}: is {name}, which is not read: {_CSV}")
     header = text.lstrip().split("\n", 1)[0]
     if re.split(r"[\s,;]+", header.strip())[1:5] == _FRAME_LIST:
         raise SlowFastExtError(
@@ -291,11 +284,13 @@ def read_label_file(path, media, **options):
     else:
         _read(file)
     for option, (flag, _) in _FACTS.items():
-        if getattr(file, option) is not None and option not in file._asked:
+        is_idle = option not in file._asked and not file.problems
+        if is_idle and getattr(file, option) is not None:
             raise SlowFastExtError(f"{path}: {flag} is given, but no times here count frames")
     _choose_subjects(file)
     if file.class_names:
         name_numbers(file)
+    _tell_groups_apart(file)
     unify_spellings(file)
     return file
 
@@ -353,9 +348,23 @@ def _choose_subjects(file):
             + (f"they are {', '.join(known)}" if known else "it names none")
         )
     for row in file.rows:
-        if row.subject not in file.subjects:
+        if row.labels and row.subject not in file.subjects:
             file.skip(row.where, f"subject {row.subject or 'not said'}")
-    file.rows = [row for row in file.rows if row.subject in file.subjects]
+    # What says that nothing happens says it of everybody.
+    file.rows = [row for row in file.rows if row.subject in file.subjects or not row.labels]
+
+
+def _tell_groups_apart(file):
+    """A label that one subject has in several groups becomes GROUP:label."""
+    groups = {}
+    for row in file.rows:
+        for label in row.labels:
+            groups.setdefault(label, {}).setdefault(row.subject, set()).add(row.group)
+    shared = {n for n, found in groups.items() if any(len(of) > 1 for of in found.values())}
+    for place, row in enumerate(file.rows):
+        if row.group and shared & set(row.labels):
+            names = [f"{row.group}:{n}" if n in shared else n for n in row.labels]
+            file.rows[place] = replace(row, labels=tuple(names))
 
 
 def _read_text(file, text):

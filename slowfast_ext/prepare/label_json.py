@@ -11,21 +11,13 @@ from slowfast_ext.utils.text import shortened
 ACTIVITYNET = (
     '{"database": {ID: {"annotations": [{"label": NAME, "segment": [START, END]}]}}} is expected'
 )
-# (keys that a form has, at its top or in its first record; what it is, and what to do).
+# (keys that a form has, at its top or in its first record; what it is).
 _FOREIGN = (
     ({"images", "annotations", "categories"}, "COCO's JSON, whose labels are of single images"),
-    ({"project", "config", "attribute", "file"}, "VIA 3's project"),
     ({"_via_img_metadata"}, "VIA 2's project"),
-    ({"data", "annotations"}, "Label Studio's JSON"),
-    ({"project_conf", "observations"}, "BORIS' project"),
-    ({"observations", "behaviors_conf"}, "BORIS' project"),
     ({"info", "licenses", "videos"}, "a data set's own JSON"),
 )
 _WRITE = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
-_BY_FORM = {
-    "BORIS' project": "export the observations' Aggregated events as CSV",
-    "VIA 3's project": _WRITE,
-}
 
 
 def read_json(file, data):
@@ -116,8 +108,7 @@ def _refuse_foreign(path, data, records):
     for some in [*tops, first, *(record for _, record in records[:1])]:
         for keys, name in _FOREIGN:
             if isinstance(some, dict) and keys <= set(some):
-                what = _BY_FORM.get(name, _WRITE)
-                raise SlowFastExtError(f"{path}: is {name}, which is not read: {what}")
+                raise SlowFastExtError(f"{path}: is {name}, which is not read: {_WRITE}")
 
 
 def _field(file, place, name, record):

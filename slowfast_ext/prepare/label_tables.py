@@ -202,8 +202,6 @@ def read_table(file, table, header_at):
     Raises:
         SlowFastExtError: no labels' column, or one that seems to hold times and is not read.
     """
-    if "observation_id" in map(plain, table.names):
-        _check_boris(file, table)
     columns = _columns_of(file, table)
     cells = [cell for place in columns.labels for cell in table.column(place) if cell]
     has_actions = bool(cells) and all(map(actions_of, cells)) and not columns.is_binary
@@ -268,29 +266,6 @@ def _times(file, table, columns):
     known = {columns.video, columns.side, columns.source, columns.length, *columns.labels}
     others = {p: table.column(p) for p in range(len(table.names)) if p not in known}
     return time_columns(file.path, table.names, others)
-
-
-def _check_boris(file, table):
-    """Refuses BORIS' events whose times are not those of one file from its start."""
-    names = [plain(name) for name in table.names]
-    if not {"start_s", "stop_s"} <= set(names):
-        raise SlowFastExtError(
-            f"{file.path}: BORIS' tabular events, in which start and stop are rows of their own: "
-            "export them once more, as Aggregated events"
-        )
-    for where, row in table.rows:
-        fields = dict(zip(names, row, strict=False))
-        offset = fields.get("time_offset_s", "")
-        if seconds(offset or "0") != 0:
-            file.problems.append(
-                f"{where}: Time offset (s) is {offset}: write start and end from the start of the "
-                "video's file, and the offset as 0"
-            )
-        elif ";" in fields.get("media_duration_s", "") + fields.get("source", ""):
-            file.problems.append(
-                f"{where}: times count from the first of several files: write start and end from "
-                "the start of the video's own file"
-            )
 
 
 def _read_rows(file, table, columns, labels_of):

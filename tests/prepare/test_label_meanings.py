@@ -20,9 +20,6 @@ NAMES = ("path", "label", "start", "end")
 LABELS = [("a.mp4", "run;walk"), ("b.mp4", "call;walk"), ("c.mp4", "run")]
 
 
-BORIS = "Observation id,Media file,Behavior,"
-
-
 @pytest.fixture
 def read(tmp_path):
     """`read(text, ...)`: [(video, labels joined by ;, start, end)] of a file of labels."""
@@ -224,22 +221,10 @@ def test_charades_actions(read):
         ("path,verb,noun\na,open,door\nb,close,door\n", "name those of labels by --label-columns"),
         # Paths that could be either video.
         ("path,labels\nx/a.mp4,run\ny/a.mp4,walk\n", '"y/a.mp4" would be a.mp4, as "x/a" at'),
-        # BORIS.
-        (
-            BORIS + "Behavior type,Time\no,a.mp4,run,START,1\n",
-            "export them once more, as Aggregated",
-        ),
-        ("Observation id\tobs1\n\nTime,Media file path\n", "BORIS' old tabular events"),
-        (
-            BORIS + "Start (s),Stop (s),Time offset (s)\no,a.mp4,run,1,2,10\n",
-            "Time offset (s) is 10",
-        ),
-        (BORIS + "Start (s),Stop (s),Source\no,a.mp4,run,1,2,a;b\n", "the first of several files"),
         # A label whose name is missing.
         ("path,run,,jump\na,1,0,0\nb,0,1,1\n", "labels:2: a field in column 3, which has no name"),
         (",background,run\n0,1,0\n1,0,1\n", 'labels:1: no video "labels" in'),
         # Other programs' forms.
-        ('[{"data": {"video": "a.mp4"}, "annotations": []}]', "is Label Studio's JSON"),
         ('{"images": [], "annotations": [], "categories": []}', "is COCO's JSON"),
         ('{"a": {"subset": "x", "duration": 0, "actions": [[0, 1, 2]]}}', "no duration above 0"),
         ('{"a.mp4": [1, 0], "b.mp4": [0, 1]}', "class ids, or a 0 or 1 for each class?"),
@@ -254,9 +239,7 @@ def test_charades_actions(read):
         ),
         ('{"path": "a"}\n{"path": }', "labels:2: not JSON"),
         ("<?xml version='1.0'?>\n<annotations><version>1.1</version><track>", "labels:2: not XML"),
-        ("<?xml version='1.0'?>\n<ANNOTATION_DOCUMENT/>", "is ELAN's .eaf"),
         ("<x/>", "is XML"),
-        ("# made\n# CSV_HEADER = metadata_id,file_list\n", "is VIA 3's CSV"),
         ("Bento annotation file\n\nList of channels:\nch1\n", 'labels:1: no video "labels" in'),
         (b"PK\x03\x04\xff\xfe", "is a spreadsheet or a zip archive"),
         ("original_vido_id,video_id,frame_id,path,labels\n", "is a frame list, which"),

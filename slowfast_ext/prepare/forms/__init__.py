@@ -9,11 +9,29 @@ file reads it; what none does is read as a table, JSON or lines of the general f
 from slowfast_ext.prepare.forms import (
     actions,
     bento,
+    boris,
     class_files,
     cvat,
+    elan,
     epic,
+    frame_lists,
+    label_studio,
+    observer,
+    per_frame,
+    via,
+)
+
+READERS = (
+    boris,
+    elan,
+    epic,
+    label_studio,
+    observer,
+    via,
+    actions,
+    bento,
+    class_files,
+    cvat,
     frame_lists,
     per_frame,
 )
-
-READERS = (actions, bento, class_files, cvat, epic, frame_lists, per_frame)

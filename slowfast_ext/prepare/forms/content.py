@@ -1,6 +1,8 @@
 """A label file's content as its readers look at it: text, JSON, XML or tables, read once."""
 
+import contextlib
 import csv
+import io
 import re
 import unicodedata
 from functools import cached_property
@@ -71,23 +73,57 @@ class Content:
         Args:
             columns (str): names as `label_columns.plain` writes them.
         Returns:
-            Table or None: by the first of tab, semicolon, comma and bar that parts them.
+            Table or None: by the first of tab, semicolon, comma and bar that parts them; a
+                spreadsheet's first sheet, where openpyxl is installed.
         """
-        for delimiter in "\t;,|":
+        for delimiter in (None,) if self.is_archive else "\t;,|":
             if set(columns) <= set(map(plain, self._header(delimiter))):
                 return self._table(delimiter)
         return None
 
+    @cached_property
+    def _sheet(self):
+        """The Table of a spreadsheet's first sheet, or None."""
+        try:
+            import openpyxl
+        except ImportError:
+            return None
+        try:
+            book = openpyxl.load_workbook(io.BytesIO(self.data), read_only=True, data_only=True)
+            rows = [
+                ["" if v is None else str(v).strip() for v in row]
+                for row in book.worksheets[0].values
+            ]
+        except Exception:  # openpyxl raises whatever its parts do for what is no spreadsheet.
+            return None
+        where = [(f"{self.path}:{n}", row) for n, row in enumerate(rows, 1) if any(row)]
+        return named_table(where[0][1], where[1:]) if where else None
+
     def _header(self, delimiter):
-        first = "" if self.is_archive else self.text.lstrip()[:100_000]
+        if delimiter is None:
+            return self._sheet.names if self._sheet else []
+        first = self.text.lstrip()[:100_000]
         try:
             return next(csv.reader(first.splitlines()[:1], delimiter=delimiter), [])
         except csv.Error:
             return []
 
     def _table(self, delimiter):
+        if delimiter is None:
+            return self._sheet
         if delimiter not in self._tables:
             (_, header), *rows = rows_of_text(self.path, self.text, delimiter)
             rows = [(f"{self.path}:{line}", row) for line, row in rows]
             self._tables[delimiter] = named_table(header, rows)
         return self._tables[delimiter]
+
+
+@contextlib.contextmanager
+def as_written_by(file, tool, where=""):
+    """Says in one sentence, with its place, that a part is not as the tool writes it."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise SlowFastExtError(
+            f"{where or file.path}: is not as {tool} writes it ({type(error).__name__}: {error})"
+        ) from error

@@ -1,0 +1,111 @@
+"""ELAN's .eaf (2.8 and 3.0): tiers of annotations, whose values are the labels."""
+
+import urllib.parse
+
+from slowfast_ext.errors import SlowFastExtError
+
+_FORM = "ELAN's .eaf"
+
+
+def recognises(content):
+    return content.xml is not None and content.xml.tag == "ANNOTATION_DOCUMENT"
+
+
+def read(file, content):
+    """Reads the annotations of all tiers, or of those that --label-columns names."""
+    file.form = _FORM
+    tiers = content.xml.findall("TIER")
+    if file.label_columns:
+        file.unused = [
+            t.get("TIER_ID") for t in tiers if t.get("TIER_ID") not in file.label_columns
+        ]
+        tiers = [tier for tier in tiers if tier.get("TIER_ID") in file.label_columns]
+    where = f"{file.path}:{content.xml.line}"
+    videos = _videos(file, content.xml)
+    for name, _ in videos:
+        file.add(where, name, [], source=file.own_name)
+    spans = _Spans(file, content.xml)
+    for tier in tiers:
+        more = {"subject": tier.get("PARTICIPANT") or "", "group": tier.get("TIER_ID") or ""}
+        for annotation in tier.findall("ANNOTATION/*"):
+            where = f"{file.path}:{annotation.line}"
+            value = (annotation.findtext("ANNOTATION_VALUE") or "").strip()
+            if not value:
+                file.skip(where, "an annotation without a value")
+                continue
+            start, end = spans.of(annotation)
+            for name, origin in videos:
+                # From the common time of several media to the video's own.
+                times = (round(start + origin, 6), round(end + origin, 6))
+                file.add(where, name, [value], times, source=file.own_name, **more)
+
+
+def _videos(file, root):
+    """[(name, seconds from the common time to the video's own)] of the media; views of one time."""
+    media = []
+    for one in root.findall("HEADER/MEDIA_DESCRIPTOR"):
+        urls = [one.get(name) or "" for name in ("MEDIA_URL", "RELATIVE_MEDIA_URL")]
+        names = [u if u.startswith("file:") else urllib.parse.unquote(u) for u in urls if u]
+        name = next(filter(file.media.has, names), names[0] if names else "")
+        try:
+            media.append((name, int(one.get("TIME_ORIGIN") or 0) / 1000))
+        except ValueError as error:
+            raise SlowFastExtError(
+                f"{file.path}:{one.line}: TIME_ORIGIN is no whole number of milliseconds"
+            ) from error
+    found = [(name, origin) for name, origin in media if name and file.media.has(name)]
+    # Of media that are not there the first is named.
+    return found or [pair for pair in media if pair[0]][:1] or [(file.own_name, 0.0)]
+
+
+class _Spans:
+    """The spans of annotations, in seconds, by their slots of time and by what they refer to."""
+
+    def __init__(self, file, root):
+        self._path, self._times = file.path, _slots(file, root)
+        found = root.findall("TIER/ANNOTATION/*")
+        self._annotations = {one.get("ANNOTATION_ID"): one for one in found}
+
+    def of(self, annotation):
+        first, passed = annotation, set()
+        while annotation.tag == "REF_ANNOTATION" and annotation not in passed:
+            passed.add(annotation)
+            other = annotation.get("ANNOTATION_REF")
+            annotation = self._annotations.get(other)
+            if annotation is None:
+                raise SlowFastExtError(f'{self._path}:{first.line}: no annotation "{other}"')
+        slots = [annotation.get(name) for name in ("TIME_SLOT_REF1", "TIME_SLOT_REF2")]
+        if not set(slots) <= self._times.keys():
+            raise SlowFastExtError(
+                f"{self._path}:{first.line}: its time slots {slots[0]} and {slots[1]} are not there"
+            )
+        return [self._times[slot] for slot in slots]
+
+
+def _slots(file, root):
+    """{time slot: seconds}; slots without a time lie evenly between their neighbours."""
+    header = root.find("HEADER")
+    units = "milliseconds" if header is None else header.get("TIME_UNITS") or "milliseconds"
+    if units != "milliseconds":
+        raise SlowFastExtError(f"{file.path}:{header.line}: TIME_UNITS {units} are not read")
+    slots = root.findall("TIME_ORDER/TIME_SLOT")
+    values = [slot.get("TIME_VALUE") for slot in slots]
+    known = [place for place, value in enumerate(values) if value is not None]
+    for place in known:
+        if not values[place].isdecimal():
+            raise SlowFastExtError(
+                f'{file.path}:{slots[place].line}: TIME_VALUE "{values[place]}" is no whole number'
+            )
+    times = {}
+    for place, slot in enumerate(slots):
+        before = max((k for k in known if k <= place), default=None)
+        after = min((k for k in known if k >= place), default=None)
+        if before is None or after is None:
+            raise SlowFastExtError(
+                f"{file.path}:{slot.line}: the time slot {slot.get('TIME_SLOT_ID')} has no time, "
+                "and none on one side of it has one"
+            )
+        share = (place - before) / (after - before) if after > before else 0
+        begin, end = int(values[before]), int(values[after])
+        times[slot.get("TIME_SLOT_ID")] = (begin + share * (end - begin)) / 1000
+    return times
