@@ -61,7 +61,7 @@ def runs_of(helds):
     return runs
 
 
-def add_held(file, where, name, helds, **more):
+def add_held(file, where, name, helds, unknown=(), **more):
     """
     Adds a video, and a row for each run of frames with a label.
 
@@ -70,10 +70,13 @@ def add_held(file, where, name, helds, **more):
         where (str): the place that names the video.
         name (str): of the video, as it is written.
         helds (iterable[Held]): as of `runs_of`.
+        unknown (iterable[Held]): likewise, where nobody knows whether the labels are there.
         more: further fields of LabelRow.
     """
     file.add(where, name, [], **more)
     if file.media.has(name):
         for run in runs_of(helds):
+            file.add_frames(run.where, name, run.labels, (run.first, run.until - 1), 0, **more)
+        for run in runs_of(unknown):
             frames = run.first, run.until - 1
-            file.add_frames(run.where, name, run.labels, frames, 0, **more)
+            file.add_frames(run.where, name, run.labels, frames, 0, unknown=True, **more)

@@ -72,13 +72,15 @@ def read(file, content):
     file.form = f"a row {'a step of time' if table.is_clock else 'a frame'}"
     places = _label_places(file, table)
     file.unused = [name for n, name in enumerate(table.names) if n and n not in places]
-    labels = [_labels_of_column(file, table, place) for place in places]
-    held = [tuple(label for labels in row for label in labels) for row in zip(*labels, strict=True)]
-    name = _own_video(file)
-    if table.is_clock:
-        _add_by_time(file, table, held, name)
-    else:
-        _add_by_frame(file, table, held, name)
+    columns = [_labels_of_column(file, table, place) for place in places]
+    # A Held of each row: of what is there, and of what nobody knows.
+    held, unknown = [], []
+    for place, (where, _) in enumerate(table.rows):
+        for helds, kind in ((held, 0), (unknown, 1)):
+            labels = (label for column in columns for label in column[kind][place])
+            helds.append(Held(where, place, place + 1, tuple(labels)))
+    add = _add_by_time if table.is_clock else _add_by_frame
+    add(file, table, held, unknown)
 
 
 def _checked(file, rows):
@@ -140,12 +142,15 @@ def _is_value(cell):
 
 
 def _labels_of_column(file, table, place):
-    """What each row has in a column: the column's own name where it is there, or names."""
+    """
+    (labels of each row, unknown labels of each row): of a column of 0 and 1 its own name, else
+    the names in its cells.
+    """
     cells, name = table.cells(place), " ".join(table.names[place].split())
     is_names = table.is_clock or plain(name) in LABELS
     is_names = is_names and any(re.search(r"[^\W\d]", cell) for cell in cells)
     if is_names and not all(map(_is_value, cells)):
-        return [labels_in(cell, file.separator or ";") for cell in cells]
+        return [labels_in(cell, file.separator or ";") for cell in cells], [()] * len(cells)
     file.declared.append(name)
     found = []
     for (where, _), cell in zip(table.rows, cells, strict=True):
@@ -155,14 +160,15 @@ def _labels_of_column(file, table, place):
         if value is None and cell not in _UNKNOWN:
             file.problems.append(f'{where}: {name} is "{shortened(cell)}": it must be 0 or 1')
         found.append([name] if value else [])
-    return found
+    return found, [[name] if cell in _UNKNOWN else [] for cell in cells]
 
 
 # --- Rows -----------------------------------------------------------------------------
 
 
-def _add_by_frame(file, table, held, name):
+def _add_by_frame(file, table, held, unknown):
     """Frames count from what the first row says, 0 or 1, without a gap."""
+    name = _own_video(file)
     numbers = [seconds(row[0]) for _, row in table.rows]
     first = numbers[0] if numbers else 0
     for place, (number, (where, _)) in enumerate(zip(numbers, table.rows, strict=True)):
@@ -174,17 +180,16 @@ def _add_by_frame(file, table, held, name):
     if not problem and (what := other_length(file, video, len(table.rows))):
         file.problems.append(f"{file.path}: {len(table.rows)} rows of frames, and {what}")
         return
-    rows = enumerate(zip(table.rows, held, strict=True))
-    helds = [Held(where, place, place + 1, labels) for place, ((where, _), labels) in rows]
-    add_held(file, f"{file.path}:1", name, helds)
+    add_held(file, f"{file.path}:1", name, held, unknown)
 
 
-def _add_by_time(file, table, held, name):
+def _add_by_time(file, table, held, unknown):
     """A row stands for what is there up to the next one, and the last for an equal step."""
-    starts = np.array([seconds(row[0]) for _, row in table.rows])
+    name, starts = _own_video(file), np.array([seconds(row[0]) for _, row in table.rows])
     file.add(f"{file.path}:1", name, [])
     video, problem = file.media.find(name)
     if problem or len(starts) < 2:
+        file.problems += [] if problem else [f"{file.path}:2: one row does not say how long it is"]
         return
     step = float(np.median(np.diff(starts)))
     for (where, row), found in zip(table.rows[1:], np.diff(starts), strict=True):
@@ -196,15 +201,10 @@ def _add_by_time(file, table, held, name):
     # A step that begins before the video's end, and BORIS' row at the end itself.
     is_last = (ends > length) & (starts < length + step)
     ends = np.where(is_last, length, ends)
-    rows = enumerate(zip(table.rows, held, strict=True))
-    helds = [
-        Held(where, place, place + 1, labels)
-        for place, ((where, _), labels) in rows
-        if starts[place] < ends[place]
-    ]
-    for run in runs_of(helds):
-        span = (float(starts[run.first]), float(ends[run.until - 1]))
-        file.add(run.where, name, run.labels, span)
+    for helds, more in ((held, {}), (unknown, {"unknown": True})):
+        for run in runs_of(row for row in helds if starts[row.first] < ends[row.first]):
+            span = (float(starts[run.first]), float(ends[run.until - 1]))
+            file.add(run.where, name, run.labels, span, **more)
 
 
 def _length(file, video):

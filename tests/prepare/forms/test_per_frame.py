@@ -99,6 +99,25 @@ def test_labels_at_another_rate_are_asked_for(folder):
     assert spans(read(folder, "a.csv", text, frame_rate=5)) == [("a.mp4", "run", 0.0, 1.0)]
 
 
+def test_what_nobody_knows_is_not_absent(folder):
+    """DeepEthogram's -1: of one behaviour, and of all."""
+    text = frames(
+        ["", "background", "run", "jump"],
+        lambda n: [-1 if n >= 30 else 0, is_run(n), -1 if n >= 25 else is_jump(n)],
+    )
+    file = read(folder, "a_labels.csv", text)
+    known = [row for row in file.rows if not row.unknown]
+    assert [(r.labels, r.start, r.end) for r in file.rows if r.unknown] == [(("jump",), 2.5, 4.0)]
+    assert [(r.labels, r.start, r.end) for r in known if r.labels] == [
+        (("run",), 0.5, 1.5),
+        (("jump",), 1.0, 2.0),
+        (("run",), 3.5, 4.0),
+    ]
+    text = steps(["time", "run"], lambda n: ["-1" if n < 10 else is_run(n)])
+    unknown = [row for row in read(folder, "a.tsv", text).rows if row.unknown]
+    assert [(r.labels, r.start, r.end) for r in unknown] == [(("run",), 0.0, 1.0)]
+
+
 GOOD = frames(["", "run"], lambda n: [0])
 
 
@@ -115,6 +134,7 @@ GOOD = frames(["", "run"], lambda n: [0])
             steps(["time", "run"], lambda n: [0]).replace("\n0.70\t0", ""),
             "a.csv:9: time 0.80, 0.2 s behind the row before, where others are 0.1",
         ),
+        ("time\trun\n0\t1\n", "a.csv:2: one row does not say how long it is"),
         ("time\trun\n0\t1\n0\t1\n", "a.csv:3: time 0, 0 s behind the row before"),
     ],
 )
