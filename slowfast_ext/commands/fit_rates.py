@@ -54,7 +54,7 @@ def run(args):
     indices = sorted(scores)
     by_rate = np.stack([scores[index] for index in indices], 1)  # R x V x A
     # A x R.
-    weights = learn_weights(by_rate, dataset.labels[indices] > 0, shares_of(groups))
+    weights = learn_weights(by_rate, dataset.labels[indices], shares_of(groups))
     write_rate_weights(path, dataset.class_names, groups, weights)
     for name, activity_weights in zip(dataset.class_names, weights, strict=True):
         pairs = zip(groups, activity_weights, strict=True)

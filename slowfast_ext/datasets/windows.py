@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slowfast_ext.datasets import views
+from slowfast_ext.datasets.lists import ABSENT, PRESENT, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,13 @@ class Windows:
                 shown = [self.at((segment.start + segment.end) / 2)]
             labels[np.ix_(shown, segment.labels)] = True
         return labels
+
+    def targets_of(self, video, num_classes):
+        """As `labels_of` of a listed Video: W x A, PRESENT, ABSENT or UNKNOWN."""
+        present, unknown = (
+            self.labels_of(segments, num_classes) for segments in (video.segments, video.unknown)
+        )
+        return np.where(present, PRESENT, np.where(unknown, UNKNOWN, ABSENT))
 
 
 def window_seconds(cfg, folder_fps=None):

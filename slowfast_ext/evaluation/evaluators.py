@@ -125,13 +125,17 @@ class ClipsEvaluator(Evaluator):
         ranked = np.full(self.dataset.labels.shape, -np.inf)
         for index, video_scores in scores.items():
             ranked[index] = video_scores
-        return multilabel_metrics(ranked, self.dataset.labels > 0)
+        return multilabel_metrics(ranked, self.dataset.labels)
 
     def describe(self, scores, metrics):
         counts = {"videos": len(scores), "videos_without_activity": metrics.num_unlabelled}
         if self.dataset.num_videos_with_objects is not None:
             counts["videos_with_objects"] = self.dataset.num_videos_with_objects
         protocol = {"average_precision": "Charades_v1_classify"}
+        if metrics.unknown.any():
+            names = self.dataset.class_names
+            counts["unknown_labels"] = dict(zip(names, metrics.unknown, strict=True))
+            protocol["unknown_labels"] = "left out of their class"
         if len(scores) < len(self.dataset.labels):
             protocol["videos_without_scores"] = "ranked last"
         return protocol, counts
@@ -142,7 +146,7 @@ class ClipsEvaluator(Evaluator):
         ids, matrix = self.dataset.video_ids, np.stack([scores[index] for index in kept])
         self._write_predictions([ids[index] for index in kept], matrix)
         if self.cfg.TEST.SAVE_RESULTS_PATH:
-            # Upstream's form: predictions and labels, pickled.
+            # Upstream's form: predictions and labels, pickled; of ours some may be unknown, -1.
             labels = torch.from_numpy(self.dataset.labels[kept])
             path = os.path.join(self.cfg.OUTPUT_DIR, self.cfg.TEST.SAVE_RESULTS_PATH)
             with open_atomically(path, "wb") as stream:

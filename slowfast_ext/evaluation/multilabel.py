@@ -4,6 +4,9 @@ Average precision of multi-label scores, as Charades' own script computes it.
 `Charades_v1_classify.m` differs from what scikit-learn gives in two ways: ties keep the
 order in which the videos are given (they are not grouped), and a video without any
 activity is moved behind all others instead of being scored as a negative.
+
+Where it is not known whether a video has an activity, the video is left out of that activity's
+ranking, as Open Images and federated annotations such as LVIS' have it.
 """
 
 from dataclasses import dataclass
@@ -23,7 +26,8 @@ class MultilabelMetrics:
         positives (ndarray): [A] int64, videos that have the activity.
         mean (float): mAP over the activities that have positives, nan where none has.
         weighted (float): average precision weighted by positives, nan where none has any.
-        num_unlabelled (int): videos without any activity.
+        num_unlabelled (int): videos known to have no activity.
+        unknown (ndarray): [A] int64, videos of which it is not known whether they have it.
     """
 
     average_precision: np.ndarray
@@ -31,6 +35,7 @@ class MultilabelMetrics:
     mean: float
     weighted: float
     num_unlabelled: int
+    unknown: np.ndarray
 
 
 def average_precision(scores, positives):
@@ -41,26 +46,30 @@ def average_precision(scores, positives):
     [V]. Raises SlowFastExtError: a score is NaN, or the lengths differ.
     """
     scores, labels = _checked(np.reshape(scores, (-1, 1)), np.reshape(positives, (-1, 1)))
-    return float(_average_precisions(scores, labels)[0])
+    return float(_average_precisions(scores, labels > 0, labels >= 0)[0])
 
 
 def multilabel_metrics(scores, labels):
     """
     MultilabelMetrics of scores, [V, A], a video that was not scored as a row of -inf, and labels,
-    bool [V, A]. Raises SlowFastExtError: a score is NaN, or the shapes differ.
+    [V, A]: bool, or numbers above 0 where a video has the activity and below 0 where that is
+    unknown. Raises SlowFastExtError: a score is NaN, or the shapes differ.
     """
     scores, labels = _checked(scores, labels)
-    unlabelled = ~labels.any(axis=1)
+    labels, known = labels > 0, labels >= 0
+    # Of a video of which something is unknown nobody can say that it has no activity.
+    unlabelled = ~labels.any(axis=1) & known.all(axis=1)
     # The rows stay, at -inf, rather than being dropped: they then tie with labelled
     # videos that were not scored, and the official script counts those ties.
     scores = np.where(unlabelled[:, None], -np.inf, scores)
-    per_class = _average_precisions(scores, labels)
+    per_class = _average_precisions(scores, labels, known)
     positives = labels.sum(axis=0)
     scored, mean, weighted = positives > 0, float("nan"), float("nan")
     if scored.any():
         found, weights = per_class[scored], positives[scored]
         mean, weighted = float(found.mean()), float((found * weights).sum() / weights.sum())
-    return MultilabelMetrics(per_class, positives, mean, weighted, int(unlabelled.sum()))
+    unknown = (~known).sum(axis=0)
+    return MultilabelMetrics(per_class, positives, mean, weighted, int(unlabelled.sum()), unknown)
 
 
 def frequency_groups(average_precision, counts):
@@ -89,9 +98,9 @@ def frequency_groups(average_precision, counts):
 
 
 def _checked(scores, labels):
-    """The scores as float64 and the labels as bool, both [V, A]; raises SlowFastExtError."""
+    """The scores as float64 and the labels, both [V, A]; raises SlowFastExtError."""
     scores = np.asarray(scores, dtype=np.float64)
-    labels = np.asarray(labels, dtype=bool)
+    labels = np.asarray(labels)
     if scores.ndim != 2 or scores.shape != labels.shape:
         raise SlowFastExtError(
             f"scores of shape {list(scores.shape)} do not fit labels of shape "
@@ -108,13 +117,19 @@ def _checked(scores, labels):
     return scores, labels
 
 
-def _average_precisions(scores, labels):
-    """[A] average precisions of [V, A] scores and labels; nan where there are no positives."""
+def _average_precisions(scores, labels, known):
+    """
+    [A] average precisions of [V, A] scores, labels and whether these are known; nan where there
+    are no positives.
+    """
     # One activity per row keeps each sort within contiguous memory.
     # Stable, and of the negative scores: ties keep the order of the videos, as in the script.
     order = np.argsort(np.ascontiguousarray(-scores.T), axis=1, kind="stable")
-    ranked = np.take_along_axis(np.ascontiguousarray(labels.T), order, axis=1)
-    precision = np.cumsum(ranked, axis=1) / np.arange(1, len(scores) + 1)
+    ranked, counted = (
+        np.take_along_axis(np.ascontiguousarray(of.T), order, axis=1) for of in (labels, known)
+    )
+    # Before the first that counts there is nothing to divide by, and no positive.
+    precision = np.cumsum(ranked, axis=1) / np.cumsum(counted, axis=1).clip(min=1)
     positives = ranked.sum(axis=1)
     total = np.where(ranked, precision, 0.0).sum(axis=1)
     return np.divide(total, positives, out=np.full(len(total), np.nan), where=positives > 0)

@@ -43,7 +43,7 @@ def learn_weights(predictions, labels, shares, strength=STRENGTH):
 
     Args:
         predictions (ndarray): R x V x A, probabilities of training videos at each rate.
-        labels (ndarray): V x A.
+        labels (ndarray): V x A; those below 0 are unknown, and left out.
         shares (ndarray): [R], the plain mean's weights, above 0; where the fit starts.
 
     Returns:
@@ -67,6 +67,7 @@ def fit(parameters, log_weights, predictions, labels, shares, strength):
     predictions = torch.as_tensor(np.moveaxis(predictions, 0, -1), dtype=torch.float64)
     # float64 throughout: L-BFGS's line search stops early at the rounding of float32.
     labels = torch.as_tensor(labels, dtype=torch.float64)
+    known = labels >= 0
     start = torch.as_tensor(shares, dtype=torch.float64).log()
     optimizer = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
 
@@ -76,8 +77,9 @@ def fit(parameters, log_weights, predictions, labels, shares, strength):
         # Rounding may take a weighted mean past 1, where the loss is not defined.
         combined = (predictions * logs.exp()).sum(-1).clamp(0, 1)
         divergence = (logs.exp() * (logs - start)).sum(-1)
-        activity_losses = F.binary_cross_entropy(combined, labels, reduction="none")
-        total = (activity_losses + strength * divergence).mean(0).sum()
+        costs = F.binary_cross_entropy(combined, labels.clamp(min=0), reduction="none")
+        fits = (costs * known).sum(0) / known.sum(0).clamp(min=1)
+        total = (fits + strength * divergence.mean(0)).sum()
         total.backward()
         return total
 

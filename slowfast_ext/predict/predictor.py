@@ -124,7 +124,7 @@ class Predictor:
                 print(f"skipped: {error}")
                 continue
             scores.append(video_scores)
-            labels.append(windows.labels_of(video.segments, len(self.class_names)))
+            labels.append(windows.targets_of(video, len(self.class_names)))
         if not scores:
             raise SlowFastExtError("no video of the training list could be read")
         fitted = fit_thresholds(np.concatenate(scores), np.concatenate(labels))

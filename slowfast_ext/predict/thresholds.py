@@ -39,8 +39,12 @@ def best_threshold(scores, labels):
 
 
 def fit_thresholds(scores, labels):
-    """Scores and labels, W x A -> thresholds and F1, [A] each."""
-    fitted = [best_threshold(*column) for column in zip(scores.T, labels.T, strict=True)]
+    """
+    Scores and labels, W x A -> thresholds and F1, [A] each. Labels are above 0 where an activity
+    happens and below 0 where that is unknown: such windows are left out.
+    """
+    columns = zip(scores.T, labels.T, strict=True)
+    fitted = [best_threshold(of[known >= 0], known[known >= 0] > 0) for of, known in columns]
     return tuple(np.array(fitted).T)
 
 

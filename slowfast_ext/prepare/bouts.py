@@ -39,7 +39,9 @@ def read_spans(file):
         start, end = (0.0, seconds[row.video]) if row.start is None else (row.start, row.end)
         # A span may end a little after its video.
         span = (min(start, seconds[row.video]), min(end, seconds[row.video]))
-        rows += [(row.video, row.subject, label, *span, row.where) for label in row.labels]
+        # What nobody knows is no bout.
+        labels = () if row.unknown else row.labels
+        rows += [(row.video, row.subject, label, *span, row.where) for label in labels]
     table = pd.DataFrame(rows, columns=[*COLUMNS, "where"])
     return table.astype({"start": float, "end": float}), seconds
 

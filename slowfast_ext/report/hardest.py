@@ -40,7 +40,8 @@ def hardest_videos(run, with_maps):
         if not np.isfinite(losses[index]):
             continue
         falling = np.argsort(-scores[index], kind="stable")
-        named = [(names[a], float(scores[index, a]), bool(labels[index, a])) for a in falling]
+        known = falling[labels[index, falling] >= 0]
+        named = [(names[a], float(scores[index, a]), labels[index, a] > 0) for a in known]
         videos.append(
             {
                 "id": ids[index],
@@ -54,10 +55,15 @@ def hardest_videos(run, with_maps):
 
 
 def cross_entropy(scores, labels):
-    """V x A scores and labels -> [V] nats, the mean over activities; -inf without scores."""
+    """
+    V x A scores and labels -> [V] nats, the mean over the activities that are known; -inf without
+    scores.
+    """
     # A score of exactly 0 or 1 that is wrong would weigh more than all others together.
     inside = np.clip(scores, 1e-7, 1 - 1e-7)
-    losses = -np.where(labels, np.log(inside), np.log1p(-inside)).mean(1)
+    losses = -np.where(labels > 0, np.log(inside), np.log1p(-inside))
+    known = labels >= 0
+    losses = np.where(known, losses, 0).sum(1) / known.sum(1).clip(min=1)
     return np.where(np.isfinite(scores).all(1), losses, -np.inf)
 
 
@@ -93,7 +99,8 @@ def map_pictures(run, sample, chosen):
         heats = maps.kinds["evidence"][activity][chosen]
         color = color_of(number)
         cells = [draw_cell(image, heat, color) for image, heat in zip(large, heats, strict=True)]
-        kind = "happens" if labels[activity] else "does not happen"
+        kind = "happens" if labels[activity] > 0 else "does not happen"
+        kind = "unknown" if labels[activity] < 0 else kind
         name = run.test_set.class_names[activity]
         caption = f"evidence for {name} ({kind}): {maps.scores[activity]:.2f} in this view"
         pictures.append({"source": jpeg(side_by_side(cells)), "caption": caption})

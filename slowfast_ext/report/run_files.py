@@ -179,7 +179,7 @@ class Run:
 
         Returns:
             tuple[ndarray, ndarray]: float64 scores, V x A, a row of -inf where a video has none;
-                bool labels, V x A, in the order of `test_set`.
+                labels, V x A, above 0 present, below unknown, in the order of `test_set`.
         """
         if self.settings.get("DETECTION", {}).get("ENABLE"):
             raise SlowFastExtError(
@@ -201,7 +201,7 @@ class Run:
             )
         matrix = np.full(dataset.labels.shape, -np.inf)
         matrix[[places[video_id] for video_id in ids]] = scores
-        return matrix, dataset.labels > 0
+        return matrix, dataset.labels
 
 
 def _is_result(found):

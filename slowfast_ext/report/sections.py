@@ -88,14 +88,14 @@ def precision_recall(run):
             together and of each activity that has positives.
     """
     scores, labels = run.predictions
-    ranked = np.where(labels.any(1)[:, None], scores, -np.inf)
-    metrics = multilabel_metrics(scores, labels)
-    found = [("all activities together", ranked.ravel(), labels.ravel(), None)]
+    ranked = np.where((labels != 0).any(1)[:, None], scores, -np.inf)
+    metrics, known = multilabel_metrics(scores, labels), labels >= 0
+    found = [("all activities together", ranked[known], labels[known] > 0, None)]
     names = run.test_set.class_names
     order = np.argsort(-metrics.average_precision, kind="stable")
     for place in order[metrics.positives[order] > 0]:
-        ap = float(metrics.average_precision[place])
-        found.append((names[place], ranked[:, place], labels[:, place], ap))
+        ap, of_class = float(metrics.average_precision[place]), known[:, place]
+        found.append((names[place], ranked[of_class, place], labels[of_class, place] > 0, ap))
     if len(found) == 1:
         raise SlowFastExtError("no test video has any activity")
     return [

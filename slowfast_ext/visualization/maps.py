@@ -112,6 +112,10 @@ def shown_activities(labels, scores):
     return [*falling[is_present[falling]][:MOST_PRESENT], *falling[~is_present[falling]][:1]]
 
 
+# Of a label that is present, absent or unknown.
+_NOTES = {1: "", 0: " (absent)", -1: " (unknown)"}
+
+
 def draw_view(cfg, network, sample, names, title):
     """`draw_grid` of the evidence in a test sample's first view; `title` is the video's name."""
     frames, maps = view_maps(cfg, network, sample)
@@ -119,7 +123,7 @@ def draw_view(cfg, network, sample, names, title):
     columns = columns_of(len(frames))
     heats = maps.kinds["evidence"][:, columns]
     rows = [
-        (f"{names[i]}{'' if labels[i] else ' (absent)'}", maps.scores[i], heats[i])
+        (f"{names[i]}{_NOTES[np.sign(labels[i])]}", maps.scores[i], heats[i])
         for i in shown_activities(labels, maps.scores)
     ]
     rate = cfg.DATA.SAMPLING_RATE / (cfg.DATA.TARGET_FPS or cfg.DATA.FRAME_FOLDER_FPS)

@@ -55,6 +55,19 @@ def test_a_video_that_could_not_be_read_is_scored_last(cfg):
     assert counts == {"videos": 2, "videos_without_activity": 0}
 
 
+def test_unknown_labels_are_counted_and_left_out(cfg):
+    labels = np.array([[1, 0], [-1, 1], [0, -1], [-1, 0]])
+    dataset = SimpleNamespace(labels=labels, num_videos_with_objects=None, class_names=["a", "b"])
+    evaluator = ClipsEvaluator(cfg, dataset)
+    scores = {0: [0.5, 0.9], 1: [0.9, 0.4], 2: [0.1, 0.8], 3: [0.8, 0.2]}
+    metrics = evaluator.measure({index: np.array(of) for index, of in scores.items()})
+    assert metrics.average_precision.tolist() == [1, 0.5]
+    protocol, counts = evaluator.describe(scores, metrics)
+    assert protocol["unknown_labels"] == "left out of their class"
+    assert counts["unknown_labels"] == {"a": 2, "b": 1}
+    assert counts["videos_without_activity"] == 0
+
+
 # --- Persons on AVA's keyframes --------------------------------------------------------
 
 

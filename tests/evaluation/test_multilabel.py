@@ -204,3 +204,53 @@ def test_classes_are_grouped_in_thirds_by_their_counts_in_training():
     assert [g["mAP"] for g in found[:2]] == pytest.approx([(0.2 + 0.5 + 0.6) / 3, 0.25])
     assert np.isnan(found[2]["mAP"])
     assert [g["group"] for g in frequency_groups(precision[:2], [1, 2])] == ["head", "middle"]
+
+
+# --- Unknown labels ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_unknown_is_left_out_of_its_class_alone(seed):
+    """Each class as if the videos that do not know it were not there; ties and all."""
+    scores, labels = random_case(seed)
+    hidden = np.random.default_rng(seed + 100).random(labels.shape) < 0.4
+    metrics = multilabel_metrics(scores, np.where(hidden, -1, labels))
+    behind = ~(labels & ~hidden).any(1) & ~hidden.any(1)
+    for activity in range(labels.shape[1]):
+        kept = [
+            (-math.inf if behind[video] else scores[video, activity], labels[video, activity])
+            for video in range(len(labels))
+            if not hidden[video, activity]
+        ]
+        kept.sort(key=lambda pair: -pair[0])
+        precisions = [
+            sum(label for _, label in kept[: rank + 1]) / (rank + 1)
+            for rank, (_, label) in enumerate(kept)
+            if label
+        ]
+        found = metrics.average_precision[activity]
+        assert found == pytest.approx(np.mean(precisions), rel=1e-12)
+        assert metrics.positives[activity] == len(precisions)
+    assert metrics.unknown.tolist() == hidden.sum(0).tolist()
+    assert metrics.mean == pytest.approx(metrics.average_precision.mean())
+
+
+def test_a_video_of_which_something_is_unknown_is_a_negative_of_the_rest():
+    """Not one without activity, which the script moves behind all others."""
+    scores, labels = np.array([[0.9, 0.9], [0.8, 0.1]]), np.array([[0, -1], [1, 0]])
+    metrics = multilabel_metrics(scores, labels)
+    assert metrics.average_precision[0] == 0.5 and math.isnan(metrics.average_precision[1])
+    assert metrics.num_unlabelled == 0
+    labels[0, 1] = 0
+    assert multilabel_metrics(scores, labels).average_precision[0] == 1.0
+
+
+def test_where_all_is_known_the_metrics_stay_to_the_bit():
+    scores, labels = random_case(3)
+    of_bools, of_numbers = (
+        multilabel_metrics(scores, labels),
+        multilabel_metrics(scores, labels * 1.0),
+    )
+    for name, value in vars(of_bools).items():
+        np.testing.assert_array_equal(value, vars(of_numbers)[name])
+    assert not of_bools.unknown.any()

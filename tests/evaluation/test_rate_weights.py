@@ -56,6 +56,17 @@ def test_strong_regularisation_gives_the_plain_mean(planted):
     np.testing.assert_allclose(weights, np.tile(SHARES, (4, 1)), atol=1e-3)
 
 
+def test_unknown_labels_have_no_part_in_the_weights(planted):
+    """Each activity's weights are those of the videos that know it."""
+    training, labels = planted[0]
+    hidden = np.random.default_rng(1).random(labels.shape) < 0.5
+    found = learn_weights(training, np.where(hidden, -1, labels), SHARES)
+    for activity in range(4):
+        known = ~hidden[:, activity]
+        alone = (training[:, known, activity, None], labels[known, activity, None])
+        np.testing.assert_allclose(found[activity], learn_weights(*alone, SHARES)[0], atol=1e-4)
+
+
 def test_the_weights_are_a_minimum(planted):
     training, labels = planted[0]
     weights = learn_weights(training, labels, SHARES, strength=0.1)

@@ -33,6 +33,16 @@ def test_midway_between_the_scores_that_it_parts():
     assert best_threshold(scores, labels) == (pytest.approx(0.4), 1.0)
 
 
+def test_windows_of_which_it_is_unknown_are_left_out_of_their_activity():
+    random = np.random.default_rng(4)
+    scores, labels = random.random((40, 3)), random.integers(-1, 2, (40, 3))
+    found = fit_thresholds(scores, labels)
+    for activity in range(3):
+        known = labels[:, activity] >= 0
+        wanted = best_threshold(scores[known, activity], labels[known, activity] > 0)
+        assert tuple(of[activity] for of in found) == wanted
+
+
 def test_written_and_read(tmp_path):
     scores = np.array([[0.9, 2e-8, 0.1], [0.25, 6e-8, 0.1]])
     labels = np.array([[True, False, False], [False, True, False]])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast_ext.datasets.lists import Segment
+from slowfast_ext.datasets.lists import Segment, Video
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.datasets.video_file import VideoInfo
 from slowfast_ext.datasets.windows import list_windows, window_seconds
@@ -71,6 +71,14 @@ def test_labels_of_windows(cfg):
     labels = list_windows(cfg, info(60), 0.5).labels_of(segments, 5)
     expected = [[1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [1, 0, 1, 1, 0]]
     assert labels.astype(int).tolist() == expected
+
+
+def test_a_window_whose_middle_is_in_an_unknown_span_does_not_know_its_labels(cfg):
+    unknown = (Segment((0, 1), 0.7, 1.3), Segment((2,)))
+    video = Video("v", (Segment((0,), 1.2, 1.3), Segment((2,), 0.2, 0.3)), unknown=unknown)
+    targets = list_windows(cfg, info(60), 0.5).targets_of(video, 4)
+    expected = [[0, 0, 1, 0], [-1, -1, -1, 0], [1, -1, -1, 0], [0, 0, -1, 0]]
+    assert targets.tolist() == expected
 
 
 @pytest.mark.parametrize("length", [1, 5, 28])

@@ -91,6 +91,13 @@ def test_rates_and_their_sum(run_folder):
     assert sections.rate_name(rates[1], rates) == "rate 4, 2 x 1 views"
 
 
+def test_the_loss_of_a_video_is_over_what_is_known_of_it():
+    """Nothing known is nothing to be wrong about."""
+    scores = np.array([[0.2, 0.9, 0.5], [0.3, 0.3, 0.3]])
+    losses = cross_entropy(scores, np.array([[1, -1, 0], [-1, -1, -1]]))
+    np.testing.assert_allclose(losses, [-(np.log(0.2) + np.log(0.5)) / 2, 0])
+
+
 def test_hardest_videos(run_folder):
     videos = hardest_videos(Run(str(run_folder)), with_maps=False)
     losses = cross_entropy(SCORES, LABELS > 0)
