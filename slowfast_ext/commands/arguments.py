@@ -313,7 +313,7 @@ def prepare_tracks_arguments(parser):
         "--tracks",
         required=True,
         metavar="PATH",
-        help="CVAT's XML, MOT's tracks, or a folder of them",
+        help="CVAT's XML, VIA 3's or MOT's tracks, or a folder of them",
     )
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="gets annotations, or clips/ and labels.csv"

@@ -2,7 +2,7 @@
 python -m slowfast_ext prepare tracks: boxes with activities become a set in AVA's form, or clips
 cut around each subject.
 
-Tracks are CVAT's XML or MOT's, as `slowfast_ext.prepare.track_files` reads them.
+Tracks are CVAT's XML, VIA 3's or MOT's, as `slowfast_ext.prepare.track_files` reads them.
 """
 
 import os

@@ -35,7 +35,7 @@ def read_spans(file):
     frames, fps = file.media.num_frames, default_config().DATA.FRAME_FOLDER_FPS
     seconds = {v: frames[v] / fps if length is None else length for v, length in seconds.items()}
     rows = []
-    for row in file.rows:
+    for row in (row for row in file.rows if not row.unknown):
         start, end = (0.0, seconds[row.video]) if row.start is None else (row.start, row.end)
         # A span may end a little after its video.
         span = (min(start, seconds[row.video]), min(end, seconds[row.video]))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.frame_spans import Held
 from slowfast_ext.prepare.label_cells import clean, labels_in
@@ -36,7 +38,7 @@ class Shape:
     box: tuple | None = None
 
 
-def shapes_with_labels(path, shapes, names=(), separator=";", subject=None):
+def shapes_with_labels(path, shapes, names=(), separator=";"):
     """
     What each shape shows, by its own label or by its attributes.
 
@@ -48,14 +50,11 @@ def shapes_with_labels(path, shapes, names=(), separator=";", subject=None):
         names (list[str]): of the attributes that say what happens, `label` for a shape's own;
             empty: attributes called so, or the shapes' own labels where no shape has attributes.
         separator (str): between labels in a text.
-        subject (str or None): the attribute that says whose the shape is.
     Returns:
         list[(Shape, Held)]
     Raises:
         SlowFastExtError: there is no such attribute, or it is not clear which is meant.
     """
-    if subject is not None:
-        shapes = _with_subjects(path, shapes, subject)
     known = list(dict.fromkeys(name for shape in shapes for name in shape.attributes))
     chosen = _chosen_attributes(path, known, names)
     pairs = []
@@ -72,8 +71,11 @@ def shapes_with_labels(path, shapes, names=(), separator=";", subject=None):
     return pairs
 
 
-def _with_subjects(path, shapes, name):
-    """The shapes, each of the subject that an attribute of it says."""
+def with_subjects(path, shapes, name):
+    """
+    The shapes, each of the subject that its attribute `name` says; raises SlowFastExtError where
+    none has that attribute.
+    """
     known = {other: plain(other) == plain(name) for shape in shapes for other in shape.attributes}
     if not any(known.values()):
         raise SlowFastExtError(
@@ -84,6 +86,24 @@ def _with_subjects(path, shapes, name):
         attributes = {other: text for other, text in shape.attributes.items() if not known[other]}
         subject = next((shape.attributes[n] for n in shape.attributes if known[n]), "")
         found.append(replace(shape, attributes=attributes, subject=subject))
+    return found
+
+
+def up_to_next(shapes):
+    """Shapes of single frames up to the next of their subject, where there is every nth frame."""
+    by_subject = {}
+    for shape in shapes:
+        by_subject.setdefault((shape.video, shape.subject), []).append(shape)
+    found = []
+    for (_, subject), members in by_subject.items():
+        members.sort(key=lambda shape: shape.first)
+        gaps = np.diff([shape.first for shape in members])
+        # The most frequent one: a longer one means that the subject was away.
+        step = int(np.bincount(gaps[gaps > 0]).argmax()) if subject and any(gaps > 0) else 1
+        for shape, gap in zip(members, [*gaps.tolist(), step], strict=True):
+            is_single = shape.until == shape.first + 1
+            until = shape.first + min(gap, step) if is_single else shape.until
+            found.append(replace(shape, until=max(until, shape.first + 1)))
     return found
 
 

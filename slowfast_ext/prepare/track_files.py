@@ -1,16 +1,16 @@
-"""Reading tracks of boxes: CVAT's XML or MOT's; a file, or a folder of such files."""
+"""Reading tracks of boxes: CVAT's XML, VIA 3's, MOT's; a file, or a folder of such files."""
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
-from slowfast_ext.prepare.forms import cvat, mot
+from slowfast_ext.prepare.forms import cvat, mot, via
 from slowfast_ext.prepare.forms.content import Content
 from slowfast_ext.prepare.label_forms import LabelFile
-from slowfast_ext.prepare.shapes import shapes_with_labels
+from slowfast_ext.prepare.shapes import shapes_with_labels, up_to_next, with_subjects
 from slowfast_ext.prepare.tracks import tracks_of
 from slowfast_ext.utils.paths import pathmgr
 from slowfast_ext.utils.text import summary_of_bad_rows
 
-_ENDINGS = (".xml", ".csv", ".txt")
+_ENDINGS = (".xml", ".csv", ".json", ".txt")
 
 
 def read_tracks(path, media, label_columns, separator, subject, frame_base):
@@ -36,10 +36,12 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
         paths = [f"{path.rstrip('/')}/{name}" for name in names]
     shapes, problems = [], []
     for part in paths:
-        file = LabelFile(part, media, label_columns=label_columns, frame_base=frame_base)
+        file = LabelFile(part, media, frame_base=frame_base)
         shapes += _shapes_of(file, Content(part))
         problems += file.problems
-    pairs = shapes_with_labels(path, shapes, label_columns, separator, subject)
+    if subject is not None:
+        shapes = up_to_next(with_subjects(path, shapes, subject))
+    pairs = shapes_with_labels(path, shapes, label_columns, separator)
     for _, held in pairs:
         found = filter(None, map(label_cells.problem_of, held.labels))
         problems += [f"{held.where}: {problem}" for problem in found]
@@ -52,6 +54,8 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
 
 
 def _shapes_of(file, content):
+    if via.recognises(content):
+        return via.via_shapes(file, content)
     if content.xml is not None:
         if not cvat.recognises(content):
             raise SlowFastExtError(f"{file.path}: is XML, but not CVAT's")

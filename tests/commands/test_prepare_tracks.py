@@ -79,7 +79,26 @@ def mot_with_header(name):
     )
 
 
+def via(name):
+    attributes = {
+        "1": {"aname": "activity", "type": "2", "options": {"0": "run", "1": "jump"}},
+        "2": {"aname": "who", "type": "1", "options": {}},
+    }
+    ids = {"run": "0", "jump": "1"}
+    lines = [f"# ATTRIBUTE = {json.dumps(attributes)}"]
+    names = "metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,metadata"
+    lines.append(f"# CSV_HEADER = {names}")
+    for n in range(FRAMES):
+        x1, y1, x2, y2 = box_at(n)
+        values = {"1": ",".join(ids[label] for label in labels_at(n)), "2": "7"}
+        cells = ([f"{name}.mp4"], 0, [n / 10], [2, x1, y1, x2 - x1, y2 - y1], values)
+        cells = [json.dumps(cell).replace('"', '""') for cell in cells]
+        lines.append(",".join(f'"{cell}"' for cell in (f"{n}", *cells)))
+    return "\n".join(lines) + "\n"
+
+
 FORMS = {"xml": (cvat, []), "txt": (mot, []), "csv": (mot_with_header, ["--frame-base", "0"])}
+FORMS["via.csv"] = (via, ["--subject", "who"])
 
 
 def write_tracks(folder, ending, names="abc"):
@@ -142,9 +161,10 @@ def test_prepare_ava_takes_the_set(folder, capsys):
     assert "prepare ava --annotations" in capsys.readouterr().out
 
 
-def test_mini_scenes(folder, capsys):
-    write_tracks(folder, "xml", "ab")
-    run(folder, "--mini-scenes", "32")
+@pytest.mark.parametrize("ending", ["xml", "via.csv"])
+def test_mini_scenes(folder, ending, capsys):
+    write_tracks(folder, ending, "ab")
+    run(folder, "--mini-scenes", "32", *FORMS[ending][1])
     assert "clips: 2" in capsys.readouterr().out
     with open(folder / "out" / "labels.csv") as stream:
         rows = list(csv.DictReader(stream))
@@ -167,7 +187,7 @@ def test_mini_scenes(folder, capsys):
     call(prepare_lists, prepare_lists_arguments, *paths, "--out", folder / "lists")
     assert (folder / "lists" / "classes.txt").read_text() == "jump\nrun\n"
     with pytest.raises(SlowFastExtError, match="holds clips already"):
-        run(folder, "--mini-scenes", "32")
+        run(folder, "--mini-scenes", "32", *FORMS[ending][1])
 
 
 def test_a_gap_ends_a_scene_and_idle_ones_are_kept(folder):
@@ -209,6 +229,8 @@ def refusal(folder, ending, text, *words):
         ("txt", "0,7,1,1,5,5,1,run\n", 'a.txt:1: frame "0" is not a whole number from 1 on'),
         ("txt", "1,7,1,1,y,5,1,run\n", "a.txt:1: a box's size is not a number"),
         ("txt", "1,7,1,1,5,5,1,0.5\n", 'a.txt:1: label "0.5" is a number'),
+        ("csv", via("a").replace("[2, ", "[9, "), "a.csv:3: a region needs one file, one time and"),
+        ("csv", via("q"), 'a.csv:3: no video "q.mp4"'),
         ("csv", mot_with_header("a"), "do frames count from 0 or from 1? Say so by --frame-base"),
         ("csv", "frame,id,activity\n1,1,x\n", "a.csv: tracks without a column x"),
     ],

@@ -4,12 +4,11 @@ behind them, or a column of a header. Frames count from 1 unless a header says n
 """
 
 import os
-from collections import Counter
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import seconds
 from slowfast_ext.prepare.label_columns import PATHS, plain
-from slowfast_ext.prepare.shapes import Shape
+from slowfast_ext.prepare.shapes import Shape, up_to_next
 from slowfast_ext.utils.tables import rows_of_text
 from slowfast_ext.utils.text import parse_number, shortened
 
@@ -52,7 +51,7 @@ def mot_shapes(file, content):
         _check_header(file, names, header)
     video = _own_video(file)
     found = [shape for line, row in rows if (shape := _shape(file, line, row, names, base, video))]
-    return _with_ends(found)
+    return up_to_next(found)
 
 
 def _names_without_header(file, rows):
@@ -140,22 +139,3 @@ def _size(file, where, video):
     if problem not in {told.partition(": ")[2] for told in file.problems}:
         file.problems.append(f"{where}: {problem}")
     return None
-
-
-def _with_ends(shapes):
-    """Shapes that hold up to the next of their track, where tracks have every nth frame."""
-    tracks = {}
-    for shape in shapes:
-        tracks.setdefault((shape.video, shape.subject), []).append(shape)
-    found = []
-    for members in tracks.values():
-        members.sort(key=lambda shape: shape.first)
-        gaps = [
-            after.first - shape.first for shape, after in zip(members, members[1:], strict=False)
-        ]
-        step = Counter(gap for gap in gaps if gap > 0).most_common(1)
-        step = step[0][0] if step else 1
-        for shape, gap in zip(members, [*gaps, step], strict=True):
-            until = shape.first + min(gap, step)
-            found.append(Shape(**{**vars(shape), "until": until}))
-    return found

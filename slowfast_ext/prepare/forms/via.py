@@ -2,15 +2,20 @@
 
 import json
 
+import numpy as np
+
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.forms.content import as_written_by
 from slowfast_ext.prepare.label_columns import plain
 from slowfast_ext.prepare.label_tables import Table, fields_of
+from slowfast_ext.prepare.shapes import Shape
 from slowfast_ext.utils.tables import rows_of_text
 
 _TEXT, _CHECKBOX = 1, 2
 _PROJECT = {"project", "config", "attribute", "file", "metadata", "view"}
 _HEADER = "# CSV_HEADER ="
+# Kinds of regions: rectangles; circles and ellipses, with their numbers; lines and polygons.
+_RECTANGLE, _ROUND, _POINTS = 2, {3: 3, 4: 4}, (5, 6, 7)
 
 
 def recognises(content):
@@ -27,12 +32,7 @@ def read(file, content):
 
 
 def _read(file, content):
-    if content.json is not None:
-        file.form = "VIA 3's project"
-        attributes, rows = content.json["attribute"], _project_rows(file, content.json)
-    else:
-        file.form = "VIA 3's CSV"
-        attributes, rows = _attributes(content), _csv_rows(file, content)
+    attributes, rows = _attributes_and_rows(file, content)
     seen = set()
     for where, files, times, regions, values in rows:
         if len(files) != 1:
@@ -48,6 +48,65 @@ def _read(file, content):
                 seen.update((group, label) for label in labels)
                 file.add(where, files[0], labels, times, group=group)
     file.unused_labels = [name[1] for name in _options(file, attributes) if name not in seen]
+
+
+def via_shapes(file, content):
+    """
+    The boxes of VIA 3's regions, each at a moment of a video.
+
+    Args:
+        file (LabelFile): the file and its videos; gets what is wrong with regions.
+        content (Content)
+    Returns:
+        list[Shape]: of no subject; their attributes are VIA's.
+    Raises:
+        SlowFastExtError: not as VIA 3 writes it, or a video cannot be read.
+    """
+    with as_written_by(file, "VIA 3"):
+        attributes, rows = _attributes_and_rows(file, content)
+        found = [_shape(file, attributes, *row) for row in rows if row[3]]
+    return list(filter(None, found))
+
+
+def _shape(file, attributes, where, files, times, region, values):
+    """A region's Shape, or None, which it tells."""
+    video, problem = file.media.find(files[0]) if len(files) == 1 else (None, None)
+    corners = _corners(region)
+    if len(files) != 1 or len(times) != 1 or corners is None:
+        problem = "a region needs one file, one time and a shape with corners"
+    elif video is not None and (info := file.media.info(video)).times is None:
+        problem = f"{video} has frames without times: boxes at moments are of video files"
+    if problem:
+        file.problems.append(f"{where}: {problem}")
+        return None
+    frame = int(np.abs(info.times - float(times[0])).argmin())
+    found = {name: ";".join(labels) for name, labels in _labels(file, where, attributes, values)}
+    box = tuple(np.divide(corners, [info.width, info.height] * 2).tolist())
+    return Shape(where, files[0], "", frame, frame + 1, "", found, box)
+
+
+def _corners(region):
+    """x1, y1, x2, y2 in pixels of VIA's region, its kind and numbers; None where it has none."""
+    kind, *numbers = region
+    if kind == _RECTANGLE and len(numbers) == 4:
+        x, y, width, height = numbers
+        return x, y, x + width, y + height
+    if kind in _ROUND and len(numbers) == _ROUND[kind]:
+        x, y, dx, dy = (*numbers, numbers[-1])[:4]
+        return x - dx, y - dy, x + dx, y + dy
+    if kind in _POINTS and len(numbers) > 3 and len(numbers) % 2 == 0:
+        xs, ys = numbers[::2], numbers[1::2]
+        return min(xs), min(ys), max(xs), max(ys)
+    return None
+
+
+def _attributes_and_rows(file, content):
+    """({id: attribute}, rows as of `_csv_rows`); sets the form."""
+    if content.json is not None:
+        file.form = "VIA 3's project"
+        return content.json["attribute"], _project_rows(file, content.json)
+    file.form = "VIA 3's CSV"
+    return _attributes(content), _csv_rows(file, content)
 
 
 def _csv_rows(file, content):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from slowfast_ext.prepare.bouts import read_spans
 from tests.prepare.forms.reading import read, refusal, spans, write_videos
 
 
@@ -113,6 +114,8 @@ def test_what_nobody_knows_is_not_absent(folder):
         (("jump",), 1.0, 2.0),
         (("run",), 3.5, 4.0),
     ]
+    # Bouts are counted of what is known.
+    assert read_spans(file)[0]["start"].tolist() == [0.5, 1.0, 3.5]
     text = steps(["time", "run"], lambda n: ["-1" if n < 10 else is_run(n)])
     unknown = [row for row in read(folder, "a.tsv", text).rows if row.unknown]
     assert [(r.labels, r.start, r.end) for r in unknown] == [(("run",), 0.0, 1.0)]
