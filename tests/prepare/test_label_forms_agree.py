@@ -7,7 +7,7 @@ import pytest
 
 from slowfast_ext.commands import prepare_lists
 from slowfast_ext.commands.arguments import prepare_lists_arguments
-from tests.prepare import tool_files
+from tests.prepare import set_files, tool_files
 
 _RATE = ["--frame-rate", str(tool_files.RATE)]
 # Form -> (what stands in a file, or in the files of a folder; options that say the rest).
@@ -29,6 +29,16 @@ FORMS = {
     "Observer's event log": (tool_files.observer().encode("utf-16"), []),
     "VIA 3's CSV": (tool_files.via_csv(), []),
     "VIA 3's project": (json.dumps(tool_files.via_project()), []),
+    "CVAT's XML (video)": (set_files.cvat_video(), []),
+    "CVAT's XML (images)": (set_files.cvat_images(), []),
+    "a row a frame (DeepEthogram)": (set_files.deep_ethogram(), []),
+    "a row a frame (SimBA)": (set_files.simba(), []),
+    "a row a step of time (BORIS)": (set_files.boris_binary(), []),
+    "a row a step of time (Solomon)": (set_files.solomon(), []),
+    "JSON of actions by their numbers": (set_files.actions(), []),
+    "a line a frame": (set_files.frame_list(), []),
+    "Bento's .annot": (set_files.bento(), []),
+    "a file a class": (set_files.class_files(), []),
 }
 
 
@@ -64,6 +74,8 @@ def test_all_forms_give_the_same_lists(form, videos, tmp_path, capsys):
     names = dict(zip(tool_files.LABELS, tool_files.LABELS, strict=True))
     if form == "Charades' actions":
         names = tool_files.CHARADES
+    elif form in ("JSON of actions by their numbers", "a line a frame"):
+        names = set_files.NUMBERS
     wanted = [
         f"{videos}/{video}.mp4,{names[label]},{start},{end}"
         for video, label, start, end in tool_files.TRUTH
@@ -72,7 +84,11 @@ def test_all_forms_give_the_same_lists(form, videos, tmp_path, capsys):
     # Labels of equal times share a row.
     assert sorted(parted(rows)) == sorted(wanted)
     assert sorted(lists["classes.txt"].split()) == sorted(names.values())
-    assert report["form"] == form or form.split()[0] in ("decimal", "clocks", "frames")
+    assert report["form"] == form.split(" (")[0] or form.split()[0] in (
+        "decimal",
+        "clocks",
+        "frames",
+    )
 
 
 def parted(rows):
