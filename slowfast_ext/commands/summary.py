@@ -33,5 +33,7 @@ def run(args):
         write_ethogram(stream, bouts, seconds, activities)
     shown = together if any(together["subject"]) else together.drop(columns="subject")
     print(f"form: {file.form}")
+    if any(row.unknown for row in file.rows):
+        print("what is unknown counts as not happening")
     print(shown.to_string(index=False, float_format="{:.3f}".format, na_rep="-"))
     print(f"wrote {', '.join(FILES)} to {args.out}")

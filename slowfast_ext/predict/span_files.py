@@ -252,7 +252,7 @@ def label_studio_interface(class_names):
     labels = ElementTree.SubElement(view, "TimelineLabels", name="activities", toName="video")
     for name in class_names:
         ElementTree.SubElement(labels, "Label", value=name)
-    ElementTree.SubElement(view, "Video", name="video", value="$video", frameRate="$fps")
+    ElementTree.SubElement(view, "Video", name="video", value="$video", frameRate="$timeline_fps")
     return ElementTree.tostring(view, encoding="unicode")
 
 
@@ -283,7 +283,8 @@ def _label_studio_of(videos, _):
         prediction = {"model_version": "slowfast_ext", "result": result}
         if result:
             prediction["score"] = round(float(np.mean([span.score for span in video.spans])), 4)
-        data = {"video": url, "fps": round(float(video.fps), 6)}
+        # `prepare lists` takes it for the rate of the ranges.
+        data = {"video": url, "timeline_fps": round(float(video.fps), 6)}
         tasks.append({"data": data, "predictions": [prediction]})
     return json.dumps(tasks, ensure_ascii=False, indent=1)
 

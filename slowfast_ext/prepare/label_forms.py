@@ -164,7 +164,7 @@ class LabelFile:
         else:
             self.rows.append(LabelRow(where, video, labels, start, end, **more))
 
-    def add_frames(self, where, name, labels, frames, base, **more):
+    def add_frames(self, where, name, labels, frames, base, rate=None, **more):
         """
         Adds a row whose times are frames, as `add` does.
 
@@ -172,6 +172,7 @@ class LabelFile:
             frames (pair): first and last, both included, as they are written; the video's own
                 times of them count where no frame rate is given.
             base (int): the number of a video's first frame.
+            rate (float or None): of the frames, where the file says it.
         """
         self._asked.add("frame_rate")
         numbers = [parse_number(str(frame)) for frame in frames]
@@ -186,16 +187,16 @@ class LabelFile:
         else:
             first, last = (int(number) - base for number in numbers)
             try:
-                times = [self._time_of(name, number) for number in (first, last + 1)]
+                times = [self._time_of(name, number, rate) for number in (first, last + 1)]
             except SlowFastExtError as error:
                 self.problems.append(f"{where}: {error}")
                 return
             self.add(where, name, labels, times, **more)
 
-    def _time_of(self, name, number):
+    def _time_of(self, name, number, rate):
         """When a frame of a video begins, in seconds to the microsecond; frames count from 0."""
-        if self.frame_rate:
-            return round(number / self.frame_rate, 6)
+        if rate := self.frame_rate or rate:
+            return round(number / rate, 6)
         time = self.media.time_of_frame(self.media.find(name)[0], number)
         if time is None:
             raise SlowFastExtError(

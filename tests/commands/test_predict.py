@@ -84,7 +84,7 @@ def test_other_forms(predict, run_folder, tmp_path):
     # An option's value may stand before a video.
     options = ["--out", tmp_path / "a.json", "--format", "label-studio", video]
     code, shown, _ = predict(options=options)
-    assert code == 0 and 'frameRate="$fps"' in shown and '<Label value="wave"' in shown
+    assert code == 0 and 'frameRate="$timeline_fps"' in shown and '<Label value="wave"' in shown
 
 
 def test_a_threshold_between_the_windows_scores(predict, run_folder, tmp_path, scores):

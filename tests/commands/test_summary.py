@@ -73,6 +73,17 @@ def test_labels_of_whole_videos_last_as_long_as_these(labelled, folder):
     assert [rows[v, "run"]["share"] for v in ("a.mp4", "b.mp4")] == ["1", "0"]
 
 
+def test_what_is_unknown_is_no_bout(labelled, folder):
+    """DeepEthogram's -1."""
+    text = ",background,run\n0,0,1\n1,1,0\n2,0,-1\n" + "".join(f"{n},1,0\n" for n in range(3, 10))
+    (folder / "a_labels.csv").write_text(text)
+    code, shown, error = labelled("summary", options=[folder / "a_labels.csv", "--out", folder])
+    assert code == 0, error
+    assert "what is unknown counts as not happening" in shown
+    (row,) = [row for row in rows_of(folder / "time_budget.csv") if row["activity"] == "run"]
+    assert (row["bouts"], row["duration"]) == ("1", "0.1")
+
+
 @pytest.mark.parametrize(
     "text,message",
     [

@@ -144,7 +144,7 @@ def test_label_studio_counts_frames_from_1_and_includes_both_ends(write, tmp_pat
     first, second = json.loads(write("label-studio").read_text())
     assert first["data"] == {
         "video": f"/data/local-files/?d={str(tmp_path)[1:]}/a b.mp4",
-        "fps": 24.0,
+        "timeline_fps": 24.0,
     }
     regions = first["predictions"][0]["result"]
     assert [region["value"]["timelinelabels"] for region in regions] == [[s[0]] for s in SPANS]
@@ -155,7 +155,7 @@ def test_label_studio_counts_frames_from_1_and_includes_both_ends(write, tmp_pat
         [{"start": 13, "end": 48}],
         [{"start": 43, "end": 48}],
     ]
-    assert second["data"]["fps"] == 30.0 and second["predictions"][0]["result"] == []
+    assert second["data"]["timeline_fps"] == 30.0 and second["predictions"][0]["result"] == []
 
 
 def test_label_studio_takes_its_tasks(write):
@@ -253,11 +253,24 @@ def test_videos_of_one_name_are_two_observations(tmp_path):
     assert list(observations) == [f"{tmp_path}/x/a.mp4", f"{tmp_path}/y/a.mp4"]
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "cvat"])
+def confirmed(tasks):
+    """What Label Studio exports of predictions that somebody has submitted as they are."""
+    for task in tasks:
+        (prediction,) = task.pop("predictions")
+        annotation = {"was_cancelled": False, "updated_at": "2026-01-01T00:00:00Z"}
+        task["annotations"] = [{**annotation, "result": prediction["result"]}]
+        task["predictions"] = []
+    return tasks
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_prepare_lists_reads_what_is_written(write, tmp_path, write_moving_square, form):
     for name, fps in (("a b.mp4", 24), ("c.mp4", 30)):
         write_moving_square(tmp_path / name, 2 * fps, fps=fps, width=48, height=32)
-    file = read_label_file(str(write(form)), OwnMedia(str(tmp_path)))
+    out = write(form)
+    if form == "label-studio":
+        out.write_text(json.dumps(confirmed(json.loads(out.read_text()))))
+    file = read_label_file(str(out), OwnMedia(str(tmp_path)))
     check_problems(file)
     with open_video(tmp_path / "a b.mp4") as reader:
         assert reader.info.duration == pytest.approx(2.0)

@@ -2,7 +2,7 @@
 Label Studio's JSON, JSON_MIN and CSV: segments of its timeline, and choices about whole videos.
 
 The timeline counts whole frames from 1, both ends included, at the interface's own frame rate,
-which the files do not have.
+which the files do not have unless a task's data has `timeline_fps`, as `predict` writes it.
 """
 
 import json
@@ -87,20 +87,22 @@ def _read_task(file, where, task):
         if file.label_columns and control not in file.label_columns:
             file.skip(here, f"control {control}")
         elif result["type"] == "timelinelabels":
-            _add_ranges(file, here, name, value, control)
+            rate = float(task["data"].get("timeline_fps") or 0) or None
+            _add_ranges(file, here, name, value, control, rate)
         elif result["type"] == "choices":
             file.add(here, name, value["choices"], group=control)
         else:
             file.skip(here, f"a result of type {result['type']}")
 
 
-def _add_ranges(file, where, name, value, control):
-    file.fact(
-        "frame_rate", "the timeline counts frames at its interface's frameRate, 24 unless set"
-    )
+def _add_ranges(file, where, name, value, control, rate=None):
+    if rate is None:
+        file.fact(
+            "frame_rate", "the timeline counts frames at its interface's frameRate, 24 unless set"
+        )
     for one in value["ranges"]:
         frames = (one["start"], one["end"])
-        file.add_frames(where, name, value["timelinelabels"], frames, 1, group=control)
+        file.add_frames(where, name, value["timelinelabels"], frames, 1, rate, group=control)
 
 
 # --- JSON_MIN and CSV -----------------------------------------------------------------

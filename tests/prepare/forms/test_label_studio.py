@@ -34,6 +34,14 @@ def test_frames_from_one_with_the_last_included(read, rate):
     ]
 
 
+def test_tasks_may_tell_their_rate(read):
+    one = task(timeline(1, 6, "run"))
+    one["data"]["timeline_fps"] = 12.0
+    assert labelled(read(json.dumps([one]))) == [("a.mp4", "run", 0, 0.5)]
+    # Who gives another knows of an interface that was set otherwise.
+    assert labelled(read(json.dumps([one]), frame_rate=10.0)) == [("a.mp4", "run", 0, 0.6)]
+
+
 def test_tasks(read):
     """Choices are about whole videos; what was not labelled is not nothing."""
     tasks = [
