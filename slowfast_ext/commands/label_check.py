@@ -66,7 +66,8 @@ def _compare(paths, read, step):
     return {
         "compared": {
             "videos": len(shared),
-            "videos_in_one_alone": sorted(set(lengths) ^ set(others)),
+            "videos_in_the_first_alone": len(lengths) - len(shared),
+            "videos_in_the_second_alone": len(others) - len(shared),
             "mean_kappa": _plain(means["kappa"]),
             "mean_iou": _plain(means["iou"]),
         },

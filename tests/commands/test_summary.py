@@ -116,7 +116,8 @@ def test_two_labellers(labelled):
     assert code == 0, error
     found = json.loads(shown)
     assert found["compared"]["videos"] == 2
-    assert found["compared"]["videos_in_one_alone"] == ["b.mp4"]
+    assert found["compared"]["videos_in_the_first_alone"] == 1
+    assert found["compared"]["videos_in_the_second_alone"] == 0
     run, sit = found["agreement"]
     assert (run["activity"], run["iou"], sit["kappa"], sit["iou"]) == ("run", 0.5, 1, 1)
     # Of 20 moments both say run at 5, none at 10: (0.75 - 0.5) / (1 - 0.5).

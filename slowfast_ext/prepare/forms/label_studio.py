@@ -14,6 +14,7 @@ from slowfast_ext.prepare.forms.content import as_written_by
 from slowfast_ext.prepare.label_columns import LABELS, plain
 
 _OWN = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
+_MARKS = {"annotations", "predictions"}
 _CSV = ("annotation_id", "annotator", "lead_time")
 
 
@@ -26,7 +27,7 @@ def _tasks(data):
     tasks = data if isinstance(data, list) else [data]
     if not tasks or not all(isinstance(task, dict) for task in tasks):
         return None
-    is_full = all({"data", "annotations"} <= set(task) for task in tasks)
+    is_full = all("data" in task and _MARKS & set(task) for task in tasks)
     is_small = all({"annotation_id", "annotator"} <= set(task) for task in tasks)
     return tasks if is_full or is_small else None
 
@@ -34,6 +35,11 @@ def _tasks(data):
 def read(file, content):
     with as_written_by(file, "Label Studio"):
         tasks = _tasks(content.json)
+        if tasks and not any("annotations" in task for task in tasks) and "data" in tasks[0]:
+            raise SlowFastExtError(
+                f"{file.path}: is Label Studio's tasks with predictions alone: submit them there, "
+                "corrected or as they are, and export the project as JSON"
+            )
         if tasks and "annotations" in tasks[0]:
             file.form = "Label Studio's JSON"
             for number, task in enumerate(tasks):

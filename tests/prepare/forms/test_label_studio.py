@@ -114,6 +114,10 @@ def test_the_rate_is_asked_for(read, text):
         (json.dumps([task(choices("-1"))]), 'result[0]: label "-1" is no class'),
         (json.dumps([{"data": {"video": "a"}, "annotations": 3}]), "[0]: is not as Label Studio"),
         (
+            json.dumps([{"data": {"video": "a"}, "predictions": []}]),
+            "with predictions alone: submit",
+        ),
+        (
             "video,id,tl,annotator,annotation_id,lead_time\na,1,[{],1,1,1\n",
             "labels:2: tl: is not as Label Studio writes it",
         ),
