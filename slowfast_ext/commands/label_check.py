@@ -37,18 +37,22 @@ def run(args):
             "classes": len(activities),
             **oddities(spans, seconds, activities, args.min_positives, gap),
         }
-    tables = {} if args.second is None else _compare(paths, read, step)
+    compared, table = ({}, None) if args.second is None else _compare(paths, read, step)
     if args.json:
-        print(json.dumps({**reports, **tables}))
+        if table is not None:
+            # JSON has no NaN.
+            plain = table.astype(object).where(table.notna(), None)
+            compared["agreement"] = plain.to_dict("records")
+        print(json.dumps({**reports, **compared}))
         return
-    print(as_yaml(reports))
-    for name, table in tables.items():
-        shown = pd.DataFrame(table).to_string(index=False, float_format="{:.3f}".format)
-        print(f"{name}:\n{shown}" if isinstance(table, list) else as_yaml({name: table}))
+    print(as_yaml({**reports, **compared}))
+    if table is not None:
+        shown = table.to_string(index=False, float_format="{:.3f}".format, na_rep="-")
+        print(f"agreement:\n{shown}")
 
 
 def _compare(paths, read, step):
-    """What both files say of the same videos, as plain values."""
+    """What both files say of the same videos: plain values, and the table of `agreement`."""
     (first, lengths), (second, others) = read
     shared = {video: lengths[video] for video in lengths if video in others}
     if not shared:
@@ -62,17 +66,14 @@ def _compare(paths, read, step):
     activities = sorted({*bouts[0]["activity"], *bouts[1]["activity"]})
     table = agreement(*bouts, shared, activities, step)
     means = table[["kappa", "iou"]].mean()
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return {
-        "compared": {
-            "videos": len(shared),
-            "videos_in_the_first_alone": len(lengths) - len(shared),
-            "videos_in_the_second_alone": len(others) - len(shared),
-            "mean_kappa": _plain(means["kappa"]),
-            "mean_iou": _plain(means["iou"]),
-        },
-        "agreement": rows,
+    compared = {
+        "videos": len(shared),
+        "videos_in_the_first_alone": len(lengths) - len(shared),
+        "videos_in_the_second_alone": len(others) - len(shared),
+        "mean_kappa": _plain(means["kappa"]),
+        "mean_iou": _plain(means["iou"]),
     }
+    return {"compared": compared}, table
 
 
 def _plain(value):
