@@ -19,6 +19,7 @@ import numpy as np
 from slowfast_ext.datasets.file_facts import FileFacts
 from slowfast_ext.datasets.frame_index import PACKET, FrameIndex
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils.arrays import open_arrays
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr, require_writable_in
 
 logger = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ def _write(path, identity, facts):
 def _read(path, identity):
     """The FileFacts of the file of this identity; None where they are not there, or another's."""
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with open_arrays(path) as arrays:
             stored = json.loads(arrays["text"].tobytes())
             if stored["identity"] != identity:
                 return None

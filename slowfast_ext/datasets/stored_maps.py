@@ -21,6 +21,7 @@ from slowfast_ext.config.schema import Scope, flattened
 from slowfast_ext.datasets.clips import Sample, channel_order
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models.objects import Objects
+from slowfast_ext.utils.arrays import open_arrays
 from slowfast_ext.utils.digests import digest_of, digest_of_json
 from slowfast_ext.utils.distributed import rank, world_size
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
@@ -241,7 +242,7 @@ class MapFolder:
         SlowFastExtError where the file is damaged or has no such sample.
         """
         try:
-            with pathmgr.open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            with open_arrays(path) as arrays:
                 facts = json.loads(str(arrays["facts"]))
                 is_wanted = name is not None and "broken" not in facts
                 return facts, self._sample(arrays, name) if is_wanted else None
@@ -257,7 +258,7 @@ class MapFolder:
     def _sample(self, arrays, name):
         fields = {
             field.removeprefix(f"{name}."): field
-            for field in arrays.files
+            for field in arrays
             if field.startswith(f"{name}.")
         }
         kept = {f: torch.from_numpy(arrays[fields[f]]) for f in _FIELDS if f in fields}

@@ -14,6 +14,7 @@ from slowfast_ext.config.defaults import scope_of
 from slowfast_ext.config.schema import Scope, flattened
 from slowfast_ext.evaluation.results import installed_versions
 from slowfast_ext.utils import distributed
+from slowfast_ext.utils.arrays import open_arrays
 from slowfast_ext.utils.digests import digest_of, digest_of_json
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
 
@@ -92,7 +93,7 @@ class PartialScores:
     def _read(self, path):
         """The scores of one file; none where it is damaged, and they are computed again."""
         try:
-            with pathmgr.open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            with open_arrays(path) as arrays:
                 scores = _from_arrays(arrays)
             for index, value in scores.items():
                 shape = np.shape(value[1] if isinstance(value, tuple) else value)
@@ -142,7 +143,7 @@ def _to_arrays(scores):
 def _from_arrays(arrays):
     """What `_to_arrays` was given."""
     scores = {}
-    for name in arrays.files:
+    for name in arrays:
         kind, _, index = name.partition("_")
         if kind == "scores":
             persons = f"persons_{index}"
