@@ -37,11 +37,6 @@ _DESCRIPTION = (
 )
 
 
-def _help_of_group(prefix):
-    inner = [words.partition(" ")[2] for words in COMMANDS if words.startswith(f"{prefix} ")]
-    return f"one of: {', '.join(inner)}"
-
-
 def build_parser():
     """The parser of all commands; what it parses has the command's `module`."""
     parser = argparse.ArgumentParser(prog="python -m slowfast_ext", description=_DESCRIPTION)
@@ -50,7 +45,10 @@ def build_parser():
     for words, text in COMMANDS.items():
         prefix, _, name = words.rpartition(" ")
         if prefix not in groups:
-            group = groups[""].add_parser(prefix, help=_help_of_group(prefix))
+            inner = [
+                other.partition(" ")[2] for other in COMMANDS if other.startswith(f"{prefix} ")
+            ]
+            group = groups[""].add_parser(prefix, help=f"one of: {', '.join(inner)}")
             groups[prefix] = group.add_subparsers(metavar="WHAT", required=True)
         command = groups[prefix].add_parser(name, help=text, description=text)
         module = words.replace(" ", "_").replace("-", "_")

@@ -85,7 +85,7 @@ def check_early(args):
     """
     # Not at the top: help needs neither, and both take their tenths of a second.
     from slowfast_ext.config.load import load_config
-    from slowfast_ext.utils.paths import is_local
+    from slowfast_ext.utils.paths import is_local, no_such_video
 
     def is_missing(path):
         """False where only more than a look tells: a store's file, or a pattern of pictures."""
@@ -102,8 +102,7 @@ def check_early(args):
     if checkpoint and is_missing(checkpoint):
         raise SlowFastExtError(f"{checkpoint}: there is no such checkpoint")
     if videos and all(map(is_missing, videos)):
-        sentences = (f"{path}: no such video file or folder; check the path" for path in videos)
-        raise SlowFastExtError("\n".join(sentences))
+        raise SlowFastExtError("\n".join(map(no_such_video, videos)))
 
 
 def seconds_of(text, key, or_zero=False):

@@ -18,7 +18,9 @@ from slowfast_ext.utils.text import nearest
 def run(args):
     """Extracts the splits that are named or else those that the config's run reads."""
     cfg = checked_config(args.cfg, [*args.opts, "FEATURES.PATH", ""])
-    names = args.splits.split(",") if args.splits else _splits_of_run(cfg)
+    names = ["train"] * cfg.TRAIN.ENABLE + ["tune"] * cfg.TUNE.ENABLE
+    names += ["val"] * bool(names) + ["test"] * cfg.TEST.ENABLE
+    names = args.splits.split(",") if args.splits else names
     for name in names:
         if name not in SPLITS:
             known = ", ".join(SPLITS)
@@ -34,8 +36,3 @@ def run(args):
     else:
         function = functools.partial(extract, folder=args.out, names=names)
     launch(cfg, INIT_METHOD, function)
-
-
-def _splits_of_run(cfg):
-    names = ["train"] * cfg.TRAIN.ENABLE + ["tune"] * cfg.TUNE.ENABLE
-    return names + ["val"] * bool(names) + ["test"] * cfg.TEST.ENABLE

@@ -10,6 +10,7 @@ from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.launch import launch, refuse_torchrun
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import CONFIGS, pathmgr
 
 
@@ -69,9 +70,16 @@ def _config(name, output_dir, data_dir, options):
 
 
 def read_results(cfg):
-    """What the test of `cfg` left in results.json."""
-    with pathmgr.open(f"{cfg.OUTPUT_DIR}/results.json") as stream:
-        return json.load(stream)
+    """What a test left in results.json; raises SlowFastExtError where that is something else."""
+    path = f"{cfg.OUTPUT_DIR}/results.json"
+    try:
+        with pathmgr.open(path) as stream:
+            results = json.load(stream)
+        return {**results, "config": dict(results["config"]), "mAP": results["mAP"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise SlowFastExtError(
+            f"{path}: is no test's results: remove it, and test again"
+        ) from error
 
 
 def config_before_tuning(cfg):

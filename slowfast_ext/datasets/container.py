@@ -8,7 +8,7 @@ from av.stream import Disposition
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.mp4_header import read_mp4_header
-from slowfast_ext.utils.paths import is_local, pathmgr
+from slowfast_ext.utils.paths import is_local, no_such_video, pathmgr
 
 # FFmpeg's names of what videos are stored in. It would also follow a play list, whatever its
 # ending, to other files and hosts, and make a "video" of a text or of a single image.
@@ -112,7 +112,7 @@ class Track:
 
     def _open(self):
         if not pathmgr.exists(self.path):
-            raise SlowFastExtError(f"{self.path}: no such video file or folder; check the path")
+            raise SlowFastExtError(no_such_video(self.path))
         if is_local(self.path) and not os.path.isfile(self.path):
             # Reading a pipe or a device might never end.
             raise self.error("neither a regular file nor a folder")

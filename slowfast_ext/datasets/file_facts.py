@@ -256,14 +256,13 @@ class _Inspection:
         matrix = track.header.orientations.get(track.stream.id)
         if matrix is not None and not np.array_equal(matrix, IDENTITY):
             return matrix
-        if self._coded.may_be_turned or (track.is_format("matroska") and self._has_projection()):
+        may_be_turned = self._coded.may_be_turned
+        if not may_be_turned and track.is_format("matroska"):
+            with open(track.local_path, "rb") as stream:
+                may_be_turned = _PROJECTION in stream.read(_HEAD_BYTES).partition(_CLUSTER)[0]
+        if may_be_turned:
             return displayed(next(self._decoder.frames_from(index.keys[0], index)))
         return IDENTITY
-
-    def _has_projection(self):
-        """True where Matroska's header may say how the video is turned."""
-        with open(self._track.local_path, "rb") as stream:
-            return _PROJECTION in stream.read(_HEAD_BYTES).partition(_CLUSTER)[0]
 
     def _rate_and_zero(self, index):
         """

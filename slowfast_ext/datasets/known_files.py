@@ -80,13 +80,15 @@ class KnownFiles:
         if kept_as == identity:
             self._of.move_to_end(key)
             return KnownFile(facts, None)
-        stored = folder and _stored_at(folder, key)
+        name = hashlib.sha256(os.fsencode(key)).hexdigest()
+        stored = folder and os.path.join(folder, name[:2], f"{name[2:34]}.npz")
         facts = _read(stored, identity) if stored else None
         if facts:
             self._remember(identity, facts)
 
         def keep(facts):
-            facts = _compact(facts)
+            # Without what the array was cut from.
+            facts = replace(facts, index=replace(facts.index, keys=facts.index.keys.copy()))
             self._remember(identity, facts)
             if stored:
                 _write(stored, identity, facts)
@@ -142,11 +144,6 @@ def _size(facts):
     return _BYTES_OF_A_FILE + sum(array.nbytes for array in arrays if array is not None)
 
 
-def _compact(facts):
-    """The same without what its arrays were cut from."""
-    return replace(facts, index=replace(facts.index, keys=facts.index.keys.copy()))
-
-
 # --- In a folder -------------------------------------------------------------------------
 
 
@@ -179,11 +176,6 @@ def _warn_once(folder, reason):
     logger.warning(
         f"{reason}; what is found of video files is kept in memory, and found anew by each process"
     )
-
-
-def _stored_at(folder, key):
-    name = hashlib.sha256(os.fsencode(key)).hexdigest()
-    return os.path.join(folder, name[:2], f"{name[2:34]}.npz")
 
 
 def _write(path, identity, facts):

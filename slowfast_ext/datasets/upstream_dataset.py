@@ -90,7 +90,10 @@ class UpstreamDataset(ActivityDataset):
             groups = [(self.rates[0], 1, 1)] if split == "val" else self.view_groups(cfg)
         self.parts = [_Part(self, *group) for group in groups]
         first = self.parts[0]
-        self.video_ids = [_video_id(path) for path in first.of_videos("_path_to_videos")]
+        self.video_ids = [
+            path if isinstance(path, str) else os.path.basename(os.path.dirname(path[0]))
+            for path in first.of_videos("_path_to_videos")
+        ]
         labels = first.of_videos("_labels")
         self.labels = np.zeros((len(labels), len(self.class_names)), np.float32)
         for row, label in zip(self.labels, labels, strict=True):
@@ -178,11 +181,6 @@ class _Part:
         step = -1 if IS_MAIN and data.REVERSE_INPUT_CHANNEL else 1
         mean, std = (torch.tensor(n[::step]).view(-1, 1, 1, 1) for n in (data.MEAN, data.STD))
         return ((pathway * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
-
-
-def _video_id(path):
-    """A video's file, or the folder of its frames' paths."""
-    return path if isinstance(path, str) else os.path.basename(os.path.dirname(path[0]))
 
 
 def _flat(label):

@@ -50,7 +50,8 @@ def extract(cfg, folder, names):
     upstream.setup_logging()  # How far it is, where there is no terminal to draw a bar on.
     network = backbone_network(cfg).to(distributed.device(cfg)).eval()
     network.freeze_backbone()
-    splits = [_split(cfg, name) for name in names]
+    list_of = {"train-views": "train"}
+    splits = [Split(name, loaders.build_dataset(cfg, list_of.get(name, name))) for name in names]
     maps = _folder(cfg, folder, network, splits)
     if distributed.is_main_process():
         for name in ("", *names):  # Of an extraction that was killed.
@@ -74,10 +75,6 @@ def backbone_network(cfg):
     _, loaded = load_start(cfg, network)
     logger.info(f"extract: {loaded}")
     return network
-
-
-def _split(cfg, name):
-    return Split(name, loaders.build_dataset(cfg, "train" if name == "train-views" else name))
 
 
 def _folder(cfg, path, network, splits):

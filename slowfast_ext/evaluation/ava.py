@@ -82,18 +82,15 @@ def ava_metrics(ground_truth, detections, class_ids, excluded=None, protocol="of
     truth, found = truth_rows.take(), found_rows.take()
     positives = np.bincount(truth["class"], minlength=len(class_ids))
     precisions = _average_precisions(found, _true_positives(truth, found), positives)
+    # A box with several actions has as many rows.
+    boxes = pd.DataFrame(truth)[["keyframe", *BOX]].drop_duplicates()
     counts = {
         "keyframes": keyframe_counts(named, excluded, truth["keyframe"], found["keyframe"]),
         "classes": {"evaluated": len(positives), "with_ground_truth": int((positives > 0).sum())},
-        "ground_truth": {"boxes": _num_boxes(truth), **truth_rows.counts()},
+        "ground_truth": {"boxes": len(boxes), **truth_rows.counts()},
         "detections": found_rows.counts(),
     }
     return AvaMetrics(precisions, positives, *_means(precisions, positives), counts)
-
-
-def _num_boxes(truth):
-    """How many boxes the rows are of: a box with several actions has as many rows."""
-    return len(pd.DataFrame(truth)[["keyframe", *BOX]].drop_duplicates())
 
 
 def _true_positives(truth, found):

@@ -107,12 +107,13 @@ def read_result(path):
     if not isinstance(content, dict) or not isinstance(content.get("row"), str):
         raise SlowFastExtError(f"{path}: not a result of slowfast_ext, it names no 'row'")
     config, counts = _section(content, "config"), _section(content, "counts")
+    boxes = _section(config, "AVA").get("TEST_PREDICT_BOX_LISTS")
     return Result(
         row=content["row"],
         form=str(_section(config, "ACTIVITY").get("FORM", "default")),
         head=str(_section(config, "ACTIVITY").get("HEAD", "")),
         metrics=_metrics(path, content),
-        boxes=_names(_section(config, "AVA").get("TEST_PREDICT_BOX_LISTS")),
+        boxes=[str(name) for name in boxes] if isinstance(boxes, list) else [],
         counts={
             "videos": _count(counts.get("videos")),
             "views": _count(_section(content, "protocol").get("num_views")),
@@ -150,10 +151,6 @@ def _config_name(output_dir, path):
 def _section(mapping, name):
     section = mapping.get(name)
     return section if isinstance(section, dict) else {}
-
-
-def _names(value):
-    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 def _count(value):

@@ -65,17 +65,13 @@ def copy_annotations(source, target, names, splits):
         is_kept = _is_boxed_keyframe if split == "train" else _is_keyframe
         copies += [
             (names.ground_truth(split), functools.partial(is_kept, seconds)),
-            (names.exclusions(split), _any),
+            (names.exclusions(split), lambda fields: True),
             (names.person_boxes(split), functools.partial(_is_box_of, seconds, videos)),
         ]
     for name, is_kept in copies:
         path = os.path.join(source, name)
         if pathmgr.isfile(path):
             _copy(path, os.path.join(target, name), is_kept)
-
-
-def _any(fields):
-    return True
 
 
 def _is_keyframe(seconds, fields):
@@ -94,7 +90,7 @@ def _copy(path, copy, is_kept):
     """Copies a file: of a CSV file the rows that are to be kept, all of another (None)."""
     text = read_text(path)
     kept = "".join(_kept_rows(text, is_kept)) if is_kept else text
-    if not _is_same(path, copy):
+    if os.path.realpath(path) != os.path.realpath(copy):
         with open_atomically(copy) as stream:
             stream.write(kept)
     elif kept != text:
@@ -113,8 +109,3 @@ def _kept_rows(text, is_kept):
         if any(field.strip() for field in row) and not is_kept(row):
             continue
         yield ",".join(map(str.strip, row)) + "\n" if '"' in row_text else row_text
-
-
-def _is_same(path, other):
-    """True where two names are of one file."""
-    return os.path.realpath(path) == os.path.realpath(other)

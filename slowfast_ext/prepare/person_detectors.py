@@ -56,7 +56,8 @@ def identity_of_weights(weights):
     """
     if weights is None:
         return default_detector()
-    _check_exists(weights)
+    if not pathmgr.isfile(weights):
+        raise SlowFastExtError(f"{weights}: no such file of weights; check --weights")
     digest = hashlib.sha256()
     with pathmgr.open(weights, "rb") as stream:
         while block := stream.read(1 << 20):
@@ -92,11 +93,6 @@ def load_detector(weights, min_score):
             f"{weights}: a .pkl is a checkpoint of detectron2, which is not installed: {_HINT}"
         )
     return _detectron2(weights, min_score, device)
-
-
-def _check_exists(weights):
-    if not pathmgr.isfile(weights):
-        raise SlowFastExtError(f"{weights}: no such file of weights; check --weights")
 
 
 # --- torchvision ----------------------------------------------------------------------

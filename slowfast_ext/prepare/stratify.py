@@ -27,7 +27,8 @@ def stratified_split(labels, share, seed):
     best, fewest = None, None
     for _ in range(MAX_TRIES):
         side = _one_split(labels, share, random)
-        missing = sum(_num_missing(labels[side == value], splittable) for value in (False, True))
+        sides = (labels[side == value].any(axis=0) for value in (False, True))
+        missing = sum(int((splittable & ~present).sum()) for present in sides)
         if best is None or missing < fewest:
             best, fewest = side, missing
         if not fewest:
@@ -36,10 +37,6 @@ def stratified_split(labels, share, seed):
         # Labels of one example each all go to the larger side.
         best[random.integers(len(best))] ^= True
     return best
-
-
-def _num_missing(labels, wanted):
-    return int((wanted & ~labels.any(axis=0)).sum())
 
 
 def _one_split(labels, share, random):

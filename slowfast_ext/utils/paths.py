@@ -32,6 +32,11 @@ def has_store(path):
     return is_local(path) or any(str(path).startswith(p) for p in pathmgr._path_handlers)
 
 
+def no_such_video(path):
+    """What is said where there is no video, before torch is imported or when it is opened."""
+    return f"{path}: no such video file or folder; check the path"
+
+
 def leads_outside(folder, text, allowed):
     """
     True where a path `text`, as a list has it, leads out of the folder that relative ones start

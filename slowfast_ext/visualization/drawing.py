@@ -198,17 +198,14 @@ class Bars:
             color = BRIGHT if score >= self.thresholds[number] else FAINT
             baseline = self._bottom(number) - self.text // 2
             put_text(panel, f"{score:.2f}", self.right + self.text, baseline, self.text, color)
-        x = self._x(seconds)
+        # A single moment has no length to divide by.
+        share = (seconds - self.start) / max(self.end - self.start, 1e-9)
+        x = int(self.left + np.clip(share, 0, 1) * (self.right - 1 - self.left))
         cv2.line(panel, (x, self.text // 2), (x, self._bottom(len(self.names) - 1)), BRIGHT, 1)
         return panel
 
     def _bottom(self, number):
         return self.text + (number + 1) * self.row - self.text // 2
-
-    def _x(self, seconds):
-        # A single moment has no length to divide by.
-        share = (seconds - self.start) / max(self.end - self.start, 1e-9)
-        return int(self.left + np.clip(share, 0, 1) * (self.right - 1 - self.left))
 
     def _draw_row(self, number):
         bottom, color = self._bottom(number), color_of(number)

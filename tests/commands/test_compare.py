@@ -96,7 +96,14 @@ def test_it_is_not_for_torchrun(arguments, tmp_path, command, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("text", ["{", "[1]", '{"mAP": 0.5}', '{"config": 1, "mAP": 0.5}'])
+def test_a_file_that_is_no_tests_results_is_named(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
+    with pytest.raises(SlowFastExtError, match=r"results\.json: is no test's results: remove it"):
+        mean_ap(SimpleNamespace(OUTPUT_DIR=str(tmp_path)))
+
+
 def test_a_test_without_labels_has_nothing_to_compare(tmp_path):
-    (tmp_path / "results.json").write_text('{"mAP": null}')
+    (tmp_path / "results.json").write_text('{"config": {}, "mAP": null}')
     with pytest.raises(SlowFastExtError, match=r"results\.json has no mAP: no label"):
         mean_ap(SimpleNamespace(OUTPUT_DIR=str(tmp_path)))
