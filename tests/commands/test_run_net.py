@@ -201,12 +201,14 @@ def test_a_full_disk_is_one_sentence(arguments, tmp_path, run_net):
 
 
 def test_a_wrong_key_writes_nothing(arguments, tmp_path):
-    """By the script itself."""
-    words = arguments(tmp_path / "out", ACTIVITY__GROUPS=7)
+    """By the script itself, which says it before it imports torch, and by what is built of it."""
+    words = arguments(tmp_path / "out", ACTIVITY__GROUPS=0)
     script = [sys.executable, str(ROOT / "run_net.py"), *words]
     done = subprocess.run(script, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: ACTIVITY.GROUPS is 7") and "\n" not in done.stderr[:-1]
+    assert done.stderr.startswith("error: ACTIVITY.GROUPS is 0") and "\n" not in done.stderr[:-1]
+    with pytest.raises(SlowFastExtError, match="ACTIVITY.GROUPS is 7"):
+        main(arguments(tmp_path / "out", ACTIVITY__GROUPS=7))
     assert not (tmp_path / "out").exists()
 
 

@@ -115,9 +115,11 @@ def test_two_processes_write_what_one_writes(frozen, run_net, tmp_path):
     # Two processes share a batch; as many tuning epochs as one process has with half of it.
     two = {"TRAIN__BATCH_SIZE": 4, "TEST__BATCH_SIZE": 4, "TUNE__MAX_ITER": 2}
     one = {"TRAIN__BATCH_SIZE": 2, "TEST__BATCH_SIZE": 2, "TUNE__MAX_ITER": 4}
+    few = {"FEATURES__CLIPS": 2}
     for name, ranks, sizes in (("two", 2, two), ("one", 1, one)):
-        words = frozen(tmp_path / "unused", **sizes)
-        run_net(["extract", "--out", str(tmp_path / name), *words], ranks=ranks)
+        words = frozen(tmp_path / "unused", **sizes, **few)
+        done = run_net(["extract", "--out", str(tmp_path / name), *words], ranks=ranks)
+        assert done.returncode == 0, done.stderr[-2000:]
     assert_same_files(tmp_path / "two", tmp_path / "one")
     assert len(list((tmp_path / "two").rglob("*.npz"))) == 6 + 6 + 3 + 3
 

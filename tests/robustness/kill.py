@@ -24,6 +24,7 @@ import socket
 import time
 
 from tests.robustness.jobs import (
+    SMALL,
     Job,
     finish,
     new_folder,
@@ -232,7 +233,10 @@ def main():
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=WAYS)
+    parser.add_argument("--short", action="store_true", help="half of the epochs and videos")
     args = parser.parse_args()
+    if args.short:
+        SMALL.update({"SOLVER.MAX_EPOCH": 2, "TUNE.MAX_ITER": 2, "SYNTHETIC.NUM_TEST": 3})
     random.seed(args.seed)
     folder = new_folder("kill")
     finish(words(folder / "data_made", folder / "data", SOLVER__MAX_EPOCH=1), folder / "said")
