@@ -156,7 +156,9 @@ def known_folder(cfg):
     folder, output_dir = cfg.DATA.INDEX_CACHE, os.path.abspath(cfg.OUTPUT_DIR)
     if not folder and os.path.isdir(output_dir):
         # Not where a run's files came from another machine, on which its folder was.
-        folder = os.path.join(os.path.dirname(output_dir), _NAME)
+        # Beside it, for further runs; but nothing is put above the folder that one works in.
+        beside = output_dir if output_dir == os.getcwd() else os.path.dirname(output_dir)
+        folder = os.path.join(beside, _NAME)
     if folder in ("", "none"):
         return None
     _try(folder)

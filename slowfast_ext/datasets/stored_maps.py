@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import os
+import pickle
 from typing import NamedTuple
 
 import numpy as np
@@ -83,9 +84,17 @@ class Split(NamedTuple):
             content.pop(name, None)
         segments = [getattr(video, "segments", None) for video in listed]
         # Nothing is added where all is known: maps of such lists are as before there was this.
-        unknown = [of for of in (getattr(video, "unknown", None) for video in listed) if of]
+        unknown = enumerate(getattr(video, "unknown", None) for video in listed)
+        unknown = [(place, of) for place, of in unknown if of]
+        try:
+            lists = digest_of(content, dataset.video_ids, segments, *unknown)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            raise SlowFastExtError(
+                f"{type(dataset).__name__}: features of other lists could not be told ({error}): "
+                "leave out of its `content` what was not read"
+            ) from error
         facts = {
-            "lists": digest_of(content, dataset.video_ids, segments, *unknown),
+            "lists": lists,
             "items": len(dataset),
             "classes": list(dataset.class_names),
         }

@@ -43,12 +43,7 @@ _PAST, _REMEMBERED = 30.0, 1000
 
 
 def check_demo(cfg):
-    """
-    Checks the DEMO keys before anything runs.
-
-    Raises:
-        SlowFastExtError: names the key, the value and the rule.
-    """
+    """Raises SlowFastExtError where a DEMO key breaks its rule, before anything runs."""
     options = cfg.DEMO
     if not options.OUTPUT_FILE:
         refuse(cfg, "DEMO.OUTPUT_FILE", "must name the .mp4 file to write: no window is opened")
@@ -251,12 +246,7 @@ class Camera:
 
 
 def open_camera(index):
-    """
-    OpenCV's camera of that index.
-
-    Raises:
-        SlowFastExtError: there is none.
-    """
+    """OpenCV's camera of that index; raises SlowFastExtError where there is none."""
     # Its own warnings, which newer versions can withhold, say less than our sentence.
     log = getattr(cv2.utils, "logging", None)
     level = log and log.getLogLevel()

@@ -198,6 +198,9 @@ def test_the_key_says_where(tmp_path, memory, path, caplog, monkeypatch):
     with open_by_config(cfg, path):
         pass
     assert len(stored(tmp_path / "runs" / "video_index")) == 1
+    monkeypatch.chdir(cfg.OUTPUT_DIR)
+    cfg.OUTPUT_DIR = "."
+    assert known_folder(cfg) == str(tmp_path / "runs" / "one" / "video_index")
     cfg.DATA.INDEX_CACHE = str(tmp_path / "mine")
     memory()
     with open_by_config(cfg, path):

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from slowfast_ext.commands.run_net import main
-from slowfast_ext.datasets.stored_maps import MapFolder, settings_of
+from slowfast_ext.datasets.stored_maps import MapFolder, Split, settings_of
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
@@ -273,6 +273,15 @@ def test_a_video_that_changes_while_features_are_computed_is_told(frozen, tmp_pa
             main([*words, "FEATURES.PATH", str(tmp_path / "maps")])
     finally:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_data_set_of_ones_own_that_holds_what_cannot_be_compared(frozen, tmp_path):
+    words = frozen(tmp_path)
+    cfg = checked_config(words[1], words[2:])
+    dataset = loaders.build_dataset(cfg, "val")
+    dataset.transform = lambda frames: frames
+    with pytest.raises(SlowFastExtError, match="Synthetic: features of other lists could not"):
+        Split("val", dataset).facts(cfg)
 
 
 def test_a_folder_of_many_keyframes_is_looked_at_once(tmp_path, monkeypatch):
