@@ -99,6 +99,10 @@ class UpstreamDataset(ActivityDataset):
         for row, label in zip(self.labels, labels, strict=True):
             row[list(_flat(label))] = 1
 
+    def __reduce__(self):
+        # Its class has no name of its own to be found by in a worker that is not forked.
+        return _empty, (self.upstreams,), vars(self)
+
     @property
     def content(self):
         """As the contract has it, without upstream's own objects."""
@@ -130,6 +134,11 @@ class UpstreamDataset(ActivityDataset):
         if labels.dim():
             return labels.float()
         return torch.nn.functional.one_hot(labels, len(self.class_names)).float()
+
+
+def _empty(upstreams):
+    """What unpickling fills."""
+    return object.__new__(adapted(upstreams))
 
 
 class _Part:

@@ -14,7 +14,8 @@ def layer_scales(names, decay):
 
     As in BEiT's recipe (Bao et al., ICLR 2022), decay ** (layers above it): layer 0 is what
     stands before the first block, 1 the first block, ..., one more than the last block what
-    stands behind it, with the head. What stands between two blocks belongs to the first of them.
+    stands behind it, with the head. What stands between two blocks belongs to the first of them,
+    but for Swin's mergings of patches, which are numbered and count as blocks.
 
     Args:
         names (iterable[str]): of the tensors, in the order that the network runs in.

@@ -1,6 +1,7 @@
 """Charades over PySlowFast's frame lists gives what upstream's own data set gives."""
 
 import os
+import pickle
 import random
 from pathlib import Path
 
@@ -128,6 +129,8 @@ def test_upstreams_training_clips_follow_from_epoch_and_index(theirs, two_videos
     first, again, other = (clip.pathways[1] for clip in clips)
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert first.dtype == torch.uint8 and clips[0].labels.dtype == torch.float32
+    # As for a worker that is spawned.
+    assert torch.equal(pickle.loads(pickle.dumps(dataset))[0, 0].pathways[1], first)
     tuned = build_dataset(cfg, "tune")
     # By these, features of other rates are told.
     assert tuned.rates == [2, 4, 8]
