@@ -313,6 +313,15 @@ def test_a_disk_that_is_too_small_is_told_of_first(frozen, tmp_path, monkeypatch
     assert not list((tmp_path / "maps").iterdir())
 
 
+def test_a_disk_that_fills_up_is_one_sentence(frozen, tmp_path, run_net):
+    """A limit on the size of files stands for it."""
+    words = ["extract", "--out", str(tmp_path / "maps"), "--splits", "val,test"]
+    done = run_net([*words, *frozen(tmp_path / "unused")], largest_file=8_000)
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: File too large \(.*maps/val/00000\d\.npz\)\n", done.stderr)
+    assert [path.name for path in (tmp_path / "maps").rglob("*.*")] == ["features.json"]
+
+
 def test_another_heads_and_seeds_take_the_same_features(features, frozen, tmp_path):
     options = {"FEATURES__PATH": features, "ACTIVITY__HEAD": "PoolHead", "RNG_SEED": 7}
     main(frozen(tmp_path, SOLVER__MAX_EPOCH=2, TUNE__ENABLE=False, **options))
