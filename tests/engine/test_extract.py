@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from slowfast_ext.commands.run_net import main
+from slowfast_ext.datasets.lists import Segment
 from slowfast_ext.datasets.stored_maps import MapFolder, Split, settings_of
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.extract import extract
@@ -273,6 +275,22 @@ def test_a_video_that_changes_while_features_are_computed_is_told(frozen, tmp_pa
             main([*words, "FEATURES.PATH", str(tmp_path / "maps")])
     finally:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_it_counts_which_video_has_unknown_labels(frozen, tmp_path):
+    words = frozen(tmp_path)
+    cfg = checked_config(words[1], words[2:])
+    dataset, found = loaders.build_dataset(cfg, "val"), set()
+    first, second, *others = dataset.videos
+    nobody_knows = (Segment((0,), 0.0, 1.0),)
+    for changed in ((), (0,), (1,)):
+        marked = [
+            replace(video, unknown=nobody_knows) if place in changed else video
+            for place, video in enumerate((first, second))
+        ]
+        dataset.videos = [*marked, *others]
+        found.add(Split("val", dataset).facts(cfg)["lists"])
+    assert len(found) == 3
 
 
 def test_a_data_set_of_ones_own_that_holds_what_cannot_be_compared(frozen, tmp_path):
