@@ -352,12 +352,12 @@ class StoredMaps:
             (stored, _), wanted = self.folder.read_item(path), facts_of(index)
             if any(stored.get(key) != wanted[key] for key in ("of", "id")):
                 raise SlowFastExtError(
-                    f"{path}: is of another extraction: remove it and extract again"
+                    f"{path}: is of another extraction: extract again, which makes it anew"
                 )
             if stored.get("file") != wanted["file"]:
                 raise SlowFastExtError(
                     f"{path}: {self.dataset.media_path(index)} has changed since (its size or "
-                    "time): remove this file and extract again"
+                    "time): extract again, which makes its features anew"
                 )
 
     def check_network(self, network):

@@ -244,13 +244,16 @@ def test_what_is_done_with_a_map_is_no_setting_of_it(frozen, tmp_path):
     assert settings_of(changed) != settings_of(cfg)
 
 
-def test_a_video_that_has_changed_is_named(features, frozen, tmp_path, data_dir):
+def test_a_video_that_has_changed_is_named_and_made_anew(copied, frozen, tmp_path, data_dir):
     path = f"{data_dir}/videos/test_0000.mp4"
     before = os.stat(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     try:
-        with pytest.raises(SlowFastExtError, match=f"{path} has changed since"):
-            main(frozen(tmp_path / "out", FEATURES__PATH=features))
+        with pytest.raises(SlowFastExtError, match=f"{path} has changed since .* extract again"):
+            main(frozen(tmp_path / "out", FEATURES__PATH=copied))
+        extracted(frozen(tmp_path / "unused"), copied, ["test"])
+        words = frozen(tmp_path / "unused", FEATURES__PATH=copied)
+        loaders.build_dataset(checked_config(words[1], words[2:]), "test").maps.ready(clips=False)
     finally:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 

@@ -58,17 +58,19 @@ def words(output, data, *more, **changes):
 
 class Job:
     """
-    A forked process that runs run_net.py's main; what it says goes to the file `said`.
+    A forked process that runs run_net.py's main, or another `program`; what it says goes to the
+    file `said`.
 
     Args:
         arguments (list[str]): run_net.py's.
         said (Path): its stdout and stderr.
         prepare (callable): called in the process first.
         threads (int): torch's.
+        program (callable): gets the arguments.
     """
 
-    def __init__(self, arguments, said, prepare=lambda: None, threads=1):
-        self.said = Path(said)
+    def __init__(self, arguments, said, prepare=lambda: None, threads=1, program=main):
+        self.said, self.program = Path(said), program
         self.said.write_text("")
         self.code = None
         self.pid = os.fork()
@@ -88,7 +90,7 @@ class Job:
             launch.SECONDS_TO_ASK = 1.0
             prepare()
             with shallow_networks(), exit_with_sentence():
-                main(arguments)
+                self.program(arguments)
             code = 0
         except SystemExit as error:
             code = error.code or 0

@@ -3,12 +3,13 @@ kill -9 at random moments of a job that trains, tunes and tests; then the same c
 
     python -m tests.robustness.kill [--kills 30] [--seed 0] [--only NAME]
 
-Six ways: the main process at a random moment; the main process at a random write (before a file
-is on the disk, before and after it takes its name); the main process while it tests; one data
-worker; one of two ranks; one of two ranks while they test. A job is killed and started again until
-its share of the kills is spent, then runs to its end. After each kill every file under its final
-name must be whole; a test must go on from the scores that were saved; in the end weights and
-predictions must equal the uninterrupted run's to the bit and nothing temporary may be left.
+Eight ways: the main process at a random moment; the main process at a random write (before a file
+is on the disk, before and after it takes its name); the main process while it tests, while it
+extracts features, and while it learns from them; one data worker; one of two ranks; one of two
+ranks while they test. A job is killed and started again until its share of the kills is spent, then
+runs to its end. After each kill every file under its final name must be whole; a test must go on
+from the scores that were saved; in the end weights and predictions, or the features' files, must
+equal the uninterrupted run's to the bit and nothing temporary may be left.
 Synthetic videos, CPU.
 """
 
@@ -23,6 +24,8 @@ import signal
 import socket
 import time
 
+from slowfast_ext.engine.extract import extract
+from slowfast_ext.engine.setup import checked_config
 from tests.robustness.jobs import (
     SMALL,
     Job,
@@ -86,6 +89,10 @@ class Main:
             raise RuntimeError(f"{saved} files of scores are not taken")
         return time.monotonic() - begun
 
+    def require_same_end(self, output, reference):
+        """Raises where what is left differs by a bit."""
+        require_same_end(output, reference)
+
     def kill(self, output, seconds):
         """Starts the job and kills something of it; True where it was in time."""
         (job,) = self.start(output)
@@ -116,6 +123,57 @@ class Scoring(Main):
             return False
         job.kill()
         return job.wait() == -signal.SIGKILL
+
+
+FROZEN = {"ACTIVITY__FREEZE_BACKBONE": True, "TRAIN__CHECKPOINT_EPOCH_RESET": True}
+EXTRACTED = ("train", "tune", "val", "test")
+
+
+class Extracting(Main):
+    """The main process while it extracts, once a random number of further files is there."""
+
+    def __init__(self, folder, data):
+        super().__init__(folder, data)
+        weights = sorted((data.parent / "data_made" / "checkpoints").glob("checkpoint_epoch_*"))
+        self.options = {**FROZEN, "TRAIN__CHECKPOINT_FILE_PATH": weights[-1]}
+
+    def start(self, output, prepare=lambda: None):
+        words_of_run = words(self.folder / "unused", self.data, **self.options)
+
+        def program(arguments):
+            extract(checked_config(arguments[1], arguments[2:]), str(output), EXTRACTED)
+
+        return [Job(words_of_run, self.folder / "said", prepare, program=program)]
+
+    def kill(self, output, seconds):
+        wanted = len(_arrays(output)) + random.randint(1, 6)
+        (job,) = self.start(output)
+        if not job.wait_for(lambda: len(_arrays(output)) >= wanted):
+            return False
+        job.kill()
+        return job.wait() == -signal.SIGKILL
+
+    def require_same_end(self, output, reference):
+        ours, theirs = (
+            {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+            for folder in (output, reference)
+        )
+        if ours != theirs:
+            raise RuntimeError(f"{output} differs from {reference}")
+
+
+def _arrays(folder):
+    return list(folder.rglob("*.npz"))
+
+
+class Features(Main):
+    """The main process, which learns from features, at a random moment."""
+
+    def __init__(self, folder, data):
+        super().__init__(folder, data)
+        extracting = Extracting(folder, data)
+        extracting.run(folder / "maps")
+        self.options = {**extracting.options, "FEATURES__PATH": folder / "maps"}
 
 
 class Worker(Main):
@@ -196,7 +254,8 @@ def stage_of(output):
     """What the log says was going on last."""
     log = output / "stdout.log"
     found = re.findall(r"\b(train|tune|test)\b", log.read_text() if log.exists() else "")
-    return found[-1] if found else "start"
+    of_features = [name for name in EXTRACTED if (output / name).is_dir()]
+    return (found or of_features or ["start"])[-1]
 
 
 def try_way(way, kills):
@@ -213,7 +272,7 @@ def try_way(way, kills):
             require_whole(output)
             stages[stage_of(output)] += 1
         way.run(output)
-        require_same_end(output, reference)
+        way.require_same_end(output, reference)
     return stages
 
 
@@ -221,11 +280,14 @@ WAYS = {
     "main": Main,
     "write": Write,
     "scoring": Scoring,
+    "extracting": Extracting,
+    "features": Features,
     "worker": Worker,
     "rank": Rank,
     "rank-scoring": RankScoring,
 }
-SHARES = {"main": 8, "write": 6, "scoring": 4, "worker": 4, "rank": 4, "rank-scoring": 4}
+SHARES = {"main": 6, "write": 5, "scoring": 3, "extracting": 3, "features": 3}
+SHARES |= {"worker": 3, "rank": 4, "rank-scoring": 3}
 
 
 def main():
