@@ -265,6 +265,11 @@ def prepare_lists_arguments(parser):
     how.add_argument(
         "--split-column", metavar="NAME", help="the column that says train, val or test"
     )
+    parser.add_argument(
+        "--labelled-spans",
+        metavar="CSV",
+        help="video,start,end of the time that was labelled: outside of it all labels are unknown",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -17,6 +17,7 @@ from slowfast_ext.datasets.lists import ALL_LABELS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import check_problems
 from slowfast_ext.prepare.label_times import check_times
+from slowfast_ext.prepare.labelled_spans import add_unknown_time, read_labelled_spans
 from slowfast_ext.prepare.lists_report import report_of, text_of
 from slowfast_ext.prepare.media import check_new_files
 from slowfast_ext.prepare.stratify import stratified_split
@@ -49,6 +50,11 @@ class OwnVideo:
         """The names of what happens in it: a set."""
         return set().union(*self.segments.values())
 
+    def unknown_among(self, names):
+        """Those of the names of which it is unknown, at some time, whether it happens."""
+        unknown = set().union(*self.unknown.values()) - self.labels
+        return set(names) - self.labels if ALL_LABELS in unknown else unknown
+
 
 def run(args):
     """
@@ -65,8 +71,11 @@ def run(args):
     require_writable_in(args.out, FILES, "--out")
     file = read_labels(args, args.labels)
     _leave_out_withheld(file)
+    seconds = check_times(file)
+    if args.labelled_spans:
+        spans = read_labelled_spans(args.labelled_spans, file.media)
+        add_unknown_time(file, args.labelled_spans, spans, seconds)
     videos = _videos_of(file)
-    check_times(file)
     check_problems(file)
     names = _class_names(file)
     splits = _given_sides(file, videos) if args.split_column else _split(videos, names, args)

@@ -79,6 +79,11 @@ class ActivityDataset(torch.utils.data.Dataset):
         return "BGR" if cfg.DATA.REVERSE_INPUT_CHANNEL else "RGB"
 
     @property
+    def has_unknown(self):
+        """Whether it is unknown of any item, or of a training clip, if it has a label."""
+        return bool((torch.as_tensor(self.labels) < 0).any())
+
+    @property
     def cooccurrence_labels(self):
         """Rows x A: what the co-occurrence (eq. 8) is counted from."""
         return self.labels

@@ -87,6 +87,11 @@ class MultiLabelVideos(ActivityDataset):
         """How many videos of the list have boxes; None where no objects are used."""
         return self.objects and len(self.objects.keys() & set(self.video_ids))
 
+    @property
+    def has_unknown(self):
+        """Also where another span of the video shows the label."""
+        return any(video.unknown for video in self.videos)
+
     def read_labels(self, path):
         """The label matrix, [V, A], of another list of this form; its videos may be absent."""
         videos = self.read_videos(path, check_files=False)

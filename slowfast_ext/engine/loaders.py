@@ -166,6 +166,11 @@ class Batches:
         """The data set's, [rows x A]."""
         return self.loader.dataset.dataset.labels
 
+    @property
+    def has_unknown(self):
+        """The data set's."""
+        return self.loader.dataset.dataset.has_unknown
+
     def start_epoch(self, epoch):
         """As `TrainingBatches`, which a training loader goes by."""
         self.loader.batch_sampler.start_epoch(epoch)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from slowfast_ext import upstream
+from slowfast_ext.config.schema import refuse
 from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.datasets.stored_maps import first_epoch
 from slowfast_ext.engine import checkpoint, loaders
@@ -36,7 +37,7 @@ def train(cfg, draw_view=None):
     sets = {split: loaders.build_dataset(cfg, split) for split in splits}
     # What tests are measured by too: finding it wrong after days of training is late.
     evaluators = {split: build_evaluator(cfg, sets[split]) for split in splits[2:]}
-    _require_positives(cfg, sets["train"])
+    _check_labels(cfg, sets["train"])
     names = _follow_checkpoint(cfg, sets.values())
     mask = counted_mask(cfg, sets["train"])
     for split in splits[2:]:
@@ -120,8 +121,15 @@ def tuning_stage(cfg, epoch_length):
 # --- The parts of a run -----------------------------------------------------------------------
 
 
-def _require_positives(cfg, dataset):
-    """Raises SlowFastExtError where nothing can be learnt but that nothing ever happens."""
+def _check_labels(cfg, dataset):
+    """
+    Raises SlowFastExtError where nothing can be learnt but that nothing ever happens, or where a
+    softmax would have to leave out labels.
+    """
+    if cfg.TRAIN.ENABLE and "cross_entropy" in cfg.MODEL.LOSS_FUNC and dataset.has_unknown:
+        refuse(
+            cfg, "MODEL.LOSS_FUNC", "cannot leave out the labels that are unknown: bce_logit can"
+        )
     if cfg.TRAIN.ENABLE and not (torch.as_tensor(dataset.labels) > 0).any():
         raise SlowFastExtError(
             f"TRAIN.DATASET {cfg.TRAIN.DATASET}: none of its {len(dataset)} training items has a "

@@ -173,10 +173,12 @@ class Trainer:
     def loss(self, batch, outputs):
         """The task's loss, summed over the outputs; for groups with persons both, weighted."""
         if batch.person_labels is None:
-            loss_of = summed if batch.boxes is None else _by_persons
+            # Clips are as many in each process, what is known of them is not.
+            differ = distributed.world_size() > 1 and self.loader.has_unknown
+            loss_of = summed if batch.boxes is None and not differ else _weighted
             return loss_of(self.loss_function, outputs, batch.labels)
         groups, persons = outputs
-        person_loss = _by_persons(self.loss_function, persons, batch.person_labels)
+        person_loss = _weighted(self.loss_function, persons, batch.person_labels)
         group_loss = summed(self.loss_function, groups, batch.labels)
         return group_loss + self.cfg.VOLLEYBALL.PERSONS_WEIGHT * person_loss
 
@@ -373,8 +375,8 @@ def summed(loss, outputs, labels):
     return sum(over_known(loss, logits.float(), labels) for logits in outputs)
 
 
-def _by_persons(loss, outputs, labels):
-    """`summed` over persons, such that the mean over processes is that over all known labels."""
+def _weighted(loss, outputs, labels):
+    """`summed`, such that the mean over processes is that over all known labels."""
     # A process may have no person: its loss is 0 then, with a gradient of 0 for each parameter,
     # since DistributedDataParallel waits for all of them.
     value = summed(loss, outputs, labels) if len(labels) else sum(o.sum() for o in outputs)

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slowfast_ext.datasets.container import VIDEO_ENDINGS
+from slowfast_ext.datasets.lists import ALL_LABELS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import (
     UNDECIDED,
@@ -174,6 +175,7 @@ class Columns:
         source (int or None): says what a video was cut from.
         length (int or None): says how long the video is.
         subject (int or None): says who does it.
+        unknown (int or None): names labels of which it is unknown whether they happen; * are all.
     """
 
     video: int
@@ -184,6 +186,7 @@ class Columns:
     source: int | None = None
     length: int | None = None
     subject: int | None = None
+    unknown: int | None = None
 
     def more(self, row):
         """A row's further fields of LabelRow."""
@@ -216,7 +219,7 @@ def read_table(file, table, header_at):
     else:
         file.form = "path,labels[,start,end]"
         _read_labels(file, table, columns, cells)
-    used = {columns.video, *columns.labels, columns.source, columns.subject}
+    used = {columns.video, *columns.labels, columns.source, columns.subject, columns.unknown}
     used |= {columns.side} if file.split_column else set()
     used |= {columns.times.start, columns.times.end} if columns.times else set()
     file.unused = [name for place, name in enumerate(table.names) if place not in used]
@@ -238,6 +241,7 @@ def _columns_of(file, table):
     others = {"source": next(iter(sources), None), "length": place_of.get("length")}
     if labels and not is_binary:
         others["subject"] = next((place_of[name] for name in SUBJECTS if name in place_of), None)
+        others["unknown"] = place_of.get("unknown")
     return Columns(video, labels, is_binary, None, side, **others)
 
 
@@ -268,8 +272,11 @@ def _times(file, table, columns):
     return time_columns(file.path, table.names, others)
 
 
-def _read_rows(file, table, columns, labels_of):
-    """Adds each row with the labels that `labels_of(where, row)` gives; None leaves it out."""
+def _read_rows(file, table, columns, labels_of, **more):
+    """
+    Adds each row with the labels that `labels_of(where, row)` gives, None leaves it out, and `more`
+    fields of LabelRow.
+    """
     times = columns.times
     base = None
     if times and times.scale is None:
@@ -280,9 +287,9 @@ def _read_rows(file, table, columns, labels_of):
             span = (row[times.start], row[times.end]) if times else ("", "")
             what = (where, row[columns.video], labels, span)
             if base is None:
-                file.add(*what, times.scale if times else 1, **columns.more(row))
+                file.add(*what, times.scale if times else 1, **columns.more(row), **more)
             else:
-                file.add_frames(*what, base, **columns.more(row))
+                file.add_frames(*what, base, **columns.more(row), **more)
 
 
 def _read_labels(file, table, columns, cells):
@@ -310,6 +317,21 @@ def _read_labels(file, table, columns, cells):
         return [label for place in columns.labels for label in labels_in(row[place], separator)]
 
     _read_rows(file, table, columns, labels_of)
+    if columns.unknown is not None:
+        _read_unknown(file, table, columns, separator)
+
+
+def _read_unknown(file, table, columns, separator):
+    """Adds a row of unknown labels for each row that names some in the column of these."""
+    # Rows with too few fields are told of where their labels are read.
+    whole = [(where, row) for where, row in table.rows if len(row) == len(table.names)]
+    named = [(where, row) for where, row in whole if row[columns.unknown]]
+
+    def unknown_of(_, row):
+        text = row[columns.unknown]
+        return [] if text == ALL_LABELS else labels_in(text, separator)
+
+    _read_rows(file, replace(table, rows=named), columns, unknown_of, unknown=True)
 
 
 def _read_binary(file, table, columns, header_at):

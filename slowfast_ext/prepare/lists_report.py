@@ -15,7 +15,8 @@ def strongest_pairs(labels, names, number):
     The pairs of labels with the highest and the lowest correlation (phi coefficient).
 
     Args:
-        labels (bool array): [N, A], of N videos.
+        labels (array): [N, A], of N videos: bool, or -1 where it is unknown; a pair is counted
+            among the videos that know both.
         names (list[str]): A names.
         number (int): how many pairs of either kind at most.
 
@@ -24,20 +25,21 @@ def strongest_pairs(labels, names, number):
             `videos` with both, `expected` number of these by chance, `correlation`. Labels that
             all videos or none have are in no pair.
     """
-    counts = labels.sum(axis=0)
-    varied = np.flatnonzero((counts > 0) & (counts < len(labels)))
-    if len(varied) < 2:
-        return [], []
-    correlation = np.corrcoef(labels[:, varied].T.astype(float))
-    first, second = np.triu_indices(len(varied), 1)
-    values = correlation[first, second]
+    present, known = (labels > 0).astype(float), (labels >= 0).astype(float)
+    first, second = np.triu_indices(len(names), 1)
+    # Videos that know both of a pair, that have its first, its second, both.
+    videos, ones, twos, both = (
+        (one.T @ two)[first, second]
+        for one, two in ((known, known), (present, known), (known, present), (present, present))
+    )
+    spread = np.sqrt(ones * (videos - ones) * twos * (videos - twos))
+    values = (videos * both - ones * twos) / np.where(spread > 0, spread, 1) * (spread > 0)
 
     def described(place):
-        one, two = varied[first[place]], varied[second[place]]
         return {
-            "labels": [names[one], names[two]],
-            "videos": int((labels[:, one] & labels[:, two]).sum()),
-            "expected": round(float(counts[one] * counts[two] / len(labels)), 2),
+            "labels": [names[first[place]], names[second[place]]],
+            "videos": int(both[place]),
+            "expected": round(float(ones[place] * twos[place] / videos[place]), 2),
             "correlation": round(float(values[place]), 3),
         }
 
@@ -65,8 +67,8 @@ def report_of(file, names, splits, out):
     for split, videos in splits.items():
         counts[split] = Counter(label for video in videos for label in video.labels)
     everything = [video for videos in splits.values() for video in videos]
-    labels_of = [video.labels for video in everything]
-    labels = np.array([[name in labels for name in names] for labels in labels_of])
+    sets = [(video.labels, video.unknown_among(names)) for video in everything]
+    labels = np.array([[(name in has) - (name in lacks) for name in names] for has, lacks in sets])
     together, apart = strongest_pairs(labels, names, _NUM_PAIRS)
     return {
         "form": file.form,
@@ -82,11 +84,19 @@ def report_of(file, names, splits, out):
         "labels": {
             name: {split: counted[name] for split, counted in counts.items()} for name in names
         },
+        **_unknown(labels, names),
         "co_occurring": together,
         "excluding": apart,
         "out": out,
         "command": _command(out, len(names), len(splits["train"])),
     }
+
+
+def _unknown(labels, names):
+    """Of how many videos a label is unknown, where it is of any."""
+    counts = (labels < 0).sum(axis=0).tolist()
+    unknown = {name: count for name, count in zip(names, counts, strict=True) if count}
+    return {"videos_that_do_not_know": unknown} if unknown else {}
 
 
 def _command(out, num_classes, num_train):

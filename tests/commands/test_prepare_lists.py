@@ -295,3 +295,47 @@ def test_a_label_that_is_nowhere_known_to_happen_is_none_that_a_video_has(folder
 
     monkeypatch.setattr(prepare_lists, "read_labels", unknown_alone)
     assert "no video has a label" in refused(folder, "")
+
+
+def test_a_table_may_have_a_column_of_unknown_labels_as_lists_have(folder, capsys):
+    rows = "b.mp4,jump,0,1,,test\na.mp4,run,0,0.5,,train\na.mp4,,0.5,0.75,wave; jump,train\n"
+    rows += "c.mp4,wave,,,*,train\n"
+    run(folder, "path,labels,start,end,unknown,split\n" + rows, "--split-column", "split", "--json")
+    assert written(folder)["train.csv"] == (
+        "path,labels,start,end,unknown\na,run,0.0,0.5,\na,,0.5,0.75,jump;wave\nc,wave,,,\nc,,,,*\n"
+    )
+    report = json.loads(capsys.readouterr().out)
+    assert report["videos_that_do_not_know"] == {"jump": 2, "run": 1, "wave": 1}
+    assert report["labels"]["jump"] == {"train": 0, "test": 1}
+    assert report["columns_not_used"] == []
+
+
+LABELLED = "video,start,end\na,0.2,0.4\na.mp4,0.4,0.7\nb,0,0.95\nc,,\n"
+
+
+def test_outside_of_the_labelled_spans_all_is_unknown(folder):
+    labels = "path,labels,start,end\na.mp4,run,0.3,0.5\na.mp4,run,0.6,0.9\nb.mp4,jump,0,0.2\n"
+    (folder / "spans.csv").write_text(LABELLED)
+    run(folder, labels + "c.mp4,,,\n", "--labelled-spans", folder / "spans.csv")
+    lists = written(folder)
+    rows = {row for name in ("train.csv", "test.csv") for row in lists[name].split()[1:]}
+    # Of b nothing but what rounding leaves; of c, without times, all was labelled.
+    assert {row.rstrip(",") for row in rows} == {
+        *("a,run,0.3,0.5", "a,run,0.6,0.9", "a,,0.0,0.2,*", "a,,0.7,1.0,*"),
+        *("b,jump,0.0,0.2", "c"),
+    }
+
+
+def test_labelled_spans_leave_out_no_video_and_contradict_no_label(folder):
+    labels = "path,labels,start,end\na.mp4,run,0.8,0.9\nd.mp4,jump,0,0.2\n"
+    (folder / "spans.csv").write_text(LABELLED)
+    assert refused(folder, labels, "--labelled-spans", folder / "spans.csv").split("\n")[1:] == [
+        "labels.txt:2: 0.8 to 0.9 s of a.mp4 was not labelled by spans.csv",
+        "spans.csv: does not say which time of d.mp4 was labelled: add a row, with start and end "
+        "empty where all of it was",
+    ]
+    (folder / "spans.csv").write_text("video,start,end\nz,0,1\na,1,0\nb,x,1\n")
+    sentence = refused(folder, labels, "--labelled-spans", folder / "spans.csv")
+    assert (
+        sentence.startswith("spans.csv: 3 bad rows") and "spans.csv:3: end 0 is before" in sentence
+    )

@@ -12,6 +12,7 @@ from slowfast_ext.commands.run_net import main
 from slowfast_ext.datasets import MultiLabelVideos
 from slowfast_ext.engine.loaders import build_dataset
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.train import train
 from slowfast_ext.errors import SlowFastExtError
 
 LENGTH, FPS = 60, 30
@@ -165,7 +166,11 @@ def test_a_clip_that_touches_an_unknown_span_does_not_know_its_labels(folder):
         assert tuple(targets.tolist()) == wanted
         seen.add(wanted)
     assert len(seen) == 3
-    assert dataset.labels.tolist() == [[1, 0, -1]]
+    assert dataset.labels.tolist() == [[1, 0, -1]] and dataset.has_unknown
+    softmax = {"MODEL__LOSS_FUNC": "cross_entropy", "MODEL__HEAD_ACT": "softmax"}
+    sentence = "MODEL.LOSS_FUNC is 'cross_entropy': it cannot leave out the labels that are unknown"
+    with pytest.raises(SlowFastExtError, match=sentence):
+        train(checked_config(None, options(folder, **softmax)))
 
 
 def test_tuning_draws_its_rates(folder):

@@ -183,3 +183,21 @@ def test_the_best_is_saved_before_the_epoch(cfg, monkeypatch, tmp_path):
     assert written == [*first, "epoch_00003.pyth"]
     best = torch.load(tmp_path / "checkpoints" / "checkpoint_best.pyth")
     assert (best["epoch"], best["best_mAP"]) == (1, 0.6)
+
+
+@pytest.mark.parametrize("share", [1, 2, 3])
+def test_what_is_known_counts_alike_in_whichever_process_it_is(cfg, monkeypatch, share):
+    """The mean of two processes' losses is that of all their clips in one; one may know nothing."""
+    numbers = torch.Generator().manual_seed(1)
+    outputs = [torch.randn(4, 3, generator=numbers) for _ in range(2)]
+    labels = torch.tensor([[-1, -1, -1], [1, -1, 0], [0, 1, -1], [1, 1, 0.0]])
+    whole = Sample([], labels)
+    one = make_trainer(cfg)
+    wanted = one.loss(whole, outputs)
+    parts = [slice(0, share), slice(share, 4)]
+    counts = [int((labels[part] >= 0).sum()) for part in parts]
+    monkeypatch.setattr(trainer.distributed, "world_size", lambda: 2)
+    monkeypatch.setattr(trainer.distributed, "gather", lambda count: counts)
+    one.loader.has_unknown = True
+    losses = [one.loss(Sample([], labels[part]), [o[part] for o in outputs]) for part in parts]
+    torch.testing.assert_close(sum(losses) / 2, wanted)

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from slowfast_ext import upstream
 from slowfast_ext.config.defaults import add_slowfast_ext_config
 from slowfast_ext.datasets.clips import Sample
-from slowfast_ext.engine.trainer import Trainer, loss_function
+from slowfast_ext.engine.losses import build_loss
+from slowfast_ext.engine.trainer import Trainer
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_the_loss_is_the_groups_and_the_weighted_persons(cfg, persons):
     batch = Sample(
         [], one_hot([1, 7, 0], 8), None, boxes=torch.zeros(len(persons), 5), persons=None
     )._replace(person_labels=one_hot(persons, 9).reshape(-1, 9))
-    trainer = SimpleNamespace(cfg=cfg, loss_function=loss_function(cfg))
+    trainer = SimpleNamespace(cfg=cfg, loss_function=build_loss(cfg, None))
     found = Trainer.loss(trainer, batch, (groups, of_persons))
     wanted = sum(-of.log_softmax(1)[[0, 1, 2], [1, 7, 0]].mean() for of in groups)
     for logits in of_persons if persons else ():

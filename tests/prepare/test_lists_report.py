@@ -30,3 +30,14 @@ def test_pairs():
     assert [pair["correlation"] for pair in together] == pytest.approx(positive[:3], abs=1e-3)
     assert [pair["correlation"] for pair in apart] == pytest.approx(negative[:3], abs=1e-3)
     assert strongest_pairs(np.ones((3, 2), bool), ["a", "b"], 3) == ([], [])
+
+
+def test_a_pair_is_counted_among_the_videos_that_know_both():
+    labels = np.random.default_rng(5).integers(-1, 2, (60, 3))
+    for pair in sum(strongest_pairs(labels, list("abc"), 9), []):
+        columns = labels[:, ["abc".index(name) for name in pair["labels"]]]
+        columns = columns[(columns >= 0).all(1)]
+        assert pair["correlation"] == pytest.approx(np.corrcoef(columns.T)[0, 1], abs=1e-3)
+        assert pair["videos"] == columns.all(1).sum()
+        by_chance = columns[:, 0].mean() * columns[:, 1].sum()
+        assert pair["expected"] == pytest.approx(by_chance, abs=0.01)

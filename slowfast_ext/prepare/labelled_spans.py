@@ -1,0 +1,83 @@
+"""Which time of people's videos was labelled: outside of it all labels are unknown."""
+
+from dataclasses import replace
+
+from slowfast_ext.prepare.label_forms import seconds_of
+from slowfast_ext.utils.tables import read_table
+
+HEADER = "video,start,end"
+# How long a folder of frames is in seconds, a label file does not say: eleven days.
+_NO_END = 1e6
+# Seconds: a shorter stretch between spans, or after the last, comes from rounded times.
+_ROUNDING = 0.1
+
+
+def read_labelled_spans(path, media):
+    """
+    Reads a CSV file of the time that was labelled, a row a span; start and end, in seconds, are
+    empty where all of a video was.
+
+    Args:
+        path (str): the file.
+        media (OwnMedia): its videos.
+    Returns:
+        dict[str, list[(float, float)]]: a video's spans in their order; none: all was labelled.
+    Raises:
+        SlowFastExtError: not readable, a wrong header, or any bad rows.
+    """
+    table = read_table(path)
+    table.require(HEADER.split(","), HEADER)
+    spans = {}
+    for line, fields in table:
+        video, problem = media.find(fields["video"])
+        problems = [problem] if problem else []
+        start, end = seconds_of((fields["start"], fields["end"]), problems)
+        table.add(line, problems)
+        of_video = spans.setdefault(video, [])
+        if start is not None:
+            of_video.append((start, end))
+    table.check()
+    return {video: sorted(found) for video, found in spans.items()}
+
+
+def add_unknown_time(file, path, spans, seconds):
+    """
+    Adds a row of unknown time for each stretch of the file's videos that was not labelled; tells
+    its problems of videos that the spans leave out, and of labels that nobody can have seen.
+
+    Args:
+        file (LabelFile)
+        path (str), spans (dict): as of `read_labelled_spans`.
+        seconds (dict): a video's length, as of `check_times`.
+    """
+    rows_of = {}
+    for row in file.rows:
+        rows_of.setdefault(row.video, []).append(row)
+    for video, rows in rows_of.items():
+        if video not in spans:
+            file.problems.append(
+                f"{path}: does not say which time of {video} was labelled: add a row, with start "
+                "and end empty where all of it was"
+            )
+        for row in rows if spans.get(video) else ():
+            is_timed = row.labels and row.start is not None and not row.unknown
+            if is_timed and not any(
+                row.start <= end and row.end >= start for start, end in spans[video]
+            ):
+                file.problems.append(
+                    f"{row.where}: {row.start:g} to {row.end:g} s of {video} was not labelled by "
+                    f"{path}"
+                )
+        for start, end in _gaps(spans.get(video), seconds.get(video) or _NO_END):
+            times = {"start": start, "end": end, "subject": ""}
+            file.rows.append(replace(rows[0], where=path, labels=(), unknown=True, **times))
+
+
+def _gaps(spans, length):
+    """The stretches from 0 to `length` that spans, in their order, leave open."""
+    gaps, reach = [], 0.0
+    for start, end in spans or ():
+        if start - reach > _ROUNDING:
+            gaps.append((reach, start))
+        reach = max(reach, end)
+    return [*gaps, (reach, round(length, 3))] if spans and length - reach > _ROUNDING else gaps
