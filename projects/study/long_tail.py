@@ -34,17 +34,14 @@ from slowfast_ext.utils.paths import open_atomically
 CONFIG = "configs/Synthetic/LONG_TAIL.yaml"
 FOLDER = "build/long_tail_{seed}"
 RATES = (0.001, 0.002, 0.005)
-REPEATED = "TRAIN.REPEAT_THRESHOLD 0.3"
 ROWS = {
     "BCE": "",
-    "rare videos repeated": REPEATED,
+    "rare videos repeated": "TRAIN.REPEAT_THRESHOLD 0.3",
     "positives weighted": "LOSS.POS_WEIGHT 10",
     "asymmetric": "MODEL.LOSS_FUNC asymmetric",
     "equalization": "MODEL.LOSS_FUNC equalization",
     "focal": "MODEL.LOSS_FUNC focal",
     "weights averaged": "SOLVER.EMA 0.99",
-    "repeated, averaged": f"{REPEATED} SOLVER.EMA 0.99",
-    "labels smoothed": "LOSS.LABEL_SMOOTHING 0.1",
 }
 COLUMNS = ("mAP", "head", "middle", "tail")
 

@@ -10,14 +10,14 @@ from slowfast_ext.predict.span_files import check_output, label_studio_interface
 
 def run(args):
     """
-    Fits thresholds, or writes the spans of all videos, or both.
+    Fits thresholds, temperatures, or writes the spans of all videos, or all of it.
 
     Raises:
         SlowFastExtError: wrong arguments; or videos that cannot be read, all of them, after the
             others' spans are written.
     """
     videos, options = videos_and_options(args)
-    if not videos and not args.fit_thresholds:
+    if not (videos or args.fit_thresholds or args.fit_temperatures):
         raise SlowFastExtError("no video is given: name files, or --fit-thresholds")
     if videos and not args.out:
         raise SlowFastExtError("--out is missing: name the file that gets the spans")
@@ -29,6 +29,8 @@ def run(args):
     predictor = Predictor(cfg, every)
     if args.fit_thresholds:
         predictor.fit_thresholds()
+    if args.fit_temperatures:
+        predictor.fit_temperatures()
     if videos:
         predictor.write_spans(videos, args.out, args.format)
         if args.format == "label-studio":

@@ -118,6 +118,7 @@ def _results(evaluator, evaluation, by_rate, path, history):
         figures={
             **evaluation.figures,
             "by_rate": by_rate,
+            "calibration": evaluator.calibration(evaluation.scores),
             **_by_frequency(evaluator, evaluation.metrics, history.positives),
         },
     )

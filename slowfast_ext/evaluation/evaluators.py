@@ -15,6 +15,7 @@ from slowfast_ext.datasets.ava_annotations import BOX, read_exclusions, read_gro
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.ava import MIN_OVERLAP, AvaMetrics, ava_metrics
 from slowfast_ext.evaluation.ava_hints import ava_hints
+from slowfast_ext.evaluation.calibration import calibration
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import by_falling_precision, mean_figures, per_class_table
@@ -98,6 +99,9 @@ class Evaluator:
         """The `protocol` and the `counts` of results.json that are this data set's own."""
         return {}, {"videos": len(scores)}
 
+    def calibration(self, scores):
+        """results.json's `calibration`; None where a class does not measure it."""
+
     def table(self, metrics, results):
         """The result for people, from the metrics and what results.json holds."""
         return per_class_table(results)
@@ -139,6 +143,10 @@ class ClipsEvaluator(Evaluator):
         if len(scores) < len(self.dataset.labels):
             protocol["videos_without_scores"] = "ranked last"
         return protocol, counts
+
+    def calibration(self, scores):
+        kept = sorted(scores)
+        return calibration(np.stack([scores[i] for i in kept]), self.dataset.labels[kept])
 
     def write(self, scores, metrics):
         """Writes predictions.csv and, with TEST.SAVE_RESULTS_PATH, upstream's file."""

@@ -20,12 +20,16 @@ from slowfast_ext.datasets.windows import frame_times, list_windows
 from slowfast_ext.engine import loaders
 from slowfast_ext.engine.trained import follow_network, scores_of, trained_network
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.calibration import calibration, fit_temperatures, tempered
 from slowfast_ext.models.inference import inference
 from slowfast_ext.predict.span_files import NamedSpan, VideoSpans, write_spans
 from slowfast_ext.predict.thresholds import (
     fit_thresholds,
+    read_temperatures,
     read_thresholds,
+    temperatures_path,
     thresholds_path,
+    write_temperatures,
     write_thresholds,
 )
 from slowfast_ext.utils import distributed
@@ -74,9 +78,12 @@ class Predictor:
         Raises:
             SlowFastExtError: some videos cannot be read; the others' spans are written.
         """
-        path = thresholds_path(self.cfg)
+        path, heat_path = thresholds_path(self.cfg), temperatures_path(self.cfg)
         thresholds = read_thresholds(path, self.class_names)
+        temperatures = read_temperatures(heat_path, self.class_names)
         print(f"thresholds: {path if pathmgr.exists(path) else '0.5, none are fitted'}")
+        if pathmgr.exists(heat_path):
+            print(f"temperatures: {heat_path}")
         found, problems = [], []
         for video in videos:
             try:
@@ -86,7 +93,9 @@ class Predictor:
                 continue
             spans = [
                 NamedSpan(self.class_names[activity], start, end, score)
-                for activity, start, end, score in spans_of(scores, windows.spans, thresholds)
+                for activity, start, end, score in spans_of(
+                    scores, windows.spans, thresholds, tempered(scores, temperatures)
+                )
             ]
             times, fps = frame_times(info, self.cfg.DATA.FRAME_FOLDER_FPS)
             found.append(VideoSpans(video, info, times, fps, spans))
@@ -99,21 +108,53 @@ class Predictor:
 
     def fit_thresholds(self):
         """
-        Writes OUTPUT_DIR/thresholds.csv from the windows of the training list's videos.
+        Writes OUTPUT_DIR/thresholds.csv from the windows of the training list's videos. Raises
+        SlowFastExtError as `_labelled_windows`.
+        """
+        path = thresholds_path(self.cfg)
+        scores, labels, words = self._labelled_windows("train", path, "thresholds")
+        write_thresholds(path, self.class_names, *fit_thresholds(scores, labels))
+        print(f"wrote {path}, fitted to {words}")
+
+    def fit_temperatures(self):
+        """
+        Writes OUTPUT_DIR/temperatures.csv from the windows of the validation list's videos, since a
+        network is surer of those that it learnt. Raises SlowFastExtError as `_labelled_windows`.
+        """
+        path = temperatures_path(self.cfg)
+        scores, labels, words = self._labelled_windows("val", path, "temperatures")
+        temperatures = fit_temperatures(scores, labels)
+        write_temperatures(path, self.class_names, temperatures)
+        before, after = (
+            calibration(found, labels)["expected_calibration_error"]
+            for found in (scores, tempered(scores, temperatures))
+        )
+        print(f"wrote {path}, fitted to {words}: calibration error {before:.4f} -> {after:.4f}")
+
+    def _labelled_windows(self, split, path, what):
+        """
+        The windows of a list's videos.
+
+        Args:
+            split (str): of the data set.
+            path (str): where is to be written what is fitted to them, `what`.
+
+        Returns:
+            (float array, bool array, str): scores and labels, W x A, and how many they are.
 
         Raises:
             SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS; or the
                 data set is not one of videos.
         """
-        dataset = loaders.build_dataset(self.cfg, "train")
+        dataset = loaders.build_dataset(self.cfg, split)
         if not isinstance(dataset, MultiLabelVideos):
             raise SlowFastExtError(
                 f"TRAIN.DATASET is {self.cfg.TRAIN.DATASET}, which lists no videos to fit "
-                "thresholds to; where its lists have the columns path and labels, set it to "
+                f"{what} to; where its lists have the columns path and labels, set it to "
                 "MultiLabelVideos"
             )
         follow_network(dataset, "the network", self.class_names)
-        require_writable(thresholds_path(self.cfg), "OUTPUT_DIR")
+        require_writable(path, "OUTPUT_DIR")
         scores, labels = [], []
         for video in tqdm(dataset.videos, "fit", disable=None):
             try:
@@ -126,11 +167,11 @@ class Predictor:
             scores.append(video_scores)
             labels.append(windows.targets_of(video, len(self.class_names)))
         if not scores:
-            raise SlowFastExtError("no video of the training list could be read")
-        fitted = fit_thresholds(np.concatenate(scores), np.concatenate(labels))
-        path = thresholds_path(self.cfg)
-        write_thresholds(path, self.class_names, *fitted)
-        print(f"wrote {path}, fitted to {sum(map(len, scores))} windows of {len(scores)} videos")
+            raise SlowFastExtError(f"no video of {dataset.list_path(split)} could be read")
+        words = f"{sum(map(len, scores))} windows of {len(scores)} videos"
+        if split == "val":
+            words += f" of {dataset.list_path(split)}"
+        return np.concatenate(scores), np.concatenate(labels), words
 
 
 def window_scores(cfg, network, reader, windows):
@@ -166,7 +207,7 @@ class ActivitySpan(NamedTuple):
     score: float
 
 
-def spans_of(scores, windows, thresholds):
+def spans_of(scores, windows, thresholds, shown=None):
     """
     Neighbouring windows in which an activity reaches its threshold make one span.
 
@@ -174,10 +215,12 @@ def spans_of(scores, windows, thresholds):
         scores (float array): W x A.
         windows (float array): W x 2, start and end of each window, one after the other.
         thresholds (float array): [A].
+        shown (float array): W x A, what the spans' scores are of; None: `scores`.
 
     Returns:
         list[ActivitySpan]: by start, then activity; a span's score is the mean of its windows'.
     """
+    shown = scores if shown is None else shown
     active = np.pad(scores >= thresholds, ((1, 1), (0, 0))).astype(np.int8)
     changes = np.diff(active, axis=0).T
     # Ordered by activity, then time: a span's first window and the one behind its last stand at
@@ -186,6 +229,6 @@ def spans_of(scores, windows, thresholds):
     found = []
     for (activity, first), (_, end) in zip(firsts.tolist(), ends.tolist(), strict=True):
         start, stop = float(windows[first, 0]), float(windows[end - 1, 1])
-        mean = float(scores[first:end, activity].mean())
+        mean = float(shown[first:end, activity].mean())
         found.append(ActivitySpan(activity, start, stop, mean))
     return sorted(found, key=lambda span: (span.start, span.activity))

@@ -1,4 +1,7 @@
-"""A threshold per activity: fitted to the training set, kept in OUTPUT_DIR/thresholds.csv."""
+"""
+What is fitted to an activity's scores and kept in OUTPUT_DIR: a threshold, in thresholds.csv, and a
+temperature, in temperatures.csv.
+"""
 
 import math
 import os
@@ -12,6 +15,7 @@ from slowfast_ext.utils.tables import read_table, write_rows
 # Where none is fitted: of a probability.
 DEFAULT = 0.5
 _HEADER = ["activity", "threshold", "f1"]
+_TEMPERATURES_HEADER = ["activity", "temperature"]
 
 
 def best_threshold(scores, labels):
@@ -73,13 +77,38 @@ def read_thresholds(path, class_names):
     Raises:
         SlowFastExtError: bad rows, all of them, or other activities than `class_names`.
     """
+    return _read(path, class_names, _HEADER, DEFAULT, "a number", np.isfinite)
+
+
+def temperatures_path(cfg):
+    """Where a run's temperatures lie."""
+    return os.path.join(cfg.OUTPUT_DIR, "temperatures.csv")
+
+
+def write_temperatures(path, class_names, temperatures):
+    """Writes a row per activity."""
+    rows = zip(class_names, temperatures.tolist(), strict=True)
+    write_rows(path, [_TEMPERATURES_HEADER, *([name, repr(t)] for name, t in rows)])
+
+
+def read_temperatures(path, class_names):
+    """As `read_thresholds`; 1, which changes nothing, for all where there is no such file."""
+
+    def is_temperature(values):
+        return np.isfinite(values) & (values > 0)
+
+    return _read(path, class_names, _TEMPERATURES_HEADER, 1.0, "above 0", is_temperature)
+
+
+def _read(path, class_names, header, default, rule, is_right):
+    """The numbers of a file's second column, in the order of the activities."""
     if not pathmgr.exists(path):
-        return np.full(len(class_names), DEFAULT)
-    table = read_table(path, is_number=lambda name: name == "threshold")
-    if table.header[:2] != _HEADER[:2]:
-        raise SlowFastExtError(f"{path}: its first line must be {','.join(_HEADER)}")
-    table.require(_HEADER[:2], ",".join(_HEADER))
-    table.tell(~np.isfinite(table.rows["threshold"]), "the threshold must be a number")
-    remedy = "or fit the thresholds again, by predict --fit-thresholds"
-    rows = table.rows_of(class_names, "is not in classes.txt", remedy)
-    return rows["threshold"].to_numpy()
+        return np.full(len(class_names), default)
+    name = header[1]
+    table = read_table(path, is_number=lambda column: column == name)
+    if table.header[:2] != header[:2]:
+        raise SlowFastExtError(f"{path}: its first line must be {','.join(header)}")
+    table.require(header[:2], ",".join(header))
+    table.tell(~is_right(table.rows[name]), f"the {name} must be {rule}")
+    remedy = f"or fit the {name}s again, by predict --fit-{name}s"
+    return table.rows_of(class_names, "is not in classes.txt", remedy)[name].to_numpy()

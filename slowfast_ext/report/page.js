@@ -97,6 +97,14 @@
     });
   }
 
+  function drawCalibration(place) {
+    const points = data.calibration.points.map((point) => point.slice(0, 2));
+    drawLines(place, "Frequency over score, beside the diagonal", [[[0, 0], [1, 1]], points], {
+      height: Math.min(widthOf(place), 420),
+      x: { low: 0, high: 1, label: "score" }, y: { low: 0, high: 1, label: "frequency" },
+    });
+  }
+
   // --- Bars ----------------------------------------------------------------------------
 
   function drawRates(place) {
@@ -226,6 +234,7 @@
     "learning rate": (place) => drawCurve(place, "learning rate", 2),
     mAP: (place) => drawCurve(place, "validation mAP", 3),
     "precision and recall": drawPrecisionRecall,
+    calibration: drawCalibration,
     rates: drawRates,
   };
   const places = [...document.querySelectorAll("[data-chart]")];

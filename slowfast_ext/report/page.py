@@ -19,6 +19,7 @@ def make_sections(found, num_videos):
         "curves": sections.curves,
         "classes": sections.classes,
         "precision_recall": sections.precision_recall,
+        "calibration": sections.calibration,
         "rates": sections.rates,
         "correlation": lambda run: correlation(run, num_videos),
         "hardest": lambda run: hardest_videos(run, with_maps=num_videos > 0),
@@ -53,7 +54,7 @@ def render(folder, sections):
     # The page's policy names the one script that may run.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # What the script draws; all else stands in the page itself.
-    drawn = ("curves", "precision_recall", "rates", "correlation")
+    drawn = ("curves", "precision_recall", "calibration", "rates", "correlation")
     return environment.from_string(template).render(
         # "." has no name of its own.
         title=os.path.basename(os.path.abspath(folder)),

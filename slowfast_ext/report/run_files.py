@@ -223,6 +223,8 @@ def _is_result(found):
         return False
     if not all({"group", "most", "least", "mAP"} <= set(group) for group in groups):
         return False
+    if not _is_calibration(found.get("calibration")):
+        return False
     figures = [of.get("mAP") for of in (found, *groups)] + [row.get("ap") for row in rows]
     for group in by_rate:
         precisions = group.get("ap")
@@ -232,3 +234,13 @@ def _is_result(found):
             return False
         figures += [group["mAP"], *precisions]
     return all(figure is None or isinstance(figure, int | float) for figure in figures)
+
+
+def _is_calibration(found):
+    if found is None:
+        return True
+    curve = found.get("curve") if isinstance(found, dict) else None
+    if not isinstance(curve, list) or not all(isinstance(p, list) and len(p) == 3 for p in curve):
+        return False
+    numbers = [found.get("expected_calibration_error"), *(value for p in curve for value in p)]
+    return all(isinstance(number, int | float) for number in numbers)

@@ -104,6 +104,17 @@ def precision_recall(run):
     ]
 
 
+def calibration(run):
+    """{error, points: [mean score, frequency, number of (video, activity) pairs]} of the test."""
+    found = run.results.get("calibration")
+    if not found or not found["curve"]:
+        raise SlowFastExtError(
+            "results.json has no calibration: it is measured of videos as wholes; test again if "
+            "it was written by an earlier version"
+        )
+    return {"error": found["expected_calibration_error"], "points": found["curve"]}
+
+
 def recall_precision(scores, positives):
     """[V] scores and [V] bool -> at most MOST_POINTS [recall, precision], by falling score."""
     hits = positives[np.argsort(-scores, kind="stable")]

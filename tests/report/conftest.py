@@ -9,6 +9,7 @@ from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.evaluation.calibration import calibration
 from slowfast_ext.evaluation.multilabel import frequency_groups, multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import results_object, write_results
@@ -80,6 +81,7 @@ def make_run(folder, data):
         config=cfg,
         figures={
             "by_rate": by_rate,
+            "calibration": calibration(SCORES, LABELS),
             "by_frequency": frequency_groups(metrics.average_precision, [2, 40, 9, 5]),
         },
     )

@@ -76,6 +76,18 @@ def test_the_summary_has_the_classes_by_how_often_they_are_learnt(run_folder):
     assert ap[3] is None and not any("middle" in name for name in tiles)
 
 
+def test_calibration_is_the_results_own(run_folder):
+    run = Run(str(run_folder))
+    drawn = data_of(page_of(run_folder, "--videos", "0"))["calibration"]
+    assert drawn == {
+        "error": run.results["calibration"]["expected_calibration_error"],
+        "points": run.results["calibration"]["curve"],
+    }
+    path = run_folder / "results.json"
+    path.write_text(json.dumps(run.results | {"calibration": None}))
+    assert "has no calibration" in page_of(run_folder, "--videos", "0")
+
+
 def test_classes_by_falling_precision_those_without_last(run_folder):
     rows = sections.classes(Run(str(run_folder)))
     values = [row["ap"] for row in rows[:3]]
@@ -216,6 +228,9 @@ def test_damaged_results(run_folder, capsys):
     [
         (["per_class"], [1, 2]),
         (["per_class", 0, "ap"], "high"),
+        (["calibration"], [0.1]),
+        (["calibration", "curve", 0], [0.1, "x", 3]),
+        (["calibration", "expected_calibration_error"], None),
         (["by_frequency"], {"group": "head"}),
         (["by_frequency"], [{"group": "head", "most": 3, "least": 1, "mAP": "x"}]),
         (["by_rate"], 3),
