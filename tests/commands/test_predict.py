@@ -10,6 +10,7 @@ import torch
 from slowfast_ext.engine.checkpoint import checkpoint_path, save_checkpoint
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.weights import read_checkpoint
+from slowfast_ext.evaluation.calibration import fit_temperatures, tempered
 from slowfast_ext.predict.predictor import Predictor
 from tests.helpers import CONFIG, NAMES, f1_at, pairs
 
@@ -161,6 +162,38 @@ def test_thresholds_are_fitted_to_the_training_list(predict, tmp_path, score):
         assert float(fitted[name]["f1"]) == pytest.approx(best, abs=1e-4)
         found = f1_at(float(fitted[name]["threshold"]), of_class, positive)
         assert found == pytest.approx(best)
+
+
+def test_temperatures_are_fitted_to_the_validation_list(predict, run_folder, tmp_path, score):
+    """And change the scores of spans, but no span."""
+    lists, video = tmp_path / "lists", run_folder / "videos" / "0.mp4"
+    lists.mkdir()
+    for name, source in (("classes.txt", "classes.txt"), ("val.csv", "train.csv")):
+        (lists / name).write_text((run_folder / "lists" / source).read_text())
+    after = ["DATA.PATH_TO_DATA_DIR", lists]
+    outs = [tmp_path / "before.csv", tmp_path / "after.csv"]
+    predict(video, options=["--every", "0.5", "--out", outs[0]], after=after)
+    code, shown, _ = predict(options=["--every", "0.5", "--fit-temperatures"], after=after)
+    assert code == 0 and f"fitted to 7 windows of 2 videos of {lists}/val.csv" in shown
+    with open(tmp_path / "run" / "temperatures.csv", newline="") as stream:
+        fitted = {row["activity"]: float(row["temperature"]) for row in csv.DictReader(stream)}
+    labels = {"run": [1, 1, 0, 0, 1, 1, 1], "jump": [0, 0, 1, 1, 0, 0, 0]}
+    for name, of_class in zip(labels, np.concatenate([score(0), score(1)]).T, strict=False):
+        wanted = fit_temperatures(of_class[:, None], np.array(labels[name])[:, None])
+        assert fitted[name] == pytest.approx(wanted[0])
+    code, shown, _ = predict(video, options=["--every", "0.5", "--out", outs[1]], after=after)
+    assert code == 0 and f"temperatures: {tmp_path}/run/temperatures.csv" in shown
+    before, rows = map(rows_of, outs)
+    places = ("activity", "start", "end")
+    assert [[r[p] for p in places] for r in rows] == [[r[p] for p in places] for r in before]
+    changed = 0
+    for row, plain in zip(rows, before, strict=True):
+        first, last = (int(2 * float(row[end])) for end in ("start", "end"))
+        of_class = score(0)[first:last, NAMES.index(row["activity"])]
+        wanted = tempered(of_class, fitted[row["activity"]]).mean()
+        assert float(row["score"]) == pytest.approx(wanted, abs=1e-4)
+        changed += row["score"] != plain["score"]
+    assert changed
 
 
 def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):

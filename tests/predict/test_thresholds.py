@@ -7,7 +7,9 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.predict.thresholds import (
     best_threshold,
     fit_thresholds,
+    read_temperatures,
     read_thresholds,
+    write_temperatures,
     write_thresholds,
 )
 from tests.helpers import f1_at
@@ -55,6 +57,20 @@ def test_written_and_read(tmp_path):
         'activity,threshold,f1\nrun,0.575,1.0000\n"jump, high",4e-08,1.0000\nwave,0.5,\n'
     )
     assert read_thresholds(path, NAMES).tolist() == thresholds.tolist()
+
+
+def test_temperatures_are_written_and_read(tmp_path):
+    path = str(tmp_path / "temperatures.csv")
+    assert read_temperatures(path, NAMES).tolist() == [1.0] * 3
+    write_temperatures(path, NAMES, np.array([0.5, 1 / 3, 20.0]))
+    assert read_temperatures(path, NAMES).tolist() == [0.5, 1 / 3, 20.0]
+    (tmp_path / "temperatures.csv").write_text("activity,temperature\nrun,0\nwave,-1\n")
+    with pytest.raises(SlowFastExtError) as caught:
+        read_temperatures(path, NAMES)
+    assert str(caught.value).count("the temperature must be above 0") == 2
+    assert str(caught.value).endswith(
+        "or fit the temperatures again, by predict --fit-temperatures"
+    )
 
 
 def test_of_another_run(tmp_path):
