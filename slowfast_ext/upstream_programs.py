@@ -15,6 +15,7 @@ from slowfast_ext import upstream
 from slowfast_ext.config.defaults import KEYS, add_slowfast_ext_config, default_config
 from slowfast_ext.config.schema import Main, Upstreams, refuse
 from slowfast_ext.engine.loaders import build_dataset
+from slowfast_ext.engine.losses import OWN_LOSSES
 from slowfast_ext.engine.setup import check_config
 from slowfast_ext.engine.train import counted_mask
 from slowfast_ext.engine.trainer import summed
@@ -118,7 +119,10 @@ def one_output(logits, loss):
 
 
 def _check_keys_of_programs(cfg):
-    """Refuses keys of this package that its own engine alone looks at."""
+    """Refuses keys and losses of this package that its own engine alone looks at."""
+    if cfg.MODEL.LOSS_FUNC in OWN_LOSSES:
+        rule = "is not done by PySlowFast's own programs: set it to bce_logit"
+        refuse(cfg, "MODEL.LOSS_FUNC", rule)
     defaults = default_config()
     for key in KEYS:
         is_of_network = key.name.startswith("ACTIVITY.") and key.name != "ACTIVITY.LR_MULT"

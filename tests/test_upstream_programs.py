@@ -17,13 +17,15 @@ import torch.nn.functional as F
 
 from slowfast_ext import upstream
 from slowfast_ext.commands.run_net import main as run_net
+from slowfast_ext.config.defaults import default_config
+from slowfast_ext.errors import SlowFastExtError
 from tests.datasets.test_charades import HEADER, frame_rows
 from tests.helpers import ROOT, shallow_networks
 
 if not upstream.IS_MAIN:
     pytest.skip("needs GitHub's main of PySlowFast", allow_module_level=True)
 
-from slowfast_ext.upstream_programs import SummedLoss, one_output
+from slowfast_ext.upstream_programs import ProgramNetwork, SummedLoss, one_output
 
 CLONE = Path(upstream.slowfast.__file__).parents[1]
 PROGRAM = CLONE / "tools" / "run_net.py"
@@ -149,3 +151,10 @@ def test_one_output_has_the_mean_probability():
 def test_the_summed_loss_is_the_sum_over_the_outputs():
     logits, labels = (torch.zeros(2, 3), torch.zeros(2, 3)), torch.ones(2, 3)
     assert SummedLoss()(logits, labels).item() == pytest.approx(2 * math.log(2))
+
+
+def test_losses_of_this_package_are_refused():
+    cfg = default_config()
+    cfg.MODEL.LOSS_FUNC = "focal"
+    with pytest.raises(SlowFastExtError, match=r"LOSS_FUNC is 'focal': .*set it to bce_logit"):
+        ProgramNetwork(cfg)

@@ -165,3 +165,4 @@ _TERMS = {
     "asymmetric": _asymmetric,
     "equalization": _cross_entropy,
 }
+OWN_LOSSES = tuple(name for name in _TERMS if name != "bce_logit")
