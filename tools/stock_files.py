@@ -30,14 +30,20 @@ NUM_GPUS = 8
 SAYS_WHAT_TO_SET = re.compile(
     r"([\w.]+) is .*: it .*(?:set it to|must not be empty; its default is) (\S+)"
 )
+# The start of a sentence -> what docs/PYSLOWFAST.md says to set over PyPI's 1.0.
+OVER_INSTALLED = {
+    "MODEL.ARCH is 'slow':": ["MODEL.ARCH", "slowonly"],
+    "BN.NORM_TYPE is 'sync_batchnorm': it needs": ["BN.NORM_TYPE", "batchnorm"],
+}
 HEADING = """# PySlowFast's own config files
 
 Made by `python -m tools.stock_files`: every YAML file of GitHub's main, as it stands there, over
 `pyslowfast` 1.0 and over main, on a machine of {gpus} GPUs. "Alone": with
 `MODEL.MODEL_NAME ActivityNetwork` and nothing else. "As documented": with that, what
 [PYSLOWFAST.md](PYSLOWFAST.md#your-config) says of data, classes and loss (but for Charades and AVA,
-whose files have them) and what the sentences of refusal say to set, in brackets. A cell is the
-backbone that is built, or the number of the sentence with which the file is refused.
+whose files have them), and in brackets what it says of 1.0 and the sentences of refusal say to
+set. A cell is the backbone that is built, or the number of the sentence with which the file is
+refused.
 
 | | alone, 1.0 | as documented, 1.0 | alone, main | as documented, main |
 |---|---|---|---|---|
@@ -65,9 +71,12 @@ def as_documented(path):
     while True:
         backbone, sentence = outcome(path, [*words, *further])
         named = SAYS_WHAT_TO_SET.fullmatch(sentence)
-        if backbone or not named or named[1] in further:
+        pair = [named[1], named[2].strip("'") or "''"] if named else []
+        for start, documented in OVER_INSTALLED.items():
+            pair = documented if sentence.startswith(start) else pair
+        if backbone or not pair or pair[0] in further:
             return backbone, sentence, further
-        further += [named[1], named[2].strip("'") or "''"]
+        further += pair
 
 
 def rows(folder):
