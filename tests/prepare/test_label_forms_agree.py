@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +99,45 @@ def parted(rows):
     for row in rows:
         path, labels, *times = row.split(",")
         yield from (",".join([path, label, *times]) for label in labels.split(";"))
+
+
+# What the files of the commands in docs/OWN_DATA.md hold.
+DOCUMENTED = {
+    "boris.csv": "BORIS' aggregated events",
+    "project.boris": "BORIS' project",
+    "eaf": "ELAN's .eaf",
+    "label_studio.json": "Label Studio's JSON",
+    "observer.csv": "Observer's event log",
+    "via.csv": "VIA 3's CSV",
+    "epic.csv": "EPIC-KITCHENS' CSV",
+}
+
+
+def test_documented_commands(videos, tmp_path, capsys, monkeypatch):
+    """Each tool's command in the documentation reads that tool's files."""
+    text = Path(__file__, "../../../docs/OWN_DATA.md").resolve().read_text()
+    text = text.partition("## From annotation tools")[2].partition("\n## ")[0]
+    commands = [
+        shlex.split(found.replace("\\\n", " "))[5:]
+        for found in re.findall(r"^python -m slowfast_ext prepare lists (?:.*\\\n)*.*$", text, re.M)
+    ]
+    monkeypatch.chdir(tmp_path)
+    Path("clips").symlink_to(videos)
+    parser = argparse.ArgumentParser()
+    prepare_lists_arguments(parser)
+    found = {}
+    for words in commands:
+        args = parser.parse_args([*words, "--json"])
+        if args.labels not in DOCUMENTED:
+            continue
+        content = FORMS[DOCUMENTED[args.labels]][0]
+        if isinstance(content, dict):
+            Path(args.labels).mkdir()
+            for name, text in content.items():
+                Path(args.labels, name).write_text(text)
+        else:
+            data = content if isinstance(content, bytes) else content.encode()
+            Path(args.labels).write_bytes(data)
+        prepare_lists.run(args)
+        found[args.labels] = json.loads(capsys.readouterr().out)["form"]
+    assert found == DOCUMENTED

@@ -26,9 +26,10 @@ from slowfast_ext.evaluation.rate_weights import read_rate_weights
 from slowfast_ext.paper.results import read_result
 from slowfast_ext.predict.thresholds import read_thresholds
 from slowfast_ext.prepare.action_genome import read_action_genome
-from slowfast_ext.prepare.label_forms import read_label_file
+from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
+from tests.prepare import tool_files
 
 Reader = namedtuple("Reader", "name file seeds read")
 """
@@ -123,6 +124,10 @@ def _read_frame_list(path):
     charades.read_frame_list(path, 157, "frames", 24.0, check_files=False)
 
 
+def _read_labels(path, media):
+    check_problems(read_label_file(path, media, frame_rate=10.0))
+
+
 def _labels(folder):
     videos = folder / "videos"
     videos.mkdir()
@@ -140,9 +145,17 @@ def _labels(folder):
         "Kinetics": b"label,youtube_id,time_start,time_end,split\nrun,a,0,10,train\n",
         "lines": b"a.mp4 run\nb.mp4 jump wave\n",
         "lines of folders": b"f 1 run\nf 1 jump\n",
+        "BORIS": tool_files.boris_tabular().encode(),
+        "BORIS' project": json.dumps(tool_files.boris_project()).encode(),
+        "ELAN": tool_files.elan()["a"].encode(),
+        "Label Studio": tool_files.label_studio().encode(),
+        "Label Studio's CSV": tool_files.label_studio_csv().encode(),
+        "Observer": tool_files.observer().encode(),
+        "VIA": tool_files.via_csv().encode(),
+        "VIA's project": json.dumps(tool_files.via_project()).encode(),
     }
     return [
-        Reader(f"labels ({name})", "labels", [seed], lambda path: read_label_file(path, media))
+        Reader(f"labels ({name})", "labels", [seed], lambda path: _read_labels(path, media))
         for name, seed in forms.items()
     ]
 

@@ -145,7 +145,7 @@ def _queue_of(file, where, row):
     named = [row.get(name, "") for name in ("media_file_name", "media_file", "media_file_path")]
     files = files if set(files) - set(_NOTHING) else next(([n] for n in named if n), [])
     kind = row.get("observation_type", "").lower()
-    if not set(files) - set(_NOTHING) or kind.startswith(("live", "pict", "imag")):
+    if not set(files) - set(_NOTHING) or kind.startswith(("live", "from pictures")):
         file.skip(where, "an observation without a video")
         return None
     lengths = row.get("media_duration_s", "").split("|")[0].split(";")
@@ -304,4 +304,6 @@ def _project_events(file, place, observation, kinds, queue):
             status = "STOP" if is_on.get(key) else "START"
             is_on[key] = not is_on.get(key)
         labels = _labels(columns, {"behavior": code, "modifiers": modifiers})
-        yield where, key, status, float(time), queue, labels, subject
+        time = _time(file, where, "time", str(time))
+        if time is not None:
+            yield where, key, status, time, queue, labels, subject

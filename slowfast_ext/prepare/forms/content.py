@@ -123,7 +123,7 @@ def as_written_by(file, tool, where=""):
     """Says in one sentence, with its place, that a part is not as the tool writes it."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise SlowFastExtError(
             f"{where or file.path}: is not as {tool} writes it ({type(error).__name__}: {error})"
         ) from error

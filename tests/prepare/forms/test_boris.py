@@ -140,6 +140,9 @@ def test_wrong_projects(read):
     assert "observations.ab: times count from the first of several files" in refusal(
         lambda one: one.pop("media_info")
     )
+    assert 'observations.ab.events[0]: time "nan" is not a number of seconds' in refusal(
+        lambda one: one["events"][0].__setitem__(0, float("nan"))
+    )
     assert "observations.ab: is not as BORIS writes it (KeyError: 'events')" in refusal(
         lambda one: one.pop("events")
     )

@@ -121,6 +121,10 @@ def test_the_rate_is_asked_for(read, text):
             "video,id,tl,annotator,annotation_id,lead_time\na,1,[{],1,1,1\n",
             "labels:2: tl: is not as Label Studio writes it",
         ),
+        (
+            "video,id,tl,annotator,annotation_id,lead_time\na,1," + '[{"a":' * 15000 + ",1,1,1\n",
+            "labels:2: tl: is not as Label Studio writes it (RecursionError",
+        ),
     ],
 )
 def test_wrong_exports(read, text, message):
