@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 from collections import namedtuple
+from functools import partial
 from pathlib import Path
 
 import av
@@ -124,14 +125,14 @@ def _read_frame_list(path):
     charades.read_frame_list(path, 157, "frames", 24.0, check_files=False)
 
 
-def _read_labels(path, media):
-    check_problems(read_label_file(path, media, frame_rate=10.0))
+def _read_labels(path, media, options):
+    check_problems(read_label_file(path, media, **options))
 
 
 def _labels(folder):
     videos = folder / "videos"
     videos.mkdir()
-    for name in "ab":
+    for name in "abc":
         (videos / f"{name}.mp4").write_bytes(b"x")
     (videos / "f").mkdir()
     (videos / "f" / "1.jpg").write_bytes(b"x")
@@ -155,7 +156,16 @@ def _labels(folder):
         "VIA's project": json.dumps(tool_files.via_project()).encode(),
     }
     return [
-        Reader(f"labels ({name})", "labels", [seed], lambda path: _read_labels(path, media))
+        Reader(
+            f"labels ({name})",
+            "labels",
+            [seed],
+            partial(
+                _read_labels,
+                media=media,
+                options=({"frame_rate": 10.0} if name.startswith("Label Studio") else {}),
+            ),
+        )
         for name, seed in forms.items()
     ]
 
