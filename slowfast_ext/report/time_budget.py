@@ -78,14 +78,14 @@ def transitions(bouts):
     Returns:
         DataFrame: from, to, count, probability (of all that follow `from`); those that occur.
     """
-    pairs = []
-    for _, group in bouts.groupby(["video", "subject"], sort=False):
-        group = group.sort_values(["start", "activity"], kind="stable")
-        number = (group["start"].diff() > ROUNDING).cumsum()
-        starts = pd.DataFrame({"from": group["activity"], "number": number})
-        following = pd.DataFrame({"to": group["activity"], "number": number - 1})
-        pairs.append(starts.merge(following, on="number")[["from", "to"]])
-    pairs = pd.concat(pairs) if pairs else pd.DataFrame(columns=["from", "to"])
+    key = ["video", "subject"]
+    bouts = bouts.sort_values([*key, "start", "activity"], kind="stable")
+    later = bouts["start"] - bouts.groupby(key)["start"].shift() > ROUNDING
+    # Those that start together have one number; the first ones of a subject follow nobody.
+    bouts = bouts.assign(number=later.groupby([bouts[name] for name in key]).cumsum())
+    before = bouts.rename(columns={"activity": "from"})
+    after = bouts.assign(number=bouts["number"] - 1).rename(columns={"activity": "to"})
+    pairs = before.merge(after, on=[*key, "number"])
     table = pairs.groupby(["from", "to"]).size().rename("count").reset_index()
     table["probability"] = table["count"] / table.groupby("from")["count"].transform("sum")
     return table

@@ -46,7 +46,9 @@ def test_each_oddity():
 
 def test_nothing_odd():
     found = check(
-        [("a", "", "run", 0, 6), ("a", "", "sit", 5, 10), ("b", "", "run", 0, 10)],
+        [("a", "", "run", 0, 6), ("a", "", "sit", 5, 10), ("b", "", "run", 0, 4)]
+        # It goes on where the one before ends: no overlap.
+        + [("b", "", "run", 4, 10)],
         min_positives=0,
     )
     found.pop("time_without_a_label")
