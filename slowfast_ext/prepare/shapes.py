@@ -1,5 +1,6 @@
 """Boxes of persons, animals or things on single frames, with what they do there."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,13 +95,16 @@ def up_to_next(shapes):
     by_subject = {}
     for shape in shapes:
         by_subject.setdefault((shape.video, shape.subject), []).append(shape)
-    found = []
-    for (_, subject), members in by_subject.items():
+    gaps_of = {}
+    for key, members in by_subject.items():
         members.sort(key=lambda shape: shape.first)
-        gaps = np.diff([shape.first for shape in members])
-        # The most frequent one: a longer one means that the subject was away.
-        step = int(np.bincount(gaps[gaps > 0]).argmax()) if subject and any(gaps > 0) else 1
-        for shape, gap in zip(members, [*gaps.tolist(), step], strict=True):
+        gaps_of[key] = np.diff([shape.first for shape in members]).tolist()
+    counts = Counter(gap for (_, of), gaps in gaps_of.items() for gap in gaps if of and gap > 0)
+    # The most frequent gap: a longer one means that the subject was away.
+    usual, found = max(counts, key=counts.get, default=1), []
+    for key, members in by_subject.items():
+        step = usual if key[1] else 1
+        for shape, gap in zip(members, [*gaps_of[key], step], strict=True):
             is_single = shape.until == shape.first + 1
             until = shape.first + min(gap, step) if is_single else shape.until
             found.append(replace(shape, until=max(until, shape.first + 1)))

@@ -67,6 +67,8 @@ def tracks_of(media, pairs, problems):
     Returns:
         list[Track]: a shape that says no subject is one of its own. Shapes without a box, such
             as tags of whole images, are in none.
+    Raises:
+        SlowFastExtError: a video cannot be read.
     """
     found, videos = {}, {}
     for number, (shape, held) in enumerate(pairs):
@@ -74,6 +76,9 @@ def tracks_of(media, pairs, problems):
             videos[shape.video], problem = media.find(shape.video)
             problems += [f"{shape.where}: {problem}"] if problem else []
         video = videos[shape.video]
+        if video is not None and shape.first >= media.info(video).length:
+            length = media.info(video).length
+            problems.append(f"{shape.where}: frame {shape.first} from 0, of {length} in {video}")
         if shape.box is not None and video is not None:
             key = (video, shape.subject) if shape.subject else (video, "", number)
             found.setdefault(key, []).append((shape, held))

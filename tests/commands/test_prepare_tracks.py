@@ -227,6 +227,8 @@ def refusal(folder, ending, text, *words):
         ("txt", "1,7,1,1,5\n", "a.txt:1: 5 fields where frame,id,x,y,w,h,score and an activity"),
         ("txt", "1,7,1,1,5,5,1,run\nx,7,1,1,5,5,1,run\n", 'a.txt:2: frame "x" is not a number'),
         ("txt", "0,7,1,1,5,5,1,run\n", 'a.txt:1: frame "0" is not a whole number from 1 on'),
+        ("txt", "26,7,1,1,5,5,1,run\n", "a.txt:1: frame 25 from 0, of 25 in a.mp4"),
+        ("txt", "1,7,1,1,5,5,1,run\n1e999,7,1,1,5,5,1,x\n", 'a.txt:2: frame "1e999" is not'),
         ("txt", "1,7,1,1,y,5,1,run\n", "a.txt:1: a box's size is not a number"),
         ("txt", "1,7,1,1,5,5,1,0.5\n", 'a.txt:1: label "0.5" is a number'),
         ("csv", via("a").replace("[2, ", "[9, "), "a.csv:3: a region needs one file, one time and"),

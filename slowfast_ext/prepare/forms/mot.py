@@ -102,7 +102,7 @@ def _shape(file, line, row, names, base, video):
         return None
     fields = dict(zip(names, row, strict=False))
     video = next((fields[name] for name in PATHS if name != "id" and fields.get(name)), video)
-    numbers = {name: parse_number(fields.get(name, "")) for name in _NAMES}
+    numbers = {name: _finite(fields.get(name, "")) for name in _NAMES}
     frame, x, y = (numbers[name] for name in ("frame", "x", "y"))
     wrong = [name for name in ("frame", "x", "y") if numbers[name] is None]
     if wrong or frame != int(frame) or frame < base:
@@ -125,6 +125,12 @@ def _shape(file, line, row, names, base, video):
     others = {n: "" if text == "-1" else text for n, text in fields.items() if n not in known}
     frame = int(frame) - base
     return Shape(where, video, fields.get("id", ""), frame, frame + 1, "", others, box)
+
+
+def _finite(text):
+    """A text's number; None where it is none, or larger than any frame's or corner's."""
+    number = parse_number(text)
+    return number if number is not None and abs(number) < 2**31 else None
 
 
 def _size(file, where, video):
