@@ -218,12 +218,13 @@ def _list_of(videos, media):
     more = ["unknown"] * any(video.unknown for video in videos)
     writer.writerow(["path", "labels", "start", "end", *more])
     for video in videos:
-        for times, labels in video.segments.items():
-            if labels or not video.unknown:
-                writer.writerow([media.path(video.path), _field(labels), *times, *[""] * len(more)])
-        for times, labels in video.unknown.items():
-            named = {ALL_LABELS} if ALL_LABELS in labels else labels
-            writer.writerow([media.path(video.path), "", *times, _field(named)])
+        for times in dict.fromkeys([*video.segments, *video.unknown]):
+            labels = video.segments.get(times, set())
+            unknown = video.unknown.get(times, set()) - labels
+            unknown = {ALL_LABELS} & unknown or unknown
+            if labels or unknown or not video.unknown:
+                fields = [_field(labels), *times, *[_field(unknown)] * len(more)]
+                writer.writerow([media.path(video.path), *fields])
     return stream.getvalue()
 
 

@@ -302,7 +302,7 @@ def test_a_table_may_have_a_column_of_unknown_labels_as_lists_have(folder, capsy
     rows += "c.mp4,wave,,,*,train\n"
     run(folder, "path,labels,start,end,unknown,split\n" + rows, "--split-column", "split", "--json")
     assert written(folder)["train.csv"] == (
-        "path,labels,start,end,unknown\na,run,0.0,0.5,\na,,0.5,0.75,jump;wave\nc,wave,,,\nc,,,,*\n"
+        "path,labels,start,end,unknown\na,run,0.0,0.5,\na,,0.5,0.75,jump;wave\nc,wave,,,*\n"
     )
     report = json.loads(capsys.readouterr().out)
     assert report["videos_that_do_not_know"] == {"jump": 2, "run": 1, "wave": 1}
