@@ -21,8 +21,9 @@ def time_budget(bouts, seconds, activities):
             What an activity that does not occur has none of is NaN.
     """
     pairs = bouts[["video", "subject"]].drop_duplicates()
-    silent = pd.DataFrame({"video": [video for video in seconds if video not in set(bouts.video)]})
-    pairs = pd.concat([pairs, silent.assign(subject="")], ignore_index=True)
+    silent = pd.DataFrame({"video": list(seconds)})
+    silent = silent[~silent["video"].isin(pairs["video"])].assign(subject="")
+    pairs = pd.concat([pairs, silent], ignore_index=True)
     rows = pairs.merge(pd.DataFrame({"activity": activities}), how="cross")
     lengths = bouts.assign(duration=bouts["end"] - bouts["start"])
     found = lengths.groupby(["video", "subject", "activity"]).agg(
