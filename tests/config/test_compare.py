@@ -151,7 +151,7 @@ def test_loading_takes_what_a_command_sets_for_itself(cfg):
 def test_a_checkpoint_from_before_a_part_of_the_head_has_none(cfg, check):
     settings = cfg.dump().replace("  EVIDENCE: false\n", "")
     settings = settings.replace("  RESIDUAL_CORRELATION: false\n", "")
-    assert "EVIDENCE" not in settings and "RESIDUAL" not in settings
+    assert "EVIDENCE" not in settings and "RESIDUAL_CORRELATION" not in settings
     check("x.pyth", {"cfg": settings}, cfg, "train")
     cfg.ACTIVITY.EVIDENCE = True
     with pytest.raises(SlowFastExtError, match=r"ACTIVITY.EVIDENCE False \(now True\)"):
