@@ -30,7 +30,7 @@ from slowfast_ext.prepare.action_genome import read_action_genome
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
-from tests.prepare import tool_files
+from tests.prepare import set_files, tool_files
 
 Reader = namedtuple("Reader", "name file seeds read")
 """
@@ -146,6 +146,13 @@ def _labels(folder):
         "Kinetics": b"label,youtube_id,time_start,time_end,split\nrun,a,0,10,train\n",
         "lines": b"a.mp4 run\nb.mp4 jump wave\n",
         "lines of folders": b"f 1 run\nf 1 jump\n",
+        "CVAT's tracks": set_files.cvat_video()["a.xml"].encode(),
+        "CVAT's images": set_files.cvat_images()["a.xml"].encode(),
+        "DeepEthogram": set_files.deep_ethogram()["a_labels.csv"].encode(),
+        "Solomon Coder": set_files.solomon()["a.csv"].encode(),
+        "actions": set_files.actions().encode(),
+        "frame list": set_files.frame_list().encode(),
+        "Bento": set_files.bento()["a.annot"].encode(),
         "BORIS": tool_files.boris_tabular().encode(),
         "BORIS' project": json.dumps(tool_files.boris_project()).encode(),
         "ELAN": tool_files.elan()["a"].encode(),
