@@ -3,12 +3,12 @@
 import argparse
 import importlib
 
-from slowfast_ext.commands import arguments
+from slowfast_ext.commands import arguments, data_arguments
 from slowfast_ext.errors import exit_with_sentence
 
-# A command's words -> help. PREFIX_NAME_arguments of `commands.arguments` adds what it takes; its
-# module commands/PREFIX_NAME.py has run(args) and is imported for the chosen command alone, so
-# that help and usage errors come at once.
+# A command's words -> help. PREFIX_NAME_arguments, of `arguments` or `data_arguments`, adds what it
+# takes; its module commands/PREFIX_NAME.py has run(args) and is imported for the chosen command
+# alone, so that help and usage errors come at once.
 COMMANDS = {
     "quickstart": "train, tune and test the paper's head and upstream's on synthetic video",
     "prepare charades": "check Charades' official files and write lists of them",
@@ -40,6 +40,7 @@ _DESCRIPTION = (
 def build_parser():
     """The parser of all commands; what it parses has the command's `module`."""
     parser = argparse.ArgumentParser(prog="python -m slowfast_ext", description=_DESCRIPTION)
+    functions = {**vars(arguments), **vars(data_arguments)}
     # prefix -> the subparsers below it.
     groups = {"": parser.add_subparsers(metavar="COMMAND", required=True)}
     for words, text in COMMANDS.items():
@@ -52,7 +53,7 @@ def build_parser():
             groups[prefix] = group.add_subparsers(metavar="WHAT", required=True)
         command = groups[prefix].add_parser(name, help=text, description=text)
         module = words.replace(" ", "_").replace("-", "_")
-        getattr(arguments, f"{module}_arguments")(command)
+        functions[f"{module}_arguments"](command)
         command.set_defaults(module=f"slowfast_ext.commands.{module}")
     return parser
 

@@ -12,7 +12,7 @@ def read_labels(args, path):
     Reads labels of the videos below --videos.
 
     Args:
-        args (Namespace): of `arguments.add_label_arguments`.
+        args (Namespace): of `data_arguments.add_label_arguments`.
         path (str): the file, or the folder of files.
     Returns:
         LabelFile

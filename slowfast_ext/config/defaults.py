@@ -41,10 +41,8 @@ _DETECTRON2_WEIGHTS = (
     "detectron2://COCO-Detection/faster_rcnn_R_50_FPN_3x/137849458/model_final_280758.pkl"
 )
 # Of upstream's losses those that compare logits with labels, and no network's own targets; ours.
-_LOSSES = rules.one_of(
-    *("bce", "bce_logit", "cross_entropy", "soft_cross_entropy"),
-    *("focal", "asymmetric", "equalization"),
-)
+_UPSTREAM_LOSSES = ("bce", "bce_logit", "cross_entropy", "soft_cross_entropy")
+_LOSSES = rules.one_of(*_UPSTREAM_LOSSES, "focal", "asymmetric", "equalization")
 _GAMMAS = rules.must(
     "be two numbers, for positives and negatives, each 0, or 1 or more",
     lambda gammas: len(gammas) == 2 and not any(rules.focusing(gamma, None) for gamma in gammas),

@@ -13,7 +13,7 @@ from slowfast.datasets import ava_dataset
 
 from slowfast_ext import upstream
 from slowfast_ext.commands import prepare_ava
-from slowfast_ext.commands.arguments import prepare_ava_arguments
+from slowfast_ext.commands.data_arguments import prepare_ava_arguments
 from slowfast_ext.config.load import load_config
 from slowfast_ext.datasets.ava import Ava
 from slowfast_ext.datasets.ava_frames import Clock, read_clock

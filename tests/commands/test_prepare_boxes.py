@@ -13,7 +13,7 @@ import yaml
 from torchvision.models import detection
 
 from slowfast_ext.commands import prepare_boxes
-from slowfast_ext.commands.arguments import prepare_boxes_arguments
+from slowfast_ext.commands.data_arguments import prepare_boxes_arguments
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import person_detectors
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from slowfast_ext.commands import prepare_charades
-from slowfast_ext.commands.arguments import prepare_charades_arguments
+from slowfast_ext.commands.data_arguments import prepare_charades_arguments
 from slowfast_ext.datasets.lists import Segment, read_class_names, read_list
 from slowfast_ext.errors import SlowFastExtError, exit_with_sentence
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import prepare_ava, prepare_lists, prepare_tracks
-from slowfast_ext.commands.arguments import (
+from slowfast_ext.commands.data_arguments import (
     prepare_ava_arguments,
     prepare_lists_arguments,
     prepare_tracks_arguments,

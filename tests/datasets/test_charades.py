@@ -10,7 +10,7 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.commands import prepare_charades as prepare
-from slowfast_ext.commands.arguments import prepare_charades_arguments
+from slowfast_ext.commands.data_arguments import prepare_charades_arguments
 from slowfast_ext.datasets import Charades, video
 from slowfast_ext.datasets.charades import read_frame_list
 from slowfast_ext.datasets.video import FrameFolder

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import evaluate_ava
-from slowfast_ext.commands.arguments import evaluate_ava_arguments
+from slowfast_ext.commands.data_arguments import evaluate_ava_arguments
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import ava
 

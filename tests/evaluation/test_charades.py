@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import evaluate_charades
-from slowfast_ext.commands.arguments import evaluate_charades_arguments
+from slowfast_ext.commands.data_arguments import evaluate_charades_arguments
 from slowfast_ext.datasets import charades_annotations
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation import charades

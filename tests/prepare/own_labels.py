@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import prepare_lists
-from slowfast_ext.commands.arguments import prepare_lists_arguments
+from slowfast_ext.commands.data_arguments import prepare_lists_arguments
 from slowfast_ext.errors import SlowFastExtError
 
 # Every video is 1 s long. `run` occurs twice, `jump` five times, `wave` four.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import prepare_charades
-from slowfast_ext.commands.arguments import prepare_charades_arguments
+from slowfast_ext.commands.data_arguments import prepare_charades_arguments
 from slowfast_ext.datasets.lists import read_class_names
 from slowfast_ext.datasets.object_boxes import read_objects
 from slowfast_ext.datasets.synthetic.scenes import SyntheticSettings

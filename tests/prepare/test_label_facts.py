@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast_ext.commands import prepare_lists
-from slowfast_ext.commands.arguments import prepare_lists_arguments
+from slowfast_ext.commands.data_arguments import prepare_lists_arguments
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia

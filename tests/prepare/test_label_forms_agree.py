@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slowfast_ext.commands import prepare_lists
-from slowfast_ext.commands.arguments import prepare_lists_arguments
+from slowfast_ext.commands.data_arguments import prepare_lists_arguments
 from tests.prepare import set_files, tool_files
 
 _RATE = ["--frame-rate", str(tool_files.RATE)]
