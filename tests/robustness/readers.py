@@ -30,6 +30,7 @@ from slowfast_ext.prepare.action_genome import read_action_genome
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.person_detectors import identity_of_weights, load_detector
+from tests.helpers import write_noise
 from tests.prepare import set_files, tool_files
 
 Reader = namedtuple("Reader", "name file seeds read")
@@ -133,7 +134,8 @@ def _labels(folder):
     videos = folder / "videos"
     videos.mkdir()
     for name in "abc":
-        (videos / f"{name}.mp4").write_bytes(b"x")
+        # Whole ones: some forms count their frames.
+        write_noise(videos / f"{name}.mp4", 10, seed=0, fps=int(tool_files.RATE))
     (videos / "f").mkdir()
     (videos / "f" / "1.jpg").write_bytes(b"x")
     media = OwnMedia(str(videos))
@@ -165,7 +167,7 @@ def _labels(folder):
     return [
         Reader(
             f"labels ({name})",
-            "labels",
+            "a",  # Some forms are about the video of the file's own name.
             [seed],
             partial(
                 _read_labels,
