@@ -68,6 +68,19 @@ def plain(name):
     return re.sub(r"[\W_]+", "_", name).strip("_").lower()
 
 
+def place_of(path, names, name, option="--label-columns"):
+    """
+    The place of the column that an option names, in capitals or not; raises SlowFastExtError, which
+    names the columns that there are.
+    """
+    places = {plain(other): place for place, other in reversed(list(enumerate(names)))}
+    if plain(name) not in places:
+        raise SlowFastExtError(
+            f"{path}: no column {name} for {option}; the columns are {', '.join(names)}"
+        )
+    return places[plain(name)]
+
+
 @dataclass(frozen=True)
 class TimeColumns:
     """

@@ -25,6 +25,7 @@ from slowfast_ext.prepare import label_cells
 from slowfast_ext.prepare.class_numbers import name_numbers
 from slowfast_ext.prepare.forms import READERS
 from slowfast_ext.prepare.forms.content import Content
+from slowfast_ext.prepare.label_columns import plain
 from slowfast_ext.prepare.label_json import read_json
 from slowfast_ext.prepare.label_lines import read_lines, read_without_header
 from slowfast_ext.prepare.label_tables import read_with_header, rows_of, rows_of_one_video
@@ -116,6 +117,7 @@ class LabelFile:
     problems: list = field(default_factory=list)
     _written: dict = field(default_factory=dict)
     _asked: set = field(default_factory=set)
+    _choices: dict = field(default_factory=dict)
 
     @property
     def own_name(self):
@@ -137,6 +139,14 @@ class LabelFile:
             flag, values = _FACTS[option]
             raise SlowFastExtError(f"{self.path}: {why}: {flag} {values}")
         return getattr(self, option)
+
+    def is_chosen(self, name):
+        """
+        Whether labels are read of what is called so: an ELAN tier, a VIA attribute, a Label Studio
+        control. All are where --label-columns names none; names that no file has are refused.
+        """
+        self._choices[plain(name)] = name
+        return not self.label_columns or plain(name) in map(plain, self.label_columns)
 
     def skip(self, where, why):
         """Counts a row that is not used."""
@@ -288,6 +298,12 @@ def read_label_file(path, media, **options):
         is_idle = option not in file._asked and not file.problems
         if is_idle and getattr(file, option) is not None:
             raise SlowFastExtError(f"{path}: {flag} is given, but no times here count frames")
+    for name in file.label_columns if file._choices else ():
+        if plain(name) not in file._choices:
+            raise SlowFastExtError(
+                f"{path}: nothing is called {name}, for --label-columns; there are "
+                f"{', '.join(filter(None, file._choices.values()))}"
+            )
     _choose_subjects(file)
     if file.class_names:
         name_numbers(file)
@@ -304,7 +320,8 @@ def _read_folder(file, options):
         if path.lower().rpartition(".")[2] not in _ENDINGS:
             file.skip(path, "no file of labels by its ending")
             continue
-        shared = {"_written": file._written, "_asked": file._asked, "is_of_folder": True}
+        shared = {name: getattr(file, name) for name in ("_written", "_asked", "_choices")}
+        shared["is_of_folder"] = True
         part = LabelFile(path, file.media, **options, **shared)
         _read(part)
         forms[part.form] = None

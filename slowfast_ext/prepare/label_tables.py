@@ -23,6 +23,7 @@ from slowfast_ext.prepare.label_columns import (
     SUBJECTS,
     flags_by_name,
     path_column,
+    place_of,
     plain,
     time_columns,
 )
@@ -227,21 +228,21 @@ def read_table(file, table, header_at):
 
 def _columns_of(file, table):
     header = [plain(name) for name in table.names]
-    place_of = {name: place for place, name in reversed(list(enumerate(header)))}
+    places = {name: place for place, name in reversed(list(enumerate(header)))}
     video = path_column(table.names, [row for _, row in table.rows], file.media)
     side = _side_place(file, table)
-    labels = [place_of[name] for name in LABELS if name in place_of][:1]
+    labels = [places[name] for name in LABELS if name in places][:1]
     if file.label_columns:
-        labels = [_place_of(file, table, name, "--label-columns") for name in file.label_columns]
+        labels = [place_of(file.path, table.names, name) for name in file.label_columns]
     if not labels or file.label_columns:
         is_binary = all(map(_is_binary, map(table.column, labels)))
     else:
         is_binary = False
-    sources = [place_of[name] for name in _SOURCES if name in place_of]
-    others = {"source": next(iter(sources), None), "length": place_of.get("length")}
+    sources = [places[name] for name in _SOURCES if name in places]
+    others = {"source": next(iter(sources), None), "length": places.get("length")}
     if labels and not is_binary:
-        others["subject"] = next((place_of[name] for name in SUBJECTS if name in place_of), None)
-        others["unknown"] = place_of.get("unknown")
+        others["subject"] = next((places[name] for name in SUBJECTS if name in places), None)
+        others["unknown"] = places.get("unknown")
     return Columns(video, labels, is_binary, None, side, **others)
 
 
@@ -252,18 +253,9 @@ def _is_binary(fields):
 def _side_place(file, table):
     """The column that says train or test: the one that is named, or one called so."""
     if file.split_column:
-        return _place_of(file, table, file.split_column, "--split-column")
+        return place_of(file.path, table.names, file.split_column, "--split-column")
     named = [place for place, name in enumerate(table.names) if plain(name) in SPLITS]
     return named[0] if named else None
-
-
-def _place_of(file, table, name, option):
-    for place, other in enumerate(table.names):
-        if plain(other) == plain(name):
-            return place
-    raise SlowFastExtError(
-        f"{file.path}: no column {name} for {option}; the columns are {', '.join(table.names)}"
-    )
 
 
 def _times(file, table, columns):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.forms.content import as_written_by
-from slowfast_ext.prepare.label_columns import plain
+from slowfast_ext.prepare.label_columns import place_of, plain
 from slowfast_ext.prepare.label_tables import fields_of, named_table
 from slowfast_ext.utils.tables import rows_of_text
 from slowfast_ext.utils.text import parse_number
@@ -114,12 +114,8 @@ def _read(file, content):
 def _records(file, table, constants=None):
     """Yields (place, {plain name: field}, Queue, labels) of the rows about videos."""
     names = [plain(name) for name in table.names]
-    columns = [plain(name) for name in file.label_columns] or ["behavior"]
-    if missing := [name for name in columns if name not in names]:
-        raise SlowFastExtError(
-            f"{file.path}: no column {missing[0]} for --label-columns; the columns are "
-            f"{', '.join(table.names)}"
-        )
+    wanted = [place_of(file.path, table.names, name) for name in file.label_columns]
+    columns = [names[place] for place in wanted] or ["behavior"]
     used = _USED | set(columns)
     file.unused = [name for name in table.names if plain(name) not in used]
     for where, fields in fields_of(file, table):

@@ -15,17 +15,14 @@ def read(file, content):
     """Reads the annotations of all tiers, or of those that --label-columns names."""
     file.form = _FORM
     tiers = content.xml.findall("TIER")
-    if file.label_columns:
-        file.unused = [
-            t.get("TIER_ID") for t in tiers if t.get("TIER_ID") not in file.label_columns
-        ]
-        tiers = [tier for tier in tiers if tier.get("TIER_ID") in file.label_columns]
+    chosen = [tier for tier in tiers if file.is_chosen(tier.get("TIER_ID") or "")]
+    file.unused = [tier.get("TIER_ID") for tier in tiers if tier not in chosen]
     where = f"{file.path}:{content.xml.line}"
     videos = _videos(file, content.xml)
     for name, _ in videos:
         file.add(where, name, [], source=file.own_name)
     spans = _Spans(file, content.xml)
-    for tier in tiers:
+    for tier in chosen:
         more = {"subject": tier.get("PARTICIPANT") or "", "group": tier.get("TIER_ID") or ""}
         for annotation in tier.findall("ANNOTATION/*"):
             where = f"{file.path}:{annotation.line}"

@@ -90,7 +90,7 @@ def _read_task(file, where, task):
     for place, result in enumerate(task["annotations"][number]["result"]):
         here = f"{where}.annotations[{number}].result[{place}]"
         value, control = result["value"], result.get("from_name", "")
-        if file.label_columns and control not in file.label_columns:
+        if not file.is_chosen(control):
             file.skip(here, f"control {control}")
         elif result["type"] == "timelinelabels":
             rate = float(task["data"].get("timeline_fps") or 0) or None

@@ -1,7 +1,7 @@
 """Noldus Observer XT's event logs, as CSV (of UTF-8 or UTF-16) or a spreadsheet."""
 
 from slowfast_ext.prepare.label_cells import seconds
-from slowfast_ext.prepare.label_columns import plain
+from slowfast_ext.prepare.label_columns import place_of, plain
 from slowfast_ext.prepare.label_tables import fields_of
 
 _COLUMNS = ("observation", "behavior", "event_type", "time_relative_sf", "duration_sf")
@@ -19,7 +19,8 @@ def read(file, content):
     file.form = "Observer's event log"
     table = content.table(*_COLUMNS)
     names = [plain(name) for name in table.names]
-    labels = [plain(name) for name in file.label_columns] or ["behavior"]
+    wanted = [place_of(file.path, table.names, name) for name in file.label_columns]
+    labels = [names[place] for place in wanted] or ["behavior"]
     used = {*_COLUMNS, *labels, "subject"}
     file.unused = [name for name in table.names if plain(name) not in used]
     for where, fields in fields_of(file, table):
@@ -39,6 +40,6 @@ def read(file, content):
         # The start's row says how long a state lasts, the stop's nothing more.
         elif kind != "state stop":
             end = round(start + (length if kind == "state start" else 0), 6)
-            texts = [row.get(name, "") for name in labels]
+            texts = [row[name] for name in labels]
             more = {"subject": row.get("subject", "")}
             file.add(where, row["observation"], texts, (start, end), **more)

@@ -11,7 +11,7 @@ import numpy as np
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.frame_spans import Held, add_held, other_length, runs_of
 from slowfast_ext.prepare.label_cells import flag, labels_in, seconds
-from slowfast_ext.prepare.label_columns import LABELS, PATHS, plain
+from slowfast_ext.prepare.label_columns import LABELS, PATHS, place_of, plain
 from slowfast_ext.utils.tables import rows_of_text
 from slowfast_ext.utils.text import parse_number, shortened
 
@@ -112,13 +112,8 @@ def _label_places(file, table):
     """Places of the columns of labels: those that are named, or the last ones of 0 and 1."""
     header = list(map(plain, table.names))
     if file.label_columns:
-        missing = [name for name in file.label_columns if plain(name) not in header[1:]]
-        if missing:
-            raise SlowFastExtError(
-                f"{file.path}: no column {missing[0]} for --label-columns; the columns are "
-                f"{', '.join(table.names[1:])}"
-            )
-        return [header.index(plain(name)) for name in file.label_columns]
+        names = table.names[1:]
+        return [1 + place_of(file.path, names, name) for name in file.label_columns]
     if table.is_clock:
         return [place for place in range(1, len(header)) if any(table.cells(place))]
     places = []

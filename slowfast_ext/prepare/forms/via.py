@@ -6,7 +6,6 @@ import numpy as np
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.forms.content import as_written_by
-from slowfast_ext.prepare.label_columns import plain
 from slowfast_ext.prepare.label_tables import Table, fields_of
 from slowfast_ext.prepare.shapes import Shape
 from slowfast_ext.utils.tables import rows_of_text
@@ -33,6 +32,8 @@ def read(file, content):
 
 def _read(file, content):
     attributes, rows = _attributes_and_rows(file, content)
+    chosen = {i for i, one in attributes.items() if file.is_chosen(one["aname"])}
+    file.unused = [one["aname"] for i, one in attributes.items() if i not in chosen]
     seen = set()
     for where, files, times, regions, values in rows:
         if len(files) != 1:
@@ -44,10 +45,16 @@ def _read(file, content):
         else:
             # A single time is a moment, none is the whole file.
             times = times * 2 if len(times) == 1 else times or ("", "")
-            for group, labels in _labels(file, where, attributes, values):
+            for group, labels in _labels(file, where, attributes, chosen, values):
                 seen.update((group, label) for label in labels)
                 file.add(where, files[0], labels, times, group=group)
-    file.unused_labels = [name[1] for name in _options(file, attributes) if name not in seen]
+    options = [
+        (one["aname"], option)
+        for i, one in attributes.items()
+        for option in (one.get("options") or {}).values()
+        if i in chosen
+    ]
+    file.unused_labels = [option for name, option in options if (name, option) not in seen]
 
 
 def via_shapes(file, content):
@@ -80,7 +87,8 @@ def _shape(file, attributes, where, files, times, region, values):
         file.problems.append(f"{where}: {problem}")
         return None
     frame = int(np.abs(info.times - float(times[0])).argmin())
-    found = {name: ";".join(labels) for name, labels in _labels(file, where, attributes, values)}
+    named = _labels(file, where, attributes, attributes, values)
+    found = {name: ";".join(labels) for name, labels in named}
     box = tuple(np.divide(corners, [info.width, info.height] * 2).tolist())
     return Shape(where, files[0], "", frame, frame + 1, "", found, box)
 
@@ -160,37 +168,16 @@ def _project_rows(file, project):
         yield where, *row
 
 
-def _wanted(file, attributes):
-    """{id: attribute} of those that are read; tells the file of the others."""
-    if not file.label_columns:
-        return attributes
-    wanted = set(map(plain, file.label_columns))
-    found = {i: one for i, one in attributes.items() if plain(one["aname"]) in wanted}
-    if not found:
-        names = ", ".join(one["aname"] for one in attributes.values())
-        raise SlowFastExtError(
-            f"{file.path}: no attribute of --label-columns; the attributes are {names}"
-        )
-    file.unused = [one["aname"] for i, one in attributes.items() if i not in found]
-    return found
-
-
-def _options(file, attributes):
-    """[(attribute, option)] of the attributes that are read."""
-    return [
-        (one["aname"], option)
-        for one in _wanted(file, attributes).values()
-        for option in (one.get("options") or {}).values()
-    ]
-
-
-def _labels(file, where, attributes, values):
-    """Yields (attribute, labels) of a row's values, which are ids of options or texts."""
-    wanted, found = _wanted(file, attributes), False
+def _labels(file, where, attributes, chosen, values):
+    """
+    Yields (attribute, labels) of a row's values, which are ids of options or texts, where its id is
+    `chosen`.
+    """
+    found = False
     for number, value in (values or {}).items():
         if number not in attributes:
             file.problems.append(f'{where}: there is no attribute "{number}"')
-        elif number in wanted and value != "":
+        elif number in chosen and value != "":
             one = attributes[number]
             options = one.get("options") or {}
             ids = str(value).split(",") if int(one["type"]) == _CHECKBOX else [str(value)]

@@ -2,6 +2,9 @@
 
 import pytest
 
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_forms import read_label_file
+from slowfast_ext.prepare.own_media import OwnMedia
 from tests.prepare.tool_files import elan_document
 
 SLOTS = '<TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="t2"/>'
@@ -49,6 +52,22 @@ def test_slots_without_times_and_tiers_that_refer(read):
     text = elan_document(MEDIA, SLOTS, tiers)
     assert labelled(read(text, label_columns=["B"])) == [("a.mp4", "fast", 1, 2)]
     assert read.file.unused == ["A", "C"]
+    assert "nothing is called D, for --label-columns; there are A, B, C" in (
+        read.refusal(text, label_columns=["B", "D"])
+    )
+
+
+def test_a_tier_may_be_in_one_file_of_a_folder(tmp_path, read):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name, title in (("a", "A"), ("b", "B")):
+        text = elan_document("", SLOTS, tier(title, span("a1", "t1", "t2", "run")))
+        (folder / f"{name}.eaf").write_text(text)
+    media = OwnMedia(str(tmp_path / "videos"))
+    rows = read_label_file(str(folder), media, label_columns=["A"]).rows
+    assert [row.video for row in rows if row.labels] == ["a.mp4"]
+    with pytest.raises(SlowFastExtError, match="nothing is called C, .*; there are A, B"):
+        read_label_file(str(folder), media, label_columns=["A", "C"])
 
 
 def test_tiers_of_equal_values(read):

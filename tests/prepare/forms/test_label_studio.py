@@ -58,6 +58,9 @@ def test_tasks(read):
     ]
     assert [*read.file.unused_rows] == ["a result of type x", "a task without an annotation"]
     assert [row[1] for row in labelled(read(text, label_columns=["when"]))] == ["day"]
+    assert "nothing is called x, for --label-columns; there are " in (
+        read.refusal(text, label_columns=["when", "x"])
+    )
 
 
 @pytest.mark.parametrize(

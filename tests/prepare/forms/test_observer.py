@@ -15,6 +15,9 @@ def test_states_points_and_modifiers(read):
     assert read(text) == [("a.mp4", "run", 1.5, 3.5), ("a.mp4", "call", 2, 2)]
     assert read.file.unused == ["Modifier_1"]
     assert read(text, label_columns=["Behavior", "Modifier_1"])[0][1] == "run;fast"
+    assert "no column x for --label-columns; the columns are Observation, " in (
+        read.refusal(text, label_columns=["Behavior", "x"])
+    )
     assert read(text, subjects=["dog"]) == [("a.mp4", "call", 2, 2)]
 
 

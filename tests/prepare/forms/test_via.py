@@ -33,8 +33,8 @@ def test_attributes_and_times(read):
     assert read.file.unused_labels == ["fly", "run"]
     assert read(text, label_columns=["note"]) == [("a.mp4", "calm", 3, 3)]
     assert read.file.unused == ["activity", "side"]
-    assert "no attribute of --label-columns; the attributes are activity, note, side" in (
-        read.refusal(text, label_columns=["x"])
+    assert "nothing is called x, for --label-columns; there are activity, note, side" in (
+        read.refusal(text, label_columns=["note", "x"])
     )
 
 
