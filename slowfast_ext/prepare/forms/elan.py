@@ -2,6 +2,8 @@
 
 import urllib.parse
 
+import numpy as np
+
 from slowfast_ext.errors import SlowFastExtError
 
 _FORM = "ELAN's .eaf"
@@ -89,20 +91,19 @@ def _slots(file, root):
     values = [slot.get("TIME_VALUE") for slot in slots]
     known = [place for place, value in enumerate(values) if value is not None]
     for place in known:
-        if not values[place].isdecimal():
+        if not (values[place].isdecimal() and len(values[place]) < 16):
             raise SlowFastExtError(
                 f'{file.path}:{slots[place].line}: TIME_VALUE "{values[place]}" is no whole number'
             )
-    times = {}
-    for place, slot in enumerate(slots):
-        before = max((k for k in known if k <= place), default=None)
-        after = min((k for k in known if k >= place), default=None)
-        if before is None or after is None:
+    if not slots:
+        return {}
+    for place in (0, -1):
+        if values[place] is None:
+            slot = slots[place]
             raise SlowFastExtError(
                 f"{file.path}:{slot.line}: the time slot {slot.get('TIME_SLOT_ID')} has no time, "
                 "and none on one side of it has one"
             )
-        share = (place - before) / (after - before) if after > before else 0
-        begin, end = int(values[before]), int(values[after])
-        times[slot.get("TIME_SLOT_ID")] = (begin + share * (end - begin)) / 1000
-    return times
+    times = np.interp(range(len(slots)), known, [int(values[place]) for place in known]) / 1000
+    names = (slot.get("TIME_SLOT_ID") for slot in slots)
+    return dict(zip(names, times.tolist(), strict=True))
