@@ -35,27 +35,33 @@ def read_spans(file):
     frames, fps = file.media.num_frames, default_config().DATA.FRAME_FOLDER_FPS
     seconds = {v: frames[v] / fps if length is None else length for v, length in seconds.items()}
     rows = []
+    # What nobody knows is no bout.
     for row in (row for row in file.rows if not row.unknown):
         start, end = (0.0, seconds[row.video]) if row.start is None else (row.start, row.end)
         # A span may end a little after its video.
         span = (min(start, seconds[row.video]), min(end, seconds[row.video]))
-        # What nobody knows is no bout.
-        labels = () if row.unknown else row.labels
-        rows += [(row.video, row.subject, label, *span, row.where) for label in labels]
+        rows += [(row.video, row.subject, label, *span, row.where) for label in row.labels]
     table = pd.DataFrame(rows, columns=[*COLUMNS, "where"])
     return table.astype({"start": float, "end": float}), seconds
 
 
-def bouts_of(spans):
-    """DataFrame of the bouts of spans, COLUMNS, by video, subject, activity and start."""
+def with_reach_before(spans):
+    """
+    Spans by video, subject, activity and start, with `before`: up to when those of the same three
+    that come before reach; NaN of the first.
+    """
     key = COLUMNS[:3]
     spans = spans.sort_values([*key, "start", "end"], kind="stable", ignore_index=True)
-    # How far the spans before reach.
     reach = spans.groupby(key)["end"].cummax()
-    before = reach.groupby([spans[name] for name in key]).shift()
-    begins = ~(spans["start"] <= before + ROUNDING)
+    return spans.assign(before=reach.groupby([spans[name] for name in key]).shift())
+
+
+def bouts_of(spans):
+    """DataFrame of the bouts of spans, COLUMNS, by video, subject, activity and start."""
+    spans = with_reach_before(spans)
+    begins = ~(spans["start"] <= spans["before"] + ROUNDING)
     bouts = spans.groupby(begins.cumsum().rename("bout"))
-    columns = {name: (name, "first") for name in [*key, "start"]}
+    columns = {name: (name, "first") for name in COLUMNS[:4]}
     return bouts.agg(**columns, end=("end", "max")).reset_index(drop=True)[COLUMNS]
 
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.prepare.bouts import COLUMNS, ROUNDING, bouts_of, coinciding_bouts
+from slowfast_ext.prepare.bouts import (
+    COLUMNS,
+    ROUNDING,
+    bouts_of,
+    coinciding_bouts,
+    with_reach_before,
+)
 
 
 def oddities(spans, seconds, activities, min_positives, gap):
@@ -69,11 +75,8 @@ def _duplicates(spans):
 
 def _overlaps(spans):
     """Sentences on spans that begin before one of the same label and subject has ended."""
-    key = COLUMNS[:3]
-    spans = spans.drop_duplicates(COLUMNS).sort_values([*key, "start", "end"], kind="stable")
-    reach = spans.groupby(key)["end"].cummax()
-    before = reach.groupby([spans[name] for name in key]).shift()
-    found = spans[spans["start"] < before - ROUNDING]
+    spans = with_reach_before(spans.drop_duplicates(COLUMNS))
+    found = spans[spans["start"] < spans["before"] - ROUNDING]
     return [
         f"{row.where}: {row.activity} from {row.start:g} s, where it goes on since before"
         for row in found.itertuples()
