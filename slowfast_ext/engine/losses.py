@@ -40,12 +40,15 @@ def over_known(loss, logits, labels):
 
     Args:
         loss (nn.Module): as torch's own: with `reduction` "none" it gives a value for each logit.
-        logits, labels (Tensor): B x A.
+        logits, labels (Tensor): B x A; the latter may be on the CPU still.
 
     Raises SlowFastExtError: unknown labels for a softmax, which can leave none of a row out.
     """
     known = labels >= 0
-    if known.all():
+    # Seen where the loader leaves the labels: a GPU would have to be waited for.
+    is_all = bool(known.all())
+    known, labels = known.to(logits.device), labels.to(logits.device)
+    if is_all:
         return loss(logits, labels)
     loss_of_each = copy.copy(loss)
     loss_of_each.reduction = "none"

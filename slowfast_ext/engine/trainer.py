@@ -209,7 +209,7 @@ class Trainer:
         if not self.cfg.BN.USE_PRECISE_STATS or not get_bn_modules(self.model):
             return
         number = min(self.cfg.BN.NUM_BATCHES_PRECISE, len(self.loader))
-        for model in (self.model, self.tested_network)[: 2 if self.average else 1]:
+        for model in (self.model, *([self.average.module] if self.average else [])):
             batches = (clips.collate(items) for items in self.loader.endless())
             update_bn_stats(model.train(), (self.inputs(batch)[0] for batch in batches), number)
 
@@ -370,7 +370,6 @@ def _load(network, path, weights):
 
 def summed(loss, outputs, labels):
     """The loss of the known labels, summed over the outputs."""
-    labels = labels.to(outputs[0].device)
     # Autocast's half precision serves the network, not the loss.
     return sum(over_known(loss, logits.float(), labels) for logits in outputs)
 
