@@ -74,8 +74,8 @@ def fit_temperatures(scores, labels):
 
 
 def tempered(scores, temperatures):
-    """sigmoid(logit(p) / T) of probabilities, ... x A, and temperatures, [A]."""
-    return _sigmoid(_logits(scores) / temperatures)
+    """sigmoid(logit(p) / T) of probabilities, ... x A, and temperatures, [A]; p itself for 1."""
+    return np.where(temperatures == 1, scores, _sigmoid(_logits(scores) / temperatures))
 
 
 def _logits(scores):
