@@ -63,6 +63,11 @@ class VideoSpans(NamedTuple):
     spans: list
 
     @property
+    def duration(self):
+        """Seconds, to the end of the last frame."""
+        return float(self.times[-1] + 1 / self.fps)
+
+    @property
     def place(self):
         """The path that leads to the video from any folder."""
         return os.path.abspath(self.path) if is_local(self.path) else self.path
@@ -158,7 +163,7 @@ def _activitynet_of(videos, _):
             }
             for span in video.spans
         ]
-        database[video.path] = {"duration": round(video.times[-1] + 1 / video.fps, 3)}
+        database[video.path] = {"duration": round(video.duration, 3)}
         database[video.path]["annotations"] = annotations
     return json.dumps({"database": database}, ensure_ascii=False, indent=1)
 
@@ -233,7 +238,7 @@ def _observation(video, date):
         "image_display_duration": 1,
         "close_behaviors_between_videos": False,
         "media_info": {
-            "length": {place: float(video.times[-1] + 1 / video.fps)},
+            "length": {place: video.duration},
             "fps": {place: float(video.fps)},
             "hasVideo": {place: True},
             "hasAudio": {place: False},
@@ -381,7 +386,7 @@ def _cvat_of(video, class_names):
 
 def _nearest_frame(video, seconds):
     """The number of the frame whose start is nearest; the number of frames from the end on."""
-    starts = np.append(video.times, video.times[-1] + 1 / video.fps)
+    starts = np.append(video.times, video.duration)
     return int(np.abs(starts - seconds).argmin())
 
 
