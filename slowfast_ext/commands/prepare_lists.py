@@ -4,8 +4,6 @@ python -m slowfast_ext prepare lists: a folder of videos and their labels become
 The forms of label files that are read stand in `slowfast_ext.prepare.label_forms`.
 """
 
-import csv
-import io
 import json
 import os
 from dataclasses import dataclass
@@ -20,8 +18,9 @@ from slowfast_ext.prepare.label_times import check_times
 from slowfast_ext.prepare.labelled_spans import add_unknown_time, read_labelled_spans
 from slowfast_ext.prepare.lists_report import report_of, text_of
 from slowfast_ext.prepare.media import check_new_files
-from slowfast_ext.prepare.stratify import stratified_split
+from slowfast_ext.prepare.stratify import check_split, stratified_split
 from slowfast_ext.utils.paths import open_atomically, require_writable_in
+from slowfast_ext.utils.tables import csv_text
 from slowfast_ext.utils.text import shortened
 
 FILES = ("classes.txt", "train.csv", "val.csv", "test.csv")
@@ -64,10 +63,7 @@ def run(args):
         SlowFastExtError: arguments, labels or videos are wrong (all of them are named), or --out
             holds other files of these names; nothing is written then.
     """
-    if not 0 < args.test_share < 1:
-        raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
-    if args.seed < 0:
-        raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
+    check_split(args.test_share, args.seed)
     require_writable_in(args.out, FILES, "--out")
     file = read_labels(args, args.labels)
     _leave_out_withheld(file)
@@ -212,11 +208,9 @@ def _encoded(name, text):
 
 
 def _list_of(videos, media):
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     # Lists in which all is known have no more columns than before there was this one.
     more = ["unknown"] * any(video.unknown for video in videos)
-    writer.writerow(["path", "labels", "start", "end", *more])
+    rows = [["path", "labels", "start", "end", *more]]
     for video in videos:
         for times in dict.fromkeys([*video.segments, *video.unknown]):
             labels = video.segments.get(times, set())
@@ -224,8 +218,8 @@ def _list_of(videos, media):
             unknown = {ALL_LABELS} & unknown or unknown
             if labels or unknown or not video.unknown:
                 fields = [_field(labels), *times, *[_field(unknown)] * len(more)]
-                writer.writerow([media.path(video.path), *fields])
-    return stream.getvalue()
+                rows.append([media.path(video.path), *fields])
+    return csv_text(rows)
 
 
 def _field(labels):

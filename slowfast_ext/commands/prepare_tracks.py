@@ -16,7 +16,7 @@ from slowfast_ext.prepare.ava_frames import require_times
 from slowfast_ext.prepare.media import check_new_files, conclude
 from slowfast_ext.prepare.mini_scenes import cut_scenes
 from slowfast_ext.prepare.own_media import OwnMedia
-from slowfast_ext.prepare.stratify import stratified_split
+from slowfast_ext.prepare.stratify import check_split, stratified_split
 from slowfast_ext.prepare.track_files import read_tracks
 from slowfast_ext.prepare.track_sets import ava_files, boxes_on_seconds, unfit_names
 from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable_in
@@ -65,10 +65,7 @@ def run(args):
 
 
 def _check_arguments(args):
-    if not 0 < args.test_share < 1:
-        raise SlowFastExtError(f"--test-share is {args.test_share:g}: it must lie between 0 and 1")
-    if args.seed < 0:
-        raise SlowFastExtError(f"--seed is {args.seed}: it must not be negative")
+    check_split(args.test_share, args.seed)
     size = args.mini_scenes
     if size is not None and not (16 <= size <= 2048 and size % 2 == 0):
         raise SlowFastExtError(f"--mini-scenes is {size}: it must be even, and from 16 to 2048")

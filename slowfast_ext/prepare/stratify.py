@@ -2,8 +2,18 @@
 
 import numpy as np
 
+from slowfast_ext.errors import SlowFastExtError
+
 # Random orders that are tried until no label is missing from a side.
 MAX_TRIES = 50
+
+
+def check_split(share, seed):
+    """Raises SlowFastExtError where --test-share or --seed cannot be `stratified_split`'s."""
+    if not 0 < share < 1:
+        raise SlowFastExtError(f"--test-share is {share:g}: it must lie between 0 and 1")
+    if seed < 0:
+        raise SlowFastExtError(f"--seed is {seed}: it must not be negative")
 
 
 def stratified_split(labels, share, seed):
