@@ -19,14 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from projects.study.margins import seeds_parser
+from projects.study.stored_runs import tested_metrics
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.train import build_network, counted_mask, training_stage
-from slowfast_ext.engine.trainer import Trainer
-from slowfast_ext.engine.weights import load_start
 from slowfast_ext.errors import exit_with_sentence
-from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.evaluation.intervals import interval
 from slowfast_ext.evaluation.multilabel import frequency_groups
 from slowfast_ext.utils.paths import open_atomically
@@ -62,15 +58,7 @@ class LongTail:
         """One head, trained and tested: {name of COLUMNS: mAP}."""
         own = ["SOLVER.BASE_LR", str(learning_rate), "RNG_SEED", str(seed)]
         cfg = checked_config(CONFIG, [*self.options, *words.split(), *own])
-        network = build_network(cfg, counted_mask(cfg, self.train))
-        load_start(cfg, network)
-        loader = loaders.training_loader(cfg, self.train)
-        trainer = Trainer(cfg, training_stage(cfg, len(loader)), network, loader)
-        for epoch in range(trainer.num_epochs):
-            for _step in trainer.learn(epoch):
-                pass
-        evaluator = build_evaluator(cfg, self.test)
-        metrics = evaluate(evaluator, trainer.tested_network, "test").metrics
+        metrics = tested_metrics(cfg, self.train, self.test, "test")
         positives = (self.train.labels > 0).sum(0)
         groups = frequency_groups(metrics.average_precision, positives)
         return {"mAP": metrics.mean, **{group["group"]: group["mAP"] for group in groups}}
@@ -90,7 +78,7 @@ def table(figures):
 
 
 class Runs:
-    """Figures of runs, each computed once: kept in `path` by set, row, learning rate and seed."""
+    """Figures of runs, each computed once: kept in `path` by set, settings, rate and seed."""
 
     def __init__(self, path):
         self.path, self.found = Path(path), {}
@@ -100,7 +88,7 @@ class Runs:
 
     def figures(self, videos, row, learning_rate, seed):
         """As `LongTail.figures`, of the set of seed `videos` and a row of ROWS."""
-        key = f"{videos} {row} {learning_rate} {seed}"
+        key = f"{videos} {ROWS[row]} {learning_rate} {seed}"
         if key not in self.found:
             figures = self.set_of(videos).figures(ROWS[row], learning_rate, seed)
             self.found[key] = figures

@@ -13,14 +13,10 @@ import numpy as np
 import torch
 
 from projects.study.margins import seeds_parser
+from projects.study.stored_runs import tested_metrics
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.setup import checked_config
-from slowfast_ext.engine.train import build_network, counted_mask, training_stage
-from slowfast_ext.engine.trainer import Trainer
-from slowfast_ext.engine.weights import load_start
 from slowfast_ext.errors import exit_with_sentence
-from slowfast_ext.evaluation.evaluators import build_evaluator
 from slowfast_ext.evaluation.intervals import interval
 
 CONFIG = "configs/Synthetic/ACTIVITY_FROZEN.yaml"
@@ -52,14 +48,7 @@ def mean_precision(value, seed):
         hidden = np.random.default_rng(seed).random(train_set.labels.shape) < 0.5
         train_set.labels[hidden] = value
         train_set.maps = HidingMaps(train_set.maps, hidden, value)
-    network = build_network(cfg, counted_mask(cfg, train_set))
-    load_start(cfg, network)
-    loader = loaders.training_loader(cfg, train_set)
-    trainer = Trainer(cfg, training_stage(cfg, len(loader)), network, loader)
-    for epoch in range(trainer.num_epochs):
-        for _step in trainer.learn(epoch):
-            pass
-    return evaluate(build_evaluator(cfg, val_set), trainer.tested_network, "val").metrics.mean
+    return tested_metrics(cfg, train_set, val_set, "val").mean
 
 
 def main():
