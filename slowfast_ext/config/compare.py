@@ -15,6 +15,7 @@ _OWN = "__own_keys__"
 
 # What was done before there was a key for it: checkpoints from then do not name it.
 _BEFORE = {
+    "ACTIVITY.CONTEXT": False,
     "ACTIVITY.EVIDENCE": False,
     "ACTIVITY.RESIDUAL_CORRELATION": False,
     "DATA.PIXEL_ASPECT": False,

@@ -153,6 +153,12 @@ def _check_keys_of_network(cfg):
         refuse(cfg, "LOSS.POS_WEIGHT", rule)
     if cfg.ACTIVITY.HEAD == "RoIPoolHead" and not cfg.DETECTION.ENABLE:
         refuse(cfg, "ACTIVITY.HEAD", "needs DETECTION.ENABLE True: PoolHead is the one for clips")
+    if cfg.ACTIVITY.CONTEXT and not cfg.DETECTION.ENABLE:
+        refuse(cfg, "ACTIVITY.CONTEXT", "needs DETECTION.ENABLE True: a clip's head sees all of it")
+    if cfg.ACTIVITY.CONTEXT and cfg.ACTIVITY.HEAD == "RoIPoolHead":
+        refuse(
+            cfg, "ACTIVITY.CONTEXT", "must be False for RoIPoolHead, which pools the boxes alone"
+        )
     if cfg.DETECTION.ENABLE and cfg.OBJECTS.NUM_CLASSES:
         refuse(cfg, "OBJECTS.NUM_CLASSES", "must be 0 with DETECTION.ENABLE")
     # Upstream's file is of videos as wholes.

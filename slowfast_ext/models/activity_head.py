@@ -72,15 +72,16 @@ class ActivityHead(Head):
         """
         Args:
             features (Tensor): F, B x C x T x H x W.
-            objects (Objects): what the clips show, where OBJECTS.NUM_CLASSES is set.
+            objects (Objects): what the clips show, where OBJECTS.NUM_CLASSES is set; or a Context,
+                with ACTIVITY.CONTEXT.
             return_attention (bool): also give the attention maps.
 
         Returns:
             In training a tuple of logits, B x A each: from F_A and, with correlation, from
             F_AC. In evaluation their mean probability, B x A. With `return_attention` a
             pair of that and a dict: `observations` (Attn_O, B x K x T x H x W), `objects`
-            (Attn_O's further columns, B x K x M'), `activities` (Attn_A, B x A x K),
-            `correlation` (Corr, B x A x A); a part that is switched off has no entry.
+            (Attn_O's further columns, also a Context's, B x K x M'), `activities` (Attn_A,
+            B x A x K), `correlation` (Corr, B x A x A); a part that is switched off has no entry.
         """
         attention = {}
         activity_features = self.embed(features, objects, attention)

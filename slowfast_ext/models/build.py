@@ -12,7 +12,8 @@ Registry of heads on a backbone's last feature map.
 
 A registered class is called with `head(cfg, dim_in)`, `dim_in` being the channels C of the
 map. Its `forward(features, objects=None)` takes F, B x C x T x H x W (a clip's map, or a
-person's region of it) and, where OBJECTS.NUM_CLASSES is set, the clips' objects. It gives in
+person's region of it) and, where OBJECTS.NUM_CLASSES is set, the clips' objects, or where
+ACTIVITY.CONTEXT is, the persons' Context: `ColumnsOf` takes either. It gives in
 training a tuple of logits, B x A each, one per output, and in evaluation the probabilities,
 B x A. VOLLEYBALL.TASK group joins two heads, and needs a `Head`, which says how.
 """

@@ -4,6 +4,7 @@ import torch
 import torch.nn as nn
 
 from slowfast_ext.models.build import build_head, require_parts
+from slowfast_ext.models.objects import Context, has_context
 from slowfast_ext.models.outputs import probabilities
 
 NUM_PERSON_ACTIONS = 9  # Volleyball's, which are learnt beside the groups' activities.
@@ -31,6 +32,8 @@ class GroupHead(nn.Module):
         self.activation = cfg.MODEL.HEAD_ACT
         person_cfg, scene_cfg = cfg.clone(), cfg.clone()
         person_cfg.MODEL.NUM_CLASSES = NUM_PERSON_ACTIONS
+        self.has_context = has_context(cfg)
+        scene_cfg.ACTIVITY.CONTEXT = False  # It sees the whole frame anyhow.
         scene_cfg.ACTIVITY.HEAD = _SCENE_HEADS.get(cfg.ACTIVITY.HEAD, cfg.ACTIVITY.HEAD)
         self.persons, self.scene = build_head(person_cfg, dim_in), build_head(scene_cfg, dim_in)
         for head, options in ((self.persons, person_cfg), (self.scene, scene_cfg)):
@@ -56,7 +59,9 @@ class GroupHead(nn.Module):
             In training two tuples of logits: of the groups, B x A each, and of the persons,
             P x A' each. In evaluation the groups' probabilities, B x A.
         """
-        person_features, scene_features = self.persons.embed(regions), self.scene.embed(features)
+        context = Context(features, boxes[:, 0].long()) if self.has_context else None
+        person_features = self.persons.embed(regions, context)
+        scene_features = self.scene.embed(features)
         pooled = pool_by_side(person_features.flatten(1), boxes, len(features))
         joined = scene_features + self.joining(pooled).view_as(scene_features)
         groups = self.scene.classify(joined)

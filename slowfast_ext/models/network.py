@@ -8,6 +8,7 @@ from slowfast_ext import upstream
 from slowfast_ext.models.backbones import build_backbone, map_shape, spatial_stride
 from slowfast_ext.models.build import build_head
 from slowfast_ext.models.group_head import GroupHead
+from slowfast_ext.models.objects import Context, has_context
 from slowfast_ext.models.regions import PersonRegions
 from slowfast_ext.models.time_embedding import TimeEmbedding
 
@@ -39,6 +40,7 @@ class ActivityNetwork(nn.Module):
         shape = map_shape(cfg, self.backbone)
         if cfg.DETECTION.ENABLE:
             self.regions = PersonRegions(cfg, spatial_stride(cfg, self.backbone, shape))
+        self.has_context = cfg.DETECTION.ENABLE and has_context(cfg)
         # Volleyball's groups are seen in the persons' regions and in the whole map.
         self.joins_persons = cfg.DETECTION.ENABLE and cfg.VOLLEYBALL.TASK == "group"
         build = GroupHead if self.joins_persons else build_head
@@ -109,6 +111,8 @@ class ActivityNetwork(nn.Module):
         if self.joins_persons:
             return self.head(features, self.regions(features, boxes), boxes)
         if boxes is not None:
+            if self.has_context:
+                head_options["objects"] = Context(features, boxes[:, 0].long())
             # From here on a person takes the place of a clip.
             features = self.regions(features, boxes)
         return self.head(features, **head_options)

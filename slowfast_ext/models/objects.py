@@ -1,4 +1,4 @@
-"""Objects and persons of a clip as further columns of F (Table 2)."""
+"""What a head attends to: F's columns and, behind them, objects (Table 2) or a person's frame."""
 
 from typing import NamedTuple
 
@@ -68,14 +68,48 @@ class ObjectColumns(nn.Module):
         return columns.transpose(1, 2), padding
 
 
+class Context(NamedTuple):
+    """
+    The clips that the P persons of a batch are in.
+
+    Attributes:
+        features: F of the clips as wholes, B x C x T x H x W.
+        clips: int64, [P]: which of them each person is in.
+    """
+
+    features: torch.Tensor
+    clips: torch.Tensor
+
+
+class ContextColumns(nn.Module):
+    """
+    The whole frame's columns beside a person's: F averaged over time, plus a learned embedding,
+    which starts at zero and tells them from the person's own.
+    """
+
+    def __init__(self, dim):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, context):
+        """Context -> columns, P x C x H·W; averaged, since each person has a copy of them."""
+        columns = context.features.mean(2).flatten(2) + self.embedding[:, None]
+        return columns[context.clips]
+
+
+def has_context(cfg):
+    """Whether persons' heads see the frame: the default form's alone."""
+    return cfg.ACTIVITY.CONTEXT and cfg.ACTIVITY.FORM != "as_printed"
+
+
 class Columns(NamedTuple):
     """
     What a head attends to.
 
     Attributes:
-        values: B x C x (N + M'), the N = T·H·W positions of F, then the objects.
+        values: B x C x (N + M'), the N = T·H·W positions of F, then the objects or the frame's.
         num_positions: N.
-        padding: B x (N + M'), True where there is nothing; None without objects.
+        padding: B x (N + M'), True where there is nothing; None where there is nothing to pad.
     """
 
     values: torch.Tensor
@@ -97,23 +131,28 @@ class Columns(NamedTuple):
 
 
 class ColumnsOf(nn.Module):
-    """F and, where OBJECTS.NUM_CLASSES is set, the clips' objects -> Columns."""
+    """
+    F and, where OBJECTS.NUM_CLASSES or ACTIVITY.CONTEXT is set, the clips' objects or the persons'
+    frames -> Columns.
+    """
 
     def __init__(self, cfg, dim_in):
         super().__init__()
+        # Not built otherwise: a checkpoint without them has no tensors of theirs.
         if cfg.OBJECTS.NUM_CLASSES:
-            # Not built otherwise: a checkpoint without objects has no tensors of theirs.
             self.objects = ObjectColumns(cfg.OBJECTS.NUM_CLASSES, dim_in)
+        if has_context(cfg):
+            self.context = ContextColumns(dim_in)
 
     def forward(self, features, objects=None):
-        """F, B x C x T x H x W, and Objects or None -> Columns."""
+        """F, B x C x T x H x W, and Objects, a Context (B persons) or None -> Columns."""
         positions = features.flatten(2)
+        number = positions.shape[-1]
         if objects is None:
-            return Columns(positions, positions.shape[-1], None)
+            return Columns(positions, number, None)
+        if isinstance(objects, Context):
+            return Columns(torch.cat([positions, self.context(objects)], dim=-1), number, None)
         further, padding = self.objects(features, objects)
-        nowhere = padding.new_zeros(len(padding), positions.shape[-1])
-        return Columns(
-            torch.cat([positions, further], dim=-1),
-            positions.shape[-1],
-            torch.cat([nowhere, padding], dim=-1),
-        )
+        nowhere = padding.new_zeros(len(padding), number)
+        values = torch.cat([positions, further], dim=-1)
+        return Columns(values, number, torch.cat([nowhere, padding], dim=-1))

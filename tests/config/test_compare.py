@@ -1,6 +1,7 @@
 """Which keys of a checkpoint must be those of the run that takes it."""
 
 import pickle
+import re
 
 import pytest
 
@@ -151,7 +152,8 @@ def test_loading_takes_what_a_command_sets_for_itself(cfg):
 def test_a_checkpoint_from_before_a_part_of_the_head_has_none(cfg, check):
     settings = cfg.dump().replace("  EVIDENCE: false\n", "")
     settings = settings.replace("  RESIDUAL_CORRELATION: false\n", "")
-    assert "EVIDENCE" not in settings and "RESIDUAL_CORRELATION" not in settings
+    settings = settings.replace("  CONTEXT: false\n", "")
+    assert not {"EVIDENCE", "RESIDUAL_CORRELATION", "CONTEXT"} & set(re.findall(r"\w+", settings))
     check("x.pyth", {"cfg": settings}, cfg, "train")
     cfg.ACTIVITY.EVIDENCE = True
     with pytest.raises(SlowFastExtError, match=r"ACTIVITY.EVIDENCE False \(now True\)"):
