@@ -1,15 +1,17 @@
 """Reading label files by the arguments that `prepare lists`, `summary` and `label-check` share."""
 
 import math
+import sys
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import read_label_file
+from slowfast_ext.prepare.media import named
 from slowfast_ext.prepare.own_media import OwnMedia
 
 
 def read_labels(args, path):
     """
-    Reads labels of the videos below --videos.
+    Reads labels of the videos below --videos; says which of these are not there.
 
     Args:
         args (Namespace): of `data_arguments.add_label_arguments`.
@@ -26,7 +28,7 @@ def read_labels(args, path):
         if getattr(args, option, None) == "":
             name = "--" + option.replace("_", "-")
             raise SlowFastExtError(f"{name} is empty: name a column, or leave it out")
-    return read_label_file(
+    file = read_label_file(
         path,
         OwnMedia(args.videos, args.frames),
         split_column=getattr(args, "split_column", None),
@@ -37,3 +39,16 @@ def read_labels(args, path):
         frame_base=args.frame_base,
         subjects=[name.strip() for name in (args.subjects or "").split(",") if name.strip()],
     )
+    if file.rows:
+        warn_of_missing(path, file.missing, file.media)
+    return file
+
+
+def warn_of_missing(path, missing, media):
+    """Says on stderr which videos a file names that are not there; nothing where all are."""
+    if missing:
+        print(
+            f"{path}: left out, with their labels: videos that are not in {media.folder}: "
+            f"{named(list(missing))}; the first stands at {next(iter(missing.values()))}",
+            file=sys.stderr,
+        )

@@ -11,9 +11,10 @@ from collections import Counter
 import numpy as np
 from tqdm import tqdm
 
+from slowfast_ext.commands.label_reading import warn_of_missing
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.ava_frames import require_times
-from slowfast_ext.prepare.media import check_new_files, conclude
+from slowfast_ext.prepare.media import check_new_files, conclude, named
 from slowfast_ext.prepare.mini_scenes import cut_scenes
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.stratify import check_split, stratified_split
@@ -36,7 +37,7 @@ def run(args):
     """
     _check_arguments(args)
     media = OwnMedia(args.videos)
-    tracks = read_tracks(
+    tracks, missing = read_tracks(
         args.tracks,
         media,
         label_columns=args.label_columns.split(",") if args.label_columns else [],
@@ -44,6 +45,7 @@ def run(args):
         subject=args.subject,
         frame_base=args.frame_base,
     )
+    warn_of_missing(args.tracks, missing, media)
     names = sorted({label for track in tracks for held in track.helds for label in held.labels})
     if not names:
         raise SlowFastExtError(f"{args.tracks}: no box says what happens")
@@ -52,6 +54,7 @@ def run(args):
         by_video.setdefault(track.video, []).append(track)
     report = {
         "videos": len(by_video),
+        "videos_not_found": named(list(missing)),
         "subjects": len(tracks),
         "boxes": sum(len(track.shapes) for track in tracks),
         "boxes_without_activity": sum(not h.labels for track in tracks for h in track.helds),

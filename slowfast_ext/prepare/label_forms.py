@@ -93,6 +93,8 @@ class LabelFile:
         unused_labels (list[str]): labels that the file knows and no row has.
         spellings (dict[str, list[str]]): labels that stand in other spellings too, and these.
         withheld (list[str]): videos without labels of a test whose labels are withheld.
+        missing (dict[str, str]): videos that are not in the folder, whose rows are left out, and
+            the first place that names them.
         problems (list[str]): what is wrong, each with its place.
     """
 
@@ -114,10 +116,12 @@ class LabelFile:
     unused_labels: list = field(default_factory=list)
     spellings: dict = field(default_factory=dict)
     withheld: list = field(default_factory=list)
+    missing: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
     _written: dict = field(default_factory=dict)
     _asked: set = field(default_factory=set)
     _choices: dict = field(default_factory=dict)
+    _missing_labels: dict = field(default_factory=dict)
 
     @property
     def own_name(self):
@@ -154,7 +158,7 @@ class LabelFile:
 
     def add(self, where, name, labels, times=("", ""), scale=1.0, **more):
         """
-        Adds a row, or the problems that it has.
+        Adds a row, or the problems that it has; rows of videos that are not there are left out.
 
         Args:
             where (str): its place.
@@ -163,6 +167,9 @@ class LabelFile:
             scale (float): seconds a unit of the times.
             more: further fields of LabelRow.
         """
+        if name and self.is_missing(where, name):
+            self._missing_labels |= dict.fromkeys(filter(None, map(label_cells.clean, labels)))
+            return
         video, problem = self.media.find(name) if name else (None, "the path is empty")
         problem = problem or self._other_video(where, video, name)
         found = [problem] if problem else []
@@ -203,6 +210,13 @@ class LabelFile:
                 return
             self.add(where, name, labels, times, **more)
 
+    def is_missing(self, where, name):
+        """Whether a video is not there, and therefore left out; remembers that it is named."""
+        is_gone = self.media.is_gone(name)
+        if is_gone:
+            self.missing.setdefault(name, where)
+        return is_gone
+
     def _time_of(self, name, number, rate):
         """When a frame of a video begins, in seconds to the microsecond; frames count from 0."""
         if rate := self.frame_rate or rate:
@@ -241,10 +255,20 @@ def seconds_of(times, problems, scale=1.0):
     return values
 
 
+def refuse_problems(file, found):
+    """
+    Raises SlowFastExtError with all that is wrong with the file, or where it names no video that is
+    there, and nothing is `found` therefore.
+    """
+    if file.problems or (file.missing and not found):
+        gone = [f"{where}: {file.media.find(name)[1]}" for name, where in file.missing.items()]
+        problems = list(dict.fromkeys([*file.problems, *gone]))
+        raise SlowFastExtError(summary_of_bad_rows(file.path, problems))
+
+
 def check_problems(file):
-    """Raises SlowFastExtError with all that is wrong with the file."""
-    if file.problems:
-        raise SlowFastExtError(summary_of_bad_rows(file.path, file.problems))
+    """Raises SlowFastExtError as `refuse_problems`, and where there is no label."""
+    refuse_problems(file, file.rows)
     if not file.rows:
         raise SlowFastExtError(f"{file.path}: holds no labels")
 
@@ -254,6 +278,8 @@ _FACTS = {
     "frame_rate": ("--frame-rate", "R says it, in frames a second"),
     "frame_base": ("--frame-base", "0 or --frame-base 1 says which number the first one has"),
 }
+# What all files of a folder write into.
+_OF_A_FOLDER = ("_written", "_asked", "_choices", "missing", "_missing_labels")
 # Which files of a folder are read; annotators leave others beside them.
 _ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "boris", "eaf", "xml", "annot", "xlsx")
 _CSV = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
@@ -305,6 +331,9 @@ def read_label_file(path, media, **options):
                 f"{', '.join(filter(None, file._choices.values()))}"
             )
     _choose_subjects(file)
+    known = {label.casefold() for row in file.rows for label in row.labels}
+    known.update(map(str.casefold, [*file.declared, *file.unused_labels]))
+    file.unused_labels += [name for name in file._missing_labels if name.casefold() not in known]
     if file.class_names:
         name_numbers(file)
     _tell_groups_apart(file)
@@ -320,7 +349,7 @@ def _read_folder(file, options):
         if path.lower().rpartition(".")[2] not in _ENDINGS:
             file.skip(path, "no file of labels by its ending")
             continue
-        shared = {name: getattr(file, name) for name in ("_written", "_asked", "_choices")}
+        shared = {name: getattr(file, name) for name in _OF_A_FOLDER}
         shared["is_of_folder"] = True
         part = LabelFile(path, file.media, **options, **shared)
         _read(part)

@@ -21,6 +21,7 @@ def read_without_header(file, rows):
     rows = [(f"{file.path}:{line}", row) for line, row in rows]
     _refuse_options(file, "has no header")
     rests = [(where, row[0], _without_empty_end(row[1:])) for where, row in rows]
+    _refuse_missing_first(file, *rests[0])
     order = _order_of_times(file, [rest for _, _, rest in rests])
     if order:
         read_table(file, Table(["path", *order], rows), rows[0][0])
@@ -38,6 +39,13 @@ def _refuse_options(file, why):
         raise SlowFastExtError(
             f"{file.path}: {why}: take {option} away, or write a CSV file with a header"
         )
+
+
+def _refuse_missing_first(file, where, name, rest):
+    """Tells of a first video that is not there where its row may be a header: it is all words."""
+    is_words = not name.lower().endswith(VIDEO_ENDINGS) and not any(map(_is_number, rest))
+    if is_words and file.media.is_gone(name):
+        file.problems.append(f"{where}: {file.media.find(name)[1]}")
 
 
 def _without_empty_end(fields):
@@ -96,6 +104,7 @@ def read_lines(file, lines):
     _refuse_options(file, "lines have no columns")
     placed = [(f"{file.path}:{line}", text) for line, text in lines]
     parts = [(where, *_name_and_rest(file, where, text)) for where, text in placed]
+    _refuse_missing_first(file, *parts[0])
     rests = [rest for _, _, rest in parts]
     found = [file.media.find(name)[0] for _, name, _ in parts]
     has_folders = any(name in file.media.num_frames for name in found)
@@ -119,9 +128,8 @@ def _counts_frames(file, videos, rests):
         SlowFastExtError: they are not, and are no class ids that stand elsewhere too.
     """
     counts = [int(rest[0]) for rest in rests]
-    if all(
-        abs(_num_frames(file, v) - n) < 2 for v, n in list(zip(videos, counts, strict=True))[:3]
-    ):
+    pairs = [(v, n) for v, n in zip(videos, counts, strict=True) if v is not None]
+    if all(abs(_num_frames(file, video) - number) < 2 for video, number in pairs[:3]):
         return True
     behind = {label for rest in rests for label in rest[1:]}
     if all(map(str.isdecimal, behind)) and not any(rest[0] in behind for rest in rests):
@@ -136,7 +144,7 @@ def _num_frames(file, video):
     try:
         with open_video(file.media.path(video)) as reader:
             return reader.info.length
-    except (SlowFastExtError, TypeError):
+    except SlowFastExtError:
         return -2
 
 
@@ -162,5 +170,9 @@ def _name_and_rest(file, where, line):
             f'{where}: is it about "{first}" or "{second}"? Write the path with its ending, or a '
             "CSV file path,labels"
         )
+    if not ends:
+        # A missing video's name may hold blanks, too.
+        words_of_files = (word.lower().endswith(VIDEO_ENDINGS) for word in words[:-1])
+        ends = [end for end, is_file in enumerate(words_of_files, 1) if is_file]
     end = ends[0] if ends else 1
     return " ".join(words[:end]), words[end:]

@@ -15,7 +15,8 @@ _ROUNDING = 0.1
 def read_labelled_spans(path, media):
     """
     Reads a CSV file of the time that was labelled, a row a span; start and end, in seconds, are
-    empty where all of a video was.
+    empty where all of a video was. Rows of videos that are not there are left out: that of one that
+    is there under another name is missed by `add_unknown_time`.
 
     Args:
         path (str): the file.
@@ -29,6 +30,8 @@ def read_labelled_spans(path, media):
     table.require(HEADER.split(","), HEADER)
     spans = {}
     for line, fields in table:
+        if media.is_gone(fields["video"]):
+            continue
         video, problem = media.find(fields["video"])
         problems = [problem] if problem else []
         start, end = seconds_of((fields["start"], fields["end"]), problems)

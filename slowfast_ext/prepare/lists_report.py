@@ -75,6 +75,7 @@ def report_of(file, names, splits, out):
         "columns_not_used": file.unused,
         "rows_not_used": {why: named(places) for why, places in file.unused_rows.items()},
         "labels_not_used": file.unused_labels,
+        "videos_not_found": named(list(file.missing)),
         "spellings": file.spellings,
         "videos_withheld": len(file.withheld),
         "classes": len(names),

@@ -36,6 +36,8 @@ class OwnMedia:
         # Absolute, so that the lists can lie anywhere.
         self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
         self.num_frames, self._by_name, self._paths = {}, {}, set()
+        # A path by its last part, whatever its letters and its ending.
+        self._by_stem = {}
         self._info = {}
         self._seen, self._num_hints, self._pattern = set(), 0, pattern
         self._add_folder("")
@@ -71,6 +73,13 @@ class OwnMedia:
     def has(self, name):
         """True where `name` is the name of one video or of several."""
         return bool(self._candidates(name))
+
+    def is_gone(self, name):
+        """
+        True where nothing here is called so: not in other letters or with another ending either,
+        which would be another spelling of a video that is here.
+        """
+        return bool(self.parts(name)) and not self._candidates(name) and not self._alike(name)
 
     def frames(self, folder):
         """The names of a folder's frames, in their order; raises SlowFastExtError."""
@@ -123,6 +132,10 @@ class OwnMedia:
         ends = ("/".join(parts[number:]) for number in range(len(parts)))
         return next((self._by_name[end] for end in ends if end in self._by_name), [])
 
+    def _alike(self, name):
+        """The paths that end as `name` does but for letters and the ending."""
+        return sorted(self._by_stem.get(self.parts(name)[-1].casefold(), ()))
+
     def _hint(self, name):
         """
         The nearest name: one in other letters or with another ending, else one that is alike; not
@@ -131,8 +144,7 @@ class OwnMedia:
         self._num_hints += 1
         if self._num_hints > MAX_PROBLEMS_SHOWN or not self.parts(name):
             return ""
-        last = self.parts(name)[-1].casefold()
-        known = sorted(path for path in self._paths if self.parts(path)[-1].casefold() == last)
+        known = self._alike(name)
         known = known or difflib.get_close_matches(name, [*self._paths, *self._by_name], n=1)
         return f", did you mean {known[0]}?" if known else ""
 
@@ -160,6 +172,7 @@ class OwnMedia:
     def _add(self, relative, stem):
         """Names it by its path's last parts, as many as one likes, with and without the ending."""
         self._paths.add(relative)
+        self._by_stem.setdefault(self.parts(relative)[-1].casefold(), []).append(relative)
         names = set()
         for path in (relative, stem):
             parts = unicodedata.normalize("NFC", path).split("/")

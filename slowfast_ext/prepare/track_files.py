@@ -4,11 +4,10 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
 from slowfast_ext.prepare.forms import cvat, mot, via
 from slowfast_ext.prepare.forms.content import Content
-from slowfast_ext.prepare.label_forms import LabelFile
+from slowfast_ext.prepare.label_forms import LabelFile, refuse_problems
 from slowfast_ext.prepare.shapes import shapes_with_labels, up_to_next, with_subjects
 from slowfast_ext.prepare.tracks import tracks_of
 from slowfast_ext.utils.paths import pathmgr
-from slowfast_ext.utils.text import summary_of_bad_rows
 
 _ENDINGS = (".xml", ".csv", ".json", ".txt")
 
@@ -26,7 +25,7 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
         frame_base (int or None): of the number of MOT's first frame, where a header leaves it
             open.
     Returns:
-        list[Track]
+        (list[Track], dict[str, str]): those of videos that are there; `missing` of LabelFile.
     Raises:
         SlowFastExtError: all that is wrong with the tracks.
     """
@@ -34,23 +33,22 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
     if pathmgr.isdir(path):
         names = sorted(name for name in pathmgr.ls(path) if name.lower().endswith(_ENDINGS))
         paths = [f"{path.rstrip('/')}/{name}" for name in names]
-    shapes, problems = [], []
+    shapes, whole = [], LabelFile(path, media)
+    shared = {"problems": whole.problems, "missing": whole.missing}
     for part in paths:
-        file = LabelFile(part, media, frame_base=frame_base)
+        file = LabelFile(part, media, frame_base=frame_base, **shared)
         shapes += _shapes_of(file, Content(part))
-        problems += file.problems
     if subject is not None:
         shapes = up_to_next(with_subjects(path, shapes, subject))
     pairs = shapes_with_labels(path, shapes, label_columns, separator)
     for _, held in pairs:
         found = filter(None, map(label_cells.problem_of, held.labels))
-        problems += [f"{held.where}: {problem}" for problem in found]
-    tracks = tracks_of(media, pairs, problems)
-    if problems:
-        raise SlowFastExtError(summary_of_bad_rows(path, problems))
+        whole.problems += [f"{held.where}: {problem}" for problem in found]
+    tracks = tracks_of(whole, pairs)
+    refuse_problems(whole, tracks)
     if not tracks:
         raise SlowFastExtError(f"{path}: holds no boxes")
-    return tracks
+    return tracks, whole.missing
 
 
 def _shapes_of(file, content):

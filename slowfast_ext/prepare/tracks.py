@@ -58,27 +58,28 @@ class Track:
         return [(first, until, runs_of(helds)) for first, until, helds in found]
 
 
-def tracks_of(media, pairs, problems):
+def tracks_of(file, pairs):
     """
     Args:
-        media (OwnMedia): where videos are looked up.
+        file (LabelFile): whose videos they are of; gets what is wrong, and videos that are missing.
         pairs (list[(Shape, Held)]): of `shapes_with_labels`.
-        problems (list[str]): gets what is wrong.
     Returns:
         list[Track]: a shape that says no subject is one of its own. Shapes without a box, such
             as tags of whole images, are in none.
     Raises:
         SlowFastExtError: a video cannot be read.
     """
-    found, videos = {}, {}
+    found, videos, media = {}, {}, file.media
     for number, (shape, held) in enumerate(pairs):
+        if file.is_missing(shape.where, shape.video):
+            continue
         if shape.video not in videos:
             videos[shape.video], problem = media.find(shape.video)
-            problems += [f"{shape.where}: {problem}"] if problem else []
+            file.problems += [f"{shape.where}: {problem}"] if problem else []
         video = videos[shape.video]
         if video is not None and shape.first >= media.info(video).length:
-            length = media.info(video).length
-            problems.append(f"{shape.where}: frame {shape.first} from 0, of {length} in {video}")
+            what = f"frame {shape.first} from 0, of {media.info(video).length} in {video}"
+            file.problems.append(f"{shape.where}: {what}")
         if shape.box is not None and video is not None:
             key = (video, shape.subject) if shape.subject else (video, "", number)
             found.setdefault(key, []).append((shape, held))

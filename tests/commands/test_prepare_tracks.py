@@ -248,3 +248,18 @@ def test_wrong_arguments(folder):
     assert "no attribute x for --subject; there are activity" in refusal(
         folder, "xml", cvat("a"), "--subject", "x"
     )
+
+
+@pytest.mark.parametrize("ending", FORMS)
+def test_tracks_of_videos_that_are_not_there_are_left_out_and_named(folder, ending, capsys):
+    write_tracks(folder, ending, "ab")
+    words = ["--mini-scenes", "16", "--json", *FORMS[ending][1]]
+    run(folder, *words, out="all")
+    clean = json.loads(capsys.readouterr().out)
+    (folder / "videos" / "b.mp4").unlink()
+    run(folder, *words)
+    found, told = capsys.readouterr()
+    report = json.loads(found)
+    assert (report["videos"], report["clips"]) == (1, 1) and clean["videos_not_found"] == "none"
+    assert report["videos_not_found"] in ("1 (b.mp4)", "1 (b)")
+    assert "videos that are not in" in told and "b." in told

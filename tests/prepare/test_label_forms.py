@@ -95,7 +95,10 @@ HEADER = "path,labels,start,end\n"
             ],
         ),
         ("youtube_id,time_start,time_end\na,0,1\n", ["the header has no column label"]),
-        ("a.mp4 jump\nx/q.mp4 run\n", ['labels.txt:2: no video "x/q.mp4"']),
+        ("x/p.mp4 jump\nx/q.mp4 run\n", [f'labels.txt:{n}: no video "x/' for n in (1, 2)]),
+        # Another spelling of a video that is there, and what may be a header.
+        ("A.avi jump\nb.mp4 run\n", ['labels.txt:1: no video "A.avi" in videos, did you mean a']),
+        ("clips what\na run\nb run\n", ['labels.txt:1: no video "clips"']),
         ("what is this,anyway\n1,2\n", ["labels.txt:1: no form that is known; expected is"]),
         ("path,size\na,12\n", ["labels.txt:1: no form that is known"]),
         ("", ["labels.txt: holds no labels"]),
@@ -112,6 +115,31 @@ def test_wrong_labels_are_named_by_their_place(folder, labels, messages):
         assert message in found
     if "bad row" in found:
         assert len(found.split("\n")) == len(messages) + 1, found
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "path,labels\na,jump\nq,fly\nx/p.mp4,run\nq,jump\nb,run\n",
+        "a.mp4,jump\nb.mp4,run\nq,fly;jump\nx/p.mp4,run\n",
+        "q 3 fly jump\na 10 jump\nb 10 run\nx/p.mp4 3 run\n",
+        "x/my p.mp4 fly\na.mp4 jump\nb.mp4 run\nq jump\n",
+        json.dumps({"q": ["fly"], "a": ["jump"], "b": ["run"], "x/p.mp4": ["run"]}),
+    ],
+)
+def test_videos_that_are_not_there_are_left_out_and_named(folder, labels, capsys):
+    run(folder, labels, "--json")
+    found, told = capsys.readouterr()
+    report = json.loads(found)
+    assert sum(report["videos"].values()) == 2
+    names = report["videos_not_found"]
+    assert names.startswith("2 (") and "q" in names and "p.mp4" in names
+    assert report["labels_not_used"] == ["fly"]
+    assert f"videos that are not in {folder}/videos: {names}; the first stands at" in told
+    run(folder, "path,labels\na,jump\nb,run\n", "--json", out="clean")
+    report, told = capsys.readouterr()
+    assert json.loads(report)["videos_not_found"] == "none" and not told
+    assert written(folder) == written(folder, "clean")
 
 
 def test_wrong_folders_of_frames(folder):

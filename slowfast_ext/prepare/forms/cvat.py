@@ -36,8 +36,9 @@ def read(file, content):
         # A box of the whole frame, as `predict --format cvat` writes them, is nobody's own.
         subject = "" if shape.box == (0, 0, 1, 1) else shape.subject
         by_subject.setdefault((shape.video, subject), []).append(held)
+    first = {shape.video: shape.where for shape in reversed(shapes)}
     for (video, subject), helds in by_subject.items():
-        where = helds[0].where if helds else file.path
+        where = helds[0].where if helds else first.get(video, file.path)
         add_held(file, where, video, helds, subject=subject)
 
 

@@ -29,6 +29,8 @@ def read(file, content):
     for video in read_frame_list(file.path, 10**9, "", 1.0, check_files=False, outside="any"):
         where = f"{file.path}: {video.id}"
         name = video.id if video.path in ("", ".") else video.path
+        if file.is_missing(where, name):
+            continue
         found, problem = file.media.find(name)
         try:
             other = problem or other_length(file, found, video.num_frames)

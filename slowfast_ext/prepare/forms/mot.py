@@ -102,6 +102,8 @@ def _shape(file, line, row, names, base, video):
         return None
     fields = dict(zip(names, row, strict=False))
     video = next((fields[name] for name in PATHS if name != "id" and fields.get(name)), video)
+    if file.is_missing(where, video):
+        return None
     numbers = {name: _finite(fields.get(name, "")) for name in _NAMES}
     frame, x, y = (numbers[name] for name in ("frame", "x", "y"))
     wrong = [name for name in ("frame", "x", "y") if numbers[name] is None]

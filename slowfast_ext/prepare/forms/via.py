@@ -76,7 +76,9 @@ def via_shapes(file, content):
 
 
 def _shape(file, attributes, where, files, times, region, values):
-    """A region's Shape, or None, which it tells."""
+    """A region's Shape; None, which it tells, or of a video that is not there."""
+    if len(files) == 1 and file.is_missing(where, files[0]):
+        return None
     video, problem = file.media.find(files[0]) if len(files) == 1 else (None, None)
     corners = _corners(region)
     if len(files) != 1 or len(times) != 1 or corners is None:

@@ -109,7 +109,6 @@ def test_projects(read):
         (queued(1, 2, "late"), 'labels:2: Time offset (s) "late" is not a number'),
         (queued(1, 2, 5), "labels:2: 1 s is before the first file, which begins at the time"),
         (queued(1, 2).replace("2.5;4", "2.5"), "labels:2: times count from the first of several"),
-        (queued(1, 2).replace("b.mp4", "q.mp4"), 'labels:2: no video "q.mp4"'),
         (TABULAR + "o,cow,run,,STOP,1,a\n", "labels:2: STOP of run at 1 s has no START before it"),
         (TABULAR + "o,cow,run,,START,1,a\n", "labels:2: START of run at 1 s has no STOP"),
         (
@@ -123,6 +122,13 @@ def test_projects(read):
 )
 def test_wrong_events(read, text, message):
     assert message in read.refusal(text)
+
+
+def test_a_file_of_the_queue_that_is_not_there(read):
+    """Its part is left out, the others keep their places."""
+    whole = read(queued(1, 4))
+    assert read(queued(1, 4).replace("b.mp4", "q.mp4")) == whole[:1]
+    assert read.file.missing == {"q.mp4": f"{read.folder}/labels:2"}
 
 
 def test_wrong_projects(read):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia
 from tests.prepare.forms.reading import read, refusal, spans, write_videos
@@ -116,8 +117,9 @@ def test_a_file_a_class(folder, tmp_path):
     ]
     (tmp_path / "Run.txt").write_text("q 0.5 1.5\na 2.0 1.0\n")
     file = read_label_file(str(tmp_path), media)
-    assert 'Run.txt:1: no video "q"' in file.problems[0]
-    assert "Run.txt:2: end 1.0 is before start 2.0" in file.problems[1]
+    assert file.missing == {"q": f"{tmp_path}/Run.txt:1"}
+    with pytest.raises(SlowFastExtError, match="Run.txt:2: end 1.0 is before start 2.0\n.*:1: no"):
+        check_problems(file)
     assert "give the folder of these files" in refusal(folder, "x.txt", "a 0.5 1.5\n")
 
 
@@ -129,5 +131,6 @@ def test_numbers_of_several_moments(folder):
         ("b.mp4", ("4", "1")),
         ("c.mp4", ("1", "2")),
     ]
-    found = refusal(folder, "x.csv", "x/q.mp4,3\ny/b.mp4,4,1\nz/c.mp4,1,2\n")
-    assert 'x.csv:1: no video "x/q.mp4"' in found and "1 bad row" in found
+    file = read(folder, "x.csv", "x/q.mp4,3\ny/b.mp4,4,1\nz/c.mp4,1,2\n")
+    assert len(file.rows) == 2 and [*file.missing] == ["x/q.mp4"]
+    assert file.unused_labels == ["3"]
