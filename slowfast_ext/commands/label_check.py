@@ -8,9 +8,9 @@ from slowfast_ext.commands.arguments import seconds_of
 from slowfast_ext.commands.label_reading import read_labels
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.agreement import agreement
-from slowfast_ext.prepare.bouts import bouts_of, read_spans
-from slowfast_ext.prepare.label_check import oddities
-from slowfast_ext.prepare.media import as_yaml
+from slowfast_ext.prepare.bouts import bouts_of, read_spans, unknown_bouts, without
+from slowfast_ext.prepare.label_check import oddities, unknown_time
+from slowfast_ext.prepare.media import as_yaml, named
 
 
 def run(args):
@@ -29,15 +29,19 @@ def run(args):
     read = [read_spans(file) for file in files]
     reports = {}
     for path, file, (spans, seconds) in zip(paths, files, read, strict=True):
-        activities = sorted({*file.declared, *spans["activity"]})
+        activities = _activities(file)
+        unknown = unknown_bouts(file, seconds, activities)
+        unknown = without(unknown, bouts_of(spans.assign(subject="")))
         reports[path] = {
             "form": file.form,
             "videos": len(seconds),
+            "videos_not_found": named(list(file.missing)),
             "spans": len(spans),
             "classes": len(activities),
             **oddities(spans, seconds, activities, args.min_positives, gap),
+            **unknown_time(unknown, seconds, activities),
         }
-    compared, table = ({}, None) if args.second is None else _compare(paths, read, step)
+    compared, table = ({}, None) if args.second is None else _compare(paths, files, read, step)
     if args.json:
         if table is not None:
             # JSON has no NaN.
@@ -51,20 +55,31 @@ def run(args):
         print(f"agreement:\n{shown}")
 
 
-def _compare(paths, read, step):
+def _activities(file):
+    """The names of all labels, also of those that are in no video or unknown throughout."""
+    return sorted({*file.declared, *(label for row in file.rows for label in row.labels)})
+
+
+def _compare(paths, files, read, step):
     """What both files say of the same videos: plain values, and the table of `agreement`."""
     (first, lengths), (second, others) = read
     shared = {video: lengths[video] for video in lengths if video in others}
     if not shared:
         raise SlowFastExtError(f"{paths[1]}: has no video that {paths[0]} has")
     # Names of subjects are a labeller's own, and so are capitals.
-    spelt = {name.casefold(): name for name in first["activity"]}
-    names = [spelt.get(name.casefold(), name) for name in second["activity"]]
-    second = second.assign(activity=names)
-    of_shared = (spans[spans["video"].isin(shared)] for spans in (first, second))
-    bouts = [bouts_of(spans.assign(subject="")) for spans in of_shared]
+    spelt = {
+        name.casefold(): name for file in reversed(files) for name in reversed(_activities(file))
+    }
+    bouts, unknown = [], []
+    for file, (spans, seconds) in zip(files, read, strict=True):
+        spans = _respelt(spans.assign(subject=""), spelt)
+        bouts.append(bouts_of(spans[spans["video"].isin(shared)]))
+        of_file = bouts_of(_respelt(unknown_bouts(file, seconds, [*spelt]), spelt))
+        unknown.append(without(of_file, bouts_of(spans)))
     activities = sorted({*bouts[0]["activity"], *bouts[1]["activity"]})
-    table = agreement(*bouts, shared, activities, step)
+    unknown = bouts_of(pd.concat(unknown))
+    unknown = unknown[unknown["video"].isin(shared) & unknown["activity"].isin(activities)]
+    table = agreement(*bouts, shared, activities, step, unknown)
     means = table[["kappa", "iou"]].mean()
     compared = {
         "videos": len(shared),
@@ -73,7 +88,14 @@ def _compare(paths, read, step):
         "mean_kappa": _plain(means["kappa"]),
         "mean_iou": _plain(means["iou"]),
     }
+    if len(unknown):
+        share = (unknown["end"] - unknown["start"]).sum() / sum(shared.values()) / len(activities)
+        compared["unknown_to_either"] = f"{share:.1%}"
     return {"compared": compared}, table
+
+
+def _respelt(spans, spelt):
+    return spans.assign(activity=[spelt[name.casefold()] for name in spans["activity"]])
 
 
 def _plain(value):

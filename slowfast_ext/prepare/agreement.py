@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from slowfast_ext.prepare.bouts import overlap_seconds
+from slowfast_ext.prepare.bouts import overlap_seconds, without
 
 
 def cohens_kappa(table):
@@ -24,9 +24,9 @@ def cohens_kappa(table):
     return np.nan if by_chance == 1 else (observed - by_chance) / (1 - by_chance)
 
 
-def agreement(first, second, seconds, activities, step):
+def agreement(first, second, seconds, activities, step, unknown):
     """
-    Agreement by activity, whoever does it, over videos that both labellers have.
+    Agreement by activity, whoever does it, over the time of videos that both labellers know.
 
     Args:
         first (DataFrame), second (DataFrame): of `bouts.bouts_of`, all subjects as one.
@@ -34,17 +34,22 @@ def agreement(first, second, seconds, activities, step):
         activities (list[str])
         step (float): seconds between the moments of the grid that kappa compares, the middles of
             stretches of that length.
+        unknown (DataFrame): as of `bouts.unknown_bouts`: what either does not know, which is left
+            out of everything.
 
     Returns:
         DataFrame: activity; `kappa`; `iou`, the time that both say over the time that either
             says; the seconds of `first`, `second` and `both`. NaN where neither says it.
     """
     tables = np.zeros((len(activities), 2, 2))
+    first, second = without(first, unknown), without(second, unknown)
     for video, length in seconds.items():
         moments = np.arange(step / 2, length, step)
-        one, two = (_going_on(bouts, video, moments, activities) for bouts in (first, second))
+        one, two, nobody_knows = (
+            _going_on(bouts, video, moments, activities) for bouts in (first, second, unknown)
+        )
         for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            tables[:, a, b] += ((one == a) & (two == b)).sum(axis=0)
+            tables[:, a, b] += ((one == a) & (two == b) & ~nobody_knows).sum(axis=0)
     both = [
         bouts.assign(activity=[(number, name) for name in bouts["activity"]])
         for number, bouts in enumerate((first, second))

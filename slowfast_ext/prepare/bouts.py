@@ -65,6 +65,47 @@ def bouts_of(spans):
     return bouts.agg(**columns, end=("end", "max")).reset_index(drop=True)[COLUMNS]
 
 
+def without(bouts, others):
+    """
+    The stretches of bouts in which none of `others`, of the same video, subject and activity, goes
+    on: DataFrame, COLUMNS. A stretch may be parted where another begins or ends.
+    """
+    key, rows = COLUMNS[:3], []
+    known = dict(list(others.groupby(key)))
+    for name, own in bouts.groupby(key, sort=False):
+        if name not in known:
+            rows += own[COLUMNS].to_numpy().tolist()
+            continue
+        edges = [group[["start", "end"]].to_numpy() for group in (own, known[name])]
+        times = np.unique(np.concatenate(edges))
+        middles = (times[:-1] + times[1:]) / 2
+        inside, away = (
+            ((group[:, :1] < middles) & (middles < group[:, 1:])).any(axis=0) for group in edges
+        )
+        kept = inside & ~away
+        rows += [[*name, *span] for span in zip(times[:-1][kept], times[1:][kept], strict=True)]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"start": float, "end": float})
+
+
+def unknown_bouts(file, seconds, activities):
+    """
+    What a file calls unknown, whoever would do it; what its spans show is known all the same.
+
+    Args:
+        file (LabelFile), seconds (dict): of `read_spans`.
+        activities (list[str]): all, of which a row without labels says that they are unknown.
+    Returns:
+        DataFrame: as of `bouts_of`, of no subject.
+    """
+    rows = []
+    for row in (row for row in file.rows if row.unknown):
+        span = (0.0, seconds[row.video]) if row.start is None else (row.start, row.end)
+        span = [min(time, seconds[row.video]) for time in span]
+        rows += [(row.video, "", label, *span) for label in row.labels or activities]
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"start": float, "end": float})
+    return bouts_of(table)
+
+
 def overlap_seconds(bouts, activities):
     """
     For how long two activities go on at the same time, by the same subject.

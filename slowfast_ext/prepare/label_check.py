@@ -47,6 +47,37 @@ def oddities(spans, seconds, activities, min_positives, gap):
     }
 
 
+def unknown_time(unknown, seconds, activities):
+    """
+    How much of the labels' time is unknown: of all classes, of each, of each video.
+
+    Args:
+        unknown (DataFrame): of `bouts.unknown_bouts`, without what is known all the same.
+        seconds (dict), activities (list[str]): as of `oddities`.
+
+    Returns:
+        dict: plain values, the largest shares first; empty where nothing is unknown.
+    """
+    if unknown.empty:
+        return {}
+    lengths, total = unknown["end"] - unknown["start"], sum(seconds.values())
+    of_classes = lengths.groupby(unknown["activity"]).sum() / total
+    of_videos = lengths.groupby(unknown["video"]).sum()
+    of_videos /= of_videos.index.map(seconds) * len(activities)
+    of_classes, of_videos = (
+        shares[shares > 0].sort_values(ascending=False, kind="stable")
+        for shares in (of_classes, of_videos)
+    )
+    return {
+        "unknown_time": f"{lengths.sum() / total / len(activities):.1%}",
+        "unknown_time_by_class": {name: f"{share:.1%}" for name, share in of_classes.items()},
+        "unknown_time_by_video": {name: f"{share:.1%}" for name, share in of_videos.items()},
+        "videos_of_which_nothing_is_known": [
+            name for name, share in of_videos.items() if share > 1 - ROUNDING
+        ],
+    }
+
+
 def _pairs(counts, activities, min_positives):
     """
     Sentences on pairs of which each has enough bouts: those where all bouts of one coincide with

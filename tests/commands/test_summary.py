@@ -108,6 +108,35 @@ def test_label_check_of_one_file(labelled):
     assert "classes_under_10_positives:\n    jump: 1\n    run: 1" in shown
 
 
+def test_label_check_tells_of_unknown_time(labelled):
+    """What a row shows is known, whatever another calls unknown; a star is all labels."""
+    text = (
+        "path,labels,start,end,unknown\na,run,0,0.5,\na,,0.25,0.75,run\na,,0.8,0.8,jump\nb,,,,*\n"
+    )
+    code, shown, error = labelled("label-check", text, options=["--json"])
+    assert code == 0, error
+    (found,) = json.loads(shown).values()
+    assert found["classes"] == 2 and found["videos_not_found"] == "none"
+    assert found["unknown_time"] == "56.2%"
+    assert found["unknown_time_by_class"] == {"run": "62.5%", "jump": "50.0%"}
+    assert found["unknown_time_by_video"] == {"b.mp4": "100.0%", "a.mp4": "12.5%"}
+    assert found["videos_of_which_nothing_is_known"] == ["b.mp4"]
+    code, shown, _ = labelled("label-check", "path,labels\na,run\nq,run\n")
+    assert "unknown" not in shown and "videos_not_found: 1 (q)" in shown
+
+
+def test_two_labellers_of_whom_one_does_not_know(labelled):
+    """Of a second's half nobody is asked; b is known to one of them alone."""
+    first = "path,labels,start,end,unknown\na,run,0,0.5,\na,,0.5,1,RUN\nb,run,,,\n"
+    second = "path,labels,start,end,unknown\na,Run,0,1,\nb,,,,*\n"
+    code, shown, error = labelled("label-check", first, second, options=["--json"])
+    assert code == 0, error
+    found = json.loads(shown)
+    (run,) = found["agreement"]
+    assert (run["iou"], run["first"], run["second"], run["both"]) == (1, 0.5, 0.5, 0.5)
+    assert found["compared"]["unknown_to_either"] == "75.0%"
+
+
 def test_two_labellers(labelled):
     """`Run` is `run`; the second has not seen b, and says run for half of the first's time."""
     first = "path,labels,start,end\na,run,0,1\nb,jump,0,1\nc,sit,0,0.5\n"

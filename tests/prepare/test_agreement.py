@@ -35,7 +35,7 @@ def test_agreement_by_hand():
     first = bouts(("a", "run", 0, 4), ("a", "sit", 5, 10))
     second = bouts(("a", "run", 2, 6), ("a", "sit", 5, 10), ("a", "wave", 0, 5))
     names = ["jump", "run", "sit", "wave"]
-    table = agreement(first, second, {"a": 10.0}, names, 1.0).set_index("activity")
+    table = agreement(first, second, {"a": 10.0}, names, 1.0, bouts()).set_index("activity")
     assert table["iou"].to_numpy() == pytest.approx([np.nan, 2 / 6, 1, 0], nan_ok=True)
     # Run: both 2 s, one alone 2 + 2, neither 4: 0.6 against 0.16 + 0.36 by chance.
     kappas = [np.nan, (0.6 - 0.52) / 0.48, 1, 0]
@@ -55,5 +55,20 @@ def test_kappa_on_a_grid_of_several_videos(step):
         for own, found in zip(rows, labels, strict=True):
             spans = [(s, e) for v, _, s, e in own if v == video]
             found += [any(s <= moment < e for s, e in spans) for moment in moments]
-    table = agreement(bouts(*rows[0]), bouts(*rows[1]), seconds, ["run"], step)
+    table = agreement(bouts(*rows[0]), bouts(*rows[1]), seconds, ["run"], step, bouts())
     assert table["kappa"][0] == pytest.approx(kappa_of_labels(*map(np.array, labels)))
+
+
+def test_what_either_does_not_know_is_left_out():
+    """The first 5 s of run count alone, and all of sit."""
+    first = bouts(("a", "run", 0, 4), ("a", "sit", 5, 10))
+    second = bouts(("a", "run", 2, 10), ("a", "sit", 5, 10))
+    unknown = bouts(("a", "run", 5, 10), ("b", "sit", 0, 9))
+    table = agreement(first, second, {"a": 10.0}, ["run", "sit"], 1.0, unknown)
+    assert table[["first", "second", "both", "iou"]].to_numpy().tolist() == [
+        [4, 3, 2, 0.4],
+        [5, 5, 5, 1],
+    ]
+    # Of five moments both say it at two, neither at none.
+    by_chance = (4 * 3 + 1 * 2) / 25
+    assert table["kappa"].tolist() == pytest.approx([(2 / 5 - by_chance) / (1 - by_chance), 1])

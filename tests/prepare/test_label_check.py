@@ -3,7 +3,7 @@
 import pandas as pd
 
 from slowfast_ext.prepare.bouts import COLUMNS
-from slowfast_ext.prepare.label_check import oddities
+from slowfast_ext.prepare.label_check import oddities, unknown_time
 
 NAMES = ["eat", "jump", "run", "sit"]
 
@@ -60,3 +60,17 @@ def test_labels_of_nothing():
     found = check([], seconds={"a": 10.0})
     assert found["classes_under_2_positives"] == dict.fromkeys(NAMES, 0)
     assert found["time_without_a_label"] == "100.0%"
+
+
+def test_unknown_time():
+    rows = [("a", "", "run", 0, 5), ("a", "", "run", 7.5, 10), ("a", "", "sit", 0, 2)]
+    rows += [("b", "", name, 0, 10) for name in NAMES]
+    unknown = pd.DataFrame(rows, columns=COLUMNS).astype({"start": float, "end": float})
+    seconds = {"a": 10.0, "b": 10.0, "c": 20.0}
+    assert unknown_time(unknown, seconds, NAMES) == {
+        "unknown_time": "30.9%",
+        "unknown_time_by_class": {"run": "43.8%", "sit": "30.0%", "eat": "25.0%", "jump": "25.0%"},
+        "unknown_time_by_video": {"b": "100.0%", "a": "23.8%"},
+        "videos_of_which_nothing_is_known": ["b"],
+    }
+    assert unknown_time(unknown[:0], seconds, NAMES) == {}
