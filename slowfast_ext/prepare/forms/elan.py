@@ -61,14 +61,17 @@ class _Spans:
     """The spans of annotations, in seconds, by their slots of time and by what they refer to."""
 
     def __init__(self, file, root):
-        self._path, self._times = file.path, _slots(file, root)
-        found = root.findall("TIER/ANNOTATION/*")
+        tiers = root.findall("TIER")
+        self._path, self._times = file.path, _slots(file, root, tiers)
+        found = [one for tier in tiers for one in tier.findall("ANNOTATION/*")]
         self._annotations = {one.get("ANNOTATION_ID"): one for one in found}
+        self._shares = _shares(found)
 
     def of(self, annotation):
-        first, passed = annotation, set()
+        first, passed, shares = annotation, set(), []
         while annotation.tag == "REF_ANNOTATION" and annotation not in passed:
             passed.add(annotation)
+            shares.append(self._shares.get(annotation, (0, 1)))
             other = annotation.get("ANNOTATION_REF")
             annotation = self._annotations.get(other)
             if annotation is None:
@@ -78,11 +81,34 @@ class _Spans:
             raise SlowFastExtError(
                 f"{self._path}:{first.line}: its time slots {slots[0]} and {slots[1]} are not there"
             )
-        return [self._times[slot] for slot in slots]
+        start, end = (self._times[slot] for slot in slots)
+        for place, number in reversed(shares):
+            length = (end - start) / number
+            start, end = start + place * length, start + (place + 1) * length
+        return start, end
 
 
-def _slots(file, root):
-    """{time slot: seconds}; slots without a time lie evenly between their neighbours."""
+def _shares(annotations):
+    """
+    {annotation: (place, number)} of symbolic subdivisions, which part the span of what they refer
+    to evenly, each behind its PREVIOUS_ANNOTATION (ELAN's SymbolicSubdivision).
+    """
+    names = {one.get("ANNOTATION_ID") for one in annotations}
+    behind = {before: one for one in annotations if (before := one.get("PREVIOUS_ANNOTATION"))}
+    shares = {}
+    for first in annotations:
+        chain = [] if first.get("PREVIOUS_ANNOTATION") in names else [first]
+        while chain and (one := behind.pop(chain[-1].get("ANNOTATION_ID"), None)) is not None:
+            chain.append(one)
+        shares.update((one, (place, len(chain))) for place, one in enumerate(chain))
+    return shares
+
+
+def _slots(file, root, tiers):
+    """
+    {time slot: seconds}; slots without a time lie evenly between their neighbours, which are those
+    of their own tier where it subdivides another one.
+    """
     header = root.find("HEADER")
     units = "milliseconds" if header is None else header.get("TIME_UNITS") or "milliseconds"
     if units != "milliseconds":
@@ -105,5 +131,34 @@ def _slots(file, root):
                 "and none on one side of it has one"
             )
     times = np.interp(range(len(slots)), known, [int(values[place]) for place in known]) / 1000
-    names = (slot.get("TIME_SLOT_ID") for slot in slots)
-    return dict(zip(names, times.tolist(), strict=True))
+    names = [slot.get("TIME_SLOT_ID") for slot in slots]
+    times = dict(zip(names, times.tolist(), strict=True))
+    aligned = {names[place] for place in known}
+    parents = {tier.get("TIER_ID"): tier.get("PARENT_REF") for tier in tiers}
+    # What parents hold is known before what subdivides it.
+    for tier in sorted(tiers, key=lambda tier: _depth(tier, parents)):
+        for chain in _chains(tier) if tier.get("PARENT_REF") else ():
+            if times.keys() >= set(chain):
+                ends = (0, len(chain) - 1)
+                fixed = [n for n, slot in enumerate(chain) if slot in aligned or n in ends]
+                at = [times[chain[n]] for n in fixed]
+                times.update(zip(chain, np.interp(range(len(chain)), fixed, at).tolist()))
+    return times
+
+
+def _depth(tier, parents):
+    depth, parent = 0, tier.get("PARENT_REF")
+    while parent in parents and depth < len(parents):
+        depth, parent = depth + 1, parents[parent]
+    return depth
+
+
+def _chains(tier):
+    """Yields the time slots of annotations of a tier that follow each other without a gap."""
+    spans = tier.findall("ANNOTATION/ALIGNABLE_ANNOTATION")
+    following = {one.get("TIME_SLOT_REF1"): one.get("TIME_SLOT_REF2") for one in spans}
+    for first in following.keys() - set(following.values()):
+        chain = [first]
+        while chain[-1] in following and len(chain) <= len(following):
+            chain.append(following[chain[-1]])
+        yield chain

@@ -20,15 +20,17 @@ def span(name, first, last, value):
     )
 
 
-def reference(name, other, value):
+def reference(name, other, value, before=""):
+    before = f' PREVIOUS_ANNOTATION="{before}"' if before else ""
     return (
-        f'<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="{name}" ANNOTATION_REF="{other}">'
+        f'<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="{name}" ANNOTATION_REF="{other}"{before}>'
         f"<ANNOTATION_VALUE>{value}</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>\n"
     )
 
 
-def tier(name, annotations, participant=""):
+def tier(name, annotations, participant="", parent=""):
     who = f' PARTICIPANT="{participant}"' if participant else ""
+    who += f' PARENT_REF="{parent}"' if parent else ""
     return f'<TIER TIER_ID="{name}"{who}>{annotations}</TIER>\n'
 
 
@@ -55,6 +57,43 @@ def test_slots_without_times_and_tiers_that_refer(read):
     assert "nothing is called D, for --label-columns; there are A, B, C" in (
         read.refusal(text, label_columns=["B", "D"])
     )
+
+
+def test_symbolic_subdivisions_part_what_they_refer_to(read):
+    """ELAN shows each behind its PREVIOUS_ANNOTATION, with an equal part of the parent's time."""
+    parts = reference("b3", "a1", "sit", "b2") + reference("b1", "a1", "run")
+    parts += reference("b2", "a1", "jump", "b1") + reference("b4", "a2", "lie")
+    tiers = tier("A", span("a1", "t1", "t4", "all") + span("a2", "t1", "t2", "few"))
+    tiers += tier("B", parts, parent="A")
+    tiers += tier("C", reference("c1", "b2", "up") + reference("c2", "b2", "down", "c1"))
+    text = elan_document(MEDIA, SLOTS, tiers)
+    assert labelled(read(text, label_columns=["B", "C"])) == [
+        ("a.mp4", "sit", 3, 4),
+        ("a.mp4", "run", 1, 2),
+        ("a.mp4", "jump", 2, 3),
+        ("a.mp4", "lie", 1, 2),
+        ("a.mp4", "up", 2, 2.5),
+        ("a.mp4", "down", 2.5, 3),
+    ]
+
+
+def test_a_subdivided_time_is_parted_by_the_slots_of_its_own_tier(read):
+    """Another tier's slots may stand between them in the list, and do not count."""
+    slots = SLOTS.replace(
+        '<TIME_SLOT TIME_SLOT_ID="t2"/>',
+        '<TIME_SLOT TIME_SLOT_ID="s1" TIME_VALUE="1100"/><TIME_SLOT TIME_SLOT_ID="t2"/>'
+        '<TIME_SLOT TIME_SLOT_ID="s2" TIME_VALUE="1200"/>',
+    )
+    parts = span("b1", "t1", "t2", "run") + span("b2", "t2", "t3", "sit")
+    tiers = tier("B", parts + span("b3", "t3", "t4", "jump"), parent="A")
+    tiers += tier("A", span("a1", "t1", "t4", "all")) + tier("X", span("x1", "s1", "s2", "hit"))
+    assert labelled(read(elan_document(MEDIA, slots, tiers))) == [
+        ("a.mp4", "run", 1, 2),
+        ("a.mp4", "sit", 2, 3),
+        ("a.mp4", "jump", 3, 4),
+        ("a.mp4", "all", 1, 4),
+        ("a.mp4", "hit", 1.1, 1.2),
+    ]
 
 
 def test_a_tier_may_be_in_one_file_of_a_folder(tmp_path, read):
