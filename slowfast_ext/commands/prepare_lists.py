@@ -15,7 +15,11 @@ from slowfast_ext.datasets.lists import ALL_LABELS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import check_problems
 from slowfast_ext.prepare.label_times import check_times
-from slowfast_ext.prepare.labelled_spans import add_unknown_time, read_labelled_spans
+from slowfast_ext.prepare.labelled_spans import (
+    add_unknown_time,
+    add_unlabelled_time,
+    read_labelled_spans,
+)
 from slowfast_ext.prepare.lists_report import report_of, text_of
 from slowfast_ext.prepare.media import check_new_files
 from slowfast_ext.prepare.stratify import check_split, stratified_split
@@ -71,6 +75,8 @@ def run(args):
     if args.labelled_spans:
         spans = read_labelled_spans(args.labelled_spans, file.media)
         add_unknown_time(file, args.labelled_spans, spans, seconds)
+    else:
+        add_unlabelled_time(file, seconds)
     videos = _videos_of(file)
     check_problems(file)
     names = _class_names(file)

@@ -96,6 +96,8 @@ class LabelFile:
         missing (dict[str, str]): videos that are not in the folder, whose rows are left out, and
             the first place that names them.
         problems (list[str]): what is wrong, each with its place.
+        labelled (dict[str, list]): of a video the spans, in seconds, that were labelled, where a
+            file says so: outside of them nobody has looked.
     """
 
     path: str
@@ -118,6 +120,7 @@ class LabelFile:
     withheld: list = field(default_factory=list)
     missing: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
+    labelled: dict = field(default_factory=dict)
     _written: dict = field(default_factory=dict)
     _asked: set = field(default_factory=set)
     _choices: dict = field(default_factory=dict)
@@ -217,6 +220,21 @@ class LabelFile:
             self.missing.setdefault(name, where)
         return is_gone
 
+    def add_labelled(self, name, start, end):
+        """Says that a video was labelled from one time, in seconds, to another."""
+        if (video := self.media.find(name)[0]) is not None:
+            self.labelled.setdefault(video, []).append((start, end))
+
+    def add_labelled_frames(self, name, first, until):
+        """Says the same by frames, which count from 0; `until` is the first one behind."""
+        if self.media.find(name)[0] is None:
+            return
+        try:
+            self.add_labelled(name, *(self._time_of(name, n, None) for n in (first, until)))
+        except SlowFastExtError:
+            # Such a video, or its frames without times, are told of where its labels are added.
+            return
+
     def _time_of(self, name, number, rate):
         """When a frame of a video begins, in seconds to the microsecond; frames count from 0."""
         if rate := self.frame_rate or rate:
@@ -279,7 +297,7 @@ _FACTS = {
     "frame_base": ("--frame-base", "0 or --frame-base 1 says which number the first one has"),
 }
 # What all files of a folder write into.
-_OF_A_FOLDER = ("_written", "_asked", "_choices", "missing", "_missing_labels")
+_OF_A_FOLDER = ("_written", "_asked", "_choices", "missing", "_missing_labels", "labelled")
 # Which files of a folder are read; annotators leave others beside them.
 _ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "boris", "eaf", "xml", "annot", "xlsx")
 _CSV = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"

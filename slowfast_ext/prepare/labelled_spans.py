@@ -71,9 +71,32 @@ def add_unknown_time(file, path, spans, seconds):
                     f"{row.where}: {row.start:g} to {row.end:g} s of {video} was not labelled by "
                     f"{path}"
                 )
-        for start, end in _gaps(spans.get(video), seconds.get(video) or _NO_END):
-            times = {"start": start, "end": end, "subject": ""}
-            file.rows.append(replace(rows[0], where=path, labels=(), unknown=True, **times))
+        _add_gaps(file, path, rows[0], spans.get(video), seconds.get(video))
+
+
+def add_unlabelled_time(file, seconds):
+    """
+    Adds a row of unknown time for each stretch of a video that nobody has labelled, as the label
+    files themselves say it: a part of a video that a task of CVAT is about, an observation's
+    interval.
+
+    Args:
+        file (LabelFile)
+        seconds (dict): a video's length, as of `check_times`.
+    """
+    first_of = {}
+    for row in file.rows:
+        first_of.setdefault(row.video, row)
+    for video, row in first_of.items():
+        spans = sorted(file.labelled.get(video, ()))
+        _add_gaps(file, file.path, row, spans, seconds.get(video))
+
+
+def _add_gaps(file, where, row, spans, length):
+    """Adds what spans leave open of a video of `length` seconds as unknown, beside its `row`."""
+    for start, end in _gaps(spans, length or _NO_END):
+        times = {"start": start, "end": end, "subject": "", "group": ""}
+        file.rows.append(replace(row, where=where, labels=(), unknown=True, **times))
 
 
 def _gaps(spans, length):

@@ -7,6 +7,7 @@ Frames count from 0 and are the source video's own, also where a task takes ever
 import math
 import os
 import re
+from dataclasses import dataclass
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.frame_spans import add_held
@@ -29,9 +30,11 @@ def read(file, content):
             labels.
     """
     file.form = "CVAT's XML"
-    shapes, videos = cvat_shapes(file.path, content.xml, file.media)
+    shapes, tasks = cvat_shapes(file.path, content.xml, file.media)
     pairs = shapes_with_labels(file.path, shapes, file.label_columns, file.separator or ";")
-    by_subject = {(video, ""): [] for video in videos}
+    # A task's video is one whose labels are known, also where it shows nothing.
+    videos = dict.fromkeys(shape.video for shape in shapes)
+    by_subject = {(v, ""): [] for v in [*videos] or [task.video for task in tasks]}
     for shape, held in pairs:
         # A box of the whole frame, as `predict --format cvat` writes them, is nobody's own.
         subject = "" if shape.box == (0, 0, 1, 1) else shape.subject
@@ -40,6 +43,9 @@ def read(file, content):
     for (video, subject), helds in by_subject.items():
         where = helds[0].where if helds else first.get(video, file.path)
         add_held(file, where, video, helds, subject=subject)
+    for task in tasks:
+        if task.last is not None and not task.is_of_images:
+            file.add_labelled_frames(task.video, task.first, task.last + task.step)
 
 
 def cvat_shapes(path, root, media):
@@ -51,7 +57,7 @@ def cvat_shapes(path, root, media):
         root (Element): of the file.
         media (OwnMedia): whose folders of frames a task of single images is about.
     Returns:
-        (list[Shape], list[str]): those that are not outside the frame; names of the videos.
+        (list[Shape], list[_Task]): those that are not outside the frame; what they are of.
     Raises:
         SlowFastExtError: all that is wrong in it, with the lines.
     """
@@ -62,9 +68,65 @@ def cvat_shapes(path, root, media):
         reader.read_image(image)
     if reader.problems:
         raise SlowFastExtError(summary_of_bad_rows(path, reader.problems))
-    # A task's video is one whose labels are known, also where it shows nothing.
-    videos = dict.fromkeys(shape.video for shape in reader.shapes)
-    return reader.shapes, [*videos] or [*reader.videos.values()]
+    return reader.shapes, [*reader.tasks.values()]
+
+
+@dataclass
+class _Task:
+    """
+    What <meta> says of a task.
+
+    Args:
+        video (str): its name.
+        size (list): width and height of its frames in pixels, None where it does not say so.
+        step (int): every how many frames it takes one.
+        before (int): how many frames a project's export counts before its own.
+        first (int), last (int or None): the frames that it is about, by the video's own numbers.
+        is_of_images (bool): its frames may be files of a folder.
+    """
+
+    video: str
+    size: list
+    step: int
+    before: int
+    first: int
+    last: int | None
+    is_of_images: bool
+
+
+def _tasks_of(meta, own_name):
+    """
+    {number: _Task} of a project, whose tracks and images say by number which task they are of, or
+    {None: _Task} of anything else.
+
+    A project's export numbers the frames of a subset's tasks on and on: each begins behind the
+    frames of those before it (CVAT's ProjectData, since there are projects).
+    """
+    elements = {task.findtext("id", "").strip(): task for task in meta.iterfind("project//task")}
+    tasks, counted = {}, {}
+    for number, task in (elements or {None: meta}).items():
+
+        def count(name, default, task=task):
+            text = (task.findtext(f".//{name}") or "").strip()
+            return int(text) if re.fullmatch("[0-9]{1,9}", text) else default
+
+        found = re.search(r"step\s*=\s*(\d+)", task.findtext(".//frame_filter") or "")
+        step = max(1, int(found[1])) if found else 1
+        size = [task.findtext(f".//original_size/{side}") for side in ("width", "height")]
+        source = (task.findtext("source") or task.findtext("*/source") or "").strip()
+        name = task.findtext("name", "").strip() if elements else own_name
+        first, subset = count("start_frame", 0), task.findtext("subset")
+        tasks[number] = _Task(
+            source or name,
+            [parse_number(text or "") for text in size],
+            step,
+            counted.get(subset, 0),
+            first,
+            count("stop_frame", None),
+            not source and not elements,
+        )
+        counted[subset] = tasks[number].before + first + step * count("size", 0)
+    return tasks
 
 
 class _Reader:
@@ -74,60 +136,50 @@ class _Reader:
         self.path, self.media, self.shapes, self.problems = path, media, [], []
         meta = root.find("meta")
         meta = root if meta is None else meta
-        source = (meta.findtext("source") or meta.findtext("*/source") or "").strip()
-        # A project's tracks and images say by number which task they are of.
-        tasks = {task.findtext("id", "").strip(): task for task in meta.iterfind("project//task")}
-        self.videos = {
-            number: (task.findtext("source") or task.findtext("name") or "").strip()
-            for number, task in tasks.items()
-        }
-        if not tasks:
-            own_name = os.path.splitext(os.path.basename(path))[0]
-            self.videos = {None: source or own_name}
-        self.is_of_images = not source and not tasks
-        size = [meta.findtext(f".//original_size/{side}") for side in ("width", "height")]
-        self.size = [parse_number(text or "") for text in size]
-        step = re.search(r"step\s*=\s*(\d+)", meta.findtext(".//frame_filter") or "")
-        self.step = max(1, int(step[1])) if step else 1
+        own_name = os.path.splitext(os.path.basename(path))[0]
+        self.tasks = _tasks_of(meta, own_name)
 
     def tell(self, element, what):
         self.problems.append(f"{self.path}:{element.line}: {what}")
 
-    def video_of(self, element):
-        """The name of the video that a track or an image is of, or None, which it tells."""
-        if len(self.videos) == 1:
-            return next(iter(self.videos.values()))
-        task = element.get("task_id", "")
-        if task not in self.videos:
-            self.tell(element, f'<{element.tag}> of task "{task}", which <meta> does not name')
-        return self.videos.get(task)
+    def task_of(self, element):
+        """The _Task that a track or an image is of, or None, which it tells."""
+        if len(self.tasks) == 1:
+            return next(iter(self.tasks.values()))
+        number = element.get("task_id", "")
+        if number not in self.tasks:
+            self.tell(element, f'<{element.tag}> of task "{number}", which <meta> does not name')
+        return self.tasks.get(number)
 
     def read_track(self, track):
         """Adds a track's shapes, each up to the next one."""
-        video, subject = self.video_of(track), track.get("id", "")
-        rows = [(self._frame(child, "frame"), child) for child in track if child.tag in _SHAPES]
-        if video is None or any(frame is None for frame, _ in rows):
+        task, subject = self.task_of(track), track.get("id", "")
+        children = [child for child in track if child.tag in _SHAPES]
+        rows = [(task and self._frame(child, "frame", task), child) for child in children]
+        if any(frame is None for frame, _ in rows):
             return
         rows.sort(key=lambda row: row[0])
         ends = [frame for frame, _ in rows[1:]]
         # Behind the last one there is nothing that says how long it holds.
-        ends += [frame + self.step for frame, _ in rows[-1:]]
+        ends += [frame + task.step for frame, _ in rows[-1:]]
         for (frame, child), end in zip(rows, ends, strict=True):
             if child.get("outside", "0") == "0" and frame < end:
-                self._add(child, track.get("label"), (video, subject, frame, end), self.size)
+                place = (task.video, subject, frame, end)
+                self._add(child, track.get("label"), place, task.size)
 
     def read_image(self, image):
         """Adds an image's tags and shapes."""
-        frame = self._frame(image, "id")
-        video = self.video_of(image)
-        if self.is_of_images and video is not None:
+        task = self.task_of(image)
+        frame = task and self._frame(image, "id", task)
+        video = task and task.video
+        if task and task.is_of_images:
             video, frame = self._place_of(image, video)
         if video is None or frame is None:
             return
         size = [parse_number(image.get(side, "")) for side in ("width", "height")]
         for child in image:
             if child.tag in ("tag", *_SHAPES):
-                self._add(child, child.get("label"), (video, "", frame, frame + self.step), size)
+                self._add(child, child.get("label"), (video, "", frame, frame + task.step), size)
 
     def _place_of(self, image, video):
         """The folder of frames, and the place in it, that an image of a file of its own is of."""
@@ -142,11 +194,17 @@ class _Reader:
             return None, None
         return folder or video, names.index(name)
 
-    def _frame(self, element, key):
+    def _frame(self, element, key, task):
+        """The number of a frame of the task's video, or None, which it tells."""
         text = element.get(key, "")
-        if re.fullmatch(r"[0-9]{1,9}", text):
-            return int(text)
-        self.tell(element, f'{key} "{shortened(text)}" of <{element.tag}> is no number of a frame')
+        if not re.fullmatch(r"[0-9]{1,9}", text):
+            what = f'{key} "{shortened(text)}" of <{element.tag}> is no number of a frame'
+        elif int(text) < task.before + task.first:
+            what = f"frame {text} of {task.video}, whose frames begin here at "
+            what += str(task.before + task.first)
+        else:
+            return int(text) - task.before
+        self.tell(element, what)
         return None
 
     def _add(self, element, label, place, size):

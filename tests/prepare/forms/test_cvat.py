@@ -6,6 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from slowfast_ext.prepare.forms.cvat import cvat_shapes
+from slowfast_ext.prepare.label_forms import read_label_file
+from slowfast_ext.prepare.label_times import check_times
+from slowfast_ext.prepare.labelled_spans import add_unlabelled_time
+from slowfast_ext.prepare.own_media import OwnMedia
+from slowfast_ext.utils.xml_tree import parse_xml
 from tests.prepare.forms.reading import read, refusal, spans, write_videos
 
 
@@ -100,6 +106,65 @@ def test_a_project_names_its_tasks(folder):
     assert 'x.xml:5: <track> of task "8", which <meta> does not name' in refusal(
         folder, "x.xml", text.replace('task_id="7"', 'task_id="8"')
     )
+
+
+def test_a_project_counts_the_frames_of_a_subsets_tasks_on(folder):
+    """The second task of a subset begins behind the first one's frames, each by its own step."""
+
+    def task(number, name, subset, size, filter=""):
+        return (
+            f"<task><id>{number}</id><size>{size}</size><subset>{subset}</subset><start_frame>10"
+            f"</start_frame><stop_frame>19</stop_frame><frame_filter>{filter}</frame_filter>"
+            f"<source>{name}.mp4</source></task>"
+        )
+
+    tasks = task(1, "a", "x", 2, "step=5") + task(2, "b", "x", 10) + task(3, "c", "y", 10)
+    rows = [track(0, [box(n)], more=f' task_id="{t}"') for n, t in ((15, 1), (31, 2), (12, 3))]
+    text = video("".join(rows), f"<project><tasks>{tasks}</tasks></project>")
+    assert spans(read(folder, "x.xml", text)) == [
+        ("a.mp4", "run", 1.5, 2.0, "0"),
+        ("b.mp4", "run", 1.1, 1.2, "0"),
+        ("c.mp4", "run", 1.2, 1.3, "0"),
+    ]
+    assert "x.xml:9: frame 29 of b.mp4, whose frames begin here at 30" in refusal(
+        folder, "x.xml", text.replace('frame="31"', 'frame="29"')
+    )
+
+
+def test_each_task_of_a_project_has_its_own_size(folder):
+    sizes = ((1, "a", 48, 32), (2, "b", 96, 64))
+    tasks = "".join(
+        f"<task><id>{n}</id><source>{v}.mp4</source><original_size><width>{w}</width><height>{h}"
+        "</height></original_size></task>"
+        for n, v, w, h in sizes
+    )
+    tracks = "".join(track(0, [box(0)], more=f' task_id="{n}"') for n, *_ in sizes)
+    root = parse_xml("x", video(tracks, f"<project><tasks>{tasks}</tasks></project>"))
+    one, two = (shape.box for shape in cvat_shapes("x", root, None)[0])
+    assert one == (4 / 48, 8 / 32, 20 / 48, 24 / 32)
+    assert two == (4 / 96, 8 / 64, 20 / 96, 24 / 64)
+
+
+def part(first, last, body):
+    frames = f"<start_frame>{first}</start_frame><stop_frame>{last}</stop_frame>"
+    return video(body, f"<job>{frames}<source>a.mp4</source></job>")
+
+
+def test_what_no_task_is_about_is_unknown(folder, tmp_path):
+    """Of a video's jobs each is about a part; the rest, where nobody looked, is not `nothing`."""
+
+    def unknown(name):
+        file = read_label_file(str(tmp_path / name), OwnMedia(str(folder / "videos")))
+        add_unlabelled_time(file, check_times(file))
+        return [(r.labels, round(r.start, 6), round(r.end, 6)) for r in file.rows if r.unknown]
+
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "1.xml").write_text(part(5, 14, track(0, [box(5)])))
+    (tmp_path / "jobs" / "2.xml").write_text(part(15, 29, track(0, [box(20)])))
+    (tmp_path / "all.xml").write_text(part(0, 39, track(0, [box(20)])))
+    assert unknown("jobs/1.xml") == [((), 0, 0.5), ((), 1.5, 4)]
+    assert unknown("jobs") == [((), 0, 0.5), ((), 3, 4)]
+    assert unknown("all.xml") == []
 
 
 def images(rows, name="frame_{n}"):
