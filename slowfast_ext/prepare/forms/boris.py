@@ -135,9 +135,10 @@ def _labels(columns, row):
 
 def _queue_of(file, where, row):
     """The row's Queue; None where it is about no video, or where that is wrong and told."""
-    players = [part.strip() for part in row.get("source", "").split("|")]
-    first = next((part for part in players if part.startswith("player #1:")), players[0])
-    files = [name for name in first.removeprefix("player #1:").split(";") if name]
+    # Players are parted by a bar, by a blank in the first versions 8.
+    first = re.split(r"[|\s]*\bplayer #(?!1:)\d+:", row.get("source", "").split("|")[0])[0]
+    files = [name for name in first.strip().removeprefix("player #1:").split(";") if name]
+    files = [name.strip() for name in files]
     named = [row.get(name, "") for name in ("media_file_name", "media_file", "media_file_path")]
     files = files if set(files) - set(_NOTHING) else next(([n] for n in named if n), [])
     kind = row.get("observation_type", "").lower()
@@ -264,6 +265,7 @@ def _project_bouts(file, project):
                 file.skip(place, "an observation without a video")
                 continue
             queue = _project_queue(place, files, observation)
+            _say_interval(file, queue, observation)
             events = list(_project_events(file, place, observation, kinds, queue))
         yield place, queue, [], (0, 0), ""
         yield from _paired(file, events)
@@ -279,7 +281,24 @@ def _project_queue(place, files, observation):
             "not say how long each of them is"
         )
     lengths = [float(lengths[name]) if len(files) > 1 else None for name in files]
-    return Queue(files, lengths, float(observation.get("time offset", 0)))
+    offset = float(observation.get("time offset", 0))
+    if observation.get("media_creation_date_as_offset"):
+        if len(files) > 1:
+            raise SlowFastExtError(
+                f"{place}: its times are the files' creation dates, of several files: take "
+                '"media creation date as offset" away in BORIS, or give each file an observation'
+            )
+        offset += float(observation["media_info"]["media_creation_time"][files[0]])
+    return Queue(files, lengths, offset)
+
+
+def _say_interval(file, queue, observation):
+    """BORIS plays an observation's interval alone, in seconds of its queue without the offset."""
+    start, stop = observation.get("observation time interval") or (0, 0)
+    span = (queue.offset + float(start), queue.offset + (float(stop) or math.inf))
+    seen = {name: times for name, *times in queue.parts(*span)}
+    for name in queue.files:
+        file.add_labelled(name, *seen.get(name, (0, 0)))
 
 
 def _project_events(file, place, observation, kinds, queue):

@@ -1,8 +1,10 @@
 """
-Label Studio's JSON, JSON_MIN and CSV: segments of its timeline, and choices about whole videos.
+Label Studio's JSON, JSON_MIN and CSV: segments of its timeline or of a video's sound, and choices
+about whole videos or such segments.
 
 The timeline counts whole frames from 1, both ends included, at the interface's own frame rate,
-which the files do not have unless a task's data has `timeline_fps`, as `predict` writes it.
+which the files do not have unless a task's data has `timeline_fps`, as `predict` writes it. Labels
+of the sound (its template "Video timeline segmentation") are in seconds.
 """
 
 import json
@@ -15,6 +17,8 @@ from slowfast_ext.prepare.label_columns import LABELS, plain
 
 _OWN = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
 _MARKS = {"annotations", "predictions"}
+# Types of results, and where their values have labels.
+_KINDS = ("timelinelabels", "labels", "choices")
 _CSV = ("annotation_id", "annotator", "lead_time")
 
 
@@ -89,26 +93,35 @@ def _read_task(file, where, task):
     file.add(where, name, [])
     for place, result in enumerate(task["annotations"][number]["result"]):
         here = f"{where}.annotations[{number}].result[{place}]"
-        value, control = result["value"], result.get("from_name", "")
+        control = result.get("from_name", "")
         if not file.is_chosen(control):
             file.skip(here, f"control {control}")
-        elif result["type"] == "timelinelabels":
-            rate = float(task["data"].get("timeline_fps") or 0) or None
-            _add_ranges(file, here, name, value, control, rate)
-        elif result["type"] == "choices":
-            file.add(here, name, value["choices"], group=control)
-        else:
+        elif result["type"] not in _KINDS or _is_elsewhere(result["value"]):
             file.skip(here, f"a result of type {result['type']}")
+        else:
+            rate = float(task["data"].get("timeline_fps") or 0) or None
+            _add_value(file, here, name, result["value"], result["type"], control, rate)
 
 
-def _add_ranges(file, where, name, value, control, rate=None):
-    if rate is None:
-        file.fact(
-            "frame_rate", "the timeline counts frames at its interface's frameRate, 24 unless set"
-        )
-    for one in value["ranges"]:
-        frames = (one["start"], one["end"])
-        file.add_frames(where, name, value["timelinelabels"], frames, 1, rate, group=control)
+def _is_elsewhere(value):
+    """True for what a value is about boxes in a video, or letters of a text."""
+    return bool({"sequence", "text", "x"} & set(value))
+
+
+def _add_value(file, where, name, value, kind, control, rate=None):
+    """Adds labels with the times of their region: frames, seconds, or the whole video."""
+    labels = value[kind]
+    if "ranges" in value:
+        if rate is None:
+            why = "the timeline counts frames at its interface's frameRate, 24 unless set"
+            file.fact("frame_rate", why)
+        for one in value["ranges"]:
+            frames = (one["start"], one["end"])
+            file.add_frames(where, name, labels, frames, 1, rate, group=control)
+    elif "start" in value or kind != "choices":
+        file.add(where, name, labels, (value["start"], value["end"]), group=control)
+    else:
+        file.add(where, name, labels, group=control)
 
 
 # --- JSON_MIN and CSV -----------------------------------------------------------------
@@ -167,17 +180,24 @@ def _controls(file, rows):
     return found
 
 
+def _kind(value):
+    """Which of _KINDS a value of a region, or of a video, is; None: of none."""
+    if not isinstance(value, dict) or _is_elsewhere(value):
+        return None
+    return next((kind for kind in _KINDS if kind in value), None)
+
+
 def _is_annotation(value):
-    if isinstance(value, list):
-        return any(isinstance(one, dict) and "timelinelabels" in one for one in value)
-    return isinstance(value, dict) and "choices" in value
+    return any(map(_kind, value if isinstance(value, list) else [value]))
 
 
 def _add_small(file, where, name, control, value):
-    if isinstance(value, dict):
-        file.add(where, name, value["choices"], group=control)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         file.add(where, name, [value] if value else [], group=control)
-    else:
-        for one in value:
-            _add_ranges(file, where, name, one, control)
+        return
+    for one in value if isinstance(value, list) else [value]:
+        kind = _kind(one)
+        if kind is None:
+            file.skip(where, f"{control}, which is about no stretch of time")
+        else:
+            _add_value(file, where, name, one, kind, control)

@@ -118,6 +118,9 @@ def _label_places(file, table):
         return [place for place in range(1, len(header)) if any(table.cells(place))]
     places = []
     for place in reversed(range(1, len(header))):
+        # SimBA's results have one beside each behaviour.
+        if header[place].startswith("probability_"):
+            continue
         is_named = header[place] in LABELS
         is_pose = table.names[place].lower().endswith(_POSE)
         if is_pose or not (is_named or all(map(_is_value, table.cells(place)))):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 
 import pytest
 
@@ -99,6 +100,44 @@ def test_projects(read):
     # A video that was watched, and in which nothing happens.
     assert ("c.mp4", "", None, None) in read(json.dumps(project))
     assert read.file.unused_labels == ["call"]
+
+
+def test_the_players_of_a_source_in_the_first_versions_8(read):
+    text = queued(1, 2).replace("player #1:a.mp4;b.mp4", "player #1: a.mp4 player #2: c.mp4")
+    assert read(text) == [("a.mp4", "run", 1, 2)]
+
+
+@pytest.mark.parametrize(
+    "interval,wanted",
+    [
+        ([0, 0], {"a.mp4": [(0, math.inf)], "b.mp4": [(0, math.inf)]}),
+        ([0.25, 0.75], {"a.mp4": [(0.25, 0.75)], "b.mp4": [(0, 0)]}),
+        ([0.5, 1.5], {"a.mp4": [(0.5, 1)], "b.mp4": [(0, 0.5)]}),
+        ([1.5, 0], {"a.mp4": [(0, 0)], "b.mp4": [(0.5, math.inf)]}),
+    ],
+)
+def test_what_lies_outside_an_observations_interval_was_not_labelled(read, interval, wanted):
+    """It counts along the queue, whose files last 1 s, without the time offset of 5 s."""
+    project = tool_files.boris_project()
+    project["observations"]["ab"]["observation time interval"] = interval
+    read(json.dumps(project))
+    ends = {"a.mp4": 1, "b.mp4": math.inf, "c.mp4": math.inf}
+    wanted = {video: [(a, min(b, ends[video]))] for video, ((a, b),) in wanted.items()}
+    assert read.file.labelled == {**wanted, "c.mp4": [(0, math.inf)]}
+
+
+def test_times_that_begin_at_a_medias_creation(read):
+    """BORIS adds the date, in seconds since 1970, to the times of an observation's events."""
+    project = tool_files.boris_project()
+    one = project["observations"]["c"]
+    one["media_creation_date_as_offset"] = True
+    one["media_info"] = {"media_creation_time": {"c.mp4": 1.7e9}}
+    one["events"] = [[1.7e9 + time, *event] for time, *event in one["events"]]
+    assert ("c.mp4", "jump", 0, 1) in read(json.dumps(project))
+    project["observations"]["ab"]["media_creation_date_as_offset"] = True
+    assert "observations.ab: its times are the files' creation dates, of several files" in (
+        read.refusal(json.dumps(project))
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,42 @@ def test_tasks(read):
     )
 
 
+def sound(start, end, kind, *labels, control="tl"):
+    value = {"start": start, "end": end, "channel": 0, kind: list(labels)}
+    return {"type": kind, "from_name": control, "value": value}
+
+
+def test_labels_of_the_sound_are_in_seconds(read):
+    """Its template of a video's timeline labels the sound; JSON-MIN and CSV hold the same values."""
+    regions = [sound(0.5, 1.5, "labels", "run", "jump"), sound(2, 3, "labels", "run")]
+    wanted = [("a.mp4", "run;jump", 0.5, 1.5), ("a.mp4", "run", 2, 3)]
+    assert labelled(read(json.dumps([task(*regions)]))) == wanted
+    record = {"video": "a.mp4", "id": 1, "annotator": 1, "annotation_id": 1, "lead_time": 2.0}
+    record["tl"] = [region["value"] for region in regions]
+    assert labelled(read(json.dumps([record]))) == wanted
+    cells = [value if isinstance(value, str) else json.dumps(value) for value in record.values()]
+    assert labelled(read(table([*record], [cells]))) == wanted
+
+
+def test_choices_of_a_region_hold_in_its_time_alone(read):
+    frames = timeline(1, 10)
+    frames["value"]["choices"] = ["fast"]
+    frames["type"] = "choices"
+    boxes = {"sequence": [{"frame": 1}], "choices": ["far"], "labels": ["cow"]}
+    others = [{"type": kind, "from_name": "x", "value": boxes} for kind in ("choices", "labels")]
+    others.append({"type": "relation", "from_id": "1", "to_id": "2"})
+    results = [frames, sound(2, 3, "choices", "slow"), *others]
+    assert labelled(read(json.dumps([task(*results)]), frame_rate=10)) == [
+        ("a.mp4", "fast", 0, 1),
+        ("a.mp4", "slow", 2, 3),
+    ]
+    assert {why: len(places) for why, places in read.file.unused_rows.items()} == {
+        "a result of type choices": 1,
+        "a result of type labels": 1,
+        "a result of type relation": 1,
+    }
+
+
 @pytest.mark.parametrize(
     "cell,wanted",
     [

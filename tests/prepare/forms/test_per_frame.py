@@ -56,6 +56,14 @@ def test_simba(folder):
     assert spans(read(folder, "a.csv", text, label_columns=["jump"])) == WANTED[:1]
 
 
+def test_simba_results_have_a_probability_beside_each_behaviour(folder):
+    text = frames(
+        ["", "Nose_x", "Nose_p", "Probability_run", "run", "Probability_jump", "jump"],
+        lambda n: [12.5, 1, 0.25, is_run(n), 0.75, is_jump(n)],
+    )
+    assert spans(read(folder, "a.csv", text)) == WANTED
+
+
 def test_frames_that_count_from_one(folder):
     text = frames(["frame", "run", "jump"], lambda n: [is_run(n), is_jump(n)], first=1)
     assert spans(read(folder, "a.csv", text)) == WANTED
