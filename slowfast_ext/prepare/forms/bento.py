@@ -35,6 +35,7 @@ def read(file, content):
     file.declared = labels
     name = _video_of(file, lines)
     file.add(f"{file.path}:1", name, [])
+    _say_labelled(file, name, head)
     in_frames = all(re.fullmatch("[0-9]+", time) for _, _, times in bouts for time in times)
     if not in_frames:
         for where, label, times in bouts:
@@ -47,6 +48,15 @@ def read(file, content):
         else:
             span = [(int(start) - 1) / rate, int(end) / rate]
             file.add(where, name, [label], span)
+
+
+def _say_labelled(file, name, head):
+    """The head says up to where a trial was labelled, in frames from 1 or in seconds."""
+    stop, rate = seconds(head.get("annotation stop frame", "")), head.get("annotation framerate")
+    stop = stop / seconds(rate) if stop and seconds(rate) else None
+    stop = stop or seconds(head.get("annotation stop time", ""))
+    if stop:
+        file.add_labelled(name, 0.0, stop)
 
 
 def _parsed(file, lines):

@@ -40,6 +40,19 @@ def test_frames(folder):
     assert file.declared == ["run", "jump", "rest"] and file.form == "Bento's .annot"
 
 
+@pytest.mark.parametrize(
+    "stop,wanted",
+    [
+        ("stop frame: 80", 4.0),
+        ("stop frame: 30", 1.5),
+        ("stop time: 2.500000e+00", 2.5),
+    ],
+)
+def test_a_head_says_up_to_where_a_trial_was_labelled(folder, stop, wanted):
+    text = annot(BOUTS).replace("stop frame: 80", stop)
+    assert read(folder, "x.annot", text).labelled == {"a.mp4": [(0, wanted)]}
+
+
 def test_seconds(folder):
     seconds = {
         channel: {name: [((a - 1) / 20, b / 20) for a, b in found] for name, found in named.items()}
