@@ -142,7 +142,8 @@ def _slots(file, root, tiers):
                 ends = (0, len(chain) - 1)
                 fixed = [n for n, slot in enumerate(chain) if slot in aligned or n in ends]
                 at = [times[chain[n]] for n in fixed]
-                times.update(zip(chain, np.interp(range(len(chain)), fixed, at).tolist()))
+                filled = np.interp(range(len(chain)), fixed, at).tolist()
+                times.update(zip(chain, filled, strict=True))
     return times
 
 

@@ -69,7 +69,7 @@ def sound(start, end, kind, *labels, control="tl"):
 
 
 def test_labels_of_the_sound_are_in_seconds(read):
-    """Its template of a video's timeline labels the sound; JSON-MIN and CSV hold the same values."""
+    """Its template of a video's timeline labels the sound; all exports hold the same values."""
     regions = [sound(0.5, 1.5, "labels", "run", "jump"), sound(2, 3, "labels", "run")]
     wanted = [("a.mp4", "run;jump", 0.5, 1.5), ("a.mp4", "run", 2, 3)]
     assert labelled(read(json.dumps([task(*regions)]))) == wanted
