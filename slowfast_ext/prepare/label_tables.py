@@ -290,6 +290,9 @@ def _read_labels(file, table, columns, cells):
             f'{file.path}: {table.names[columns.labels[0]]} is "1" in every row, as a flag beside '
             "names is: name the column of labels by --label-columns"
         )
+    if columns.unknown is not None:
+        # One rule for both: a column of single labels says nothing of the other's separator.
+        cells = cells + [c for c in table.column(columns.unknown) if c not in ("", ALL_LABELS)]
     separator = file.separator or separator_of(cells)
     if separator == UNDECIDED:
         example = next(cell for cell in cells if isinstance(cell, str) and "," in cell)

@@ -55,7 +55,7 @@ class _Scene:
         runs = [run for run in self._runs if run.first < self.until]
         spans = [times[[run.first, min(run.until, self.until)]] - times[self.first] for run in runs]
         rows = [
-            (self.name, run.labels[0], *span.tolist())
+            (self.name, run.labels[0], *span.round(6).tolist())
             for run, span in zip(runs, spans, strict=True)
         ]
         return rows or [(self.name, "", "", "")]

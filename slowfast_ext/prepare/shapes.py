@@ -98,16 +98,18 @@ def up_to_next(shapes):
     gaps_of = {}
     for key, members in by_subject.items():
         members.sort(key=lambda shape: shape.first)
-        gaps_of[key] = np.diff([shape.first for shape in members]).tolist()
-    counts = Counter(gap for (_, of), gaps in gaps_of.items() for gap in gaps if of and gap > 0)
+        # A frame stands several times where each of its labels has a row.
+        frames = sorted({shape.first for shape in members})
+        gaps_of[key] = dict(zip(frames, np.diff(frames).tolist(), strict=False))
+    counts = Counter(gap for (_, of), gaps in gaps_of.items() for gap in gaps.values() if of)
     # The most frequent gap: a longer one means that the subject was away.
     usual, found = max(counts, key=counts.get, default=1), []
     for key, members in by_subject.items():
         step = usual if key[1] else 1
-        for shape, gap in zip(members, [*gaps_of[key], step], strict=True):
+        for shape in members:
+            until = shape.first + min(gaps_of[key].get(shape.first, step), step)
             is_single = shape.until == shape.first + 1
-            until = shape.first + min(gap, step) if is_single else shape.until
-            found.append(replace(shape, until=max(until, shape.first + 1)))
+            found.append(replace(shape, until=until) if is_single else shape)
     return found
 
 

@@ -1,6 +1,7 @@
 """Tracks as a set in AVA's form: who does what on every whole second, corners as fractions."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -77,8 +78,12 @@ def ava_files(names, splits):
 
 def unfit_names(videos, media):
     """list[str]: what is wrong with videos that `prepare ava` would not take."""
-    problems = []
+    problems, stems = [], {}
     for video in videos:
+        stem = os.path.splitext(video)[0]
+        if stems.setdefault(stem, video) != video:
+            other = stems[stem]
+            problems.append(f"{video}: is {other} too, without the ending: rename one of them")
         if "/" in video or video in media.num_frames:
             problems.append(f"{video}: AVA's videos are files that lie in one folder")
         elif not re.fullmatch(r"[\w.-]+", video):

@@ -1,7 +1,7 @@
 """Tracks: where each person or animal of a video is on its frames, and what it does there."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,13 +64,14 @@ def tracks_of(file, pairs):
         file (LabelFile): whose videos they are of; gets what is wrong, and videos that are missing.
         pairs (list[(Shape, Held)]): of `shapes_with_labels`.
     Returns:
-        list[Track]: a shape that says no subject is one of its own. Shapes without a box, such
-            as tags of whole images, are in none.
+        list[Track]: a shape that says no subject is one of its own, but for those with one box
+            that say several labels. Shapes without a box, such as tags of whole images, are in
+            none.
     Raises:
         SlowFastExtError: a video cannot be read.
     """
     found, videos, media = {}, {}, file.media
-    for number, (shape, held) in enumerate(pairs):
+    for shape, held in pairs:
         if file.is_missing(shape.where, shape.video):
             continue
         if shape.video not in videos:
@@ -81,11 +82,31 @@ def tracks_of(file, pairs):
             what = f"frame {shape.first} from 0, of {media.info(video).length} in {video}"
             file.problems.append(f"{shape.where}: {what}")
         if shape.box is not None and video is not None:
-            key = (video, shape.subject) if shape.subject else (video, "", number)
-            found.setdefault(key, []).append((shape, held))
-    tracks = []
-    for (video, subject, *_), members in found.items():
-        members.sort(key=lambda pair: pair[0].first)
-        shapes, helds = zip(*members, strict=True)
-        tracks.append(Track(video, subject, list(shapes), list(helds)))
-    return tracks
+            own = () if shape.subject else (shape.first, shape.box)
+            found.setdefault((video, shape.subject, *own), []).append((shape, held))
+    return [
+        Track(video, subject, *_by_frame(members, file.problems))
+        for (video, subject, *_), members in found.items()
+    ]
+
+
+def _by_frame(pairs, problems):
+    """
+    The shapes of a subject by rising frames, and what each shows; one that stands several times,
+    as where each label has a row or a box of its own, shows all of it.
+    """
+    shapes, helds = [], []
+    for shape, held in sorted(pairs, key=lambda pair: pair[0].first):
+        before = shapes[-1] if shapes else None
+        if before is None or shape.first >= before.until:
+            shapes.append(shape)
+            helds.append(held)
+        elif (shape.first, shape.until, shape.box) == (before.first, before.until, before.box):
+            labels = dict.fromkeys([*helds[-1].labels, *held.labels])
+            helds[-1] = replace(helds[-1], labels=tuple(labels))
+        else:
+            problems.append(
+                f'{shape.where}: subject "{shape.subject}" has another box on frame {shape.first} '
+                f"from 0, at {before.where}"
+            )
+    return shapes, helds

@@ -310,6 +310,15 @@ def test_a_table_may_have_a_column_of_unknown_labels_as_lists_have(folder, capsy
     assert report["columns_not_used"] == []
 
 
+def test_unknown_labels_are_parted_by_what_stands_between_them(folder):
+    rows = "a,run,jump|wave,train\nb,jump,run,test\nc,wave,,train\n"
+    run(folder, "path,labels,unknown,split\n" + rows, "--split-column", "split")
+    assert written(folder)["train.csv"] == (
+        "path,labels,start,end,unknown\na,run,,,jump;wave\nc,wave,,,\n"
+    )
+    assert written(folder)["classes.txt"] == "jump\nrun\nwave\n"
+
+
 LABELLED = "video,start,end\na,0.2,0.4\na.mp4,0.4,0.7\nb,0,0.95\nc,,\n"
 
 

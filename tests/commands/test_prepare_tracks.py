@@ -190,6 +190,14 @@ def test_mini_scenes(folder, ending, capsys):
         run(folder, "--mini-scenes", "32", *FORMS[ending][1])
 
 
+def test_videos_that_differ_in_their_endings_alone(folder):
+    """AVA's lists have names without endings: one would take the other's place."""
+    (folder / "videos/b.mp4").rename(folder / "videos/a.avi")
+    write_tracks(folder, "csv", ["a.mp4", "a.avi"])
+    with pytest.raises(SlowFastExtError, match=r"a\.mp4: is a\.avi too, without the ending"):
+        run(folder, "--frame-base", "0")
+
+
 def test_a_gap_ends_a_scene_and_idle_ones_are_kept(folder):
     """Boxes may lie partly outside the frame; subjects' names become names of files."""
     rows = ["3,x/1,-4,2,12,30,1,run", "4,x/1,-4,2,12,30,1,run", "9,x/1,30,2,12,12,1,"]
@@ -204,6 +212,31 @@ def test_a_gap_ends_a_scene_and_idle_ones_are_kept(folder):
     (folder / "a.txt").write_text("\n".join([*rows, *(r.replace("x/1", "x_1") for r in rows)]))
     with pytest.raises(SlowFastExtError, match="two tracks would be the clip a_x_1_000002.mp4"):
         run(folder, "--mini-scenes", "16", tracks="a.txt", out="again")
+
+
+def test_a_row_a_label(folder):
+    """A box that stands on every 5th frame, once for each of its labels, shows both throughout."""
+    rows = "".join(
+        f"{n},7,{x1},{y1},{x2},{y2},{name},{label}\n"
+        for name in "ab"
+        for n in range(0, FRAMES, 5)
+        for x1, y1, x2, y2 in [box_at(n)]
+        for label in ("run", "jump")
+    )
+    text = f"frame,track_id,x1,y1,x2,y2,video,activity\n{rows}"
+    (folder / "all.csv").write_text(text)
+    run(folder, "--frame-base", 0, tracks="all.csv")
+    for split in ("train", "val"):
+        truth = read_ground_truth(str(folder / "out" / f"ava_{split}_v2.2.csv"))
+        assert truth["action"].tolist() == [2, 1] * 3
+    run(folder, "--frame-base", 0, "--mini-scenes", 16, tracks="all.csv", out="clips")
+    lines = (folder / "clips" / "labels.csv").read_text().splitlines()[1:]
+    assert lines[:2] == [f"a_7_000000.mp4,{label},0.0,2.5,a.mp4" for label in ("run", "jump")]
+    # Without subjects equal boxes are one, since two cannot be in one place.
+    (folder / "all.csv").write_text(text.replace(",7,", ",,"))
+    run(folder, "--frame-base", 0, tracks="all.csv", out="nobody")
+    persons = read_person_boxes(str(folder / "nobody" / "ava_val_predicted_boxes.csv"))
+    assert len(persons) == 3
 
 
 def refusal(folder, ending, text, *words):
@@ -229,6 +262,7 @@ def refusal(folder, ending, text, *words):
         ("txt", "0,7,1,1,5,5,1,run\n", 'a.txt:1: frame "0" is not a whole number from 1 on'),
         ("txt", "26,7,1,1,5,5,1,run\n", "a.txt:1: frame 25 from 0, of 25 in a.mp4"),
         ("txt", "1,7,1,1,5,5,1,run\n1e999,7,1,1,5,5,1,x\n", 'a.txt:2: frame "1e999" is not'),
+        ("txt", "1,7,1,1,5,5,1,a\n1,7,1,2,5,5,1,b\n", 'subject "7" has another box on'),
         ("txt", "1,7,1,1,y,5,1,run\n", "a.txt:1: a box's size is not a number"),
         ("txt", "1,7,1,1,5,5,1,0.5\n", 'a.txt:1: label "0.5" is a number'),
         ("csv", via("a").replace("[2, ", "[9, "), "a.csv:3: a region needs one file, one time and"),
