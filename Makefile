@@ -5,18 +5,24 @@ INSTALLED := .venv/.installed
 LOWEST := .venv-lowest/bin
 LOWEST_INSTALLED := .venv-lowest/.installed
 
+# Processes that run the tests, each of one thread: with two threads each they would wait for cores.
+# worksteal keeps a file's tests, and the fixtures they share, in one process until another is idle.
+PROCESSES ?= 2
+IN_PARALLEL = -n $(PROCESSES) --dist worksteal
+test test-lowest: export OMP_NUM_THREADS = 1
+
 .PHONY: quickstart test test-lowest lint bench clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/python -m slowfast_ext quickstart
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 # The quick tests over the lowest versions that setup.py declares.
 test-lowest: $(LOWEST_INSTALLED)
-	$(LOWEST)/python -m pytest tests/config tests/test_upstream.py tests/models tests/datasets \
-		tests/engine/test_weights.py tests/engine/test_weight_names.py tests/engine/test_caffe2_weights.py
+	$(LOWEST)/python -m pytest $(IN_PARALLEL) tests/config tests/test_upstream.py tests/models \
+		tests/datasets tests/engine/test_weights.py tests/engine/test_weight_names.py tests/engine/test_caffe2_weights.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -56,6 +56,7 @@ setup(
         # The other extras too: without them their tests are skipped.
         "test": [
             "pytest>=8.0",
+            "pytest-xdist>=3.5",
             "hypothesis>=6.100",
             "ruff>=0.4",
             "slowfast-ext[onnx,report,tensorboard,timm,transformers]",
