@@ -17,6 +17,7 @@ _OWN = "__own_keys__"
 _BEFORE = {
     "ACTIVITY.CONTEXT": False,
     "ACTIVITY.EVIDENCE": False,
+    "ACTIVITY.EVIDENCE_RANK": 0,
     "ACTIVITY.RESIDUAL_CORRELATION": False,
     "DATA.PIXEL_ASPECT": False,
 }

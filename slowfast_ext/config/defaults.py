@@ -84,6 +84,8 @@ KEYS = (
     Key("ACTIVITY.RESIDUAL_CORRELATION", False, scope=HEAD),
     # The default form's alone: logits of every position, pooled by log-mean-exp, on both outputs.
     Key("ACTIVITY.EVIDENCE", False, scope=HEAD),
+    # Its A x C weights as a product of A x R and R x C; 0: as they are.
+    Key("ACTIVITY.EVIDENCE_RANK", 0, rules.not_negative, HEAD),
     # The default form's alone, for DETECTION.ENABLE: the whole frame's columns beside a person's.
     Key("ACTIVITY.CONTEXT", False, scope=HEAD),
     # The mask's source, in the form of a training list; empty: the training list itself.

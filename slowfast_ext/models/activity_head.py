@@ -56,7 +56,9 @@ class ActivityHead(Head):
         # Last: the other parts start as they do without it.
         self.evidence = None
         if has_evidence:
-            self.evidence = PositionEvidence(num_activities, dim_in, cfg.MODEL.FC_INIT_STD)
+            self.evidence = PositionEvidence(
+                num_activities, dim_in, cfg.MODEL.FC_INIT_STD, options.EVIDENCE_RANK
+            )
 
     @property
     def cooccurrence(self):

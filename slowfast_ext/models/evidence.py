@@ -11,12 +11,14 @@ class PositionEvidence(nn.Module):
     One linear layer on every column of F; an activity's logit is the log-mean-exp of its columns'.
 
     Pinheiro and Collobert (CVPR 2015) pool so, with r = 1: between the mean and the largest value,
-    so that an activity may be seen anywhere. It has the A x C weights of a classifier of pooled F.
+    so that an activity may be seen anywhere. It has the A x C weights of a classifier of pooled F;
+    with a rank R above 0 they are the product of A x R and R x C.
     """
 
-    def __init__(self, num_activities, dim_in, init_std):
+    def __init__(self, num_activities, dim_in, init_std, rank=0):
         super().__init__()
-        self.projection = nn.Linear(dim_in, num_activities)
+        self.reduction = nn.Linear(dim_in, rank, bias=False) if rank else None
+        self.projection = nn.Linear(rank or dim_in, num_activities)
         nn.init.normal_(self.projection.weight, std=init_std)
         nn.init.zeros_(self.projection.bias)
 
@@ -31,7 +33,10 @@ class PositionEvidence(nn.Module):
 
     def at_columns(self, columns):
         """Columns of F, B x C x N -> their logits, B x A x N; -inf where there is nothing."""
-        logits = self.projection.weight @ columns.values + self.projection.bias[:, None]
+        values = columns.values
+        if self.reduction is not None:
+            values = self.reduction.weight @ values
+        logits = self.projection.weight @ values + self.projection.bias[:, None]
         if columns.padding is None:
             return logits
         return logits.masked_fill(columns.padding[:, None], -torch.inf)

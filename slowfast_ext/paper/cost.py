@@ -36,7 +36,8 @@ COUNTED = (
     "  otherwise K = 64, n = 32, A = 157, N = 196 and no correlation, as in the paper.",
     "3c: the heads of the configs, their classifiers and normalisation included.",
     "  plain: every map on all N positions, as the paper costs it; ours: the factorised form.",
-    "Evidence: the layer of ACTIVITY.EVIDENCE by itself, A x C weights at each of N positions.",
+    "Evidence: the layer of ACTIVITY.EVIDENCE by itself, A x C weights at each of N positions;",
+    "  with ACTIVITY.EVIDENCE_RANK R it has R (A + C).",
     "Backbones: with a linear classifier of 400 classes, one clip of 256 x 256; parameters with",
     "  the classifier's and without batch-norm's.",
 )
@@ -67,7 +68,7 @@ def cost_rows(tables=TABLES):
                 more = " correlation" if correlation and table != "3d" else ""
                 rows.append(_row(table, name + positions + more, **head_cost(head, size)))
         if table == "4":
-            rows += [_evidence_row(activities) for _, activities, *_ in _HEADS["4"]]
+            rows += [_evidence_row(*size) for size in ((157, 0), (1024, 0), (1024, 256))]
             rows += [_backbone_row(name) for name in BACKBONES]
     return rows
 
@@ -181,14 +182,15 @@ def activity_head(activities, observations, groups, correlation):
         return build_head(cfg, CHANNELS)
 
 
-def _evidence_row(activities):
+def _evidence_row(activities, rank):
     with torch.device("meta"):
-        evidence = PositionEvidence(activities, CHANNELS, init_std=0.0)
+        evidence = PositionEvidence(activities, CHANNELS, init_std=0.0, rank=rank)
         positions = torch.empty(1, CHANNELS, torch.Size(MAP_SIZES[0]).numel())
     columns = Columns(positions, positions.shape[-1], None)
     parameters = sum(parameter.numel() for parameter in evidence.parameters())
     added = multiply_adds(evidence, columns)
-    return _row("4", f"evidence alone A={activities}", parameters, plain=None, ours=added)
+    name = f"evidence alone A={activities}" + (f" rank {rank}" if rank else "")
+    return _row("4", name, parameters, plain=None, ours=added)
 
 
 def _head_row(name, config, *words):

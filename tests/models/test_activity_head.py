@@ -132,16 +132,21 @@ def test_parameters_of_tables_3a_and_3b(head_config, groups, observations, milli
 
 
 class TestEvidence:
-    def test_it_adds_the_positions_log_mean_exp_to_both_outputs(self, head_config):
-        head = make_head(head_config(EVIDENCE=True))
+    @pytest.mark.parametrize("rank", [0, 3])
+    def test_it_adds_the_positions_log_mean_exp_to_both_outputs(self, head_config, rank):
+        head = make_head(head_config(EVIDENCE=True, EVIDENCE_RANK=rank))
         projection = head.evidence.projection
         torch.nn.init.normal_(projection.weight, std=0.5)
         torch.nn.init.normal_(projection.bias)
+        weight = projection.weight
+        if rank:
+            weight = weight @ head.evidence.reduction.weight
+            assert projection.weight.shape == (5, 3) and weight.shape == (5, 128)
         features = torch.randn(2, 128, 2, 3, 4, dtype=torch.float64)
         for clip, outputs in enumerate(zip(*head(features), strict=True)):
             positions = features[clip].flatten(1)
             wanted, _ = reference.logits_of_clip(head, positions, as_printed=False)
-            more = reference.log_mean_exp(positions, projection.weight, projection.bias)
+            more = reference.log_mean_exp(positions, weight, projection.bias)
             for output, without in zip(outputs, wanted, strict=True):
                 torch.testing.assert_close(output, without + more, atol=1e-10, rtol=0)
 
@@ -164,7 +169,8 @@ class TestEvidence:
         )
 
     def test_every_parameter_learns(self, head_config):
-        head = make_head(head_config(EVIDENCE=True, RESIDUAL_CORRELATION=True))
+        options = {"EVIDENCE": True, "EVIDENCE_RANK": 2, "RESIDUAL_CORRELATION": True}
+        head = make_head(head_config(**options))
         torch.nn.init.constant_(head.correlation.gamma, 0.3)
         features = torch.randn(2, 128, 1, 2, 2, dtype=torch.float64)
         sum(output.square().sum() for output in head(features)).backward()

@@ -173,11 +173,12 @@ def test_both_readings_of_table_3c(rows):
     assert not rows["3c", "a map per activity"]["in_paper"]
 
 
-@pytest.mark.parametrize("activities", [157, 1024])
-def test_evidence_reads_every_position(rows, activities):
-    row = rows["4", f"evidence alone A={activities}"]
-    assert row["params_M"] * 1e6 == pytest.approx(activities * (C + 1))
-    assert row["gmacs"] * 1e9 == pytest.approx(activities * C * 196) and row["gmacs_plain"] is None
+@pytest.mark.parametrize("activities,rank", [(157, 0), (1024, 0), (1024, 256)])
+def test_evidence_reads_every_position(rows, activities, rank):
+    row = rows["4", f"evidence alone A={activities}" + (f" rank {rank}" if rank else "")]
+    weights = rank * (activities + C) if rank else activities * C
+    assert row["params_M"] * 1e6 == pytest.approx(weights + activities)
+    assert row["gmacs"] * 1e9 == pytest.approx(weights * 196) and row["gmacs_plain"] is None
 
 
 def test_evidence_costs_the_complete_head_its_layer(rows):
