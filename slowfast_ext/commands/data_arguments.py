@@ -205,9 +205,16 @@ def prepare_tracks_arguments(parser):
         help="write clips that follow a subject each, in squares of this size, not annotations",
     )
     parser.add_argument(
+        "--labels",
+        metavar="PATH",
+        help="what the subjects do, where the tracks do not say it: any form of `prepare lists` "
+        "that names subjects, as the tracks name them (default: the tracks' own labels)",
+    )
+    parser.add_argument(
         "--label-columns",
         metavar="A,B",
-        help="attributes or columns that say what happens; label: the boxes' own label",
+        help="attributes or columns, of --labels where it is given, that say what happens; label: "
+        "the boxes' own label",
     )
     parser.add_argument("--separator", metavar="X", help="between labels in an attribute (;)")
     parser.add_argument(

@@ -2,7 +2,8 @@
 python -m slowfast_ext prepare tracks: boxes with activities become a set in AVA's form, or clips
 cut around each subject.
 
-Tracks are CVAT's XML, VIA 3's or MOT's, as `slowfast_ext.prepare.track_files` reads them.
+Tracks are CVAT's XML, VIA 3's or MOT's, as `slowfast_ext.prepare.track_files` reads them; labels
+may stand in another file, such as BORIS' events, that names the same subjects.
 """
 
 import os
@@ -14,11 +15,14 @@ from tqdm import tqdm
 from slowfast_ext.commands.label_reading import warn_of_missing
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.ava_frames import require_times
+from slowfast_ext.prepare.label_forms import check_problems, read_label_file
+from slowfast_ext.prepare.label_times import check_times
 from slowfast_ext.prepare.media import check_new_files, conclude, named
 from slowfast_ext.prepare.mini_scenes import cut_scenes
 from slowfast_ext.prepare.own_media import OwnMedia
 from slowfast_ext.prepare.stratify import check_split, stratified_split
 from slowfast_ext.prepare.track_files import read_tracks
+from slowfast_ext.prepare.track_labels import with_labels
 from slowfast_ext.prepare.track_sets import ava_files, boxes_on_seconds, unfit_names
 from slowfast_ext.utils.paths import open_atomically, pathmgr, require_writable_in
 from slowfast_ext.utils.tables import csv_text
@@ -37,18 +41,22 @@ def run(args):
     """
     _check_arguments(args)
     media = OwnMedia(args.videos)
+    columns = args.label_columns.split(",") if args.label_columns else []
     tracks, missing = read_tracks(
         args.tracks,
         media,
-        label_columns=args.label_columns.split(",") if args.label_columns else [],
+        label_columns=None if args.labels else columns,
         separator=args.separator or ";",
         subject=args.subject,
         frame_base=args.frame_base,
     )
     warn_of_missing(args.tracks, missing, media)
+    joined = {}
+    if args.labels:
+        tracks, joined = _with_labels(args, tracks, media, columns)
     names = sorted({label for track in tracks for held in track.helds for label in held.labels})
     if not names:
-        raise SlowFastExtError(f"{args.tracks}: no box says what happens")
+        raise SlowFastExtError(f"{args.labels or args.tracks}: no box says what happens")
     by_video = {}
     for track in sorted(tracks, key=lambda track: track.video):
         by_video.setdefault(track.video, []).append(track)
@@ -57,8 +65,9 @@ def run(args):
         "videos_not_found": named(list(missing)),
         "subjects": len(tracks),
         "boxes": sum(len(track.shapes) for track in tracks),
-        "boxes_without_activity": sum(not h.labels for track in tracks for h in track.helds),
+        "boxes_without_activity": sum(not t.at(s.first)[1] for t in tracks for s in t.shapes),
         "classes": len(names),
+        **joined,
     }
     if args.mini_scenes:
         _write_scenes(args, media, by_video, report)
@@ -72,10 +81,29 @@ def _check_arguments(args):
     size = args.mini_scenes
     if size is not None and not (16 <= size <= 2048 and size % 2 == 0):
         raise SlowFastExtError(f"--mini-scenes is {size}: it must be even, and from 16 to 2048")
-    for option in ("label_columns", "separator", "subject", "out"):
+    for option in ("labels", "label_columns", "separator", "subject", "out"):
         if getattr(args, option) == "":
             raise SlowFastExtError(f"--{option.replace('_', '-')} is empty: name one")
     require_writable_in(args.out, [_LABELS], "--out")
+
+
+def _with_labels(args, tracks, media, columns):
+    """(tracks, counts of what has no partner): each with the labels of --labels of its subject."""
+    file = read_label_file(
+        args.labels,
+        media,
+        label_columns=columns,
+        separator=args.separator or "",
+        frame_base=args.frame_base,
+        facts_are_shared=True,
+    )
+    check_times(file)
+    check_problems(file)
+    warn_of_missing(args.labels, file.missing, media)
+    tracks, alone = with_labels(tracks, file)
+    counts = {what: named(names) for what, names in alone.items()}
+    unused = {why: named(places) for why, places in file.unused_rows.items()}
+    return tracks, {"form_of_labels": file.form, **counts, "rows_not_used": unused}
 
 
 def _write_set(args, media, by_video, names, report):

@@ -83,6 +83,7 @@ class LabelFile:
         subjects (list[str]): whose labels are read; empty: all.
         class_names (str): a file of names for labels that are numbers; empty: they stay numbers.
         is_of_folder (bool): one of a folder of label files is read.
+        facts_are_shared (bool): frame rate and base are another file's too, and may be idle here.
 
     Attributes:
         form (str): what it is, for people.
@@ -110,6 +111,7 @@ class LabelFile:
     subjects: list = field(default_factory=list)
     class_names: str = ""
     is_of_folder: bool = False
+    facts_are_shared: bool = False
     form: str = ""
     rows: list = field(default_factory=list)
     declared: list = field(default_factory=list)
@@ -339,7 +341,7 @@ def read_label_file(path, media, **options):
     else:
         _read(file)
     for option, (flag, _) in _FACTS.items():
-        is_idle = option not in file._asked and not file.problems
+        is_idle = option not in file._asked and not (file.problems or file.facts_are_shared)
         if is_idle and getattr(file, option) is not None:
             raise SlowFastExtError(f"{path}: {flag} is given, but no times here count frames")
     for name in file.label_columns if file._choices else ():

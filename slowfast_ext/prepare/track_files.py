@@ -4,6 +4,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
 from slowfast_ext.prepare.forms import cvat, mot, via
 from slowfast_ext.prepare.forms.content import Content
+from slowfast_ext.prepare.frame_spans import Held
 from slowfast_ext.prepare.label_forms import LabelFile, refuse_problems
 from slowfast_ext.prepare.shapes import shapes_with_labels, up_to_next, with_subjects
 from slowfast_ext.prepare.tracks import tracks_of
@@ -18,7 +19,7 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
         path (str): a file of tracks, or a folder of such files.
         media (OwnMedia): the videos.
         label_columns (list[str]): attributes that say what happens; empty: as of
-            `shapes_with_labels`.
+            `shapes_with_labels`. None: what happens stands in another file.
         separator (str): between labels of an attribute.
         subject (str or None): the attribute that says which subject a box is of, where boxes
             stand alone.
@@ -37,10 +38,13 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
     shared = {"problems": whole.problems, "missing": whole.missing}
     for part in paths:
         file = LabelFile(part, media, frame_base=frame_base, **shared)
-        shapes += _shapes_of(file, Content(part))
+        shapes += _shapes_of(file, Content(part), label_columns is not None)
     if subject is not None:
         shapes = up_to_next(with_subjects(path, shapes, subject))
-    pairs = shapes_with_labels(path, shapes, label_columns, separator)
+    if label_columns is None:
+        pairs = [(shape, Held(shape.where, shape.first, shape.until, ())) for shape in shapes]
+    else:
+        pairs = shapes_with_labels(path, shapes, label_columns, separator)
     for _, held in pairs:
         found = filter(None, map(label_cells.problem_of, held.labels))
         whole.problems += [f"{held.where}: {problem}" for problem in found]
@@ -51,11 +55,11 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
     return tracks, whole.missing
 
 
-def _shapes_of(file, content):
+def _shapes_of(file, content, with_labels):
     if via.recognises(content):
         return via.via_shapes(file, content)
     if content.xml is not None:
         if not cvat.recognises(content):
             raise SlowFastExtError(f"{file.path}: is XML, but not CVAT's")
         return cvat.cvat_shapes(file.path, content.xml, file.media)[0]
-    return mot.mot_shapes(file, content)
+    return mot.mot_shapes(file, content, with_labels)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,13 +18,18 @@ class Track:
         video (str): relative to the folder of videos.
         subject (str): which of the video's.
         shapes (list[Shape]): with boxes, by rising frames.
-        helds (list[Held]): what each of the shapes shows.
+        helds (list[Held]): what it does, and on which frames.
     """
 
     video: str
     subject: str
     shapes: list
     helds: list
+
+    @cached_property
+    def runs(self):
+        """list[Held]: what it does as runs of one label each."""
+        return runs_of(self.helds)
 
     def at(self, frame):
         """
@@ -39,7 +45,7 @@ class Track:
         if following is not None and following.first == shape.until:
             part = (frame - shape.first) / (following.first - shape.first)
             box = (1 - part) * box + part * np.array(following.box)
-        return box, self.helds[place].labels
+        return box, tuple(r.labels[0] for r in self.runs if r.first <= frame < r.until)
 
     def stretches(self):
         """
@@ -50,12 +56,17 @@ class Track:
                 labels within.
         """
         found = []
-        for shape, held in zip(self.shapes, self.helds, strict=True):
+        for shape in self.shapes:
             if not found or shape.first > found[-1][1]:
-                found.append([shape.first, shape.until, []])
+                found.append([shape.first, shape.until])
             found[-1][1] = max(found[-1][1], shape.until)
-            found[-1][2].append(held)
-        return [(first, until, runs_of(helds)) for first, until, helds in found]
+        return [(first, until, self._runs_within(first, until)) for first, until in found]
+
+    def _runs_within(self, first, until):
+        runs = (run for run in self.runs if run.first < until and first < run.until)
+        return [
+            replace(run, first=max(run.first, first), until=min(run.until, until)) for run in runs
+        ]
 
 
 def tracks_of(file, pairs):

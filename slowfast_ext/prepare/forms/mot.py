@@ -28,13 +28,14 @@ _NAMES = {
 _OTHER_NAME = {name: key for key, names in _NAMES.items() for name in names}
 
 
-def mot_shapes(file, content):
+def mot_shapes(file, content, with_labels=True):
     """
     The boxes of MOT's tracks.
 
     Args:
         file (LabelFile): the file, its videos and `frame_base`.
         content (Content)
+        with_labels (bool): the boxes must say what happens.
     Returns:
         list[Shape]: what is wrong with rows is told to `file.problems`.
     Raises:
@@ -45,7 +46,8 @@ def mot_shapes(file, content):
         raise SlowFastExtError(f"{file.path}: holds no tracks")
     header, base = rows[0][1], file.frame_base
     if seconds(header[0]) is not None:
-        names, base = _names_without_header(file, rows), 1 if base is None else base
+        names = _names_without_header(file, rows, with_labels)
+        base = 1 if base is None else base
     else:
         names, rows = [_OTHER_NAME.get(plain(name), plain(name)) for name in header], rows[1:]
         _check_header(file, names, header)
@@ -54,13 +56,15 @@ def mot_shapes(file, content):
     return up_to_next(found)
 
 
-def _names_without_header(file, rows):
+def _names_without_header(file, rows, with_labels):
     """Columns behind MOT's own: a text is what happens, else its class's number is."""
     width = max(len(row) for _, row in rows)
     has_text = any(seconds(row[-1]) is None and parse_number(row[-1]) is None for _, row in rows)
     names = [*_PLAIN, *(f"column_{n}" for n in range(len(_PLAIN) + 1, width + 1))][:width]
     if width > len(_PLAIN):
         names[-1 if has_text else len(_PLAIN)] = "activity"
+        return names
+    if width >= _PLAIN.index("score") and not with_labels:
         return names
     raise SlowFastExtError(
         f"{file.path}:{rows[0][0]}: {width} fields where frame,id,x,y,w,h,score and an activity "

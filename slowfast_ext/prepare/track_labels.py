@@ -1,0 +1,77 @@
+"""Labels of subjects in one file and their boxes in another, joined by the subjects' names."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from slowfast_ext.config.defaults import default_config
+from slowfast_ext.datasets.windows import frame_times
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.frame_spans import Held
+
+
+def with_labels(tracks, file):
+    """
+    The tracks, each with what the file says of its video and subject in place of its own labels.
+
+    Args:
+        tracks (list[Track])
+        file (LabelFile): whose times are checked, such as of BORIS' events or of ELAN's tiers.
+    Returns:
+        (list[Track], dict[str, list[str]]): the tracks of subjects that the file tells of, since of
+            the others nobody knows what they do; and what has no partner, by its kind.
+    Raises:
+        SlowFastExtError: no subject is in both, or labels are unknown, which clips and AVA's form
+            cannot say.
+    """
+    rows_of, of_nobody = {}, []
+    for row in file.rows:
+        if row.unknown:
+            raise SlowFastExtError(f"{row.where}: unknown labels cannot be joined with boxes")
+        if row.subject:
+            rows_of.setdefault((row.video, _key(row.subject)), []).append(row)
+        elif row.labels:
+            of_nobody.append(row.where)
+    found, without = [], []
+    for track in tracks:
+        rows = rows_of.pop((track.video, _key(track.subject)), None)
+        if rows is None:
+            without.append(f"{track.video}: {track.subject or 'no subject'}")
+        else:
+            found.append(replace(track, helds=_helds(file.media, track.video, rows)))
+    alone = [f"{rows[0].video}: {rows[0].subject}" for rows in rows_of.values()]
+    if not found:
+        raise SlowFastExtError(
+            f"{file.path}: no subject of it has boxes: the labels are of "
+            f"{_some(alone) or 'nobody'}, the boxes of {_some(without)}; --subject NAME says which "
+            "attribute of a box names its subject"
+        )
+    return found, {
+        "subjects_without_boxes": alone,
+        "subjects_without_labels": without,
+        "rows_without_a_subject": of_nobody,
+    }
+
+
+def _key(subject):
+    return " ".join(subject.split()).casefold()
+
+
+def _some(names):
+    return ", ".join(names[:5]) + ", ..." * (len(names) > 5)
+
+
+def _helds(media, video, rows):
+    """What one subject does, by frames: a time is that at which the nearest frame begins."""
+    times, fps = frame_times(media.info(video), default_config().DATA.FRAME_FOLDER_FPS)
+    begins, helds = np.append(times, times[-1] + 1 / fps), []
+    for row in (row for row in rows if row.labels):
+        first, until = 0, len(times)
+        if row.start is not None:
+            nearest = (int(np.abs(begins - time).argmin()) for time in (row.start, row.end))
+            first, until = nearest
+            # A moment is on a frame, too.
+            first = min(first, len(times) - 1)
+            until = max(until, first + 1)
+        helds.append(Held(row.where, first, until, row.labels))
+    return helds
