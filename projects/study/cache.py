@@ -1,10 +1,10 @@
 """What was computed before, kept by what it was computed from."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import av
@@ -29,7 +29,7 @@ HEADS_CODE = (
     *("slowfast_ext/models/*.py", "slowfast_ext/engine/*.py"),
     *("slowfast_ext/datasets/clips.py", "slowfast_ext/datasets/views.py"),
     "slowfast_ext/evaluation/multilabel.py",
-    *("projects/study/fitting.py", "projects/study/heads.py"),
+    *("projects/study/fitting.py", "projects/study/heads.py", "projects/study/stored_runs.py"),
 )
 
 
@@ -84,10 +84,6 @@ class Cache:
         usable = not self.fresh or name in self._made
         return usable and os.path.isfile(self.path(name))
 
-    def made(self, name):
-        """Notes that this run computed `name`."""
-        self._made.add(name)
-
     def arrays(self, name, names, compute):
         """
         Args:
@@ -105,32 +101,31 @@ class Cache:
             arrays = compute()
             with open_atomically(self.path(name), "wb") as stream:
                 np.savez(stream, **arrays)
-            self.made(name)
-        with self.reading(name), np.load(self.path(name), allow_pickle=False) as stored:
+            self._made.add(name)
+        with self._reading(name), np.load(self.path(name), allow_pickle=False) as stored:
             return {key: stored[key] for key in names}
 
     @contextlib.contextmanager
-    def reading(self, name):
-        """
-        Around the reading of `name`, which is there.
-
-        Raises:
-            SlowFastExtError: in place of what the reading of a damaged or foreign file raises.
-        """
+    def _reading(self, name):
+        """Raises SlowFastExtError in place of what reading a damaged or foreign file raises."""
         try:
             yield
         except Exception as error:  # A damaged file can raise anything.
-            # torch seeks before the start of a file that was cut short.
-            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            if isinstance(error, OSError):
                 raise
             raise SlowFastExtError(
                 f"{self.path(name)}: damaged; delete it, or compute all anew with --fresh"
             ) from error
 
-    def remove_others(self, prefix, name):
-        """Deletes the files of `name`'s folder that start with `prefix`, but for `name`."""
-        folder, kept = os.path.split(self.path(name))
-        with contextlib.suppress(FileNotFoundError):
-            for other in os.listdir(folder):
-                if other.startswith(prefix) and other != kept:
-                    os.unlink(os.path.join(folder, other))
+    def start_folder(self, name, prefix):
+        """
+        The path of a folder, which goes on with what it holds. Others beside it that start with the
+        prefix are deleted: they are of other settings or code; with `fresh`, so is what it holds.
+        """
+        path = Path(self.path(name))
+        is_old = self.fresh and name not in self._made
+        for other in path.parent.glob(f"{prefix}*"):
+            if other.name != path.name or is_old:
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
+        self._made.add(name)
+        return str(path)

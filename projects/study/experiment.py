@@ -9,8 +9,9 @@ from projects.study import heads  # noqa: F401  (registers the study's heads)
 from projects.study.backbone import train_backbone
 from projects.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_version, key_of
 from projects.study.fitting import Outcome, held_out_predictions, outcome
-from projects.study.maps import load_maps, make_maps, save_maps
-from projects.study.rows import CONTROLS, RATE_4, RATES_2_4, RATES_2_4_8
+from projects.study.maps import make_maps
+from projects.study.rates import GROUPS
+from projects.study.rows import CONTROLS, RATE_4
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.setup import checked_config
@@ -68,9 +69,9 @@ class Experiment:
         )
         self.cfg = self._config("ACTIVITY_FROZEN", self._videos, (*HEADS, *self._switch))
         self._maps_key = key_of(
-            _settings(self._backbone), _data(self.cfg), _GROUPS, code_version(MAPS_CODE)
+            _settings(self._backbone), _data(self.cfg), GROUPS, code_version(MAPS_CODE)
         )
-        self._loaded = None
+        self._loaded, self._trained = None, {}
 
     def _config(self, name, videos, options):
         seeds = ("RNG_SEED", str(self.seed), "SYNTHETIC.SEED", str(self.seed))
@@ -84,21 +85,12 @@ class Experiment:
     # --- The maps ----------------------------------------------------------------------
 
     @property
-    def _maps_name(self):
-        return f"maps/{self.name}.{self._maps_key}.pt"
-
-    @property
     def _backbone_checkpoint(self):
         """The path of the trained backbone, with its OUTPUT_DIR."""
         key = key_of(_settings(self._backbone), code_version(MAPS_CODE))
         output_dir = self.cache.path(f"backbones/seed-{self.seed}.{key}")
         last = self._backbone.SOLVER.MAX_EPOCH
         return checkpoint.checkpoint_path(output_dir, "train", last), output_dir
-
-    @property
-    def has_maps(self):
-        """True where neither videos nor a backbone are needed any more."""
-        return self.cache.has(self._maps_name)
 
     def make_backbone_videos(self):
         """Writes the videos that the backbone is trained on, with all cores."""
@@ -121,15 +113,10 @@ class Experiment:
     def maps(self):
         """Maps of this seed's videos; of its backbone, which `make_backbone` made before."""
         if self._loaded is None:
-            name = self._maps_name
-            if not self.has_maps:
-                maps = make_maps(self.cfg, self._backbone_checkpoint[0], _GROUPS)
-                # Maps of other settings or code are a quarter of a gigabyte each.
-                self.cache.remove_others(f"{self.name}.", name)
-                save_maps(self.cache.path(name), maps)
-                self.cache.made(name)
-            with self.cache.reading(name):
-                self._loaded = load_maps(self.cache.path(name))
+            name = f"maps/{self.name}.{self._maps_key}"
+            # Those of other settings or code are a quarter of a gigabyte each.
+            folder = self.cache.start_folder(name, f"{self.name}.")
+            self._loaded = make_maps(self.cfg, self._backbone_checkpoint[0], folder)
         return self._loaded
 
     # --- The heads ---------------------------------------------------------------------
@@ -143,16 +130,31 @@ class Experiment:
     def outcome(self, recipe):
         """Outcome of a recipe's head."""
         cfg = self.config(recipe)
-        compute = lambda: outcome(cfg, self.maps)._asdict()  # noqa: E731
+        compute = lambda: outcome(cfg, self.maps, self._trained)._asdict()  # noqa: E731
         arrays = self._arrays("head", cfg, Outcome._fields, compute)
         arrays["num_parameters"] = int(arrays["num_parameters"])
         return Outcome(**arrays)
 
     def held_out(self, recipe):
-        """Predictions of the training videos, V x R x A, by heads that did not see them."""
-        cfg = self.config(recipe)
-        compute = lambda: {"predictions": held_out_predictions(cfg, self.maps)}  # noqa: E731
-        return self._arrays("held-out", cfg, ["predictions"], compute)["predictions"]
+        """
+        Predictions of the training videos, V x R x A, by heads that did not see them; and their
+        labels, V x A.
+        """
+        cfg, names = self.config(recipe), ("predictions", "labels")
+
+        def compute():
+            labels = self.maps.video_labels.numpy()
+            return {"predictions": held_out_predictions(cfg, self.maps), "labels": labels}
+
+        arrays = self._arrays("held-out", cfg, names, compute)
+        return tuple(arrays[name] for name in names)
+
+    def has(self, row):
+        """True where nothing needs to be computed for a Row any more."""
+        if row.from_nothing:
+            return self.cache.has(f"{self._from_nothing(row.recipe)[1]}.npz")
+        kinds = ("head",) if row.rates == "mean" else ("head", "held-out")
+        return all(self.cache.has(self._name(kind, self.config(row.recipe))) for kind in kinds)
 
     def _from_nothing(self, recipe):
         """The config of a whole network trained from nothing, and the name of what it gives."""
@@ -160,10 +162,6 @@ class Experiment:
         cfg.merge_from_list(recipe.settings())
         key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE)))
         return cfg, f"from_nothing/{os.path.basename(self._videos)}.{key}"
-
-    def has_trained_from_nothing(self, recipe):
-        """True where `trained_from_nothing` needs no videos any more."""
-        return self.cache.has(f"{self._from_nothing(recipe)[1]}.npz")
 
     def trained_from_nothing(self, recipe):
         """
@@ -192,11 +190,11 @@ class Experiment:
             print(f"{self.name}: {kind} {cfg.ACTIVITY.HEAD}", file=sys.stderr, flush=True)
             return compute()
 
+        return self.cache.arrays(self._name(kind, cfg), names, with_progress)
+
+    def _name(self, kind, cfg):
         key = key_of(kind, _settings(cfg), self._maps_key, code_version(HEADS_CODE))
-        return self.cache.arrays(f"heads/{self.name}.{key}.npz", names, with_progress)
-
-
-_GROUPS = (*RATE_4, *RATES_2_4, *RATES_2_4_8)
+        return f"heads/{self.name}.{key}.npz"
 
 
 def _settings(cfg):

@@ -1,35 +1,30 @@
 """One seed's last maps: a frozen backbone's, of training clips at all rates and of test views."""
 
-import io
 from typing import NamedTuple
 
 import torch
-from torch.utils.data import DataLoader
 
-from slowfast_ext import upstream
-from slowfast_ext.datasets import views
-from slowfast_ext.datasets.clips import Sample, collate, network_input
+from projects.study.rates import GROUPS, distinct_views
+from slowfast_ext.datasets.synthetic.dataset import Synthetic
 from slowfast_ext.engine import loaders
-from slowfast_ext.engine.weights import load_weights, read_weights
-from slowfast_ext.utils.paths import open_atomically
+from slowfast_ext.engine.extract import extract
+from slowfast_ext.upstream import register_dataset
 
 # Sampling rate -> training clips of each video at it; the epochs take them in turn. Tuning, which
 # is short, is all that needs the other rates.
 CLIPS = {2: 2, 4: 4, 8: 2}
-BATCH = 32
 
 
 class Maps(NamedTuple):
     """
-    What the heads of one seed are trained and tested on.
+    What the heads of one seed are trained and tested on, in memory: each head reads all of it.
 
     Attributes:
         clips: rate -> float16, E x V x C x T x H x W: E training clips of each of V videos.
         clip_labels: rate -> float32, E x V x A.
         video_labels: float32, V x A: of the training videos as wholes.
-        views: float16, V' x W x C x T x H x W: W views of each of the V' test videos.
+        views: float16, V' x W x C x T x H x W: of each of the V' test videos those of PLACES.
         view_labels: float32, V' x A: of the test videos as wholes.
-        places: [W] (rate, fraction), the views' sampling rate and place in the video (0..1).
     """
 
     clips: dict
@@ -37,85 +32,55 @@ class Maps(NamedTuple):
     video_labels: torch.Tensor
     views: torch.Tensor
     view_labels: torch.Tensor
-    places: list
 
 
-def place(view):
-    """(rate, fraction) of a View: two views of one place show the same frames."""
-    return view.rate, view.fraction
+@register_dataset
+class SyntheticInDistinctViews(Synthetic):
+    """Synthetic, whose test has the views of TEST.VIEWS, each place once."""
+
+    def __init__(self, cfg, split):
+        super().__init__(cfg, split)
+        if split == "test":
+            self.views = distinct_views(cfg.TEST.VIEWS)
 
 
-def distinct_views(groups):
-    """The views of several (rate, clips, crops), each place once, in a fixed order."""
-    by_place = {place(view): view for view in views.list_views(groups)}
-    return [by_place[key] for key in sorted(by_place)]
-
-
-def make_maps(cfg, backbone, groups):
+def make_maps(cfg, backbone, folder):
     """
-    Draws clips and views as the engine does and sends them through the frozen backbone.
+    Extracts the features that are not there yet, and reads them all.
 
     Args:
         cfg (CfgNode): of the heads.
         backbone (str): checkpoint of a network with cfg's backbone.
-        groups (sequence): (rate, clips, crops) of all tests that will be asked for.
+        folder (str): gets a folder of features for each rate, and one for the test's views.
 
     Returns:
         Maps
     """
-    network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
-    load_weights(network, backbone, read_weights(backbone, "pytorch")["model_state"])
-    network.eval()
-    tune_set, test_set = (loaders.build_dataset(cfg, split) for split in ("tune", "test"))
+    cfg = cfg.clone()
+    cfg.TRAIN.CHECKPOINT_FILE_PATH = backbone
+    cfg.TEST.DATASET, cfg.TEST.VIEWS = SyntheticInDistinctViews.__name__, list(map(list, GROUPS))
     clips, clip_labels = {}, {}
     for rate, number in CLIPS.items():
-        drawn = _training_clips(cfg, network, tune_set, rate, number)
-        clips[rate], clip_labels[rate] = drawn
-    test_set.views = distinct_views(groups)
-    return Maps(
-        clips,
-        clip_labels,
-        torch.from_numpy(tune_set.labels).float(),
-        _test_views(cfg, network, test_set),
-        torch.from_numpy(test_set.labels).float(),
-        [place(view) for view in test_set.views],
+        at_rate = cfg.clone()
+        at_rate.DATA.SAMPLING_RATE, at_rate.FEATURES.CLIPS = rate, number
+        train_set = _stored(at_rate, f"{folder}/rate_{rate}", "train")
+        videos = range(len(train_set))
+        drawn = [train_set.maps[epoch, video] for epoch in range(number) for video in videos]
+        clips[rate], clip_labels[rate] = (
+            torch.stack(tensors).unflatten(0, (number, len(videos)))
+            for tensors in ([s.pathways[0] for s in drawn], [s.labels for s in drawn])
+        )
+    test_set = _stored(cfg, f"{folder}/views", "test")
+    views = torch.stack([test_set.maps[index].pathways[0] for index in range(len(test_set))])
+    video_labels, view_labels = (
+        torch.from_numpy(dataset.labels).float() for dataset in (train_set, test_set)
     )
+    return Maps(clips, clip_labels, video_labels, views, view_labels)
 
 
-@torch.no_grad()
-def _features(cfg, network, pathways):
-    inputs, _ = network_input(cfg, Sample(pathways), torch.device("cpu"))
-    return network.features(inputs).half()
-
-
-def _training_clips(cfg, network, dataset, rate, number):
-    """The clips that the engine draws of a data set in its first epochs, at one rate."""
-    dataset.rates = [rate]
-    keys = [(epoch, index) for epoch in range(number) for index in range(len(dataset))]
-    batches = DataLoader(dataset, BATCH, sampler=keys, collate_fn=collate)
-    maps, labels = [], []
-    for batch in batches:
-        maps.append(_features(cfg, network, batch.pathways))
-        labels.append(batch.labels)
-    shape = (number, len(dataset))
-    return torch.cat(maps).unflatten(0, shape), torch.cat(labels).unflatten(0, shape)
-
-
-def _test_views(cfg, network, dataset):
-    pathways = (dataset[index].pathways for index in range(len(dataset)))
-    return torch.stack(
-        [_features(cfg, network, [p[:] for p in video_pathways]) for video_pathways in pathways]
-    )
-
-
-def save_maps(path, maps):
-    """Writes maps such that they appear whole or not at all."""
-    content = io.BytesIO()
-    torch.save(maps._asdict(), content)
-    with open_atomically(path, "wb") as stream:
-        stream.write(content.getbuffer())
-
-
-def load_maps(path):
-    """Reads what `save_maps` wrote."""
-    return Maps(**torch.load(path, mmap=True, weights_only=True))
+def _stored(cfg, folder, split):
+    """The data set of a split with its features in the folder, extracted where they are not yet."""
+    extract(cfg, folder, [split])
+    cfg = cfg.clone()
+    cfg.FEATURES.PATH = folder
+    return loaders.build_dataset(cfg, split)

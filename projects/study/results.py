@@ -44,23 +44,23 @@ def score(row, experiment):
     if row.from_nothing:
         run = experiment.trained_from_nothing(row.recipe)
         return Score(_by_speed(run["average_precision"]), int(run["num_parameters"]), None)
-    outcome, maps = experiment.outcome(row.recipe), experiment.maps
+    outcome = experiment.outcome(row.recipe)
     if row.rates == "mean":
         weights = None
-        views = [view for group in row.views for view in views_of(group, maps.places)]
+        views = [view for group in row.views for view in views_of(group)]
         scores = combine_views(outcome.predictions[:, views].swapaxes(0, 1), "mean")
     else:
-        predictions = by_rate(outcome.predictions, maps.places, row.views)
+        predictions = by_rate(outcome.predictions, row.views)
         scores, weights = _with_learned_rates(row, experiment, predictions)
-    precisions = multilabel_metrics(scores, maps.view_labels.numpy() > 0).average_precision
+    precisions = multilabel_metrics(scores, outcome.labels > 0).average_precision
     return Score(_by_speed(precisions), outcome.num_parameters, weights)
 
 
 def _with_learned_rates(row, experiment, predictions):
     """Test predictions, R x V x A -> V x A, and what each activity weighs the rates with."""
     order = [list(row.recipe.tuned).index(rate) for rate, _, _ in row.views]
-    training = experiment.held_out(row.recipe)[:, order].swapaxes(0, 1)
-    fitted_to = (training, experiment.maps.video_labels.numpy(), shares_of(row.views))
+    training, labels = experiment.held_out(row.recipe)
+    fitted_to = (training[:, order].swapaxes(0, 1), labels, shares_of(row.views))
     if row.rates == "gated":
         return gated(predictions, learn_gate(*fitted_to)), None
     weights = learn_weights(*fitted_to)

@@ -18,9 +18,14 @@ def tested_metrics(cfg, train_set, test_set, split):
     """
     network = build_network(cfg, counted_mask(cfg, train_set))
     load_start(cfg, network)
-    loader = loaders.training_loader(cfg, train_set)
-    trainer = Trainer(cfg, training_stage(cfg, len(loader)), network, loader)
+    network = learn(cfg, training_stage, network, loaders.training_loader(cfg, train_set))
+    return evaluate(build_evaluator(cfg, test_set), network, split).metrics
+
+
+def learn(cfg, make_stage, network, loader):
+    """Trains a network through a stage, `training_stage` or `tuning_stage`; the one to test."""
+    trainer = Trainer(cfg, make_stage(cfg, len(loader)), network, loader)
     for epoch in range(trainer.num_epochs):
         for _step in trainer.learn(epoch):
             pass
-    return evaluate(build_evaluator(cfg, test_set), trainer.tested_network, split).metrics
+    return trainer.tested_network

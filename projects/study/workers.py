@@ -22,19 +22,16 @@ class Task(NamedTuple):
     rows: tuple
 
     @property
-    def needs_maps(self):
-        """True where maps have to be made for the rows."""
-        on_maps = any(not row.from_nothing for row in self.rows)
-        return on_maps and not self.experiment.has_maps
+    def needs_backbone(self):
+        """True where a head has still to be trained on its maps."""
+        return not all(row.from_nothing or self.experiment.has(row) for row in self.rows)
 
     def make_videos(self):
         """Writes what is missing of the videos that the rows need, with all cores."""
-        experiment, needs_maps = self.experiment, self.needs_maps
-        if needs_maps:
-            experiment.make_backbone_videos()
-        whole = (row.recipe for row in self.rows if row.from_nothing)
-        if needs_maps or not all(map(experiment.has_trained_from_nothing, whole)):
-            experiment.make_videos()
+        if self.needs_backbone:
+            self.experiment.make_backbone_videos()
+        if not all(map(self.experiment.has, self.rows)):
+            self.experiment.make_videos()
 
 
 def run_tasks(tasks):
@@ -108,7 +105,7 @@ def _start_worker():
 
 def _make_backbone(seed_tasks):
     """Trains the backbone that tasks of one seed share, where one of them needs it."""
-    needing = [task.experiment for task in seed_tasks if task.needs_maps]
+    needing = [task.experiment for task in seed_tasks if task.needs_backbone]
     if needing:
         needing[0].make_backbone()
         print(f"{needing[0].name}: backbone ready", file=sys.stderr, flush=True)

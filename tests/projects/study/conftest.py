@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from projects.study import heads  # noqa: F401  (registers the study's heads)
-from projects.study.maps import Maps, distinct_views, place
-from projects.study.rows import RATE_4, RATES_2_4, RATES_2_4_8
+from projects.study.maps import Maps
+from projects.study.rates import PLACES
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.utils.paths import CONFIGS
@@ -37,12 +37,10 @@ def small_maps():
             flat[..., i, i % ACTIVITIES] = True
         return torch.from_numpy(flat).float()
 
-    places = [place(view) for view in distinct_views([*RATE_4, *RATES_2_4, *RATES_2_4_8])]
     return Maps(
         {rate: draw(2, 10) for rate in (2, 4, 8)},
         {rate: labels(2, 10) for rate in (2, 4, 8)},
         labels(10),
-        draw(12, len(places)),
+        draw(12, len(PLACES)),
         labels(12),
-        places,
     )

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,13 +98,28 @@ def test_one_array_is_not_a_file_of_arrays(folder):
         kept.arrays("a.npz", NAMES, Counting())
 
 
-def test_maps_of_earlier_code_are_deleted(folder):
+def test_folders_of_earlier_code_are_deleted(folder):
+    maps = Path(folder, "maps")
+    for name in ("seed-1.old", "seed-1.new", "seed-11.old", "seed-1-without-x.old"):
+        (maps / name).mkdir(parents=True)
+        (maps / name / "item").touch()
+    (maps / "seed-1.older.pt").touch()
     kept = Cache(folder)
-    for name in ("seed-1.old.npz", "seed-1.new.npz", "seed-11.old.npz", "seed-1-without-x.old.npz"):
-        kept.arrays(f"maps/{name}", NAMES, Counting())
-    kept.remove_others("seed-1.", "maps/seed-1.new.npz")
-    left = sorted(os.listdir(kept.path("maps")))
-    assert left == ["seed-1-without-x.old.npz", "seed-1.new.npz", "seed-11.old.npz"]
+    assert kept.start_folder("maps/seed-1.new", "seed-1.") == str(maps / "seed-1.new")
+    left = sorted(os.listdir(maps))
+    assert left == ["seed-1-without-x.old", "seed-1.new", "seed-11.old"]
+    assert os.listdir(maps / "seed-1.new") == ["item"]
+
+
+def test_fresh_empties_a_folder_once(folder):
+    path = Path(folder, "maps", "seed-1.new")
+    path.mkdir(parents=True)
+    fresh = Cache(folder, fresh=True)
+    fresh.start_folder("maps/seed-1.new", "seed-1.")
+    assert not path.exists()
+    path.mkdir()
+    fresh.start_folder("maps/seed-1.new", "seed-1.")
+    assert path.exists()
 
 
 def test_keys_follow_every_part():

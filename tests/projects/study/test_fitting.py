@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from projects.study import fitting
+from projects.study.rates import PLACES
 from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine import loaders
@@ -35,19 +36,12 @@ class MapsAsVideos(torch.utils.data.Dataset):
         return Sample([image], self.cached.clip_labels[rate][clip, index], index)
 
 
-class HeadAsNetwork(fitting.HeadOnMaps):
-    """A head on the only pathway."""
-
-    def forward(self, inputs):
-        return self.head(inputs[0])
-
-
 def trained_by_engine(cfg, maps, folder):
     cfg = cfg.clone()
     cfg.OUTPUT_DIR = str(folder)
     cfg.DATA.MEAN, cfg.DATA.STD, cfg.DATA_LOADER.NUM_WORKERS = [0.0], [1.0], 0
     torch.manual_seed(cfg.RNG_SEED)
-    network = HeadAsNetwork(cfg, maps.views.shape[2])
+    network = fitting.HeadOnMaps(cfg, maps.views.shape[2])
     network.head.set_cooccurrence(cooccurrence(maps.video_labels))
     stages = [(training_stage, [4]), (tuning_stage, cfg.TUNE.RATES)]
     for make_stage, rates in stages[: 1 + cfg.TUNE.ENABLE]:
@@ -81,15 +75,37 @@ def test_tuning_goes_on_from_the_training(small_cfg, small_maps):
     assert not torch.allclose(before[name], tuned[name], atol=1e-3)
 
 
+def test_heads_that_differ_in_their_tuning_are_trained_once(small_cfg, small_maps, monkeypatch):
+    small_cfg.TUNE.BASE_LR = 1e-2
+    stages, trained, plain = [], {}, fitting.learn
+
+    def counted(cfg, make_stage, *rest):
+        stages.append(make_stage.__name__)
+        return plain(cfg, make_stage, *rest)
+
+    monkeypatch.setattr(fitting, "learn", counted)
+    for rates in ([4], [2, 4, 8], []):
+        small_cfg.TUNE.ENABLE = bool(rates)
+        small_cfg.TUNE.RATES = rates or [2]
+        shared = fitting.fit_head(small_cfg, small_maps, trained=trained).state_dict()
+        alone = fitting.fit_head(small_cfg, small_maps).state_dict()
+        torch.testing.assert_close(shared, alone, rtol=0, atol=0)
+    assert stages.count("training_stage") == 1 + 3 and stages.count("tuning_stage") == 2 + 2
+    small_cfg.SOLVER.BASE_LR *= 2
+    other = fitting.fit_head(small_cfg, small_maps, trained=trained).state_dict()
+    name = "head.activity_features.queries"
+    assert not torch.equal(other[name], shared[name])
+
+
 def test_predictions_and_corr_are_the_heads(small_cfg, small_maps):
     small_cfg.TUNE.ENABLE = False
     outcome = fitting.outcome(small_cfg, small_maps)
     network = fitting.fit_head(small_cfg, small_maps).eval()
-    one, attention = network(small_maps.views[3, 5:6], return_attention=True)
+    one, attention = network([small_maps.views[3, 5:6]], return_attention=True)
     np.testing.assert_allclose(outcome.predictions[3, 5], one[0].detach(), atol=1e-6)
-    at_rate_4 = [index for index, (rate, _) in enumerate(small_maps.places) if rate == 4]
+    at_rate_4 = [index for index, (rate, _) in enumerate(PLACES) if rate == 4]
     clips = [small_maps.views[:, index] for index in at_rate_4]
-    _, attention = network(torch.cat(clips), return_attention=True)
+    _, attention = network([torch.cat(clips)], return_attention=True)
     wanted = attention["correlation"].mean(0).detach()
     np.testing.assert_allclose(outcome.correlation, wanted, atol=1e-6)
     np.testing.assert_allclose(outcome.mask, cooccurrence(small_maps.video_labels), atol=1e-7)

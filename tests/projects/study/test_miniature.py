@@ -11,6 +11,7 @@ from projects.study import experiment, fitting, maps, miniature, workers
 from projects.study.rows import CONTROLS
 from slowfast_ext.commands import tables as command
 from slowfast_ext.commands.arguments import tables_arguments
+from slowfast_ext.engine.extract import _Extraction
 from slowfast_ext.errors import SlowFastExtError
 from tests.helpers import SHALLOW
 
@@ -71,9 +72,17 @@ def test_tables_3c_and_3d(tables, monkeypatch, tmp_path):
     heads = sorted(path for path in files if path.parent.name == "heads")
     for path in heads[::2]:
         path.unlink()
+    # So is what a video's features were, and of them it alone.
+    damaged = next((tmp_path / "miniature" / "maps").rglob("rate_8/train/000001.npz"))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:-30])
+    computed, plain = [], _Extraction.features
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "make_maps", must_not_run)
+        patch.setattr(
+            _Extraction, "features", lambda *given: computed.append(given) or plain(*given)
+        )
         assert json.loads(tables(*arguments).out) == first
+    assert len(computed) == 1 and damaged.read_bytes() == content
     made = []
     with monkeypatch.context() as patch:
         patch.setattr(

@@ -5,6 +5,7 @@ import pytest
 
 from projects.study import report
 from projects.study.fitting import Outcome
+from projects.study.rates import PLACES
 from projects.study.results import (
     SPEED_OF,
     correlation_parts,
@@ -34,10 +35,11 @@ class MadeUp:
         random = self._random(recipe)
         shape = self.maps.views.shape[:2]
         correlation = random.random((12, 12))
-        return Outcome(random.random((*shape, 12)), correlation, correlation / 2, 1234)
+        predictions, labels = random.random((*shape, 12)), self.maps.view_labels.numpy()
+        return Outcome(predictions, labels, correlation, correlation / 2, 1234)
 
     def held_out(self, recipe):
-        return self._random(recipe).random((10, 3, 12))
+        return self._random(recipe).random((10, 3, 12)), self.maps.video_labels.numpy()
 
     def trained_from_nothing(self, recipe):
         return {"average_precision": self._random(recipe).random(12), "num_parameters": 99}
@@ -56,7 +58,7 @@ def scores(experiments):
 def test_a_row_is_the_map_of_the_mean_over_its_views(experiments, scores, small_maps):
     row = next(row for row in ROWS if (row.table, row.name) == ("3d", "2+4"))
     wanted = {(4, i / 4) for i in range(5)} | {(2, i / 4) for i in range(5)}
-    views = [place in wanted for place in small_maps.places]
+    views = [place in wanted for place in PLACES]
     assert sum(views) == 10
     mean = experiments[1].outcome(row.recipe).predictions[:, views].mean(1)
     metrics = multilabel_metrics(mean, small_maps.view_labels.numpy() > 0)
@@ -143,7 +145,7 @@ def test_agreement_of_corr_and_of_its_parts(experiments, monkeypatch):
     truth = np.random.default_rng(3).random((12, 12))
     monkeypatch.setattr("projects.study.results.true_frequencies", lambda: truth)
     mask = np.random.default_rng(4).random((12, 12))
-    outcome = Outcome(np.zeros(0), mask - truth, mask, 1)
+    outcome = Outcome(np.zeros(0), np.zeros(0), mask - truth, mask, 1)
     monkeypatch.setattr(MadeUp, "outcome", lambda self, recipe: outcome)
     parts = [correlation_parts(experiment) for experiment in experiments]
     agreement, matrices = correlation_summary(parts)
