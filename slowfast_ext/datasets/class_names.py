@@ -39,6 +39,12 @@ def names_of_outputs(cfg, path, stored, listed):
     )
 
 
+def order_as(dataset, names):
+    """Gives a data set the order `names` of the network's outputs, where it has another."""
+    if names != dataset.read_class_names(dataset.cfg):
+        dataset.order_classes(names)
+
+
 def _named_by(names, others):
     """Names of outputs where those that say no more than their number are the others' instead."""
     numbers = [f"c{i:03d}" for i in range(len(names))]

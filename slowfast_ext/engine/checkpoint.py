@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from slowfast_ext.engine.weights import read_weights
+from slowfast_ext.engine.weights import read_checkpoint, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils import distributed
 from slowfast_ext.utils.paths import is_local, open_atomically, pathmgr
@@ -156,22 +156,48 @@ def stored_class_names(path, state):
     return names
 
 
-def class_names_to_follow(cfg):
+class Start:
     """
-    The names in the checkpoint that a training would go on from.
+    The checkpoint that a training goes on from, which is read once: its classes order the labels,
+    its tensors are checked before anything is written, and then they are loaded.
 
-    Returns:
-        (str, list[str], bool) or None: its path, the names of its classes, and whether it is this
-            run's own, whose classes must be the same; None where there is none, or it has none.
+    Attributes:
+        path (str): this run's own last, else TRAIN.CHECKPOINT_FILE_PATH; empty where there is none.
+        is_own (bool): it is this run's own.
     """
-    own = []
-    if cfg.TRAIN.AUTO_RESUME or not cfg.TRAIN.ENABLE:
-        own = [last_checkpoint(cfg.OUTPUT_DIR, stage) for stage in ("tune", "train")]
-    path = next(filter(None, own), cfg.TRAIN.CHECKPOINT_FILE_PATH)
-    if not path or (path not in own and cfg.TRAIN.CHECKPOINT_TYPE == "caffe2"):
-        return None
-    try:
-        names = stored_class_names(path, read_weights(path, "pytorch"))
-    except SlowFastExtError:
-        return None  # What is wrong with it is said where it is loaded.
-    return None if names is None else (path, names, path in own)
+
+    def __init__(self, cfg):
+        own = []
+        if cfg.TRAIN.AUTO_RESUME or not cfg.TRAIN.ENABLE:
+            own = [last_checkpoint(cfg.OUTPUT_DIR, stage) for stage in ("tune", "train")]
+        self.path = next(filter(None, own), cfg.TRAIN.CHECKPOINT_FILE_PATH)
+        self.is_own = self.path in own
+        self._type = None if self.is_own else cfg.TRAIN.CHECKPOINT_TYPE
+        self._state = None
+
+    def look(self):
+        """What it holds, which stays in memory until it is taken; raises SlowFastExtError."""
+        if self._state is None:
+            self._state = self._read(self.path, self._type)
+        return self._state
+
+    def take(self, path, checkpoint_type=None):
+        """
+        What the checkpoint `path` holds, read before where it is this one; the type is that of
+        TRAIN.CHECKPOINT_TYPE, None for one of this run's own. Raises SlowFastExtError.
+        """
+        if path != self.path:
+            return self._read(path, checkpoint_type)
+        state, self._state = self.look(), None
+        return state
+
+    @staticmethod
+    def _read(path, checkpoint_type):
+        return read_weights(path, checkpoint_type) if checkpoint_type else read_checkpoint(path)
+
+    def class_names(self):
+        """The names of its classes; None where there are none, or it cannot be read."""
+        try:
+            return stored_class_names(self.path, self.look()) if self.path else None
+        except SlowFastExtError:
+            return None  # What is wrong with it is said where it is loaded.

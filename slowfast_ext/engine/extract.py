@@ -72,8 +72,7 @@ def backbone_network(cfg):
     if not (cfg.ACTIVITY.FREEZE_BACKBONE and cfg.TRAIN.CHECKPOINT_FILE_PATH):
         return network_to_test(cfg)[1]
     network = build_network(cfg, None)
-    _, loaded = load_start(cfg, network)
-    logger.info(f"extract: {loaded}")
+    logger.info(f"extract: {load_start(cfg, network)}")
     return network
 
 

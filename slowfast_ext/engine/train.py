@@ -7,11 +7,11 @@ import torch
 
 from slowfast_ext import upstream
 from slowfast_ext.config.schema import refuse
-from slowfast_ext.datasets.class_names import names_of_outputs
+from slowfast_ext.datasets.class_names import names_of_outputs, order_as
 from slowfast_ext.datasets.stored_maps import first_epoch
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.batch_size import batch_sentence, scaled_solver
-from slowfast_ext.engine.checkpoint import History
+from slowfast_ext.engine.checkpoint import History, Start
 from slowfast_ext.engine.trainer import Trainer
 from slowfast_ext.engine.weights import check_start, published_source, read_weights
 from slowfast_ext.errors import SlowFastExtError
@@ -31,14 +31,15 @@ def train(cfg, draw_view=None):
     Raises SlowFastExtError where lists, videos or checkpoints are not what cfg says.
     """
     # All lists and paths are checked before anything is written or trained.
-    check_named_checkpoints(cfg)
+    start = Start(cfg)
+    check_named_checkpoints(cfg, start)
     splits = ("train", "tune", "val", *(["test"] if cfg.TEST.ENABLE else []))
     # Tuning and test included, since their lists are read after days otherwise.
     sets = {split: loaders.build_dataset(cfg, split) for split in splits}
     # What tests are measured by too: finding it wrong after days of training is late.
     evaluators = {split: build_evaluator(cfg, sets[split]) for split in splits[2:]}
     _check_labels(cfg, sets["train"])
-    names = _follow_checkpoint(cfg, sets.values())
+    names = _follow_checkpoint(cfg, start, sets.values())
     mask = counted_mask(cfg, sets["train"])
     for split in splits[2:]:
         if sets[split].maps is not None:
@@ -47,7 +48,7 @@ def train(cfg, draw_view=None):
     positives = (torch.as_tensor(sets["train"].labels) > 0).sum(0).tolist()
     network, history = build_network(cfg, mask), History(class_names=names, positives=positives)
     if cfg.TRAIN.CHECKPOINT_FILE_PATH and not pathmgr.exists(cfg.OUTPUT_DIR):
-        check_start(cfg, network)  # One that goes on does not start from them.
+        check_start(cfg, network, start.look())  # One that goes on does not start from them.
     make_folder(cfg.OUTPUT_DIR, "OUTPUT_DIR")
     upstream.setup_logging(cfg.OUTPUT_DIR)
     if cfg.TRAIN.FIT_BATCH_SIZE:
@@ -56,13 +57,14 @@ def train(cfg, draw_view=None):
         loaders.log_dataset(split, dataset)
     if cfg.LOG_MODEL_INFO:
         logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
+    parts = evaluators["val"], history, draw_view, start
     if cfg.TRAIN.ENABLE:
         _warn_of_random_start(cfg)
         stage = training_stage(cfg, len(train_loader))
-        Trainer(cfg, stage, network, train_loader, evaluators["val"], history, draw_view).run()
+        Trainer(cfg, stage, network, train_loader, *parts).run()
     if cfg.TUNE.ENABLE:
         stage = tuning_stage(cfg, len(tune_loader))
-        Trainer(cfg, stage, network, tune_loader, evaluators["val"], history, draw_view).run()
+        Trainer(cfg, stage, network, tune_loader, *parts).run()
 
 
 # --- The stages -------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ def _warn_of_random_start(cfg):
         )
 
 
-def _follow_checkpoint(cfg, datasets):
+def _follow_checkpoint(cfg, start, datasets):
     """
     Gives the data sets the order of classes of the checkpoint that this run goes on from.
 
@@ -159,27 +161,26 @@ def _follow_checkpoint(cfg, datasets):
     """
     datasets = list(datasets)
     listed = datasets[0].read_class_names(cfg)
-    path, stored, is_own = checkpoint.class_names_to_follow(cfg) or (None, None, True)
     try:
-        names = names_of_outputs(cfg, path, stored, listed)
+        names = names_of_outputs(cfg, start.path, start.class_names(), listed)
     except SlowFastExtError as error:
-        if is_own:
+        if start.is_own:
             raise
         logger.warning(f"{error}; the classes are taken for new ones")
         names = listed
     for dataset in datasets:
-        if names != dataset.read_class_names(cfg):
-            dataset.order_classes(names)
+        order_as(dataset, names)
     return names
 
 
-def check_named_checkpoints(cfg):
+def check_named_checkpoints(cfg, start):
     """Raises SlowFastExtError where a checkpoint that a key names is not there or will not stay."""
     keys = ["TRAIN.CHECKPOINT_FILE_PATH"] + ["TEST.CHECKPOINT_FILE_PATH"] * cfg.TEST.ENABLE
     for key in keys:
         path = upstream.get_key(cfg, key)
         if published_source(path)[0]:
-            read_weights(path, "pytorch")  # Downloads them before anything is written.
+            # Downloads them before anything is written.
+            start.look() if path == start.path else read_weights(path, "pytorch")
         elif path and not pathmgr.exists(path):
             raise SlowFastExtError(f"{key}: {path}: there is no such checkpoint")
         starts_anew = cfg.TRAIN.ENABLE and not cfg.TRAIN.AUTO_RESUME

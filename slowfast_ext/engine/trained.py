@@ -3,7 +3,7 @@
 from slowfast_ext import upstream
 from slowfast_ext.config import compare
 from slowfast_ext.datasets import clips
-from slowfast_ext.datasets.class_names import names_of_outputs
+from slowfast_ext.datasets.class_names import names_of_outputs, order_as
 from slowfast_ext.datasets.contract import class_names
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.checkpoint import History
@@ -81,10 +81,8 @@ def follow_network(dataset, path, stored):
     Raises:
         SlowFastExtError: its classes are others.
     """
-    cfg, listed = dataset.cfg, dataset.read_class_names(dataset.cfg)
-    names = names_of_outputs(cfg, path, stored, listed)
-    if names != listed:
-        dataset.order_classes(names)
+    cfg = dataset.cfg
+    order_as(dataset, names_of_outputs(cfg, path, stored, dataset.read_class_names(cfg)))
 
 
 def build_trained(cfg, path, state, advice="set them as they were"):

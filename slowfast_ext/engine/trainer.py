@@ -14,7 +14,7 @@ from slowfast_ext.datasets import clips
 from slowfast_ext.datasets.class_names import names_of_outputs
 from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.averaging import averaged_network
-from slowfast_ext.engine.checkpoint import History
+from slowfast_ext.engine.checkpoint import History, Start
 from slowfast_ext.engine.losses import build_loss, over_known
 from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
 from slowfast_ext.engine.optimizer import (
@@ -26,7 +26,7 @@ from slowfast_ext.engine.optimizer import (
 from slowfast_ext.engine.progress import Progress
 from slowfast_ext.engine.scoring import evaluate
 from slowfast_ext.engine.tensorboard import TensorBoard, waited_for
-from slowfast_ext.engine.weights import load_start, read_checkpoint
+from slowfast_ext.engine.weights import load_start
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.results import number_text, numbers_of
 from slowfast_ext.utils import distributed
@@ -61,11 +61,15 @@ class Trainer:
         evaluator (Evaluator): of the validation set; None where `run` is not called.
         history (History): of the stages so far; is updated.
         draw_view (callable | None): as of TensorBoard.
+        start (Start | None): what the run goes on from, where it was read before.
     """
 
-    def __init__(self, cfg, stage, network, loader, evaluator=None, history=None, draw_view=None):
+    def __init__(
+        self, cfg, stage, network, loader, evaluator=None, history=None, draw_view=None, start=None
+    ):
         self.cfg, self.stage, self.network, self.loader = cfg, stage, network, loader
         self.evaluator, self.history = evaluator, history or History()
+        self.start = start or Start(cfg)
         self.num_epochs = math.ceil(stage.num_iterations / len(loader))
         if stage.freeze_backbone:
             network.freeze_backbone()
@@ -323,13 +327,15 @@ class Trainer:
 
     def _read_own(self, path, stage_name):
         """What a checkpoint of OUTPUT_DIR holds, which must be of this config."""
-        state = read_checkpoint(path)
+        state = self.start.take(path)
         compare.check_same_config(path, state, self.cfg, stage_name)
         return state
 
     def _load_start(self):
         """Loads what fits of TRAIN.CHECKPOINT_FILE_PATH; returns what the file holds."""
-        state, loaded = load_start(self.cfg, self.network)
+        options = self.cfg.TRAIN
+        state = self.start.take(options.CHECKPOINT_FILE_PATH, options.CHECKPOINT_TYPE)
+        loaded = load_start(self.cfg, self.network, state)
         self.network.set_cooccurrence(self.cooccurrence)
         logger.info(f"{self.stage.name}: {loaded}")
         return state

@@ -69,30 +69,32 @@ def load_weights(network, path, state, clear_patterns=(), inflate=False, complet
     return f"{told}; left in the file: {', '.join(unused[:_NAMED])}{further}" if unused else told
 
 
-def load_start(cfg, network):
+def load_start(cfg, network, state=None):
     """
     Copies into the network what fits of TRAIN.CHECKPOINT_FILE_PATH, by TRAIN.CHECKPOINT_TYPE,
     CLEAR_NAME_PATTERN and INFLATE.
 
+    Args:
+        state (dict | None): what the file holds, where it was read before.
+
     Returns:
-        (dict, str): what the file holds; what was loaded, for the log.
+        str: what was loaded, for the log.
 
     Raises SlowFastExtError as `read_weights` and `load_weights`.
     """
     options = cfg.TRAIN
     path = options.CHECKPOINT_FILE_PATH
-    state = read_weights(path, options.CHECKPOINT_TYPE)
+    state = state or read_weights(path, options.CHECKPOINT_TYPE)
     patterns, inflate = options.CHECKPOINT_CLEAR_NAME_PATTERN, options.CHECKPOINT_INFLATE
-    return state, load_weights(network, path, state["model_state"], patterns, inflate)
+    return load_weights(network, path, state["model_state"], patterns, inflate)
 
 
-def check_start(cfg, network):
+def check_start(cfg, network, state):
     """Raises SlowFastExtError where `load_start` would; the network stays as it is."""
     options = cfg.TRAIN
-    path = options.CHECKPOINT_FILE_PATH
-    state = read_weights(path, options.CHECKPOINT_TYPE)["model_state"]
-    state = _cleared(state, options.CHECKPOINT_CLEAR_NAME_PATTERN)
-    _matched(network.backbone, network.state_dict(), path, state, options.CHECKPOINT_INFLATE)
+    state = _cleared(state["model_state"], options.CHECKPOINT_CLEAR_NAME_PATTERN)
+    own, path = network.state_dict(), options.CHECKPOINT_FILE_PATH
+    _matched(network.backbone, own, path, state, options.CHECKPOINT_INFLATE)
 
 
 def _cleared(state, patterns):

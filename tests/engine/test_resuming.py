@@ -15,6 +15,19 @@ from slowfast_ext.errors import SlowFastExtError
 from tests.helpers import weights
 
 
+@pytest.fixture
+def read(monkeypatch):
+    """The names of the checkpoints that are read, in their order."""
+    names, load = [], torch.load
+
+    def counted(file, **options):
+        names.append(Path(getattr(file, "name", file)).name)
+        return load(file, **options)
+
+    monkeypatch.setattr(torch, "load", counted)
+    return names
+
+
 def test_another_config_does_not_go_on_from_it(finished_run, arguments):
     with pytest.raises(SlowFastExtError, match=r"SOLVER.BASE_LR .* choose another OUTPUT_DIR"):
         main(arguments(finished_run, SOLVER__BASE_LR=0.5))
@@ -106,7 +119,7 @@ def test_starting_anew_does_not_rename_what_the_command_names(arguments, tmp_pat
     assert Path(path).exists()
 
 
-def test_an_unfinished_training_is_said_to_be(finished_run, arguments, tmp_path, capsys):
+def test_an_unfinished_training_is_said_to_be(finished_run, arguments, tmp_path, capsys, read):
     first = finished_run / "checkpoints" / "checkpoint_epoch_00001.pyth"
     (tmp_path / "checkpoints").mkdir()
     shutil.copy(first, tmp_path / "checkpoints")
@@ -115,6 +128,7 @@ def test_an_unfinished_training_is_said_to_be(finished_run, arguments, tmp_path,
     assert f"epoch_00001.pyth is not of the last epoch: {told}" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["protocol"]["training"] == f"{told}, tune epoch 1 of 1"
+    assert read == ["checkpoint_epoch_00001.pyth", "checkpoint_tune_epoch_00001.pyth"]
 
 
 DAMAGES = {
@@ -155,11 +169,11 @@ def start_again(arguments, tmp_path, finished_run, **changes):
 
 
 def test_a_start_checkpoint_brings_neither_its_mask_nor_its_hyperparameters(
-    finished_run, arguments, tmp_path, data_dir
+    finished_run, arguments, tmp_path, data_dir, read
 ):
     state = start_again(
         arguments,
-        tmp_path,
+        tmp_path / "new",
         finished_run,
         ACTIVITY__LR_MULT=7.0,
         ACTIVITY__COOCCURRENCE_FILE=Path(data_dir) / "test.csv",
@@ -168,6 +182,7 @@ def test_a_start_checkpoint_brings_neither_its_mask_nor_its_hyperparameters(
     assert multipliers == {1.0, 7.0}
     mask = state["model_state"]["head.correlation.mask"]
     assert not torch.equal(mask, weights(finished_run)["head.correlation.mask"])
+    assert read.count("checkpoint_epoch_00001.pyth") == 1
 
 
 def test_a_start_checkpoint_of_another_optimizer_is_one_sentence(finished_run, arguments, tmp_path):
