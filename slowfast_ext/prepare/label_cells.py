@@ -25,6 +25,11 @@ _LIST = re.compile(r"\[(.*)\]|\((.*)\)|\{([^:]*)\}", re.DOTALL)
 _ITEM = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]{}\s][^,'"\[\]{}]*)""")
 # What joins two labels to one; a name of one activity may hold it, too.
 _JOINTS = ("/", "+", "&", " and ", "-", "_", " ")
+# What nobody sees: blanks without width and marks of direction, as copied texts have them.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u200e\u200f"))
+# Dashes and quotes that programs put in the place of those that were typed.
+_TYPED = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
+_TYPED |= dict.fromkeys(map(ord, "\u2018\u2019"), "'")
 # What pandas takes for an empty field, in small letters.
 _EMPTY = ("nan", "-nan", "null", "na", "n/a", "#n/a", "#na", "<na>")
 # Charades' `actions`: c092 11.90 21.20;c147 0.00 12.60
@@ -128,8 +133,13 @@ def labels_in(cell, separator):
 
 def clean(label):
     """A label without needless blanks; pandas' 3.0 is the class id 3."""
-    label = " ".join(unicodedata.normalize("NFC", label).split())
+    label = " ".join(unicodedata.normalize("NFC", label).translate(_INVISIBLE).split())
     return label.split(".")[0] if re.fullmatch(r"\d+\.0+", label, re.ASCII) else label
+
+
+def spelling(label):
+    """What is equal of labels that differ in capitals, in letters' width or in typeset dashes."""
+    return unicodedata.normalize("NFKC", label).translate(_TYPED).casefold()
 
 
 def problem_of(label):

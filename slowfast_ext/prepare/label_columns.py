@@ -182,9 +182,27 @@ def seems_timed(name, fields):
     is_frame = "frame" in words and not words & {"dir", "path", "folder", "rate", "file", "name"}
     if not (words & _TIME_WORDS or is_frame or any(True for _ in _time_word(name))):
         return False
-    held = [str(field) for field in fields if str(field).strip()]
+    texts = [" ".join(map(str, f)) if isinstance(f, list) else str(f) for f in fields]
+    held = [text for text in texts if text.strip()]
     number = r"[\[(]?[\d.:,\s]+s?([-\u2013;]\s*[\d.:,\s]+s?)?[\])]?"
     return bool(held) and all(seconds(f) is not None or re.fullmatch(number, f) for f in held)
+
+
+def grouped_number(fields, scale):
+    """
+    The first of a column's times that may be a whole number with separators of thousands, such as
+    1,000 milliseconds; None where there is none, or others show that they part decimals.
+
+    Args:
+        fields (list[str])
+        scale (float or None): seconds a unit; None: they are numbers of frames.
+    """
+    # Seconds have decimals behind a point, and behind a comma unless others are whole numbers.
+    mark = "," if scale == 1 else "[.,]"
+    grouped = [f for f in fields if re.fullmatch(rf"[1-9]\d{{0,2}}({mark}\d{{3}})+", f)]
+    whole = [f for f in fields if f.isdecimal()]
+    others = set(fields) - {*grouped, *whole, ""}
+    return grouped[0] if grouped and not others and (whole or scale != 1) else None
 
 
 def flags_by_name(names):

@@ -97,6 +97,7 @@ class LabelFile:
         missing (dict[str, str]): videos that are not in the folder, whose rows are left out, and
             the first place that names them.
         problems (list[str]): what is wrong, each with its place.
+        durations (dict[str, (float, str)]): how long a file says that a video is, and where.
         labelled (dict[str, list]): of a video the spans, in seconds, that were labelled, where a
             file says so: outside of them nobody has looked.
     """
@@ -122,6 +123,7 @@ class LabelFile:
     withheld: list = field(default_factory=list)
     missing: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
+    durations: dict = field(default_factory=dict)
     labelled: dict = field(default_factory=dict)
     _written: dict = field(default_factory=dict)
     _asked: set = field(default_factory=set)
@@ -299,7 +301,8 @@ _FACTS = {
     "frame_base": ("--frame-base", "0 or --frame-base 1 says which number the first one has"),
 }
 # What all files of a folder write into.
-_OF_A_FOLDER = ("_written", "_asked", "_choices", "missing", "_missing_labels", "labelled")
+_OF_A_FOLDER = ("_written", "_asked", "_choices", "missing", "_missing_labels")
+_OF_A_FOLDER += ("durations", "labelled")
 # Which files of a folder are read; annotators leave others beside them.
 _ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "boris", "eaf", "xml", "annot", "xlsx")
 _CSV = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
@@ -459,12 +462,12 @@ def _expected():
 
 
 def unify_spellings(file):
-    """Labels that differ in capitals alone become the most frequent of their spellings."""
+    """Labels that are equal by `label_cells.spelling` become the most frequent of theirs."""
     counts = Counter(label for row in file.rows for label in row.labels)
     counts.update(dict.fromkeys(file.declared, 0))
     groups = {}
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
-        groups.setdefault(label.casefold(), []).append(label)
+        groups.setdefault(label_cells.spelling(label), []).append(label)
     file.spellings = {first: rest for first, *rest in groups.values() if rest}
     spelt = {other: first for first, *rest in groups.values() for other in rest}
     for place, row in enumerate(file.rows):

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_cells import seconds
 from slowfast_ext.prepare.label_columns import LABELS, PATHS, plain, seems_timed
 from slowfast_ext.prepare.label_tables import Table, read_table
 from slowfast_ext.utils.text import shortened
@@ -160,6 +161,9 @@ def _read_activitynet(file, database):
         name = video_id
         if not file.media.has(name) and file.media.has(f"v_{name}"):
             name = f"v_{name}"
+        length, found = seconds(video.get("duration", "")), file.media.find(name)[0]
+        if length is not None and found is not None:
+            file.durations[found] = (length, key)
         if not annotations:
             file.add(key, name, [], **more)
         for number, annotation in enumerate(annotations):

@@ -22,6 +22,7 @@ from slowfast_ext.prepare.label_columns import (
     SPLITS,
     SUBJECTS,
     flags_by_name,
+    grouped_number,
     path_column,
     place_of,
     plain,
@@ -261,7 +262,15 @@ def _side_place(file, table):
 def _times(file, table, columns):
     known = {columns.video, columns.side, columns.source, columns.length, *columns.labels}
     others = {p: table.column(p) for p in range(len(table.names)) if p not in known}
-    return time_columns(file.path, table.names, others)
+    times = time_columns(file.path, table.names, others)
+    fields = [str(f) for p in (times.start, times.end) for f in others[p]] if times else []
+    if times and (field := grouped_number(fields, times.scale)):
+        raise SlowFastExtError(
+            f'{file.path}: {table.names[times.start]}: is "{field}" '
+            f"{re.sub('[.,]', '', field)}, or a number with decimals? Write times without "
+            "separators of thousands"
+        )
+    return times
 
 
 def _read_rows(file, table, columns, labels_of, **more):

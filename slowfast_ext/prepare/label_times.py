@@ -40,7 +40,21 @@ def check_times(file):
                 f"{row.where}: {row.start:g} to {row.end:g} s, but {row.video} ends at "
                 f"{length:.2f} s"
             )
+    _check_durations(file, seconds)
     return {video: found for video, found in seconds.items() if not isinstance(found, str)}
+
+
+def _check_durations(file, seconds):
+    """Tells of a file most of whose videos last otherwise than it says: its unit is another."""
+    told = [(v, *said) for v, said in file.durations.items() if isinstance(seconds.get(v), float)]
+    wrong = [one for one in told if abs(one[1] - seconds[one[0]]) > max(2.0, 0.1 * one[1])]
+    if len(wrong) > len(told) / 2:
+        video, duration, where = wrong[0]
+        file.problems.append(
+            f"{where}: its duration is {duration:g}, and {video} lasts {seconds[video]:.2f} s: are "
+            "the times of this file frames, or of other cuts of the videos? Write seconds, or "
+            "take its durations out"
+        )
 
 
 def _seconds(media, video):

@@ -10,6 +10,8 @@ HEADER = "video,start,end"
 _NO_END = 1e6
 # Seconds: a shorter stretch between spans, or after the last, comes from rounded times.
 _ROUNDING = 0.1
+# Of what files say by themselves: tools count a few frames more or less than there are.
+_FEW_FRAMES = 0.25
 
 
 def read_labelled_spans(path, media):
@@ -89,21 +91,21 @@ def add_unlabelled_time(file, seconds):
         first_of.setdefault(row.video, row)
     for video, row in first_of.items():
         spans = sorted(file.labelled.get(video, ()))
-        _add_gaps(file, file.path, row, spans, seconds.get(video))
+        _add_gaps(file, file.path, row, spans, seconds.get(video), _FEW_FRAMES)
 
 
-def _add_gaps(file, where, row, spans, length):
+def _add_gaps(file, where, row, spans, length, rounding=_ROUNDING):
     """Adds what spans leave open of a video of `length` seconds as unknown, beside its `row`."""
-    for start, end in _gaps(spans, length or _NO_END):
+    for start, end in _gaps(spans, length or _NO_END, rounding):
         times = {"start": start, "end": end, "subject": "", "group": ""}
         file.rows.append(replace(row, where=where, labels=(), unknown=True, **times))
 
 
-def _gaps(spans, length):
+def _gaps(spans, length, rounding):
     """The stretches from 0 to `length` that spans, in their order, leave open."""
     gaps, reach = [], 0.0
     for start, end in spans or ():
-        if start - reach > _ROUNDING:
+        if start - reach > rounding:
             gaps.append((reach, start))
         reach = max(reach, end)
-    return [*gaps, (reach, round(length, 3))] if spans and length - reach > _ROUNDING else gaps
+    return [*gaps, (reach, round(length, 3))] if spans and length - reach > rounding else gaps

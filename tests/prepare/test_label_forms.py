@@ -107,6 +107,11 @@ HEADER = "path,labels,start,end\n"
         ("path,jump\na,0\nb,0\n", ["labels.txt: no video has a label"]),
         ("path,labels\na,jump\n", ["one video cannot be split"]),
         ("original_vido_id video_id frame_id path labels\n", ["no rows after the header"]),
+        (
+            '{"database": {"b": {"duration": 10, "annotations": []}, "a": {"duration": 10, '
+            '"annotations": [{"label": "x", "segment": [0, 1]}]}}}',
+            ["labels.txt: database.b: its duration is 10, and b.mp4 lasts 1.00 s: are the times"],
+        ),
     ],
 )
 def test_wrong_labels_are_named_by_their_place(folder, labels, messages):

@@ -224,6 +224,17 @@ def test_charades_actions(read):
         # A label whose name is missing.
         ("path,run,,jump\na,1,0,0\nb,0,1,1\n", "labels:2: a field in column 3, which has no name"),
         (",background,run\n0,1,0\n1,0,1\n", 'labels:1: no video "labels" in'),
+        # Thousands with a separator; numbers of frames, too.
+        (
+            'path,labels,start_ms,end_ms\na,run,500,"1,000"\n',
+            'start_ms: is "1,000" 1000, or a number with decimals? Write times without separators',
+        ),
+        ("path;labels;start_ms;end_ms\na;run;1.000;2.500\n", '"1.000" 1000, or a number'),
+        ('path,labels,start,end\na,run,900,"1,020"\n', '"1,020" 1020, or a number'),
+        (
+            '[{"path": "a.mp4", "label": "run", "timestamp": [1, 2]}]',
+            "timestamp: seems to hold times, and the labels would be put on whole videos",
+        ),
         # Other programs' forms.
         ('{"images": [], "annotations": [], "categories": []}', "is COCO's JSON"),
         ('{"a": {"subset": "x", "duration": 0, "actions": [[0, 1, 2]]}}', "no duration above 0"),
@@ -293,6 +304,17 @@ def test_one_label_of_several_spellings(read):
         "Run",
         "walk",
     ]
+
+
+@pytest.mark.parametrize("times", ['"1,234","2,500"', '"1,234","2,5"', "1.234,2", '"1,234",2.5'])
+def test_decimals_that_are_no_thousands(read, times):
+    assert read(f"path,labels,start,end\na,run,{times}\n")[0][2] == 1.234
+
+
+def test_letters_that_nobody_sees_and_typeset_ones_make_no_other_label(read):
+    text = "path,labels\na,run-fast;\ufeffeat\nb,run\u2013fast;eat\u200b\nc,run-fast;\uff45at\n"
+    assert [row[1] for row in read(text)] == ["eat;run-fast"] * 3
+    assert read.file.spellings == {"run-fast": ["run\u2013fast"], "eat": ["\uff45at"]}
 
 
 def test_paths(read):

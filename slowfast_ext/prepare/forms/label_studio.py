@@ -69,6 +69,8 @@ def _name(file, text):
     path = urllib.parse.unquote(text.rpartition("?d=")[2])
     if file.media.has(path):
         return path
+    # What signs the address of a file in a cloud is no part of its name.
+    path = path.partition("?")[0] if "://" in path else path
     return re.sub(r"(^|/)[0-9a-f]{8}-([^/]+)$", r"\1\2", path)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.frame_spans import Held, add_held, other_length, runs_of
 from slowfast_ext.prepare.label_cells import flag, labels_in, seconds
-from slowfast_ext.prepare.label_columns import LABELS, PATHS, place_of, plain
+from slowfast_ext.prepare.label_columns import LABELS, PATHS, flags_by_name, place_of, plain
 from slowfast_ext.utils.tables import rows_of_text
 from slowfast_ext.utils.text import parse_number, shortened
 
@@ -127,12 +127,33 @@ def _label_places(file, table):
             break
         places.insert(0, place)
     places = [place for place in places if header[place] != _BACKGROUND]
+    _check_places(file, table, places)
     if not places and table.rows:
         raise SlowFastExtError(
             f"{file.path}: a row a frame, and its last column, {table.names[-1]}, does not hold 0 "
             "and 1 alone: name the columns of labels by --label-columns"
         )
     return places
+
+
+def _check_places(file, table, places):
+    """Raises SlowFastExtError where it is not clear that these columns are all that are labels."""
+    flags = flags_by_name(table.names[place] for place in places)
+    if flags:
+        raise SlowFastExtError(
+            f"{file.path}: {', '.join(flags)}: seem to be flags of a program, not what happens: "
+            "name the columns of labels by --label-columns"
+        )
+    rest = range(1, min(places, default=1))
+    # Before SimBA's labels lie its coordinates and what it computes of them.
+    is_pose = any(table.names[place].lower().endswith(_POSE) for place in rest)
+    for place in () if is_pose else rest:
+        cells, name = table.cells(place), table.names[place]
+        if plain(name) != _BACKGROUND and len(set(cells)) > 1 and all(map(_is_value, cells)):
+            raise SlowFastExtError(
+                f"{file.path}: {name} holds 0 and 1, and a column behind it does not: name the "
+                "columns of labels by --label-columns"
+            )
 
 
 def _is_value(cell):
@@ -148,6 +169,13 @@ def _labels_of_column(file, table, place):
     is_names = table.is_clock or plain(name) in LABELS
     is_names = is_names and any(re.search(r"[^\W\d]", cell) for cell in cells)
     if is_names and not all(map(_is_value, cells)):
+        return [labels_in(cell, file.separator or ";") for cell in cells], [()] * len(cells)
+    if plain(name) in LABELS:
+        if not file.class_names:
+            raise SlowFastExtError(
+                f"{file.path}: {name} holds numbers: of classes, which --class-names FILE names, "
+                "or whether one activity is there? Call the column as the activity then"
+            )
         return [labels_in(cell, file.separator or ";") for cell in cells], [()] * len(cells)
     file.declared.append(name)
     found = []
@@ -179,6 +207,8 @@ def _add_by_frame(file, table, held, unknown):
         file.problems.append(f"{file.path}: {len(table.rows)} rows of frames, and {what}")
         return
     add_held(file, f"{file.path}:1", name, held, unknown)
+    if file.frame_rate:
+        file.add_labelled_frames(name, 0, len(table.rows))
 
 
 def _add_by_time(file, table, held, unknown):
@@ -199,6 +229,7 @@ def _add_by_time(file, table, held, unknown):
     # A step that begins before the video's end, and BORIS' row at the end itself.
     is_last = (ends > length) & (starts < length + step)
     ends = np.where(is_last, length, ends)
+    file.add_labelled(name, float(starts[0]), float(ends[-1]))
     for helds, more in ((held, {}), (unknown, {"unknown": True})):
         for run in runs_of(row for row in helds if starts[row.first] < ends[row.first]):
             span = (float(starts[run.first]), float(ends[run.until - 1]))

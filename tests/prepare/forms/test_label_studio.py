@@ -46,7 +46,7 @@ def test_tasks(read):
     """Choices are about whole videos; what was not labelled is not nothing."""
     tasks = [
         task(choices("run", "jump"), choices("day", control="when"), {"type": "x", "value": {}}),
-        task(video="/data/upload/3/89abcdef-b.mp4"),
+        task(video="https://x.cloud/89abcdef-b.mp4?X-Amz-Date=1&X-Amz-Signature=2"),
         {"data": {"video": "c.mp4"}, "annotations": []},
     ]
     text = json.dumps(tasks)

@@ -108,6 +108,26 @@ def test_labels_at_another_rate_are_asked_for(folder):
     assert spans(read(folder, "a.csv", text, frame_rate=5)) == [("a.mp4", "run", 0.0, 1.0)]
 
 
+def test_numbers_of_classes_need_their_names(folder, tmp_path):
+    text = frames(["frame", "behavior"], lambda n: [is_run(n)])
+    assert "a.csv: behavior holds numbers: of classes, which --class-names" in refusal(
+        folder, "a.csv", text
+    )
+    (tmp_path / "names").write_text("0 rest\n1 run\n")
+    found = spans(read(folder, "a.csv", text, class_names=str(tmp_path / "names")))
+    assert [row for row in found if row[1] == "run"] == WANTED[1:]
+    assert {row[1] for row in found} == {"rest", "run"}
+
+
+def test_a_table_says_which_time_was_labelled(folder):
+    rows = steps(["time", "run"], lambda n: [is_run(n)]).split("\n")
+    text = "\n".join([rows[0], *rows[6:31]])
+    ((start, end),) = read(folder, "a.tsv", text).labelled["a.mp4"]
+    assert (start, round(end, 6)) == (0.5, 3.0)
+    text = "\n".join([",run", *(f"{n},{int(n < 5)}" for n in range(12))])
+    assert read(folder, "a.csv", text, frame_rate=5).labelled == {"a.mp4": [(0, 2.4)]}
+
+
 def test_what_nobody_knows_is_not_absent(folder):
     """DeepEthogram's -1: of one behaviour, and of all."""
     text = frames(
@@ -136,6 +156,14 @@ GOOD = frames(["", "run"], lambda n: [0])
     "text,message",
     [
         (GOOD.replace("\n7,0", "\n7,2"), "its last column, run, does not hold 0 and 1 alone"),
+        (
+            frames(["", "run", "speed", "jump"], lambda n: [is_run(n), n, is_jump(n)]),
+            "a.csv: run holds 0 and 1, and a column behind it does not: name the columns",
+        ),
+        (
+            frames(["", "run", "reviewed"], lambda n: [is_run(n), 1]),
+            "a.csv: reviewed: seem to be flags of a program, not what happens",
+        ),
         (GOOD.replace("\n7,0", "\n8,0"), "a.csv:9: frame 8 where 7 is expected"),
         (frames(["", "run"], lambda n: [0], first=4), "a.csv:2: frame 4 where 0 or 1 is expected"),
         (GOOD.replace("\n7,0", "\n7"), "a.csv:9: 1 fields where the header has 2"),
