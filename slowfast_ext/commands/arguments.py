@@ -256,6 +256,12 @@ def report_arguments(parser):
         "run on none, and activity maps are left out too (default: 16)",
     )
     parser.add_argument(
+        "--spans",
+        metavar="FILE",
+        help="show the time budget and the ethogram of what `predict` wrote, or of labels",
+    )
+    parser.add_argument("--spans-videos", metavar="DIR", help="holds the videos of --spans")
+    parser.add_argument(
         "--opts",
         nargs=argparse.REMAINDER,
         default=[],

@@ -1,10 +1,15 @@
-"""Pictures of when what happens: a page a video, a row an activity."""
+"""Pictures of when what happens: one a video, a row an activity."""
+
+import base64
+import io
 
 from tqdm import tqdm
 
 # Points on the page; rows of many activities get lower until names cannot be read.
 _ROW_HEIGHT, _WIDTH = 0.28, 10.0
 _MAX_HEIGHT = 40.0
+# Dots an inch of pictures on a page, which are 1,000 dots wide.
+_DPI = 100
 
 
 def write_ethogram(stream, bouts, seconds, activities):
@@ -20,12 +25,29 @@ def write_ethogram(stream, bouts, seconds, activities):
     # Without pyplot, which keeps every figure.
     from matplotlib.backends.backend_pdf import PdfPages
 
+    with PdfPages(stream) as pages:
+        for _, figure in _pages(bouts, seconds, activities):
+            pages.savefig(figure)
+
+
+def ethogram_pictures(bouts, seconds, activities):
+    """[(video, PNG as a data URI)] of what `write_ethogram` draws, for a page."""
+    pictures = []
+    for video, figure in _pages(bouts, seconds, activities):
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=_DPI)
+        data = base64.b64encode(stream.getvalue()).decode()
+        pictures.append((video, f"data:image/png;base64,{data}"))
+    return pictures
+
+
+def _pages(bouts, seconds, activities):
+    """Yields (video, Figure)."""
     subjects = sorted(set(bouts["subject"]))
     by_video = dict(list(bouts.groupby("video")))
-    with PdfPages(stream) as pages:
-        for video, length in tqdm(seconds.items(), "ethogram", disable=None, leave=False):
-            shown = by_video.get(video, bouts.iloc[:0])
-            pages.savefig(_page(video, length, shown, activities, subjects))
+    for video, length in tqdm(seconds.items(), "ethogram", disable=None, leave=False):
+        shown = by_video.get(video, bouts.iloc[:0])
+        yield video, _page(video, length, shown, activities, subjects)
 
 
 def _page(video, length, bouts, activities, subjects):

@@ -9,9 +9,15 @@ from slowfast_ext.engine.checkpoint import History
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.evaluation.results import numbers_of, plain
+from slowfast_ext.prepare.bouts import bouts_of, read_spans
+from slowfast_ext.report.ethogram import ethogram_pictures
+from slowfast_ext.report.time_budget import by_activity
+from slowfast_ext.report.time_budget import time_budget as budget_by_video
 
 # Points of a precision-recall curve that are kept; more cannot be seen.
 MOST_POINTS = 150
+MOST_ETHOGRAMS = 12
+"""Videos of which a page shows when what goes on; `summary` writes all."""
 
 
 def summary(run):
@@ -125,6 +131,36 @@ def recall_precision(scores, positives):
         at_hits = at_hits[chosen]
     recall, precision = found[at_hits] / found[-1], found[at_hits] / (at_hits + 1)
     return np.stack([recall, precision], 1).round(4).tolist()
+
+
+def time_budget(file):
+    """
+    What a file of spans says: how long what goes on, and when.
+
+    Args:
+        file (LabelFile): what `predict` wrote, or labels.
+
+    Returns:
+        dict: `rows` of `time_budget.by_activity` as dicts, None for what an activity that does not
+            occur has none of; `has_subjects`; `has_unknown`, whether the file calls some time
+            unknown; `pictures` [(video, data URI)] of the first MOST_ETHOGRAMS of its `num_videos`.
+
+    Raises:
+        SlowFastExtError: what is wrong with the file.
+    """
+    spans, seconds = read_spans(file)
+    bouts = bouts_of(spans)
+    activities = sorted({*file.declared, *bouts["activity"]})
+    table = by_activity(budget_by_video(bouts, seconds, activities), seconds)
+    shown = dict(list(seconds.items())[:MOST_ETHOGRAMS])
+    return {
+        "rows": table.astype(object).where(table.notna(), None).to_dict("records"),
+        "has_subjects": any(table["subject"]),
+        "has_unknown": any(row.unknown for row in file.rows),
+        "pictures": ethogram_pictures(bouts, shown, activities),
+        "num_videos": len(seconds),
+        "source": file.path,
+    }
 
 
 def settings(run):

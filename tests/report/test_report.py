@@ -290,3 +290,40 @@ def test_curves_come_from_the_checkpoint(run_folder):
     np.testing.assert_allclose(
         state["model_state"]["head.correlation.mask"], MASK_OF_RUN, atol=1e-6
     )
+
+
+def test_time_budget_of_spans(finished_report_run, run_folder):
+    """Folders of 8 frames last 8 / 24 s; names are escaped as everywhere."""
+    data = finished_report_run[1]
+    names = [f'"{name}"'.replace('says "</script>"', 'says ""</script>""') for name in NAMES]
+    rows = [f"b,{names[0]},0,0.25,0.9", f"b,{names[2]},0.125,0.25,0.8", f"c,{names[0]},0,0.125,0.7"]
+    spans = run_folder / "spans.csv"
+    spans.write_text("\n".join(["video,activity,start,end,score", *rows, f"q,{names[0]},0,1,1"]))
+    page = page_of(run_folder, "--videos", 0, "--spans", spans, "--spans-videos", data)
+    section = page.partition('<section id="time-budget">')[2].partition("</section>")[0]
+    cells = re.findall(r"<t[dh](?: scope=\"row\")?>(.*?)</t[dh]>", section)
+    assert [html.unescape(cell) for cell in cells] == [
+        *(NAMES[0], "2", "2", "0.4", "0.2", "56.2 %", "0.0"),
+        *(NAMES[2], "1", "1", "0.1", "0.1", "18.8 %", "0.1"),
+    ]
+    assert section.count('<img src="data:image/png;base64,') == 2 and "of 2 videos" in section
+    assert "<script>alert" not in page and '<a href="#time-budget">' in page
+    assert "time-budget" not in page_of(run_folder, "--videos", 0)
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--spans", "{spans}"], "--spans and --spans-videos go together"),
+        (["--spans-videos", "{data}"], "--spans and --spans-videos go together"),
+        (["--spans", "{spans}", "--spans-videos", "{data}"], 'spans.csv:2: no video "q"'),
+        (["--spans", "{spans}", "--spans-videos", "{spans}"], "no such folder"),
+    ],
+)
+def test_wrong_spans(finished_report_run, run_folder, words, message):
+    spans = run_folder / "spans.csv"
+    spans.write_text("video,activity,start,end,score\nq,run,0,1,1\n")
+    words = [word.format(spans=spans, data=finished_report_run[1]) for word in words]
+    with pytest.raises(SlowFastExtError, match=message):
+        report(run_folder, "--videos", 0, *words)
+    assert not (run_folder / "report.html").exists()
