@@ -21,6 +21,7 @@ from slowfast_ext.config.defaults import default_config
 from slowfast_ext.errors import SlowFastExtError
 from tests.datasets.test_charades import HEADER, frame_rows
 from tests.helpers import ROOT, shallow_networks
+from tests.robustness.elastic import free_port
 
 if not upstream.IS_MAIN:
     pytest.skip("needs GitHub's main of PySlowFast", allow_module_level=True)
@@ -37,6 +38,7 @@ import torch; torch.cuda.synchronize = lambda: None
 import slowfast.models.video_model_builder as models; models._MODEL_STAGE_DEPTH[50] = [1] * 4
 import random; random.seed(0)  # Upstream seeds numpy and torch, and draws clips by this.
 """
+TWO_PROCESSES = "import tests.cpus_as_gpus\n"
 needs_clone = pytest.mark.skipif(not PROGRAM.exists(), reason="needs a clone of GitHub's main")
 
 
@@ -94,13 +96,14 @@ def words(frames, output, **changes):
     return [str(word) for pair in settings.items() for word in pair]
 
 
-def run_theirs(tmp_path, options):
+def run_theirs(tmp_path, options, lines=LINES):
     """Upstream's program on its Charades file; returns what it says."""
     program = tmp_path / "run_net.py"
-    program.write_text(LINES + PROGRAM.read_text())
+    program.write_text(lines + PROGRAM.read_text())
     stock = CLONE / "configs" / "Charades" / "SLOWFAST_16x8_R50.yaml"
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", program, "--cfg", stock, "--opts", *options],
+        [sys.executable, "-W", "ignore", program]
+        + ["--init_method", f"tcp://127.0.0.1:{free_port()}", "--cfg", stock, "--opts", *options],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
@@ -110,10 +113,15 @@ def run_theirs(tmp_path, options):
 
 
 @needs_clone
-@pytest.mark.parametrize("loss", ["bce_logit", "summed_bce_logit"])
-def test_mains_own_program_trains_and_tests_the_network(frames, tmp_path, loss):
+@pytest.mark.parametrize("loss, processes", [("bce_logit", 1), ("summed_bce_logit", 2)])
+def test_mains_own_program_trains_and_tests_the_network(frames, tmp_path, loss, processes):
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
-    said = run_theirs(tmp_path, words(frames, theirs, MODEL__LOSS_FUNC=loss))
+    options = words(frames, theirs, MODEL__LOSS_FUNC=loss)
+    if processes == 1:
+        said = run_theirs(tmp_path, options)
+    else:
+        options += ["NUM_GPUS", "2", "DIST_BACKEND", "gloo", "DATA_LOADER.PIN_MEMORY", "False"]
+        said = run_theirs(tmp_path, options, TWO_PROCESSES + LINES)
     stats = [json.loads(text) for text in re.findall(r"json_stats: (\{.*\})", said)]
     losses = [s["loss"] for s in stats if s.get("_type", "").startswith("train_iter")]
     assert len(losses) == 80 and sum(losses[-4:]) < 0.9 * sum(losses[:4])
