@@ -70,6 +70,6 @@ setup(
         # `export --format onnx`.
         "onnx": ["onnx>=1.16", "onnxscript>=0.2", "onnxruntime>=1.18"],
         # What GitHub's main of PySlowFast imports beyond the above (see INSTALL.md).
-        "main": ["scipy", "psutil", "fairscale"],
+        "main": ["scipy", "psutil"],
     },
 )

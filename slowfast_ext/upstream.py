@@ -7,18 +7,22 @@ each mend stands with its reason. Nothing is patched that is not broken.
 """
 
 import contextlib
+import functools
 import importlib.util
 import inspect
 import logging
 import os
+import random
 import sys
 import types
 import warnings
 
+import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn as nn
 from fvcore.common.registry import Registry
+from torch.utils.checkpoint import checkpoint
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.upstream_config import INSTALL_COMMAND, IS_MAIN, base_config, get_key
@@ -72,9 +76,16 @@ try:
         from slowfast.utils.checkpoint import inflate_weight
 
         if IS_MAIN:
+            from slowfast.datasets.mixup import MixUp
+            from slowfast.datasets.random_erasing import RandomErasing
+            from slowfast.datasets.transform import _get_param_spatial_crop as random_crop_place
+            from slowfast.datasets.transform import create_random_augment
             from slowfast.models.build import MODEL_REGISTRY as _MODEL_REGISTRY
         else:
             from slowfast.models.model_builder import _MODEL_TYPES
+
+            # What its configs cannot ask for.
+            MixUp = RandomErasing = random_crop_place = create_random_augment = None
 except ImportError as error:
     raise SlowFastExtError(
         f"PySlowFast is installed but cannot be imported ({error}): install what it needs with "
@@ -89,11 +100,15 @@ __all__ = [
     "get_key",
     # Upstream's, as they are.
     "DATASET_REGISTRY",
+    "MixUp",
+    "RandomErasing",
     "ROIAlign",
     "ResNetRoIHead",
+    "create_random_augment",
     "get_epoch_lr",
     "get_name_convert_func",
     "inflate_weight",
+    "random_crop_place",
 ]
 
 
@@ -136,6 +151,26 @@ def model_class(name):
     return known[name]
 
 
+def _recomputing(module):
+    """
+    In place of fairscale's `checkpoint_wrapper`, where that is not installed: the module, of which
+    the backward pass computes the activations anew (MODEL.ACT_CHECKPOINT).
+    """
+    # A partial and no function of its own: a deep copy computes with its own weights.
+    module.forward = functools.partial(_recomputed, module.forward)
+    return module
+
+
+def _recomputed(forward, *inputs):
+    if not torch.is_grad_enabled():
+        return forward(*inputs)
+    return checkpoint(forward, *inputs, use_reentrant=False)
+
+
+if IS_MAIN and _video_models.checkpoint_wrapper is None:
+    _video_models.checkpoint_wrapper = _recomputing
+
+
 # --- Data -----------------------------------------------------------------------------
 
 
@@ -172,6 +207,25 @@ def pack_pathways(cfg, clip):
         # main reverses the channels in here, where nothing says what they are.
         clip = clip[[2, 1, 0]]
     return _pack_pathway_output(cfg, clip)
+
+
+@contextlib.contextmanager
+def seeded(draws):
+    """
+    Upstream draws from the generators of the process: seeded by the next of `draws`, a numpy
+    Generator, within, and as before after.
+    """
+    seed = int(draws.integers(2**32))
+    python, array = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(array)
 
 
 # --- Engine ---------------------------------------------------------------------------

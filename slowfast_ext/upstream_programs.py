@@ -123,6 +123,10 @@ def _check_keys_of_programs(cfg):
     if cfg.MODEL.LOSS_FUNC in OWN_LOSSES:
         rule = "is not done by PySlowFast's own programs: set it to bce_logit"
         refuse(cfg, "MODEL.LOSS_FUNC", rule)
+    is_summed = cfg.MODEL.LOSS_FUNC.startswith(SUMMED)
+    if cfg.MIXUP.ENABLE and (cfg.DATA.MULTI_LABEL or is_summed):
+        rule = "is done by PySlowFast's own programs for one label a clip and one output alone"
+        refuse(cfg, "MIXUP.ENABLE", f"{rule}: set it to False")
     defaults = default_config()
     for key in KEYS:
         is_of_network = key.name.startswith("ACTIVITY.") and key.name != "ACTIVITY.LR_MULT"

@@ -161,6 +161,13 @@ def test_the_summed_loss_is_the_sum_over_the_outputs():
     assert SummedLoss()(logits, labels).item() == pytest.approx(2 * math.log(2))
 
 
+def test_their_mixup_of_one_label_is_refused_for_several():
+    cfg = default_config()
+    cfg.DATA.MULTI_LABEL = cfg.MIXUP.ENABLE = True
+    with pytest.raises(SlowFastExtError, match=r"MIXUP.ENABLE is True: .* for one label a clip"):
+        ProgramNetwork(cfg)
+
+
 def test_losses_of_this_package_are_refused():
     cfg = default_config()
     cfg.MODEL.LOSS_FUNC = "focal"

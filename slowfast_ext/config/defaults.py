@@ -147,7 +147,8 @@ KEYS = (
     Key("TRAIN.BATCH_SIZE", IN_BOTH, rules.count()),
     Key("TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", Main(()), rules.parts_of_names),
     Key("TRAIN.CHECKPOINT_EPOCH_RESET", Main(False)),
-    Key("TRAIN.CHECKPOINT_IN_INIT", IN_MAIN, rules.not_done),
+    # Weights of other shapes, which main turns into the network's, are refused.
+    Key("TRAIN.CHECKPOINT_IN_INIT", IN_MAIN),
     Key("TRAIN.CHECKPOINT_PERIOD", IN_BOTH, rules.count(), NOTHING),
     Key("TRAIN.CHECKPOINT_TYPE", IN_BOTH, rules.one_of("pytorch", "caffe2")),
     # TRAIN.BATCH_SIZE is that of all machines together; where their GPUs do not share it evenly,
@@ -255,11 +256,14 @@ KEYS = (
     Key("DATA.TARGET_FPS", Main(30), rules.not_negative),
     Key("DATA.TEST_CROP_SIZE", IN_BOTH, rules.count(rules.MOST_PIXELS), COURSE | SCORES),
     Key("DATA.TRAIN_CROP_SIZE", IN_BOTH, rules.count(rules.MOST_PIXELS)),
-    Key("DATA.TRAIN_JITTER_ASPECT_RELATIVE", IN_MAIN, rules.not_done),
+    # Training crops of any aspect and share of the frame, from frames of the smallest of
+    # TRAIN_JITTER_SCALES, in place of squares: both or none.
+    Key("DATA.TRAIN_JITTER_ASPECT_RELATIVE", IN_MAIN, rules.no_range_or(rules.above_zero)),
     Key("DATA.TRAIN_JITTER_FPS", IN_MAIN, rules.not_done),
     Key("DATA.TRAIN_JITTER_MOTION_SHIFT", IN_MAIN, rules.not_done),
-    Key("DATA.TRAIN_JITTER_SCALES_RELATIVE", IN_MAIN, rules.not_done),
-    Key("DATA.USE_OFFSET_SAMPLING", IN_MAIN, rules.not_done),
+    Key("DATA.TRAIN_JITTER_SCALES_RELATIVE", IN_MAIN, rules.no_range_or(rules.share)),
+    # True is what this package does anyhow: a test's clips lie from a video's start to its end.
+    Key("DATA.USE_OFFSET_SAMPLING", IN_MAIN),
     # TRAIN.DATASET and TEST.DATASET are PySlowFast's own where it has one of the name too: slower.
     Key("DATA.UPSTREAM_DATASETS", False),
     # A training clip's labels: of the segments it touches ("clip") or all of its video's.
@@ -281,12 +285,26 @@ KEYS = (
     Key("DATA.SKIP_BROKEN_VIDEOS", False, scope=NOTHING),
     #
     Key("AUG", IN_MAIN, scope=TRAINING),
-    Key("AUG.ENABLE", Main(False), rules.not_done),
+    # RandAugment and erased rectangles, on training clips.
+    Key("AUG.ENABLE", Main(False), rules.needs_main),
+    Key("AUG.AA_TYPE", IN_MAIN, rules.rand_augment),
+    Key("AUG.GEN_MASK_LOADER", IN_MAIN, rules.not_done),
+    # Clips of a video in a batch, cut and changed each by itself.
+    Key("AUG.NUM_SAMPLE", IN_MAIN, rules.count()),
+    Key("AUG.RE_COUNT", IN_MAIN, rules.count()),
+    Key("AUG.RE_MODE", IN_MAIN, rules.one_of("const", "rand", "pixel")),
+    Key("AUG.RE_PROB", IN_MAIN, rules.fraction),
     Key("CONTRASTIVE", IN_MAIN, scope=TRAINING),
     Key("MASK", IN_MAIN, scope=TRAINING),
     Key("MASK.ENABLE", IN_MAIN, rules.not_done),
     Key("MIXUP", IN_MAIN, scope=TRAINING),
-    Key("MIXUP.ENABLE", Main(False), rules.not_done),
+    # MixUp and CutMix of the clips of a training batch, and of their labels.
+    Key("MIXUP.ENABLE", Main(False), rules.needs_main),
+    Key("MIXUP.ALPHA", IN_MAIN, rules.not_negative),
+    Key("MIXUP.CUTMIX_ALPHA", IN_MAIN, rules.not_negative),
+    Key("MIXUP.LABEL_SMOOTH_VALUE", IN_MAIN, rules.dropout),
+    Key("MIXUP.PROB", IN_MAIN, rules.fraction),
+    Key("MIXUP.SWITCH_PROB", IN_MAIN, rules.fraction),
     Key("MULTIGRID", IN_MAIN, scope=TRAINING),
     Key("MULTIGRID.LONG_CYCLE", Main(False), rules.not_done),
     Key("MULTIGRID.SHORT_CYCLE", Main(False), rules.not_done),

@@ -1,6 +1,7 @@
 """What a key's value must be: rules, each (value, default) -> what is wrong with it, or None."""
 
 import math
+import re
 
 from slowfast_ext import upstream_config
 from slowfast_ext.utils.paths import is_local
@@ -57,9 +58,25 @@ def needs_main(value, default):
     return "needs GitHub's main of PySlowFast, and pyslowfast 1.0 is installed"
 
 
+def no_range_or(rule):
+    """The rule of an empty list, or of two numbers in their order which each meet `rule`."""
+    return must(
+        "be empty, or a range of two numbers above 0",
+        lambda ends: (
+            not ends
+            or (
+                len(ends) == 2
+                and all(is_number(end) and not rule(end, None) for end in ends)
+                and ends[0] <= ends[1]
+            )
+        ),
+    )
+
+
 not_negative = must("not be negative", lambda number: number >= 0)
 above_zero = must("be above 0", lambda number: number > 0)
 seed = both(not_negative, must("be below 2**63", lambda number: number < 2**63))
+share = must("lie in (0, 1]", lambda number: 0 < number <= 1)
 fraction = must("lie in [0, 1]", lambda number: 0 <= number <= 1)
 dropout = must("lie in [0, 1)", lambda number: 0 <= number < 1)
 focusing = must("be 0, or 1 or more", lambda gamma: is_number(gamma) and (gamma == 0 or gamma >= 1))
@@ -89,6 +106,11 @@ clipping = must(
 parts_of_names = must(
     "list parts of tensors' names",
     lambda parts: all(isinstance(part, str) and part for part in parts),
+)
+# Upstream passes over what it does not know.
+rand_augment = must(
+    "be empty, or rand with parts of m, n, mstd, inc and w, as rand-m7-n4-mstd0.5-inc1",
+    lambda text: not text or re.fullmatch(r"rand(-([mnw]|inc)\d+|-mstd\d+(\.\d+)?)*", text),
 )
 local_folder = must("be a folder of this machine", is_local)
 renames = must(

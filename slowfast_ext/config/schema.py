@@ -134,8 +134,10 @@ def check_values(cfg, defaults):
     """No empty value where there was one, no number that is not finite, no text with NUL."""
     for key in all_keys(defaults):
         value, default = upstream_config.get_key(cfg, key), upstream_config.get_key(defaults, key)
-        # BN.NUM_SYNC_DEVICES None is upstream's way to say all of them, with BN.GLOBAL_SYNC.
-        if value is None and default is not None and key != "BN.NUM_SYNC_DEVICES":
+        # BN.NUM_SYNC_DEVICES None is upstream's way to say all of them, with BN.GLOBAL_SYNC; for
+        # videos it does not look at AUG.COLOR_JITTER.
+        may_be_none = key in ("BN.NUM_SYNC_DEVICES", "AUG.COLOR_JITTER")
+        if value is None and default is not None and not may_be_none:
             refuse(cfg, key, f"must not be empty; its default is {default!r}")
         # Some of main's own defaults are infinite.
         if isinstance(value, float) and value != default and not math.isfinite(value):

@@ -152,10 +152,10 @@ def join_clips(clips):
     return [torch.stack(pathway) for pathway in zip(*clips, strict=True)]
 
 
-def squeezed(images, size):
+def squeezed(images, size, interpolation=cv2.INTER_AREA):
     """All of each frame, T x H x W x 3, at `size` x `size` pixels, whatever its aspect."""
     # A network that takes squares alone, shown whole frames; their boxes are scaled on both axes.
-    return np.stack([cv2.resize(i, (size, size), interpolation=cv2.INTER_AREA) for i in images])
+    return np.stack([cv2.resize(i, (size, size), interpolation=interpolation) for i in images])
 
 
 def read_clips(cfg, reader, frames, whole_frame, squeeze=False):

@@ -27,6 +27,8 @@ class ActivityDataset(torch.utils.data.Dataset):
 
     Attributes:
         evaluator (str): of the class: what measures a test, by its name in EVALUATOR_REGISTRY.
+        augments (tuple[str]): of the class: which of AUG.ENABLE and
+            DATA.TRAIN_JITTER_SCALES_RELATIVE training clips go by; the others are refused.
         class_names (list[str]): of the A classes that are measured.
         labels (float array): rows x A, of what is measured; see `cooccurrence_labels`. 1 present,
             0 absent, -1 unknown: in no loss and in no count.
@@ -36,6 +38,7 @@ class ActivityDataset(torch.utils.data.Dataset):
     """
 
     evaluator = "ClipsEvaluator"
+    augments = ()
     num_videos_with_objects = None
     maps = None
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from slowfast_ext.config.schema import refuse
-from slowfast_ext.datasets import views
+from slowfast_ext.datasets import augmentation, views
 from slowfast_ext.datasets.clips import CutViews, Sample, crop_of_view, join_clips, to_pathways
 from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.known_files import known_folder
@@ -37,6 +37,8 @@ class MultiLabelVideos(ActivityDataset):
     Raises:
         SlowFastExtError: all bad rows of the list at once, with file:line.
     """
+
+    augments = augmentation.AUGMENTS
 
     @classmethod
     def check_config(cls, cfg):
@@ -124,8 +126,9 @@ class MultiLabelVideos(ActivityDataset):
                 views of that video.
 
         Returns:
-            Sample: with pathways [3 x T x H x W] and labels [A] for a clip; for a video with
-                pathways [CutViews] and a list of objects, those of each view.
+            Sample: with pathways [3 x T x H x W] and labels [A] for a clip, or a list of
+                AUG.NUM_SAMPLE of them, each augmented by itself; for a video with pathways
+                [CutViews] and a list of objects, those of each view.
         """
         if isinstance(key, tuple):
             return self._training_clip(*key)
@@ -134,29 +137,29 @@ class MultiLabelVideos(ActivityDataset):
     # --- Training ----------------------------------------------------------------------
 
     def _training_clip(self, epoch, index):
-        data, video = self.cfg.DATA, self.videos[index]
+        cfg, video = self.cfg, self.videos[index]
         # The order of the draws is part of a seed's meaning.
-        random = views.sample_random(self.cfg.RNG_SEED, epoch, index)
+        random = views.sample_random(cfg.RNG_SEED, epoch, index)
         rate = self.rates[random.integers(len(self.rates))]
-        short_side = views.random_scale(random, data.TRAIN_JITTER_SCALES, data.INV_UNIFORM_SAMPLE)
+        short_side = augmentation.short_side(cfg, random)
         with self.open(index) as reader:
             frames = self._clip_frames(reader.info, rate, random.random())
             images = reader.read(frames, short_side)
             times = self._times(reader.info)
-        size = data.TRAIN_CROP_SIZE
-        top, left = views.random_crop_offset(random, *images.shape[1:3], size)
-        flipped = data.RANDOM_FLIP and random.random() < 0.5
-        crop = views.Crop(top, left, size, size, flipped)
-        if data.TRAIN_LABELS == "clip":
+        if cfg.DATA.TRAIN_LABELS == "clip":
             # The last frame of all is shown until nothing comes any more.
             until = np.append(times, np.inf)[frames[-1] + 1]
             video = video.between(times[frames], until)
-        return Sample(
-            to_pathways(self.cfg, crop.cut(images)),
-            torch.from_numpy(video.targets(len(self.class_names))),
-            index,
-            self._objects_in(index, frames, images, crop),
-        )
+        labels = torch.from_numpy(video.targets(len(self.class_names)))
+
+        def sample():
+            shown, crop = augmentation.training_images(cfg, random, images)
+            objects = self._objects_in(index, frames, images, crop)
+            return Sample(to_pathways(cfg, shown), labels, index, objects)
+
+        if not cfg.AUG.ENABLE or cfg.AUG.NUM_SAMPLE == 1:
+            return sample()
+        return [sample() for _ in range(cfg.AUG.NUM_SAMPLE)]
 
     # --- Testing -----------------------------------------------------------------------
 

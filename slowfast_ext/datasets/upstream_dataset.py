@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import random
 
 import numpy as np
 import torch
@@ -12,10 +11,11 @@ from torch.utils.data import IterableDataset
 
 from slowfast_ext.config.schema import refuse, require_clips_alone
 from slowfast_ext.datasets import views
+from slowfast_ext.datasets.augmentation import AUGMENTS
 from slowfast_ext.datasets.clips import Sample
 from slowfast_ext.datasets.contract import ActivityDataset, adapts_upstreams, names_by_output
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.upstream import IS_MAIN
+from slowfast_ext.upstream import IS_MAIN, seeded
 from slowfast_ext.utils.paths import pathmgr
 
 # Of upstream's those that read pictures by OpenCV, as BGR; the others' videos are RGB.
@@ -32,7 +32,10 @@ def adapted(upstreams):
     is_indexed = isinstance(upstreams, type) and issubclass(upstreams, torch.utils.data.Dataset)
     if not is_indexed or issubclass(upstreams, IterableDataset) or upstreams.__name__ == "Imagenet":
         return None
-    return type(upstreams.__name__, (UpstreamDataset,), {"upstreams": upstreams})
+    # By upstream's own code.
+    augments = {"Kinetics": AUGMENTS, "Ssv2": ("AUG.ENABLE",)}.get(upstreams.__name__, ())
+    facts = {"upstreams": upstreams, "augments": augments}
+    return type(upstreams.__name__, (UpstreamDataset,), facts)
 
 
 class UpstreamDataset(ActivityDataset):
@@ -58,6 +61,8 @@ class UpstreamDataset(ActivityDataset):
         require_clips_alone(cfg, f"upstream's {cls.__name__} gives no boxes here")
         if cfg.TEST.WHOLE_FRAME:
             refuse(cfg, "TEST.WHOLE_FRAME", f"must be False for upstream's {cls.__name__}")
+        if cfg.AUG.ENABLE and cfg.AUG.NUM_SAMPLE > 1:
+            refuse(cfg, "AUG.NUM_SAMPLE", f"must be 1 for upstream's {cls.__name__}")
 
     @classmethod
     def read_class_names(cls, cfg):
@@ -122,7 +127,7 @@ class UpstreamDataset(ActivityDataset):
             epoch, index = key
             draws = views.sample_random(self.cfg.RNG_SEED, epoch, index)
             part = self.parts[draws.integers(len(self.parts))]
-            with _seeded(int(draws.integers(2**32))):
+            with seeded(draws):
                 pathways, labels = part.item(index)
             return Sample(pathways, self._row(labels), index)
         clips = [part.item(place)[0] for part in self.parts for place in part.places(key)]
@@ -199,18 +204,3 @@ def _flat(label):
         return
     for part in label:
         yield from _flat(part)
-
-
-@contextlib.contextmanager
-def _seeded(seed):
-    """Upstream draws from the generators of the process: seeded within, and as before after."""
-    python, array = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(array)

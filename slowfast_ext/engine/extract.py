@@ -12,6 +12,7 @@ import torch
 from slowfast_ext import upstream
 from slowfast_ext.config.schema import flattened
 from slowfast_ext.datasets import clips
+from slowfast_ext.datasets.augmentation import check_augmented_features
 from slowfast_ext.datasets.stored_maps import (
     FORMAT,
     MapFolder,
@@ -47,6 +48,7 @@ def extract(cfg, folder, names):
     Raises SlowFastExtError: there is no backbone to take, the folder holds features of another
     config, they would not fit, or a video cannot be read.
     """
+    check_augmented_features(cfg, "extract")
     upstream.setup_logging()  # How far it is, where there is no terminal to draw a bar on.
     network = backbone_network(cfg).to(distributed.device(cfg)).eval()
     network.freeze_backbone()

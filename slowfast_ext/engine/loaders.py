@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import logging
 import signal
 from dataclasses import dataclass
@@ -201,6 +202,9 @@ class Batches:
         with interrupt_held():  # A Ctrl-C while the workers are forked would be lost.
             batches = iter(self.loader)
         for items in batches:
+            # Each may be several clips of a video, AUG.NUM_SAMPLE.
+            parts = (item if isinstance(item, list) else [item] for item in items)
+            items = list(itertools.chain.from_iterable(parts))
             for item in items:
                 if not isinstance(item, BrokenVideo):
                     continue

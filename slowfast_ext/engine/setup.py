@@ -12,8 +12,10 @@ from slowfast_ext.config.load import given_keys, load_config
 from slowfast_ext.config.plugins import line_of_plugin
 from slowfast_ext.config.rules import MOST_PIXELS, is_count, is_number
 from slowfast_ext.config.schema import refuse
+from slowfast_ext.datasets.augmentation import check_augmentation
 from slowfast_ext.datasets.clips import channel_order
 from slowfast_ext.datasets.contract import named_datasets
+from slowfast_ext.engine.mixing import check_mixing
 from slowfast_ext.engine.optimizer import build_optimizer
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
@@ -51,6 +53,8 @@ def check_config(cfg):
     _check_schedule(cfg)
     for dataset in named_datasets(cfg):
         dataset.check_config(cfg)
+    check_augmentation(cfg)
+    check_mixing(cfg)
     _check_keys_of_network(cfg)
     _check_input(cfg)
     _check_buildable(cfg)

@@ -16,6 +16,7 @@ from slowfast_ext.engine import checkpoint
 from slowfast_ext.engine.averaging import averaged_network
 from slowfast_ext.engine.checkpoint import History, Start
 from slowfast_ext.engine.losses import build_loss, over_known
+from slowfast_ext.engine.mixing import Mixing
 from slowfast_ext.engine.not_finite import require_finite_weights, stop_at_loss
 from slowfast_ext.engine.optimizer import (
     build_optimizer,
@@ -79,6 +80,7 @@ class Trainer:
         self.optimizer = build_optimizer(stage.cfg, self.model)
         self.scaler = torch.amp.GradScaler("cuda", enabled=cfg.TRAIN.MIXED_PRECISION)
         self.loss_function = build_loss(cfg, lambda: loader.labels).to(distributed.device(cfg))
+        self.mixing = Mixing(cfg) if cfg.MIXUP.ENABLE else None
         self.board = TensorBoard(cfg, stage.name, draw_view)
         self.best = -1.0  # The mAP of the best evaluation so far; nan is above nothing.
         # Counted from this run's labels, and not taken from weights of another run.
@@ -133,6 +135,8 @@ class Trainer:
         """Learns from the batches of an epoch, counted from 0; yields each Step when it is done."""
         stage, length = self.stage, len(self.loader)
         self.loader.start_epoch(stage.first_epoch + epoch)
+        if self.mixing:
+            self.mixing.start_epoch(stage.first_epoch + epoch)
         seed_epoch(self.cfg.RNG_SEED, stage.first_epoch + epoch)
         self.model.train()
         numbers = range(epoch * length, min((epoch + 1) * length, stage.num_iterations))
@@ -153,6 +157,8 @@ class Trainer:
         finite, what led to it is saved, and SlowFastExtError raised.
         """
         inputs, given = self.inputs(batch)
+        if self.mixing:
+            batch = batch._replace(labels=self.mixing(inputs, batch.labels))
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
             outputs = self.model(inputs, **given)
             loss = self.loss(batch, outputs)

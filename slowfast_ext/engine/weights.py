@@ -86,6 +86,7 @@ def load_start(cfg, network, state=None):
     path = options.CHECKPOINT_FILE_PATH
     state = state or read_weights(path, options.CHECKPOINT_TYPE)
     patterns, inflate = options.CHECKPOINT_CLEAR_NAME_PATTERN, options.CHECKPOINT_INFLATE
+    _require_same_shapes(cfg, network, _cleared(state["model_state"], patterns))
     return load_weights(network, path, state["model_state"], patterns, inflate)
 
 
@@ -94,7 +95,26 @@ def check_start(cfg, network, state):
     options = cfg.TRAIN
     state = _cleared(state["model_state"], options.CHECKPOINT_CLEAR_NAME_PATTERN)
     own, path = network.state_dict(), options.CHECKPOINT_FILE_PATH
+    _require_same_shapes(cfg, network, state)
     _matched(network.backbone, own, path, state, options.CHECKPOINT_INFLATE)
+
+
+def _require_same_shapes(cfg, network, state):
+    """
+    Raises SlowFastExtError where TRAIN.CHECKPOINT_IN_INIT would have main turn a tensor of an
+    MViT of images, or of another size, into one of the network's shape; else it changes nothing.
+    """
+    if not upstream.get_key(cfg, "TRAIN.CHECKPOINT_IN_INIT"):
+        return
+    own = network.state_dict()
+    for name, value in _by_own_names(network.backbone, own, state).items():
+        if name in own and value.shape != own[name].shape and name.startswith("backbone."):
+            raise SlowFastExtError(
+                f"TRAIN.CHECKPOINT_IN_INIT is True: {cfg.TRAIN.CHECKPOINT_FILE_PATH} has {name} of "
+                f"shape {tuple(value.shape)} and the network {tuple(own[name].shape)}, and weights "
+                "of images are not turned into a video's by this engine: set it to False, or take "
+                "weights of videos"
+            )
 
 
 def _cleared(state, patterns):

@@ -173,7 +173,7 @@ def test_keys_of_1_0_alone(options, sentence):
 @pytest.mark.parametrize(
     "key,value",
     [
-        ("DATA.TRAIN_JITTER_SCALES_RELATIVE", "[0.2, 0.8]"),
+        ("DATA.TRAIN_JITTER_MOTION_SHIFT", "True"),
         ("DATA.TRAIN_JITTER_FPS", "1.0"),
         ("DATA.DUMMY_LOAD", "True"),
         ("TEST.NUM_TEMPORAL_CLIPS", "[3]"),

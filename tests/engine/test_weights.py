@@ -10,7 +10,7 @@ import torch
 import torch.nn as nn
 from fvcore.common.config import CfgNode
 
-from slowfast_ext.engine.weights import load_weights, read_weights
+from slowfast_ext.engine.weights import check_start, load_start, load_weights, read_weights
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.utils.paths import pathmgr
 
@@ -41,6 +41,18 @@ def test_two_dimensional_kernels_are_repeated_in_time(network):
     loaded = network.backbone[0].weight
     torch.testing.assert_close(loaded.sum(2), state["0.weight"])
     assert torch.equal(loaded[:, :, 0], loaded[:, :, 2])
+
+
+def test_weights_that_main_would_reshape_are_refused(network, tmp_path):
+    path = tmp_path / "x.pyth"
+    options = {"CHECKPOINT_TYPE": "pytorch", "CHECKPOINT_CLEAR_NAME_PATTERN": ()}
+    options |= {"CHECKPOINT_INFLATE": True, "CHECKPOINT_IN_INIT": True}
+    cfg = CfgNode({"TRAIN": {**options, "CHECKPOINT_FILE_PATH": str(path)}})
+    for start in (check_start, load_start):
+        with pytest.raises(SlowFastExtError, match=r"IN_INIT is True: .*x.pyth has backbone.0.wei"):
+            start(cfg, network, {"model_state": flat_state(network)})
+    torch.save({"model_state": network.backbone.state_dict()}, path)
+    assert "4 of the backbone's 4 tensors match" in load_start(cfg, network)
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 5, 5), (8, 3, 3, 3), (4, 3, 1, 3, 3), (4,)])

@@ -1,7 +1,5 @@
 """Upstream's networks without their heads: clip in, last feature maps out."""
 
-import importlib.util
-
 import torch.nn as nn
 
 from slowfast_ext import upstream
@@ -96,11 +94,6 @@ def _mvit(cfg, facts):
     """main's MViT, which gives its tokens as a map, without the class token."""
     if cfg.MVIT.REV.ENABLE:
         raise SlowFastExtError("MVIT.REV.ENABLE is True: a reversible MViT gives no map for a head")
-    if cfg.MODEL.ACT_CHECKPOINT and importlib.util.find_spec("fairscale") is None:
-        raise SlowFastExtError(
-            "MODEL.ACT_CHECKPOINT is True: it needs fairscale for MViT (pip install fairscale), or "
-            "set it to False"
-        )
     network = built_with_values(lambda: upstream.model_class("MViT")(cfg))
     # What it does for its own RoI head: last norm, no class token, B x C x T x H x W.
     network.head, network.enable_detection = FeatureMaps(), True

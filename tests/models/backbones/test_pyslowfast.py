@@ -1,5 +1,7 @@
 """GitHub main's further networks, and what of upstream gives no map."""
 
+import copy
+import functools
 import os
 from pathlib import Path
 
@@ -13,13 +15,11 @@ from slowfast_ext.models import ActivityNetwork
 from slowfast_ext.models.backbones import build_backbone, input_facts, map_shape, spatial_stride
 
 WORDS = ["MODEL.MODEL_NAME", "ActivityNetwork", "NUM_GPUS", "0", "BN.NORM_TYPE", "batchnorm"]
-MVIT = [*WORDS, "MODEL.LOSS_FUNC", "bce", "MODEL.HEAD_ACT", "sigmoid", "MIXUP.ENABLE", "False"]
-MVIT += ["AUG.ENABLE", "False", "DATA.NUM_FRAMES", "4", "MVIT.DROPPATH_RATE", "0.0"]
+MVIT = [*WORDS, "MODEL.LOSS_FUNC", "bce", "MODEL.HEAD_ACT", "sigmoid"]
+MVIT += ["DATA.NUM_FRAMES", "4", "MVIT.DROPPATH_RATE", "0.0"]
 MVIT += ["DATA.TRAIN_CROP_SIZE", "64", "DATA.TEST_CROP_SIZE", "64", "MODEL.NUM_CLASSES", "5"]
 MVIT += ["DATA.TRAIN_JITTER_SCALES", "[64, 80]", "MODEL.DROPOUT_RATE", "0.0"]
-# What this engine does not do of the stock file's training.
-MVIT += ["DATA.TRAIN_JITTER_ASPECT_RELATIVE", "[]", "DATA.TRAIN_JITTER_SCALES_RELATIVE", "[]"]
-MVIT += ["DATA.USE_OFFSET_SAMPLING", "False"]
+MVIT += ["TRAIN.DATASET", "MultiLabelVideos", "TEST.DATASET", "MultiLabelVideos"]
 
 
 def main_config(name, words):
@@ -75,6 +75,32 @@ def test_mvit_takes_clips_of_its_own_size_alone():
         mvit("DATA.TEST_CROP_SIZE", "80")
     with pytest.raises(SlowFastExtError, match="MVIT.REV.ENABLE is True"):
         mvit("MVIT.REV.ENABLE", "True", "MVIT.CLS_EMBED_ON", "False")
+
+
+def _kept(tensors, tensor):
+    tensors.append(tensor)
+    return tensor
+
+
+def test_recomputed_activations_give_the_same_gradients():
+    """Also those of a deep copy, as SOLVER.EMA makes one, by its own weights."""
+    clip, gradients = torch.randn(1, 3, 4, 64, 64), []
+    for words in ([], ["MODEL.ACT_CHECKPOINT", "True"]):
+        # Stochastic depth draws: what is computed anew must draw the same.
+        cfg = mvit(*words, "MVIT.DROPPATH_RATE", "0.3")
+        torch.manual_seed(0)
+        network = copy.deepcopy(build_backbone(cfg)).train()
+        kept = []
+        keep = functools.partial(_kept, kept)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            (features,) = network([clip])
+        features.square().sum().backward()
+        gradients.append({n: p.grad for n, p in network.named_parameters() if p.grad is not None})
+        gradients[-1]["kept"] = len(kept)
+    plain, recomputed = gradients
+    assert recomputed.pop("kept") < plain.pop("kept") / 3 and plain.keys() == recomputed.keys()
+    for name, gradient in plain.items():
+        torch.testing.assert_close(recomputed[name], gradient, msg=name)
 
 
 @pytest.mark.parametrize(
