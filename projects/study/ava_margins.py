@@ -1,14 +1,21 @@
 """
 The paper's head over upstream's RoI head on a synthetic stand-in for AVA, by seed.
 
-    python -m projects.study.ava_margins [--seeds 1 2 3 4 5] [--frozen]
+    python -m projects.study.ava_margins [--seeds 1 2 3 4 5]
 
 writes the movies, prepares them, trains both heads on the same narrow SlowFast with the same
 schedule, tunes the paper's, tests at the rates 2, 4 and 8, and prints mAP by the official
-script. The SlowFast learns with each head from nothing; with --frozen it is trained beforehand,
-on whole videos of one actor, and stays as it is. Finished runs are kept under build/.
+script. The SlowFast learns with each head from nothing.
+
+    python -m slowfast_ext quickstart
+    python -m projects.study.ava_margins --frozen [--rows "upstream's" ours ...]
+
+trains the heads of ROWS on the backbone of the quickstart, which was trained on videos of one actor
+and stays as it is, from stored maps; none is tuned. The learning rate of each is the best of RATES
+on seed 7. Finished runs are kept under build/.
 """
 
+import functools
 import importlib
 import os
 import sys
@@ -17,9 +24,11 @@ from pathlib import Path
 from projects.study.ava_stand_in import CLASSES, write_stand_in
 from projects.study.margins import seeds_parser, summary
 from slowfast_ext.__main__ import build_parser
+from slowfast_ext.commands import compare
 from slowfast_ext.commands import run_net as engine
 from slowfast_ext.commands.quickstart import config_before_tuning, read_results
 from slowfast_ext.engine import checkpoint
+from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import exit_with_sentence
 
@@ -42,6 +51,26 @@ DETECTION = {
     "DATA.TRAIN_CROP_SIZE": "96",
     "DATA.TEST_CROP_SIZE": "96",
 }
+# The quickstart's backbone, as it was trained: without dilation.
+FROZEN = {
+    **DETECTION,
+    "RESNET.SPATIAL_DILATIONS": "[[1, 1], [1, 1], [1, 1], [1, 1]]",
+    "TRAIN.CHECKPOINT_FILE_PATH": "output/synthetic/pretraining/checkpoints/"
+    "checkpoint_epoch_00036.pyth",
+    "TUNE.ENABLE": "False",
+    "NUM_GPUS": "0",
+    "FEATURES.CLIPS": "4",
+}
+# With --frozen: what is compared with the first, and the learning rates to choose from.
+ROWS = {
+    "upstream's": {"ACTIVITY.HEAD": "RoIPoolHead"},
+    "log-mean-exp": {"ACTIVITY.HEAD": "LSEPoolHead"},
+    "ours": {},
+    "ours + evidence": {"ACTIVITY.EVIDENCE": "True"},
+    "ours + context": {"ACTIVITY.CONTEXT": "True"},
+    "ours + both": {"ACTIVITY.EVIDENCE": "True", "ACTIVITY.CONTEXT": "True"},
+}
+RATES, RATES_SEED = (0.0025, 0.005, 0.01), 7
 
 
 def prepare(folder, seed, num_train, num_val):
@@ -74,24 +103,51 @@ def pretrain(folder, seed, options=()):
     return checkpoint.checkpoint_path(cfg.OUTPUT_DIR, "train", cfg.SOLVER.MAX_EPOCH)
 
 
-def run_heads(folder, keys, seed, weights=None):
+def run_heads(folder, keys, seed):
     """
-    Trains and tests both heads, on a frozen backbone where its `weights` are given.
+    Trains and tests both heads, each with a backbone that learns with it.
 
     Returns:
         list[float]: mAP of upstream's, the paper's, the paper's tuned.
     """
     pairs = {**DETECTION, **keys, "RNG_SEED": str(seed)}
-    if weights is not None:
-        pairs["TRAIN.CHECKPOINT_FILE_PATH"] = weights
-    config = CONFIG if weights is None else FROZEN_CONFIG
     pool = {"ACTIVITY.HEAD": "RoIPoolHead", "TUNE.ENABLE": "False"}
-    pool = checked_config(config, _words({**pairs, **pool, "OUTPUT_DIR": f"{folder}/pool_head"}))
-    activity = checked_config(config, _words({**pairs, "OUTPUT_DIR": f"{folder}/activity_head"}))
+    pool = checked_config(CONFIG, _words({**pairs, **pool, "OUTPUT_DIR": f"{folder}/pool_head"}))
+    activity = checked_config(CONFIG, _words({**pairs, "OUTPUT_DIR": f"{folder}/activity_head"}))
     for cfg in (pool, activity, config_before_tuning(activity)):
         engine.run(cfg)
     tested = (pool, config_before_tuning(activity), activity)
     return [read_results(cfg)["mAP"] for cfg in tested]
+
+
+@functools.cache
+def stored_maps(seed):
+    """Writes a seed's movies and their maps where they are not there; the keys to train on them."""
+    folder = f"build/ava_margins/{seed}"
+    pairs = {**FROZEN, **prepare(folder, seed, NUM_TRAIN, NUM_VAL), "RNG_SEED": str(seed)}
+    cfg = checked_config(FROZEN_CONFIG, _words({**pairs, "OUTPUT_DIR": f"{folder}/maps_output"}))
+    extract(cfg, f"{folder}/maps", ("train", "val", "test"))
+    return {**pairs, "FEATURES.PATH": f"{folder}/maps"}
+
+
+def frozen_map(seed, row, rate):
+    """mAP of a row of ROWS, trained with a learning rate where that is not done."""
+    folder = f"build/ava_margins/{seed}/frozen/{row.replace(' ', '_')}/{rate}"
+    own = {"SOLVER.BASE_LR": str(rate), "OUTPUT_DIR": folder}
+    return compare.mean_ap(
+        checked_config(FROZEN_CONFIG, _words({**stored_maps(seed), **ROWS[row], **own}))
+    )
+
+
+def compare_frozen(seeds, rows):
+    """Prints the learning rate of each row, chosen on a seed of its own, and mAP by seed."""
+    scores = {}
+    for row in rows:
+        held_out = {rate: frozen_map(RATES_SEED, row, rate) for rate in RATES}
+        best = max(held_out, key=held_out.get)
+        print(f"{row}: " + ", ".join(f"{rate} {mean:.3f}" for rate, mean in held_out.items()))
+        scores[row] = [frozen_map(seed, row, best) for seed in seeds]
+        print(compare.table(scores), flush=True)
 
 
 def _words(pairs):
@@ -101,14 +157,16 @@ def _words(pairs):
 def main():
     parser = seeds_parser(__doc__)
     parser.add_argument("--frozen", action="store_true")
+    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     args = parser.parse_args()
+    if args.frozen:
+        compare_frozen(args.seeds, args.rows)
+        return
     margins = []
     for seed in args.seeds:
         folder = f"build/ava_margins/{seed}"
         keys = prepare(folder, seed, NUM_TRAIN, NUM_VAL)
-        weights = pretrain(folder, seed) if args.frozen else None
-        heads = f"{folder}/frozen" if args.frozen else folder
-        upstreams, papers, tuned = run_heads(heads, keys, seed, weights)
+        upstreams, papers, tuned = run_heads(folder, keys, seed)
         margins.append(tuned - upstreams)
         print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
     print(summary(margins))
