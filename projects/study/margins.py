@@ -13,6 +13,7 @@ from pathlib import Path
 
 from slowfast_ext.commands.quickstart import run_heads
 from slowfast_ext.errors import exit_with_sentence
+from slowfast_ext.evaluation.intervals import interval
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -30,8 +31,10 @@ def seeds_parser(doc):
 
 
 def summary(margins):
-    """The margins of all seeds in words."""
-    return f"mean margin {sum(margins) / len(margins):+.3f}, smallest {min(margins):+.3f}"
+    """The margins of all seeds in words, with Student's 95 % interval."""
+    mean, low, high = interval(margins)
+    within = "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
+    return f"mean margin {mean:+.3f}{within}, smallest {min(margins):+.3f}"
 
 
 def main():

@@ -2,12 +2,13 @@
 Persons' actions and group activities on a synthetic stand-in for Volleyball, by seed.
 
     python -m projects.study.volleyball_margins [--seeds 1 2 3 4 5] [--tasks persons s bb]
+        [--heads baseline ours evidence]
 
-writes the moments, prepares them, trains upstream's head and the paper's with the same schedule
-on one narrow SlowFast, which was trained on videos of one actor beforehand and stays as it is,
-and prints accuracies for persons' actions, for the group activity from the scene (s) and with the
-persons (bb): the paper's head against upstream's, and bb against s. Finished runs are kept under
-build/.
+writes the moments, prepares them, trains upstream's head, the paper's and that with
+ACTIVITY.EVIDENCE with the same schedule on one narrow SlowFast, which was trained on videos of one
+actor beforehand and stays as it is, and prints accuracies for persons' actions, for the group
+activity from the scene (s) and with the persons (bb): the heads against the first of them, and bb
+against s. Finished runs are kept under build/.
 """
 
 import hashlib
@@ -68,7 +69,9 @@ NUM_CLASSES = {"persons": "9", "s": "8", "bb": "8"}
 HEADS = {
     "baseline": {"persons": "RoIPoolHead", "s": "PoolHead", "bb": "RoIPoolHead"},
     "ours": dict.fromkeys(TASKS, "ActivityHead"),
+    "evidence": dict.fromkeys(TASKS, "ActivityHead"),
 }
+FURTHER = {"evidence": {"ACTIVITY.EVIDENCE": "True"}}
 
 
 def prepare(folder, seed, num_train=NUM_TRAIN, num_test=NUM_TEST):
@@ -118,6 +121,7 @@ def run(folder, lists, head, task, seed, options=()):
         **COMMON,
         **TASKS[task],
         "ACTIVITY.HEAD": HEADS[head][task],
+        **FURTHER.get(head, {}),
         "MODEL.NUM_CLASSES": NUM_CLASSES[task],
         "DATA.PATH_TO_DATA_DIR": lists,
         "RNG_SEED": str(seed),
@@ -132,6 +136,7 @@ def run(folder, lists, head, task, seed, options=()):
 def main():
     parser = seeds_parser(__doc__)
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--heads", nargs="+", choices=list(HEADS), default=list(HEADS))
     args = parser.parse_args()
     options = {"TRAIN.CHECKPOINT_FILE_PATH": pretrain(BUILD, BACKBONE_SEED, PRETRAINING)}
     found = []
@@ -142,19 +147,23 @@ def main():
             accuracies = {
                 (head, task): run(folder, lists, head, task, seed, options)["accuracy"]
                 for task in args.tasks
-                for head in HEADS
+                for head in args.heads
             }
         found.append(accuracies)
         cells = ", ".join(f"{head} {task} {a:.3f}" for (head, task), a in accuracies.items())
         print(f"seed {seed} ({time.monotonic() - begun:.0f} s): {cells}", flush=True)
-    print_margins(found, args.tasks)
+    print_margins(found, args.tasks, args.heads)
 
 
-def print_margins(found, tasks):
-    """The mean and the smallest margin over the seeds of the paper's head, and of bb."""
-    pairs = [(f"ours over baseline, {task}", ("ours", task), ("baseline", task)) for task in tasks]
+def print_margins(found, tasks, heads):
+    """The margins over the seeds of the heads over the first of them, and of bb over s."""
+    pairs = [
+        (f"{head} over {heads[0]}, {task}", (head, task), (heads[0], task))
+        for head in heads[1:]
+        for task in tasks
+    ]
     if {"s", "bb"} <= set(tasks):
-        pairs += [(f"bb over s, {head}", (head, "bb"), (head, "s")) for head in HEADS]
+        pairs += [(f"bb over s, {head}", (head, "bb"), (head, "s")) for head in heads]
     for name, ahead, behind in pairs:
         margins = [accuracies[ahead] - accuracies[behind] for accuracies in found]
         print(f"{name}: {summary(margins)}")
