@@ -8,11 +8,12 @@ schedule, tunes the paper's, tests at the rates 2, 4 and 8, and prints mAP by th
 script. The SlowFast learns with each head from nothing.
 
     python -m slowfast_ext quickstart
-    python -m projects.study.ava_margins --frozen [--rows "upstream's" ours ...]
+    python -m projects.study.ava_margins --frozen [--rows upstream ours ...]
 
 trains the heads of ROWS on the backbone of the quickstart, which was trained on videos of one actor
-and stays as it is, from stored maps; none is tuned. The learning rate of each is the best of RATES
-on seed 7. Finished runs are kept under build/.
+and stays as it is, from stored maps; none is tuned. Persons have four further labels, which depend
+on the other persons; they are averaged by themselves too. The learning rate of each row is the best
+of RATES on seed 7. Finished runs are kept under build/.
 """
 
 import functools
@@ -21,7 +22,7 @@ import os
 import sys
 from pathlib import Path
 
-from projects.study.ava_stand_in import CLASSES, write_stand_in
+from projects.study.ava_stand_in import CLASSES, INTERACTIONS, write_stand_in
 from projects.study.margins import seeds_parser, summary
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands import compare
@@ -59,25 +60,28 @@ FROZEN = {
     "checkpoint_epoch_00036.pyth",
     "TUNE.ENABLE": "False",
     "NUM_GPUS": "0",
-    "FEATURES.CLIPS": "4",
+    "MODEL.NUM_CLASSES": str(len(CLASSES + INTERACTIONS)),
+    "FEATURES.CLIPS": "3",
 }
 # With --frozen: what is compared with the first, and the learning rates to choose from.
 ROWS = {
-    "upstream's": {"ACTIVITY.HEAD": "RoIPoolHead"},
+    "upstream": {"ACTIVITY.HEAD": "RoIPoolHead"},
     "log-mean-exp": {"ACTIVITY.HEAD": "LSEPoolHead"},
     "ours": {},
     "ours + evidence": {"ACTIVITY.EVIDENCE": "True"},
     "ours + context": {"ACTIVITY.CONTEXT": "True"},
     "ours + both": {"ACTIVITY.EVIDENCE": "True", "ACTIVITY.CONTEXT": "True"},
 }
-RATES, RATES_SEED = (0.0025, 0.005, 0.01), 7
+RATES, RATES_SEED = (0.005, 0.01), 7
 
 
-def prepare(folder, seed, num_train, num_val):
+def prepare(folder, seed, num_train, num_val, interactions=False):
     """Writes the stand-in below `folder` and runs `prepare ava` on it; returns the AVA keys."""
     out = os.path.join(folder, "ava")
     if not os.path.exists(os.path.join(out, "frame_lists", "val.csv")):
-        videos, annotations = write_stand_in(folder, num_train, num_val, seed)
+        videos, annotations = write_stand_in(
+            folder, num_train, num_val, seed, interactions=interactions
+        )
         words = ["prepare", "ava", "--annotations", annotations, "--videos", videos, "--out", out]
         args = build_parser().parse_args(words)
         importlib.import_module(args.module).run(args)
@@ -123,31 +127,39 @@ def run_heads(folder, keys, seed):
 @functools.cache
 def stored_maps(seed):
     """Writes a seed's movies and their maps where they are not there; the keys to train on them."""
-    folder = f"build/ava_margins/{seed}"
-    pairs = {**FROZEN, **prepare(folder, seed, NUM_TRAIN, NUM_VAL), "RNG_SEED": str(seed)}
+    folder = f"build/ava_margins/{seed}/interactions"
+    pairs = {**FROZEN, **prepare(folder, seed, NUM_TRAIN, NUM_VAL, True), "RNG_SEED": str(seed)}
     cfg = checked_config(FROZEN_CONFIG, _words({**pairs, "OUTPUT_DIR": f"{folder}/maps_output"}))
     extract(cfg, f"{folder}/maps", ("train", "val", "test"))
     return {**pairs, "FEATURES.PATH": f"{folder}/maps"}
 
 
-def frozen_map(seed, row, rate):
-    """mAP of a row of ROWS, trained with a learning rate where that is not done."""
-    folder = f"build/ava_margins/{seed}/frozen/{row.replace(' ', '_')}/{rate}"
+def frozen_figures(seed, row, rate):
+    """A row of ROWS, trained with a learning rate where that is not done: {label: its AP}."""
+    folder = f"build/ava_margins/{seed}/interactions/{row.replace(' ', '_')}/{rate}"
     own = {"SOLVER.BASE_LR": str(rate), "OUTPUT_DIR": folder}
-    return compare.mean_ap(
-        checked_config(FROZEN_CONFIG, _words({**stored_maps(seed), **ROWS[row], **own}))
-    )
+    words = _words({**stored_maps(seed), **ROWS[row], **own})
+    cfg = checked_config(FROZEN_CONFIG, words)
+    compare.mean_ap(cfg)
+    return {found["name"]: found["ap"] for found in read_results(cfg)["per_class"]}
 
 
 def compare_frozen(seeds, rows):
     """Prints the learning rate of each row, chosen on a seed of its own, and mAP by seed."""
-    scores = {}
+    figures = {}
     for row in rows:
-        held_out = {rate: frozen_map(RATES_SEED, row, rate) for rate in RATES}
+        held_out = {rate: _mean(frozen_figures(RATES_SEED, row, rate)) for rate in RATES}
         best = max(held_out, key=held_out.get)
         print(f"{row}: " + ", ".join(f"{rate} {mean:.3f}" for rate, mean in held_out.items()))
-        scores[row] = [frozen_map(seed, row, best) for seed in seeds]
-        print(compare.table(scores), flush=True)
+        figures[row] = [frozen_figures(seed, row, best) for seed in seeds]
+    parts = {"all": CLASSES + INTERACTIONS, "their own": CLASSES, "interactions": INTERACTIONS}
+    for part, names in parts.items():
+        scores = {row: [_mean(found, names) for found in of] for row, of in figures.items()}
+        print(f"{part}:\n{compare.table(scores)}")
+
+
+def _mean(precisions, names=CLASSES + INTERACTIONS):
+    return sum(precisions[name] for name in names) / len(names)
 
 
 def _words(pairs):
