@@ -54,15 +54,20 @@ def videos(tmp_path_factory, write_moving_square):
     return folder
 
 
+def write(path, content):
+    """Writes a file, or a folder of files by their names."""
+    if isinstance(content, dict):
+        path.mkdir()
+        for name, text in content.items():
+            (path / name).write_text(text)
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
 def lists_of(videos, tmp_path, content, words, capsys):
     """(report, {file: text}) of the command."""
     labels = tmp_path / "labels"
-    if isinstance(content, dict):
-        labels.mkdir()
-        for name, text in content.items():
-            (labels / name).write_text(text)
-    else:
-        labels.write_bytes(content if isinstance(content, bytes) else content.encode())
+    write(labels, content)
     parser = argparse.ArgumentParser()
     prepare_lists_arguments(parser)
     paths = ["--videos", videos, "--labels", labels, "--out", tmp_path / "out"]
@@ -101,8 +106,23 @@ def parted(rows):
         yield from (",".join([path, label, *times]) for label in labels.split(";"))
 
 
-# What the files of the commands in docs/OWN_DATA.md hold.
+_NAMES = "".join(f"{number} {name}\n" for name, number in set_files.NUMBERS.items())
+_MOMENTS = "a.mp4,0,1\nb.mp4,1,2\nc.mp4,0\n"
+# Boxes of a subject called 7, and what BORIS says of it.
+_BOXES = "".join(f"{n},7,4,4,20,20,1,run\n" for n in range(1, 11))
+_EVENTS = tool_files.boris_tabular().replace("No focal subject", "7")
+_SPANS = "video,activity,start,end,score\n/old/a.mp4,run,0.2,0.6,0.9\nb.mp4,jump,0.1,0.5,0.7\n"
+# What the files of the commands in docs/OWN_DATA.md hold: a form of FORMS, or the content itself.
 DOCUMENTED = {
+    "cvat": "CVAT's XML (video)",
+    "deepethogram": "a row a frame (DeepEthogram)",
+    "simba": "a row a frame (SimBA)",
+    "boris_binary": "a row a step of time (BORIS)",
+    "solomon": "a row a step of time (Solomon)",
+    "bento": "Bento's .annot",
+    "multithumos": "a file a class",
+    "charades.json": "JSON of actions by their numbers",
+    "kabr.csv": "a line a frame",
     "boris.csv": "BORIS' aggregated events",
     "project.boris": "BORIS' project",
     "eaf": "ELAN's .eaf",
@@ -110,34 +130,48 @@ DOCUMENTED = {
     "observer.csv": "Observer's event log",
     "via.csv": "VIA 3's CSV",
     "epic.csv": "EPIC-KITCHENS' CSV",
+    "data/labels.csv": "path,labels[,start,end]",
 }
+CONTENTS = {
+    **{name: FORMS[form][0] for name, form in DOCUMENTED.items()},
+    "classes.txt": _NAMES,
+    "moments.csv": _MOMENTS,
+    "tracks": {f"{video}.txt": _BOXES for video in "abc"},
+    "mot": {f"{video}.txt": _BOXES for video in "abc"},
+    "events.tsv": _EVENTS,
+    "mine.csv": tool_files.plain(),
+    "yours.csv": _SPANS,
+    "spans.csv": _SPANS,
+}
+# Commands that need no trained network.
+_COMMANDS = r"^python -m slowfast_ext (?:prepare|label-check|summary) (?:.*\\\n)*.*$"
 
 
-def test_documented_commands(videos, tmp_path, capsys, monkeypatch):
-    """Each tool's command in the documentation reads that tool's files."""
+def documented_commands():
+    """Those of docs/OWN_DATA.md, as lists of words behind the package's name."""
     text = Path(__file__, "../../../docs/OWN_DATA.md").resolve().read_text()
-    text = text.partition("## From annotation tools")[2].partition("\n## ")[0]
-    commands = [
-        shlex.split(found.replace("\\\n", " "))[5:]
-        for found in re.findall(r"^python -m slowfast_ext prepare lists (?:.*\\\n)*.*$", text, re.M)
-    ]
+    blocks = "\n".join(text.split("```")[1::2])
+    found = re.findall(_COMMANDS, blocks, re.M)
+    return [shlex.split(lines.replace("\\\n", " "))[3:] for lines in found]
+
+
+def test_every_documented_command_runs(videos, tmp_path, command, monkeypatch):
+    """On the files of the tools that the document describes, and tells their form."""
     monkeypatch.chdir(tmp_path)
-    Path("clips").symlink_to(videos)
-    parser = argparse.ArgumentParser()
-    prepare_lists_arguments(parser)
-    found = {}
+    Path("data").mkdir()
+    for name in ("clips", "data/demo"):
+        Path(name).symlink_to(videos)
+    for name, content in CONTENTS.items():
+        write(Path(name), content)
+    forms, commands = {}, documented_commands()
     for words in commands:
-        args = parser.parse_args([*words, "--json"])
-        if args.labels not in DOCUMENTED:
-            continue
-        content = FORMS[DOCUMENTED[args.labels]][0]
-        if isinstance(content, dict):
-            Path(args.labels).mkdir()
-            for name, text in content.items():
-                Path(args.labels, name).write_text(text)
-        else:
-            data = content if isinstance(content, bytes) else content.encode()
-            Path(args.labels).write_bytes(data)
-        prepare_lists.run(args)
-        found[args.labels] = json.loads(capsys.readouterr().out)["form"]
-    assert found == DOCUMENTED
+        code, shown, error = command(*words)
+        assert code == 0 and not error, (words, error)
+        if "--labels" in words and words[1] == "lists":
+            labels = words[words.index("--labels") + 1]
+            forms[labels] = re.match("form: (.*)", shown)[1].strip("'").replace("''", "'")
+    of_moments = {"moments.csv": "path,labels[,start,end]"}
+    assert forms == {n: form.split(" (")[0] for n, form in DOCUMENTED.items()} | of_moments
+    mentioned = {word for words in commands for word in words}
+    # No file is written here that no command takes.
+    assert set(CONTENTS) <= mentioned
