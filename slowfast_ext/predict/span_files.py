@@ -25,6 +25,7 @@ import numpy as np
 
 from slowfast_ext.datasets.video_file import VideoInfo
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_columns import SPANS
 from slowfast_ext.utils.paths import (
     is_local,
     open_atomically,
@@ -144,7 +145,7 @@ def _now():
 
 
 def _csv_of(videos, _):
-    rows = [["video", "activity", "start", "end", "score"]]
+    rows = [SPANS]
     for video in videos:
         for activity, start, end, score in video.spans:
             rows.append([video.path, activity, f"{start:.3f}", f"{end:.3f}", f"{score:.4f}"])

@@ -27,6 +27,8 @@ LABELS = (
     *("activity_name", "action_name", "class_id", "label_id", "class_ids", "label_ids"),
 )
 SUBJECTS = ("subject", "subject_id", "individual", "animal_id", "person_id")
+# What `predict` writes: an activity a row, whatever its name holds.
+SPANS = ["video", "activity", "start", "end", "score"]
 SPLITS = ("split", "subset", "set", "partition", "usage", "phase")
 # Both of a pair; the first that a table has are its times.
 _PAIRS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"))

@@ -243,7 +243,10 @@ class LabelFile:
         """When a frame of a video begins, in seconds to the microsecond; frames count from 0."""
         if rate := self.frame_rate or rate:
             return round(number / rate, 6)
-        time = self.media.time_of_frame(self.media.find(name)[0], number)
+        video, problem = self.media.find(name)
+        if problem:
+            raise SlowFastExtError(problem)
+        time = self.media.time_of_frame(video, number)
         if time is None:
             raise SlowFastExtError(
                 f"{name} has frames without times: --frame-rate R says their rate"

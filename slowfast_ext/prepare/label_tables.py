@@ -19,6 +19,7 @@ from slowfast_ext.prepare.label_cells import (
 from slowfast_ext.prepare.label_columns import (
     LABELS,
     PATHS,
+    SPANS,
     SPLITS,
     SUBJECTS,
     flags_by_name,
@@ -302,14 +303,15 @@ def _read_labels(file, table, columns, cells):
     if columns.unknown is not None:
         # One rule for both: a column of single labels says nothing of the other's separator.
         cells = cells + [c for c in table.column(columns.unknown) if c not in ("", ALL_LABELS)]
-    separator = file.separator or separator_of(cells)
+    is_own = table.names == SPANS
+    separator = file.separator or (";" if is_own else separator_of(cells))
     if separator == UNDECIDED:
         example = next(cell for cell in cells if isinstance(cell, str) and "," in cell)
         raise SlowFastExtError(
             f'{file.path}: "{shortened(example)}" is one label or several: --separator "," parts '
             'labels at commas, --separator ";" keeps them whole'
         )
-    found = None if file.separator else combination_in(cells, separator)
+    found = None if file.separator or is_own else combination_in(cells, separator)
     if found:
         label, joint = found
         raise SlowFastExtError(

@@ -63,7 +63,7 @@ def shapes_with_labels(path, shapes, names=(), separator=";"):
         labels = []
         for name in chosen:
             value = shape.label if name is None else shape.attributes.get(name, "")
-            if value.lower() in ("true", "false"):
+            if name is not None and value.lower() in ("true", "false"):
                 labels += [name] if value.lower() == "true" else []
             elif value not in _UNSET:
                 labels += labels_in(value, separator)

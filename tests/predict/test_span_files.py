@@ -253,6 +253,29 @@ def test_videos_of_one_name_are_two_observations(tmp_path):
     assert list(observations) == [f"{tmp_path}/x/a.mp4", f"{tmp_path}/y/a.mp4"]
 
 
+# Names that hold what parts labels elsewhere, or that mean something to a spreadsheet or a tool.
+ODD_NAMES = ["run,fast", "up|down", "007", "=1+1", 'say "hi"', "a / b", "True", "<走る>", "-x"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_odd_names_come_back(tmp_path, write_moving_square, form):
+    video, ending, is_each = "=a, 'ü'#1.mp4", *FORMS[form][1:]
+    write_moving_square(tmp_path / video, 10, fps=10, width=48, height=32)
+    spans = [NamedSpan(name, 0.1 * n, 1.0, 0.5) for n, name in enumerate(ODD_NAMES)]
+    with open_video(tmp_path / video) as reader:
+        info = reader.info
+    out = str(tmp_path / f"out{'' if is_each else ending}")
+    found = VideoSpans(str(tmp_path / video), info, info.times, info.fps, spans)
+    write_spans(form, out, [found], ODD_NAMES)
+    if form == "label-studio":
+        tasks = confirmed(json.loads((tmp_path / "out.json").read_text()))
+        (tmp_path / "out.json").write_text(json.dumps(tasks))
+    file = read_label_file(out, OwnMedia(str(tmp_path)))
+    check_problems(file)
+    rows = [(r.video, label, round(r.start, 3)) for r in file.rows for label in r.labels]
+    assert sorted(rows) == sorted((video, name, round(start, 3)) for name, start, *_ in spans)
+
+
 def confirmed(tasks):
     """What Label Studio exports of predictions that somebody has submitted as they are."""
     for task in tasks:

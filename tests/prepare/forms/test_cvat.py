@@ -232,3 +232,14 @@ def test_frames_behind_the_end_are_told_as_times_behind_it_are(folder):
 )  # fmt: skip
 def test_wrong_files_are_told_by_their_lines(folder, text, message):
     assert message in refusal(folder, "x.xml", text)
+
+
+def test_a_name_of_two_videos(tmp_path):
+    write_videos(tmp_path, "a")
+    for name in ("x", "y"):
+        (tmp_path / "videos" / name).mkdir()
+        shutil.copy(tmp_path / "videos" / "a.mp4", tmp_path / "videos" / name / "d.mp4")
+    text = video(track(0, [box(n) for n in range(5)]), "<task><source>d.mp4</source></task>")
+    said = refusal(tmp_path, "x.xml", text)
+    assert said.count('"d.mp4" may be x/d.mp4 or y/d.mp4: write the path') == 2, said
+    assert "None" not in said
