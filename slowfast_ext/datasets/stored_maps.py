@@ -184,8 +184,11 @@ class MapFolder:
         return cls(path, description)
 
     def write(self):
-        """Writes features.json."""
-        with open_atomically(os.path.join(self.path, "features.json")) as stream:
+        """Writes features.json, unless it says the same: a folder may be complete and read-only."""
+        path = os.path.join(self.path, "features.json")
+        if pathmgr.exists(path) and MapFolder.open(self.path).description == self.description:
+            return
+        with open_atomically(path) as stream:
             json.dump(self.description, stream, indent=1)
 
     def item_path(self, split, index):

@@ -140,10 +140,11 @@ def test_it_goes_on_where_it_ended(features, copied, frozen, tmp_path, monkeypat
     ended = subprocess.Popen(["true"])
     ended.wait()
     (copied / "test" / f"000000.npz.partial-{ended.pid}").touch()
-    kept = os.stat(copied / "train" / "000000.npz").st_mtime_ns
+    kept = [copied / "train" / "000000.npz", copied / "features.json"]
+    times = [os.stat(path).st_mtime_ns for path in kept]
     extracted(frozen(tmp_path / "unused"), copied)
     assert_same_files(copied, features)
-    assert os.stat(copied / "train" / "000000.npz").st_mtime_ns == kept
+    assert [os.stat(path).st_mtime_ns for path in kept] == times
 
 
 def damaged(copied):
