@@ -1,10 +1,12 @@
 """A stand-in of AVA's movies and annotations through every command, one after another."""
 
 import importlib
+import io
 import json
 import re
 import shutil
 
+import pandas as pd
 import pytest
 
 from projects.study.ava_margins import DETECTION, ava_keys, prepare
@@ -90,6 +92,19 @@ def test_stored_features_give_the_same_heads_and_detections(run, tmp_path):
         train_and_test(tmp_path / name, keys, **{"FEATURES.PATH": path})
         outputs.append((tmp_path / name / "output" / "predictions.csv").read_text())
     assert outputs[0] == outputs[1]
+
+    half = {**keys, "FEATURES.DTYPE": "float16"}
+    words = words_of(tmp_path / "extracted", half)
+    with shallow_networks():
+        extract(checked_config(words[1], words[2:]), str(tmp_path / "half"), ["test"])
+    tuned = tmp_path / "videos" / "output" / "checkpoints" / "checkpoint_tune_epoch_00001.pyth"
+    own = {"TEST.CHECKPOINT_FILE_PATH": str(tuned), "TUNE.ENABLE": "False"}
+    train_and_test(tmp_path, half, **own, **{"FEATURES.PATH": str(tmp_path / "half")})
+    texts = [outputs[0], (tmp_path / "output" / "predictions.csv").read_text()]
+    whole, halved = (pd.read_csv(io.StringIO(text), header=None) for text in texts)
+    assert 0 < (whole.iloc[:, -1] - halved.iloc[:, -1]).abs().max() < 2e-3
+    assert whole.iloc[:, :-1].equals(halved.iloc[:, :-1])
+    assert abs(results_of(tmp_path)["mAP"] - results_of(tmp_path / "videos")["mAP"]) <= 1e-3
 
 
 def test_persons_in_a_real_video(real_data, tmp_path, capsys):

@@ -221,6 +221,8 @@ def other_labels(copied, data_dir):
         (of_another_item, r"test/000000\.npz: is of another extraction"),
         (without_tuning, r"has no features of tune, but of train, val, test: .* --splits tune"),
         (lambda _: {"DATA__NUM_FRAMES": 16}, r"extracted with DATA\.NUM_FRAMES \d+ \(now 16\)"),
+        (lambda _: {"DATA__TRAIN_CROP_SIZE": 28}, r"DATA\.TRAIN_CROP_SIZE 32 \(now 28\)"),
+        (lambda _: {"DATA__TEST_CROP_SIZE": 28}, r"DATA\.TEST_CROP_SIZE 32 \(now 28\)"),
         (lambda _: {"TUNE__RATES": "[2, 16]"}, r"features of tune are of other rates"),
         (lambda _: {"TEST__VIEWS": "[[2, 1, 1]]"}, r"features of test are of other views"),
         (other_labels, r"features of train are of other lists"),
