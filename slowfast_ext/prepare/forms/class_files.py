@@ -1,7 +1,17 @@
-"""MultiTHUMOS' folder: a file for each class, called as the class, with lines `video start end`."""
+"""
+MultiTHUMOS' folder: a file for each class, called as the class, with lines `video start end`.
+THUMOS' own has one for each side, Run_val.txt and Run_test.txt, and Ambiguous_val.txt, which names
+time of which nobody says what happens.
+"""
+
+import os
+import re
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import seconds
+from slowfast_ext.utils.paths import pathmgr
+
+_SIDE = re.compile("_(val|test)$")
 
 
 def recognises(content):
@@ -26,8 +36,16 @@ def read(file, content):
             "each called as its class, or a CSV file path,labels,start,end"
         )
     file.form = "a file a class"
-    file.declared.append(file.own_name)
+    label, side, found = file.own_name, "", _SIDE.search(file.own_name)
+    names = pathmgr.ls(os.path.dirname(file.path))
+    # A class may be called so, too, but not all of them.
+    if found and all(_SIDE.search(name[:-4]) for name in names if name.endswith(".txt")):
+        label, side = label[: found.start()], found[1]
+    is_ambiguous = bool(side) and label == "Ambiguous"
+    more = {"side": side, "unknown": is_ambiguous}
+    labels = [] if is_ambiguous else [label]
+    file.declared += labels
     for number, line in enumerate(content.text.splitlines(), 1):
         if line.strip():
             name, *times = line.split()
-            file.add(f"{file.path}:{number}", name, [file.own_name], times)
+            file.add(f"{file.path}:{number}", name, labels, times, **more)

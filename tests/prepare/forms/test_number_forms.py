@@ -123,6 +123,23 @@ def test_a_file_a_class(folder, tmp_path):
     assert "give the folder of these files" in refusal(folder, "x.txt", "a 0.5 1.5\n")
 
 
+def test_a_file_a_class_and_side(folder, tmp_path):
+    """THUMOS' folder: what is ambiguous in a video is unknown there, and no class."""
+    (tmp_path / "Run_val.txt").write_text("a  0.5  1.5\n")
+    (tmp_path / "Run_test.txt").write_text("b  0.5  1.5\n")
+    (tmp_path / "Ambiguous_val.txt").write_text("a  2.5  3.0\n")
+    media = OwnMedia(str(folder / "videos"))
+    file = read_label_file(str(tmp_path), media)
+    assert file.declared == ["Run"]
+    assert [(r.video, r.labels, r.start, r.end, r.side, r.unknown) for r in file.rows] == [
+        ("a.mp4", (), 2.5, 3.0, "val", True),
+        ("b.mp4", ("Run",), 0.5, 1.5, "test", False),
+        ("a.mp4", ("Run",), 0.5, 1.5, "val", False),
+    ]
+    (tmp_path / "Jump.txt").write_text("a 0.5 1.5\n")
+    assert read_label_file(str(tmp_path), media).declared[1:] == ["Jump", "Run_test", "Run_val"]
+
+
 def test_numbers_of_several_moments(folder):
     """Multi-Moments in Time's: a path and ids; a missing first video is no header."""
     file = read(folder, "x.csv", "x/a.mp4,3\ny/b.mp4,4,1\nz/c.mp4,1,2\n")
