@@ -21,6 +21,7 @@ import difflib
 import math
 import os
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -63,9 +64,9 @@ class RowParser:
     _label_problems: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self._ids = {name: index for index, name in enumerate(self.class_names)}
-        # As in UCF101's "1 ApplyEyeMakeup", whose ids are not those of this project.
-        numbers = [re.match(r"([0-9]{1,9})\W", name) for name in self.class_names]
+        self._ids = {_composed(name): index for index, name in enumerate(self.class_names)}
+        # As in UCF101's "1 ApplyEyeMakeup", whose ids are not those of this project; or numbers.
+        numbers = [re.match(r"([0-9]{1,9})(\W|$)", name) for name in self.class_names]
         self._numbers = [int(found[1]) for found in numbers] if all(numbers) else None
 
     def parse(self, fields):
@@ -128,7 +129,7 @@ class RowParser:
     def _labels(self, text, problems):
         """Class ids, distinct, of labels separated by `;`; tells `problems` of wrong ones."""
         labels = []
-        for label in filter(None, map(str.strip, text.split(";"))):
+        for label in filter(None, map(str.strip, _composed(text).split(";"))):
             number = int(label) if re.fullmatch(r"-?[0-9]{1,9}", label) else None
             index = self._ids.get(label, number)
             if index is None:
@@ -146,6 +147,11 @@ class RowParser:
             else:
                 labels.append(index)
         return tuple(dict.fromkeys(labels))
+
+
+def _composed(text):
+    """A text in the one of Unicode's forms in which an accent is part of its letter."""
+    return unicodedata.normalize("NFC", text)
 
 
 def outside_sentence(text, folder):
@@ -303,12 +309,13 @@ def read_class_names(path):
                 f"{path}:{line}: a blank line between class names; remove it, since the ids of "
                 "the classes are their line numbers"
             )
-        if name in first_line:
+        composed = _composed(name)
+        if composed in first_line:
             raise SlowFastExtError(
-                f'{path}:{line}: the class name "{name}" stands on line {first_line[name]} '
+                f'{path}:{line}: the class name "{name}" stands on line {first_line[composed]} '
                 "already; class names must differ"
             )
-        first_line[name] = line
+        first_line[composed] = line
     return names
 
 

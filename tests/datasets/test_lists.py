@@ -75,10 +75,19 @@ def test_ids_are_no_numbers_of_names(root):
     path = write(root, "path,labels\na.mp4,1\n")
     with pytest.raises(SlowFastExtError, match='class id 1 is "2 throw": write the name'):
         read_list(path, names, str(root))
+    # Nor are they of names that are numbers and not all there.
+    path = write(root, "path,labels\na.mp4,0\n")
+    with pytest.raises(SlowFastExtError, match='class id 0 is "1": write the name'):
+        read_list(path, ["1", "2", "3"], str(root))
     path = write(root, "path,labels\na.mp4,2 throw\n")
     assert read_list(path, names, str(root))[0].labels == (1,)
     path = write(root, "path,labels\na.mp4,1\n")
     assert read_list(path, ["0 run", "1 throw"], str(root))[0].labels == (1,)
+
+
+def test_an_accent_in_either_form_of_unicode(root):
+    path = write(root, "path,labels\na.mp4,caf\u00e9\n")
+    assert read_list(path, ["run", "cafe\u0301"], str(root))[0].labels == (1,)
 
 
 def test_absolute_paths_are_kept(root, tmp_path_factory):
@@ -253,6 +262,7 @@ def test_class_names(tmp_path):
         ("run\n\njump\n", "list.csv:2: a blank line"),
         ("\nrun\n", "list.csv:1: a blank line"),
         ("run\njump\n run\n", 'list.csv:3: .*"run" stands on line 1'),
+        ("caf\u00e9\ncafe\u0301\n", "list.csv:2: .* stands on line 1"),
         (b"run\n\xff\n", "list.csv:2: not UTF-8"),
     ],
 )
