@@ -314,11 +314,21 @@ _FOREIGN = ((r"<", "XML"),)
 _FRAME_LIST = ["video_id", "frame_id", "path", "labels"]
 
 
+# Columns of time budgets: BORIS', in either spelling, and `summary`'s.
+_COUNTS = ({"total_number_of_occurences"}, {"total_number_of_occurrences"}, {"bouts", "share"})
+
+
 def _refuse_foreign(path, text):
     for pattern, name in _FOREIGN:
         if re.match(pattern, text.lstrip()):
             raise SlowFastExtError(f"{path}: is {name}, which is not read: {_CSV}")
     header = text.lstrip().split("\n", 1)[0]
+    names = set(map(plain, re.split("[,;\t]", header)))
+    if any(names >= columns for columns in _COUNTS):
+        raise SlowFastExtError(
+            f"{path}: counts what happens in each video, 0 times too, and says of nothing when: "
+            "give the events themselves"
+        )
     if re.split(r"[\s,;]+", header.strip())[1:5] == _FRAME_LIST:
         raise SlowFastExtError(
             f"{path}: is a frame list, which is read where its first line is "

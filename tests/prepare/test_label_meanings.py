@@ -224,6 +224,12 @@ def test_charades_actions(read):
         # A label whose name is missing.
         ("path,run,,jump\na,1,0,0\nb,0,1,1\n", "labels:2: a field in column 3, which has no name"),
         (",background,run\n0,1,0\n1,0,1\n", 'labels:1: no video "labels" in'),
+        (
+            "Observation id,Subject,Behavior,Total number of occurences,Total duration (s)\n"
+            "a,cow,run,0,0\n",
+            "counts what happens in each video, 0 times too, and says of nothing when: give the",
+        ),
+        ("video,subject,activity,bouts,duration,share\na,,run,0,0,0\n", "0 times too"),
         # Thousands with a separator; numbers of frames, too.
         (
             'path,labels,start_ms,end_ms\na,run,500,"1,000"\n',

@@ -118,9 +118,20 @@ def _records(file, table, constants=None):
     columns = [names[place] for place in wanted] or ["behavior"]
     used = _USED | set(columns)
     file.unused = [name for name in table.names if plain(name) not in used]
+    first_of = {}
     for where, fields in fields_of(file, table):
         row = dict(zip(names, fields, strict=True)) | (constants or {})
         queue = _queue_of(file, where, row)
+        if queue is not None and "source" not in row:
+            # A bout's own file alone does not say where in the queue it lies.
+            video = file.media.find(queue.files[0])[0] or queue.files[0]
+            first = first_of.setdefault(row.get("observation_id"), video)
+            if first != video:
+                file.problems.append(
+                    f"{where}: times count from the first of several files, here {first} and "
+                    f"{video}, and no columns Source and Media duration (s) say how long they are"
+                )
+                continue
         if queue is not None:
             yield where, row, queue, _labels(columns, row)
 

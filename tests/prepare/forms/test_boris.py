@@ -148,6 +148,10 @@ def test_times_that_begin_at_a_medias_creation(read):
         (queued(1, 2, "late"), 'labels:2: Time offset (s) "late" is not a number'),
         (queued(1, 2, 5), "labels:2: 1 s is before the first file, which begins at the time"),
         (queued(1, 2).replace("2.5;4", "2.5"), "labels:2: times count from the first of several"),
+        (
+            TABULAR + "o,cow,run,,POINT,1,a.mp4\no,cow,run,,POINT,3,b.mp4\n",
+            "labels:3: times count from the first of several files, here a.mp4 and b.mp4, and no",
+        ),
         (TABULAR + "o,cow,run,,STOP,1,a\n", "labels:2: STOP of run at 1 s has no START before it"),
         (TABULAR + "o,cow,run,,START,1,a\n", "labels:2: START of run at 1 s has no STOP"),
         (
