@@ -17,8 +17,7 @@ becomes the name of a class.
 
 import os
 import re
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
@@ -28,6 +27,7 @@ from slowfast_ext.prepare.forms.content import Content
 from slowfast_ext.prepare.label_columns import plain
 from slowfast_ext.prepare.label_json import read_json
 from slowfast_ext.prepare.label_lines import read_lines, read_without_header
+from slowfast_ext.prepare.label_names import choose_subjects, tell_groups_apart, unify_spellings
 from slowfast_ext.prepare.label_tables import read_with_header, rows_of, rows_of_one_video
 from slowfast_ext.utils.paths import pathmgr
 from slowfast_ext.utils.text import parse_number, summary_of_bad_rows
@@ -366,14 +366,14 @@ def read_label_file(path, media, **options):
                 f"{path}: nothing is called {name}, for --label-columns; there are "
                 f"{', '.join(filter(None, file._choices.values()))}"
             )
-    _choose_subjects(file)
+    choose_subjects(file)
     known = {label.casefold() for row in file.rows for label in row.labels}
     known.update(map(str.casefold, [*file.declared, *file.unused_labels]))
     file.unused_labels += [name for name in file._missing_labels if name.casefold() not in known]
     if file.class_names:
         name_numbers(file)
-    _tell_groups_apart(file)
     unify_spellings(file)
+    tell_groups_apart(file)
     return file
 
 
@@ -420,36 +420,6 @@ def _read(file):
         _read_text(file, content.text)
 
 
-def _choose_subjects(file):
-    """Leaves out the rows of others than `file.subjects`."""
-    if not file.subjects:
-        return
-    known = sorted({row.subject for row in file.rows} - {""})
-    for subject in set(file.subjects) - set(known):
-        raise SlowFastExtError(
-            f'{file.path}: no subject "{subject}" for --subjects; '
-            + (f"they are {', '.join(known)}" if known else "it names none")
-        )
-    for row in file.rows:
-        if row.labels and row.subject not in file.subjects:
-            file.skip(row.where, f"subject {row.subject or 'not said'}")
-    # What says that nothing happens says it of everybody.
-    file.rows = [row for row in file.rows if row.subject in file.subjects or not row.labels]
-
-
-def _tell_groups_apart(file):
-    """A label that one subject has in several groups becomes GROUP:label."""
-    groups = {}
-    for row in file.rows:
-        for label in row.labels:
-            groups.setdefault(label, {}).setdefault(row.subject, set()).add(row.group)
-    shared = {n for n, found in groups.items() if any(len(of) > 1 for of in found.values())}
-    for place, row in enumerate(file.rows):
-        if row.group and shared & set(row.labels):
-            names = [f"{row.group}:{n}" if n in shared else n for n in row.labels]
-            file.rows[place] = replace(row, labels=tuple(names))
-
-
 def _read_text(file, text):
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip(' \t",;')]
     if not lines:
@@ -472,19 +442,3 @@ def _expected():
         "1 for each label, ActivityNet's JSON, Kinetics' CSV (label,youtube_id,time_start,"
         "time_end,split), or lines of: path label, or: folder number_of_frames label"
     )
-
-
-def unify_spellings(file):
-    """Labels that are equal by `label_cells.spelling` become the most frequent of theirs."""
-    counts = Counter(label for row in file.rows for label in row.labels)
-    counts.update(dict.fromkeys(file.declared, 0))
-    groups = {}
-    for label in sorted(counts, key=lambda label: (-counts[label], label)):
-        groups.setdefault(label_cells.spelling(label), []).append(label)
-    file.spellings = {first: rest for first, *rest in groups.values() if rest}
-    spelt = {other: first for first, *rest in groups.values() for other in rest}
-    for place, row in enumerate(file.rows):
-        if spelt.keys() & set(row.labels):
-            labels = dict.fromkeys(spelt.get(label, label) for label in row.labels)
-            file.rows[place] = replace(row, labels=tuple(labels))
-    file.declared = list(dict.fromkeys(spelt.get(label, label) for label in file.declared))

@@ -1,0 +1,53 @@
+"""Whose labels are read, and what they are called where a file calls them in several ways."""
+
+from collections import Counter
+from dataclasses import replace
+
+from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_cells import spelling
+
+
+def choose_subjects(file):
+    """Leaves out the rows of others than `file.subjects`."""
+    if not file.subjects:
+        return
+    known = sorted({row.subject for row in file.rows} - {""})
+    for subject in set(file.subjects) - set(known):
+        raise SlowFastExtError(
+            f'{file.path}: no subject "{subject}" for --subjects; '
+            + (f"they are {', '.join(known)}" if known else "it names none")
+        )
+    for row in file.rows:
+        if row.labels and row.subject not in file.subjects:
+            file.skip(row.where, f"subject {row.subject or 'not said'}")
+    # What says that nothing happens says it of everybody.
+    file.rows = [row for row in file.rows if row.subject in file.subjects or not row.labels]
+
+
+def tell_groups_apart(file):
+    """A label that one subject has in several groups becomes GROUP:label."""
+    groups = {}
+    for row in file.rows:
+        for label in row.labels:
+            groups.setdefault(label, {}).setdefault(row.subject, set()).add(row.group)
+    shared = {n for n, found in groups.items() if any(len(of) > 1 for of in found.values())}
+    for place, row in enumerate(file.rows):
+        if row.group and shared & set(row.labels):
+            names = [f"{row.group}:{n}" if n in shared else n for n in row.labels]
+            file.rows[place] = replace(row, labels=tuple(names))
+
+
+def unify_spellings(file):
+    """Labels that are equal by `spelling` become the most frequent of theirs."""
+    counts = Counter(label for row in file.rows for label in row.labels)
+    counts.update(dict.fromkeys(file.declared, 0))
+    groups = {}
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        groups.setdefault(spelling(label), []).append(label)
+    file.spellings = {first: rest for first, *rest in groups.values() if rest}
+    spelt = {other: first for first, *rest in groups.values() for other in rest}
+    for place, row in enumerate(file.rows):
+        if spelt.keys() & set(row.labels):
+            labels = dict.fromkeys(spelt.get(label, label) for label in row.labels)
+            file.rows[place] = replace(row, labels=tuple(labels))
+    file.declared = list(dict.fromkeys(spelt.get(label, label) for label in file.declared))
