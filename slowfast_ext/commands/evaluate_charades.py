@@ -91,4 +91,7 @@ def _text(results):
     counts = ", ".join(
         f"{value} {key.replace('_', ' ')}" for key, value in results["counts"].items()
     )
-    return f"{per_class_table(results)}\n{counts}; AP as Charades_v1_classify.m computes it"
+    text = f"{per_class_table(results)}\n{counts}; AP as Charades_v1_classify.m computes it"
+    if any(found["ap"] is None for found in results["per_class"]):
+        text += "; for its mAP Charades_v1_classify.m would give NaN"
+    return text

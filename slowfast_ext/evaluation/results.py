@@ -173,8 +173,8 @@ def per_class_table(results):
     scored = sum(c["ap"] is not None for c in results["per_class"])
     if scored < len(rows):
         lines.append(
-            f"mAP is over the {scored} of {len(rows)} classes that have positives; "
-            "Charades_v1_classify.m would give NaN"
+            f"mAP is over the {scored} of {len(rows)} classes with positives here; the others "
+            "are left out of it"
         )
     return "\n".join(lines)
 

@@ -256,6 +256,7 @@ def test_a_class_without_positives_is_named(data, files, capsys):
     evaluate(files, "--csv", str(files / "ap.csv"))
     out = capsys.readouterr().out
     assert "no positives: no AP" in out and "Charades_v1_classify.m would give NaN" in out
+    assert "over the 156 of 157 classes with positives here" in out
     rows = list(csv.DictReader((files / "ap.csv").read_text().splitlines()))
     assert (rows[7]["name"], rows[7]["ap"], rows[7]["positives"]) == ("c007", "nan", "0")
 
