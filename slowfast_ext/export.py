@@ -169,13 +169,14 @@ def export(cfg, form, out):
         float: the largest difference between the file's probabilities and the network's.
 
     Raises:
-        SlowFastExtError: the network needs more than clips, what the format needs is not
-            installed, `out` is the network's own checkpoint, or the file's probabilities are not
-            the network's.
+        SlowFastExtError: the network needs more than clips, it was trained on clips of another
+            length, what the format needs is not installed, `out` is the network's own checkpoint,
+            or the file's probabilities are not the network's.
     """
     write, load = FORMATS[form]()
     require_clips_alone(cfg, "only networks of clips alone are exported")
-    path, network, _, history = network_to_test(cfg)
+    # The file is of clips of one length for good, where a test may try another.
+    path, network, _, history = network_to_test(cfg, keys=["DATA.NUM_FRAMES"])
     if os.path.realpath(out) == os.path.realpath(path):
         raise SlowFastExtError(f"--out {out} is the checkpoint that is exported: name another file")
     network = clip_network(network)

@@ -48,14 +48,14 @@ def check_tested_config(path, state, cfg, stage):
     _refuse_different(path, state, cfg, _learnt(stage), advice)
 
 
-def check_same_network(path, state, cfg, advice):
+def check_same_network(path, state, cfg, advice, keys=()):
     """
     Raises SlowFastExtError, which gives the `advice`, where this config makes another network than
-    the checkpoint's, or feeds it otherwise.
+    the checkpoint's, feeds it otherwise, or differs in one of the `keys`.
     """
     # Files of other projects have no settings of ours, and pass.
     if isinstance(state.get("cfg"), str) and "ACTIVITY:" in state["cfg"].splitlines():
-        _refuse_different(path, state, cfg, Scope.NETWORK, advice)
+        _refuse_different(path, state, cfg, Scope.NETWORK, advice, keys)
 
 
 def check_same_results(path, config, cfg):
@@ -69,7 +69,7 @@ def _learnt(stage):
     return Scope.TRAINING if stage == "train" else Scope.TRAINING | Scope.TUNING
 
 
-def _refuse_different(path, state, cfg, scope, advice):
+def _refuse_different(path, state, cfg, scope, advice, keys=()):
     settings, text = None, state.get("cfg")
     with contextlib.suppress(SlowFastExtError):
         settings = read_yaml(path, text) if isinstance(text, str) else None
@@ -81,7 +81,7 @@ def _refuse_different(path, state, cfg, scope, advice):
     different = [
         f"{key} {theirs[key]!r} (now {ours[key]!r})"
         for key in sorted(theirs.keys() & ours.keys() - own)
-        if scope_of(key) & scope and _differs(key, theirs[key], ours[key], scope)
+        if (scope_of(key) & scope or key in keys) and _differs(key, theirs[key], ours[key], scope)
     ]
     if different:
         raise SlowFastExtError(f"{path} was trained with {', '.join(different)}: {advice}")

@@ -41,9 +41,10 @@ def trained_network(cfg, given=None):
     return network
 
 
-def network_to_test(cfg):
+def network_to_test(cfg, keys=()):
     """
     Takes TEST.CHECKPOINT_FILE_PATH, else the last of OUTPUT_DIR, else TRAIN.CHECKPOINT_FILE_PATH.
+    The `keys` must be as they were in its training, beside those that make the network.
 
     Returns the checkpoint's path and what `build_trained` gives. Raises SlowFastExtError where
     there is none, it cannot be read, or it is of another config or network.
@@ -68,7 +69,7 @@ def network_to_test(cfg):
             f"there is nothing to test: {cfg.OUTPUT_DIR}/checkpoints has no {stage} checkpoint and "
             "TEST.CHECKPOINT_FILE_PATH is empty; train first, or name a checkpoint there"
         )
-    return path, *build_trained(cfg, path, state, advice)
+    return path, *build_trained(cfg, path, state, advice, keys)
 
 
 def follow_network(dataset, path, stored):
@@ -85,13 +86,13 @@ def follow_network(dataset, path, stored):
     order_as(dataset, names_of_outputs(cfg, path, stored, dataset.read_class_names(cfg)))
 
 
-def build_trained(cfg, path, state, advice="set them as they were"):
+def build_trained(cfg, path, state, advice="set them as they were", keys=()):
     """
     The network of what the checkpoint `path` holds, `state` as of `read_weights`, on its device, in
     evaluation; what was loaded, a sentence; its History. Raises SlowFastExtError, which gives the
     `advice`, where it is of another network than the config's.
     """
-    compare.check_same_network(path, state, cfg, advice)
+    compare.check_same_network(path, state, cfg, advice, keys)
     network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
     loaded = load_weights(network, path, state["model_state"], complete=True)
     history = History()

@@ -140,6 +140,15 @@ def test_the_checkpoint_is_not_written_over(config, tmp_path):
     assert (tmp_path / "weights.pyth").read_bytes() == before
 
 
+def test_clips_of_another_length_than_in_training_are_refused(config, tmp_path):
+    cfg, _ = config(ONE_PATHWAY)
+    path = tmp_path / "weights.pyth"
+    save_checkpoint(str(path), {**torch.load(path, weights_only=True), "cfg": cfg.dump()})
+    cfg.DATA.NUM_FRAMES = 16
+    with pytest.raises(SlowFastExtError, match=r"trained with DATA.NUM_FRAMES 8 \(now 16\): set"):
+        export.export(cfg, "torch.export", str(tmp_path / "network.pt2"))
+
+
 def test_persons_are_refused_by_name(config):
     cfg, _ = config()
     cfg.DETECTION.ENABLE = True
