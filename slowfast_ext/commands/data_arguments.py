@@ -1,5 +1,28 @@
 """What the commands take that read annotations, labels and scores: prepare, evaluate, ..."""
 
+# Those that several commands take.
+_SHARED = {
+    "--frame-base": {
+        "type": int,
+        "choices": (0, 1),
+        "help": "the number of a video's first frame",
+    },
+    "--json": {"action": "store_true", "help": "print one JSON object"},
+    "--seed": {"type": int, "default": 0, "metavar": "N", "help": "of the split"},
+    "--test-share": {
+        "type": float,
+        "default": 0.2,
+        "metavar": "X",
+        "help": "of the videos (default 0.2)",
+    },
+    "--videos": {"required": True, "metavar": "DIR", "help": "holds the videos"},
+}
+
+
+def _add(parser, *names):
+    for name in names:
+        parser.add_argument(name, **_SHARED[name])
+
 
 def _media_arguments(parser, annotations, videos, frames, out):
     """What matches annotations with media takes."""
@@ -10,7 +33,7 @@ def _media_arguments(parser, annotations, videos, frames, out):
     parser.add_argument(
         "--annotations-only", action="store_true", help="count without media; write nothing"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add(parser, "--json")
 
 
 def prepare_charades_arguments(parser):
@@ -64,12 +87,12 @@ def prepare_volleyball_arguments(parser):
     parser.add_argument(
         "--annotations-only", action="store_true", help="count without frames; write nothing"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add(parser, "--json")
 
 
 def prepare_boxes_arguments(parser):
     """What `prepare boxes` takes."""
-    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    _add(parser, "--videos")
     parser.add_argument("--out", required=True, metavar="CSV", help="gets the boxes")
     parser.add_argument(
         "--weights",
@@ -92,12 +115,12 @@ def prepare_boxes_arguments(parser):
         "keyframe (default: AVA's keyframes, 902 to 1798, where a video below 1,000 s counts as "
         "cut at second 900)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add(parser, "--json")
 
 
 def add_label_arguments(parser):
     """How label files are read: what all commands that do so take."""
-    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    _add(parser, "--videos")
     parser.add_argument(
         "--frames", metavar="PATTERN", help="which images of a folder are its frames: img_*.jpg"
     )
@@ -119,9 +142,7 @@ def add_label_arguments(parser):
         metavar="R",
         help="frames a second of times in frames, where the file does not say it",
     )
-    parser.add_argument(
-        "--frame-base", type=int, choices=(0, 1), help="the number of a video's first frame"
-    )
+    _add(parser, "--frame-base")
 
 
 def prepare_lists_arguments(parser):
@@ -135,9 +156,7 @@ def prepare_lists_arguments(parser):
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="gets the lists")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument(
-        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
-    )
+    _add(how, "--test-share")
     how.add_argument(
         "--split-column", metavar="NAME", help="the column that says train, val or test"
     )
@@ -146,8 +165,7 @@ def prepare_lists_arguments(parser):
         metavar="CSV",
         help="video,start,end of the time that was labelled: outside of it all labels are unknown",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add(parser, "--seed", "--json")
 
 
 def label_check_arguments(parser):
@@ -172,7 +190,7 @@ def label_check_arguments(parser):
         metavar="SECONDS",
         help="of the grid of moments at which two labellers are compared (default 0.1)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add(parser, "--json")
 
 
 def summary_arguments(parser):
@@ -188,7 +206,7 @@ def summary_arguments(parser):
 
 def prepare_tracks_arguments(parser):
     """What `prepare tracks` takes."""
-    parser.add_argument("--videos", required=True, metavar="DIR", help="holds the videos")
+    _add(parser, "--videos")
     parser.add_argument(
         "--tracks",
         required=True,
@@ -220,14 +238,8 @@ def prepare_tracks_arguments(parser):
     parser.add_argument(
         "--subject", metavar="NAME", help="the attribute that says whose box it is, as in VIA's"
     )
-    parser.add_argument(
-        "--frame-base", type=int, choices=(0, 1), help="the number of a video's first frame"
-    )
-    parser.add_argument(
-        "--test-share", type=float, default=0.2, metavar="X", help="of the videos (default 0.2)"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add(parser, "--frame-base")
+    _add(parser, "--test-share", "--seed", "--json")
 
 
 def evaluate_charades_arguments(parser):
