@@ -2,7 +2,6 @@
 
 import re
 
-from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import seconds
 from slowfast_ext.prepare.label_tables import Table, read_table
@@ -142,8 +141,7 @@ def _counts_frames(file, videos, rests):
 
 def _num_frames(file, video):
     try:
-        with open_video(file.media.path(video)) as reader:
-            return reader.info.length
+        return file.media.info(video).length
     except SlowFastExtError:
         return -2
 

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from slowfast_ext.datasets.video import open_video
 from slowfast_ext.errors import SlowFastExtError
 
 # Seconds by which a segment may end after its video: annotators round.
@@ -60,7 +59,6 @@ def _check_durations(file, seconds):
 def _seconds(media, video):
     """A video's length, None for a folder of frames; what is wrong with it where it is broken."""
     try:
-        with open_video(media.path(video)) as reader:
-            return reader.info.duration
+        return media.duration(video)
     except SlowFastExtError as error:
         return str(error)

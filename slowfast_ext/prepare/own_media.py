@@ -93,6 +93,13 @@ class OwnMedia:
                 self._info[video] = reader.info
         return self._info[video]
 
+    def duration(self, video):
+        """A video's length in seconds, None for a folder of frames; raises SlowFastExtError."""
+        if video in self._info:  # Times in frames were read before.
+            return self._info[video].duration
+        with open_video(self.path(video)) as reader:
+            return reader.info.duration
+
     def time_of_frame(self, video, number):
         """
         When a frame is shown, in seconds; frames count from 0, and on behind the last one.
