@@ -336,6 +336,8 @@ class StoredMaps:
             )
         stored, wanted = splits[name], self._wanted[name]
         different = [key for key in wanted if stored.get(key) != wanted[key]]
+        if set(map(tuple, wanted.get("views", ()))) <= set(map(tuple, stored.get("views", ()))):
+            different = [key for key in different if key != "views"]  # `_views` takes its own.
         if name in ("train", "tune"):
             # Whose draws they are may differ: a run of another seed takes the same clips.
             different = [key for key in different if key not in ("clips", "seed", "first_epoch")]
@@ -375,7 +377,7 @@ class StoredMaps:
     def __getitem__(self, key):
         """A training clip of (epoch, index), all views of an index: a Sample with features."""
         if not isinstance(key, tuple):
-            return self._read(_views_name(self.split), key, "views")
+            return self._views(key)
         epoch, index = key
         stored = self.folder.description["splits"][self.split]
         clip = (epoch - first_epoch(self.cfg, self.split)) % stored["clips"]
@@ -383,6 +385,19 @@ class StoredMaps:
         if sample.objects is not None:
             sample = sample._replace(objects=sample.objects[0])
         return sample
+
+    def _views(self, index):
+        """A Sample of the views that this run tests, which may be fewer than there are."""
+        split = _views_name(self.split)
+        sample, wanted = self._read(split, index, "views"), self._wanted[split]["views"]
+        stored, chosen = self.folder.description["splits"][split]["views"], []
+        if stored == wanted:
+            return sample
+        for group in wanted:
+            first = sum(clips * crops for _, clips, crops in stored[: stored.index(group)])
+            chosen += range(first, first + group[1] * group[2])
+        objects = sample.objects and [sample.objects[place] for place in chosen]
+        return sample._replace(pathways=[sample.pathways[0][chosen]], objects=objects)
 
     def _read(self, split, index, name):
         facts, sample = self.folder.read_item(self.folder.item_path(split, index), name)

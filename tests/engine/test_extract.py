@@ -91,6 +91,16 @@ def test_a_run_from_features_is_the_run_from_videos_to_the_bit(
     assert results[0]["per_class"] == results[1]["per_class"]
 
 
+def test_fewer_views_than_are_stored(of_videos, features, frozen, tmp_path):
+    options = {"TRAIN__ENABLE": False, "TUNE__ENABLE": False, "TEST__VIEWS": "[[2, 1, 1]]"}
+    options["TEST__CHECKPOINT_FILE_PATH"] = of_videos / "checkpoints" / TUNED
+    for name, path in (("videos", ""), ("maps", features)):
+        main(frozen(tmp_path / name, FEATURES__PATH=path, **options))
+    found = predictions(tmp_path / "maps")
+    np.testing.assert_allclose(found, predictions(tmp_path / "videos"), rtol=0, atol=1e-6)
+    assert np.abs(found - predictions(of_videos)).max() > 1e-4
+
+
 def test_half_precision_changes_scores_by_little(of_videos, frozen, tmp_path):
     trained = {"TRAIN__ENABLE": False, "TUNE__ENABLE": False}
     trained["TEST__CHECKPOINT_FILE_PATH"] = of_videos / "checkpoints" / TUNED
@@ -224,7 +234,7 @@ def other_labels(copied, data_dir):
         (lambda _: {"DATA__TRAIN_CROP_SIZE": 28}, r"DATA\.TRAIN_CROP_SIZE 32 \(now 28\)"),
         (lambda _: {"DATA__TEST_CROP_SIZE": 28}, r"DATA\.TEST_CROP_SIZE 32 \(now 28\)"),
         (lambda _: {"TUNE__RATES": "[2, 16]"}, r"features of tune are of other rates"),
-        (lambda _: {"TEST__VIEWS": "[[2, 1, 1]]"}, r"features of test are of other views"),
+        (lambda _: {"TEST__VIEWS": "[[2, 1, 2]]"}, r"features of test are of other views"),
         (other_labels, r"features of train are of other lists"),
         (lambda _: {"ACTIVITY__FREEZE_BACKBONE": False}, r"needs ACTIVITY\.FREEZE_BACKBONE True"),
     ],
