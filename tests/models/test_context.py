@@ -103,15 +103,16 @@ def test_every_parameter_learns(head_config, batch):
 
 SMALL = str(CONFIGS / "Synthetic" / "ACTIVITY_SLOWFAST.yaml")
 OPTIONS = ["NUM_GPUS", 0, "MODEL.DROPOUT_RATE", 0.0, "ACTIVITY.CONTEXT", True]
+OF_PERSONS = ["TRAIN.DATASET", "ava", "TEST.DATASET", "ava", "DETECTION.ENABLE", True]
+OF_GROUPS = ["TRAIN.DATASET", "Volleyball", "TEST.DATASET", "Volleyball", "DETECTION.ENABLE", True]
+OF_GROUPS += ["VOLLEYBALL.TASK", "group", "MODEL.NUM_CLASSES", 8]
+OF_GROUPS += ["MODEL.LOSS_FUNC", "cross_entropy", "MODEL.HEAD_ACT", "softmax"]
 BOXES = torch.tensor([[0, 0, 0, 30, 40], [0, 60, 20, 95, 63], [1, 0, 0, 30, 40]]).float()
 
 
-def small_network(**changes):
-    """In evaluation, with a context that counts, and two clips' pathways."""
-    cfg = checked_config(SMALL, ["NUM_GPUS", 0, "MODEL.DROPOUT_RATE", 0.0])
-    cfg.DETECTION.ENABLE = cfg.ACTIVITY.CONTEXT = True
-    for section, key, value in changes.values():
-        cfg[section][key] = value
+def small_network(words):
+    """In evaluation, and two clips' pathways."""
+    cfg = checked_config(SMALL, [*OPTIONS, *words])
     torch.manual_seed(0)
     network = ActivityNetwork(cfg).eval()
     pathways = [upstream.pack_pathways(cfg, torch.randn(3, 8, 64, 96)) for _ in range(2)]
@@ -120,7 +121,7 @@ def small_network(**changes):
 
 @torch.no_grad()
 def test_a_network_gives_each_person_its_own_clip():
-    network, inputs = small_network()
+    network, inputs = small_network(OF_PERSONS)
     features = network.features(inputs)
     context = Context(features, torch.tensor([0, 0, 1]))
     wanted = network.head(network.regions(features, BOXES), context)
@@ -135,7 +136,7 @@ def test_a_network_gives_each_person_its_own_clip():
 
 @torch.no_grad()
 def test_a_group_s_persons_see_it_and_its_scene_has_none():
-    network, inputs = small_network(task=("VOLLEYBALL", "TASK", "group"))
+    network, inputs = small_network(OF_GROUPS)
     names = [name for name in network.state_dict() if "context" in name]
     assert names == ["head.persons.columns.context.embedding"]
     _, (persons, _) = network.train().head(
@@ -147,13 +148,12 @@ def test_a_group_s_persons_see_it_and_its_scene_has_none():
 
 
 @pytest.mark.parametrize(
-    "options,sentence",
+    "words,sentence",
     [
         ([], "ACTIVITY.CONTEXT is True: it needs DETECTION.ENABLE True"),
-        (["DETECTION.ENABLE", True, "ACTIVITY.HEAD", "RoIPoolHead"], "must be False for RoIPool"),
+        ([*OF_PERSONS, "ACTIVITY.HEAD", "RoIPoolHead"], "must be False for RoIPoolHead"),
     ],
 )
-def test_where_nothing_would_see_it_it_is_refused(options, sentence):
-    data = ["TRAIN.DATASET", "ava", "TEST.DATASET", "ava"] if options else []
+def test_where_nothing_would_see_it_it_is_refused(words, sentence):
     with pytest.raises(SlowFastExtError, match=sentence):
-        checked_config(SMALL, [*OPTIONS, *data, *options])
+        checked_config(SMALL, [*OPTIONS, *words])
