@@ -27,7 +27,12 @@ from slowfast_ext.prepare.forms.content import Content
 from slowfast_ext.prepare.label_columns import plain
 from slowfast_ext.prepare.label_json import read_json
 from slowfast_ext.prepare.label_lines import read_lines, read_without_header
-from slowfast_ext.prepare.label_names import choose_subjects, tell_groups_apart, unify_spellings
+from slowfast_ext.prepare.label_names import (
+    choose_subjects,
+    part_labels,
+    tell_groups_apart,
+    unify_spellings,
+)
 from slowfast_ext.prepare.label_tables import read_with_header, rows_of, rows_of_one_video
 from slowfast_ext.utils.paths import pathmgr
 from slowfast_ext.utils.text import parse_number, summary_of_bad_rows
@@ -372,6 +377,7 @@ def read_label_file(path, media, **options):
     file.unused_labels += [name for name in file._missing_labels if name.casefold() not in known]
     if file.class_names:
         name_numbers(file)
+    part_labels(file)
     unify_spellings(file)
     tell_groups_apart(file)
     return file

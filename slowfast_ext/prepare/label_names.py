@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import replace
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.label_cells import spelling
+from slowfast_ext.prepare.label_cells import clean, spelling
+from slowfast_ext.utils.text import shortened
 
 
 def choose_subjects(file):
@@ -35,6 +36,29 @@ def tell_groups_apart(file):
         if row.group and shared & set(row.labels):
             names = [f"{row.group}:{n}" if n in shared else n for n in row.labels]
             file.rows[place] = replace(row, labels=tuple(names))
+
+
+def part_labels(file):
+    """
+    Parts labels at `file.separator`, in those forms that did not.
+
+    Raises:
+        SlowFastExtError: there is none, and a label's parts at commas are labels too.
+    """
+    if file.separator:
+        for place, row in enumerate(file.rows):
+            parts = [part for label in row.labels for part in label.split(file.separator)]
+            labels = dict.fromkeys(filter(None, map(clean, parts)))
+            file.rows[place] = replace(row, labels=tuple(labels))
+        return
+    where = {spelling(label): row.where for row in file.rows for label in row.labels}
+    for label in where:
+        parts = [part.strip() for part in label.split(",")]
+        if len(parts) > 1 and where.keys() >= set(parts):
+            raise SlowFastExtError(
+                f'{where[label]}: "{shortened(label)}" is one label or several, whose parts are '
+                'labels too: --separator "," parts labels there, --separator ";" keeps them whole'
+            )
 
 
 def unify_spellings(file):

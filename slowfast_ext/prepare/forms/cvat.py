@@ -163,7 +163,7 @@ class _Reader:
         # Behind the last one there is nothing that says how long it holds.
         ends += [frame + task.step for frame, _ in rows[-1:]]
         for (frame, child), end in zip(rows, ends, strict=True):
-            if child.get("outside", "0") == "0" and frame < end:
+            if not _is_outside(child) and frame < end:
                 place = (task.video, subject, frame, end)
                 self._add(child, track.get("label"), place, task.size)
 
@@ -224,6 +224,12 @@ class _Reader:
             box = tuple(value / size[n % 2] for n, value in enumerate(corners))
         where = f"{self.path}:{element.line}"
         self.shapes.append(Shape(where, *place, label, attributes, box))
+
+
+def _is_outside(shape):
+    """A skeleton says it of its points alone: it is there while one of them is."""
+    points = shape.findall("*[@outside]") if shape.tag == "skeleton" else [shape]
+    return bool(points) and all(point.get("outside", "0") != "0" for point in points)
 
 
 def _corners(shape):

@@ -57,6 +57,15 @@ def test_a_track_holds_its_label_up_to_where_it_is_outside(folder):
     ]
 
 
+def test_a_skeleton_is_there_while_one_of_its_points_is(folder):
+    def skeleton(frame, *outside):
+        points = "".join(f'<points label="{n}" outside="{o}"/>' for n, o in enumerate(outside))
+        return f'<skeleton frame="{frame}" keyframe="1">{points}</skeleton>\n'
+
+    text = video(track(0, [skeleton(5, 0, 0), skeleton(10, 1, 0), skeleton(15, 1, 1)]))
+    assert spans(read(folder, "x.xml", text)) == [("a.mp4", "run", 0.5, 1.5, "0")]
+
+
 def test_attributes_say_what_happens(folder):
     rows = [box(n, attribute("Behavior", "run" if n < 10 else "jump")) for n in range(20)]
     text = video(track(3, rows, "cow"))

@@ -122,6 +122,21 @@ def test_tiers_of_equal_values(read):
     assert labelled(read(text, subjects=["Bo"])) == [("a.mp4", "hold", 1, 2)]
 
 
+def test_values_that_join_others(read):
+    """As in tables: one name or two? --separator decides."""
+    tiers = tier("A", span("a1", "t1", "t2", "run, jump") + span("a2", "t2", "t4", "run"))
+    tiers += tier("B", span("b1", "t1", "t2", "jump"))
+    text = elan_document(MEDIA, SLOTS, tiers)
+    assert 'labels:5: "run, jump" is one label or several, whose parts are labels' in (
+        read.refusal(text)
+    )
+    assert [row[1] for row in labelled(read(text, separator=";"))] == ["run, jump", "run", "jump"]
+    assert [row[1] for row in labelled(read(text, separator=",", label_columns=["A"]))] == [
+        "run;jump",
+        "run",
+    ]
+
+
 def test_media(read):
     """Views of one time have their own clocks, and stay together; sound is no video."""
     one = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/x/{}" TIME_ORIGIN="{}"/>'
