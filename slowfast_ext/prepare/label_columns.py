@@ -44,6 +44,10 @@ _NEUTRAL |= {"label", "annotation", "behavior", "behaviour", "hh", "mm"}
 _TIME_WORDS = {word for pair in _PAIRS for word in pair} - {"to", "from"}
 _TIME_WORDS |= {"time", "times", "timestamp", "timestamps", "segment", "segments", "interval"}
 _TIME_WORDS |= {"t0", "t1", "t2"}
+_AS_TIMES = (
+    "seems to hold times, and the labels would be put on whole videos: call the columns start and "
+    "end, in seconds from the video's start (equal for a moment), or take them out"
+)
 # Columns of 0 and 1 by which programs say something else than what happens.
 _FLAG_NAMES = {
     *("occluded", "outside", "keyframe", "truncated", "difficult", "crowd", "iscrowd", "verified"),
@@ -124,6 +128,30 @@ def path_column(names, rows, media):
     return next((p for p in range(len(names)) if 2 * num_videos(p) >= len(rows)), None)
 
 
+def refuse_nameless_times(path, names, columns, videos):
+    """
+    Raises where two columns, neighbours among those of no known meaning, can only be start and end
+    under names of another language: the first is never behind the second, and rows of one video
+    differ in them.
+
+    Args:
+        path (str), names (list[str]), columns (dict[int, list]): as of `time_columns`.
+        videos (list[str]): of the same rows.
+    """
+    numbers = {
+        place: [seconds(field) if isinstance(field, str) else None for field in fields]
+        for place, fields in columns.items()
+        # Flags beside any number are never behind it.
+        if any(field not in ("0", "1") for field in fields)
+    }
+    whole = [p for p, found in numbers.items() if len(found) == len(videos) and None not in found]
+    for one, other in zip(whole, whole[1:], strict=False):
+        pairs = list(zip(numbers[one], numbers[other], strict=True))
+        rises = all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+        if rises and len(set(zip(videos, pairs, strict=True))) > len(set(videos)):
+            raise SlowFastExtError(f"{path}: {names[one]} and {names[other]}: {_AS_TIMES}")
+
+
 def time_columns(path, names, columns):
     """
     The columns of start and end, in seconds, milliseconds or frames, the first that there are.
@@ -161,11 +189,7 @@ def time_columns(path, names, columns):
             f"{path}: {shown}: frames are not read as times: write start,end in seconds, each "
             "frame's number from 0 divided by the video's frame rate"
         )
-    raise SlowFastExtError(
-        f"{path}: {shown}: seems to hold times, and the labels would be put on whole videos: call "
-        "the columns start and end, in seconds from the video's start (equal for a moment), or "
-        "take them out"
-    )
+    raise SlowFastExtError(f"{path}: {shown}: {_AS_TIMES}")
 
 
 def _time_word(name):

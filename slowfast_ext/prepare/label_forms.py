@@ -99,6 +99,7 @@ class LabelFile:
         unused_labels (list[str]): labels that the file knows and no row has.
         spellings (dict[str, list[str]]): labels that stand in other spellings too, and these.
         withheld (list[str]): videos without labels of a test whose labels are withheld.
+        ends_early (bool): its text does not end in a whole line: it may have been cut off.
         missing (dict[str, str]): videos that are not in the folder, whose rows are left out, and
             the first place that names them.
         problems (list[str]): what is wrong, each with its place.
@@ -126,6 +127,7 @@ class LabelFile:
     unused_labels: list = field(default_factory=list)
     spellings: dict = field(default_factory=dict)
     withheld: list = field(default_factory=list)
+    ends_early: bool = False
     missing: dict = field(default_factory=dict)
     problems: list = field(default_factory=list)
     durations: dict = field(default_factory=dict)
@@ -430,6 +432,7 @@ def _read_text(file, text):
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip(' \t",;')]
     if not lines:
         raise SlowFastExtError(f"{file.path}: holds no labels; {_expected()}")
+    file.ends_early = not text.endswith(("\n", "\r"))
     rows = rows_of_one_video(file, text) or rows_of(file.path, text, file.media)
     if rows is not None:
         read_with_header(file, rows) or read_without_header(file, rows)

@@ -27,6 +27,7 @@ from slowfast_ext.prepare.label_columns import (
     path_column,
     place_of,
     plain,
+    refuse_nameless_times,
     time_columns,
 )
 from slowfast_ext.utils.tables import rows_of_text
@@ -149,13 +150,15 @@ def named_table(header, rows):
 def fields_of(file, table, may_miss=()):
     """Yields (place, fields) of the rows with as many as the header; those at `may_miss` may go."""
     names = table.names
+    # What a cut file's last row leaves out was not left out by anybody.
+    cut = table.rows[-1][0] if table.rows and file.ends_early else None
     twice = [name for name, count in Counter(map(plain, names)).items() if name and count > 1]
     if twice:
         raise SlowFastExtError(f"{file.path}: the column {twice[0]} stands twice in the header")
     for where, row in table.rows:
         # A row may end in separators, and leave out times at its end.
         missing = set(range(len(row), len(names)))
-        if any(row[len(names) :]) or missing - set(may_miss):
+        if any(row[len(names) :]) or missing - set(() if where == cut else may_miss):
             file.problems.append(f"{where}: {len(row)} fields where the header has {len(names)}")
         else:
             yield where, row[: len(names)] + [""] * len(missing)
@@ -264,6 +267,8 @@ def _times(file, table, columns):
     known = {columns.video, columns.side, columns.source, columns.length, *columns.labels}
     others = {p: table.column(p) for p in range(len(table.names)) if p not in known}
     times = time_columns(file.path, table.names, others)
+    if times is None:
+        refuse_nameless_times(file.path, table.names, others, table.column(columns.video))
     fields = [str(f) for p in (times.start, times.end) for f in others[p]] if times else []
     if times and (field := grouped_number(fields, times.scale)):
         raise SlowFastExtError(

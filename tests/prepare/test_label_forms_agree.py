@@ -1,6 +1,5 @@
 """The same videos and the same truth give the same lists, whatever tool wrote the labels."""
 
-import argparse
 import json
 import re
 import shlex
@@ -8,41 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_ext.commands import prepare_lists
-from slowfast_ext.commands.data_arguments import prepare_lists_arguments
 from tests.prepare import set_files, tool_files
-
-_RATE = ["--frame-rate", str(tool_files.RATE)]
-# Form -> (what stands in a file, or in the files of a folder; options that say the rest).
-FORMS = {
-    "path,labels[,start,end]": (tool_files.plain(), []),
-    "decimal comma": (tool_files.decimal_comma(), []),
-    "clocks": (tool_files.clocks(), []),
-    "frames from 0": (tool_files.frames(0), ["--frame-base", "0"]),
-    "frames from 1": (tool_files.frames(1), ["--frame-base", "1", *_RATE]),
-    "Charades' actions": (tool_files.charades(), []),
-    "EPIC-KITCHENS' CSV": (tool_files.epic(), ["--label-columns", "verb"]),
-    "BORIS' aggregated events": (tool_files.boris_aggregated(), []),
-    "BORIS' tabular events": (tool_files.boris_tabular(), []),
-    "BORIS' project": (json.dumps(tool_files.boris_project()), []),
-    "ELAN's .eaf": ({f"{name}.eaf": text for name, text in tool_files.elan().items()}, []),
-    "Label Studio's JSON": (tool_files.label_studio(), _RATE),
-    "Label Studio's JSON_MIN": (tool_files.label_studio_min(), _RATE),
-    "Label Studio's CSV": (tool_files.label_studio_csv(), _RATE),
-    "Observer's event log": (tool_files.observer().encode("utf-16"), []),
-    "VIA 3's CSV": (tool_files.via_csv(), []),
-    "VIA 3's project": (json.dumps(tool_files.via_project()), []),
-    "CVAT's XML (video)": (set_files.cvat_video(), []),
-    "CVAT's XML (images)": (set_files.cvat_images(), []),
-    "a row a frame (DeepEthogram)": (set_files.deep_ethogram(), []),
-    "a row a frame (SimBA)": (set_files.simba(), []),
-    "a row a step of time (BORIS)": (set_files.boris_binary(), []),
-    "a row a step of time (Solomon)": (set_files.solomon(), []),
-    "JSON of actions by their numbers": (set_files.actions(), []),
-    "a line a frame": (set_files.frame_list(), []),
-    "Bento's .annot": (set_files.bento(), []),
-    "a file a class": (set_files.class_files(), []),
-}
+from tests.prepare.all_forms import FORMS, run, write
 
 
 @pytest.fixture(scope="module")
@@ -54,31 +20,16 @@ def videos(tmp_path_factory, write_moving_square):
     return folder
 
 
-def write(path, content):
-    """Writes a file, or a folder of files by their names."""
-    if isinstance(content, dict):
-        path.mkdir()
-        for name, text in content.items():
-            (path / name).write_text(text)
-    else:
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
 def lists_of(videos, tmp_path, content, words, capsys):
     """(report, {file: text}) of the command."""
-    labels = tmp_path / "labels"
-    write(labels, content)
-    parser = argparse.ArgumentParser()
-    prepare_lists_arguments(parser)
-    paths = ["--videos", videos, "--labels", labels, "--out", tmp_path / "out"]
-    prepare_lists.run(parser.parse_args([*map(str, paths), "--json", *words]))
+    run(videos, tmp_path, content, words)
     report = json.loads(capsys.readouterr().out)
     return report, {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_all_forms_give_the_same_lists(form, videos, tmp_path, capsys):
-    report, lists = lists_of(videos, tmp_path, *FORMS[form], capsys)
+    report, lists = lists_of(videos, tmp_path, FORMS[form][0](), FORMS[form][1], capsys)
     names = dict(zip(tool_files.LABELS, tool_files.LABELS, strict=True))
     if form == "Charades' actions":
         names = tool_files.CHARADES
@@ -133,7 +84,7 @@ DOCUMENTED = {
     "data/labels.csv": "path,labels[,start,end]",
 }
 CONTENTS = {
-    **{name: FORMS[form][0] for name, form in DOCUMENTED.items()},
+    **{name: FORMS[form][0]() for name, form in DOCUMENTED.items()},
     "classes.txt": _NAMES,
     "moments.csv": _MOMENTS,
     "tracks": {f"{video}.txt": _BOXES for video in "abc"},

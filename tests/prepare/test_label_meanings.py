@@ -199,6 +199,13 @@ def test_charades_actions(read):
         ("path,label\na,-1\nb,2\n", 'label "-1" is no class'),
         ("path,label\na,nan\nb,run\n", "is an empty field"),
         ('path,labels\na,"run, walk"\nb,run\n', 'is one label or several: --separator ","'),
+        # Times in another language, and the last row of a file that was cut off.
+        (
+            "path,labels,von,bis\na,run,0,1.5\na,walk,1.5,2\nb,run,0,2\n",
+            "von and bis: seems to hold",
+        ),
+        ("path,labels,von,bis\na,run,00:01,00:02\na,walk,00:01,00:03\n", "von and bis: seems to"),
+        ("path,labels,start,end\na,run,0,1\nb,wal", "labels:3: 2 fields where the header has 4"),
         # Labels of which the parts are labels, too.
         ("path,labels\na,walk/run\nb,Run\nc,walk\n", '"walk/run" is one label or several'),
         ("path,labels\na,walk run\nb,run\nc,walk\n", '--separator " " parts labels there'),
@@ -266,6 +273,15 @@ def test_charades_actions(read):
 )
 def test_what_is_not_read_is_named_with_what_to_do(read, text, message):
     assert message in refusal(read, text)
+
+
+def test_numbers_that_are_no_times(read):
+    """A size of each video, one that falls, flags; a row that leaves out its times."""
+    for columns in ("0,7\na,walk,0,7\nb,run,3,9", "1,2\na,walk,2,1\nb,run,0,9", "0,1\na,walk,1,1"):
+        assert len(read(f"path,labels,x,y\na,run,{columns}\n")) >= 2
+        assert read.file.unused == ["x", "y"]
+    whole = [("a.mp4", "run", 0, 1), ("b.mp4", "walk", None, None)]
+    assert read("path,labels,start,end\na,run,0,1\nb,walk\n") == whole
 
 
 def test_moments(read):

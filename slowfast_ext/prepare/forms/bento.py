@@ -82,6 +82,10 @@ def _parsed(file, lines):
                 file.problems.append(f'{where}: "{shortened(line)}" is {what}')
             else:
                 bouts.append((where, behaviour, fields[:2]))
+    if is_head:
+        file.problems.append(
+            f"{file.path}:{len(lines)}: ends before the bouts of a channel (NAME----------)"
+        )
     return head, labels, bouts
 
 

@@ -71,6 +71,7 @@ def test_a_file_that_names_no_movie_is_called_as_it(folder):
 @pytest.mark.parametrize(
     "text,message",
     [
+        (annot(BOUTS).partition("List of ann")[0], "ends before the bouts of a channel"),
         (annot(BOUTS, rate=""), "x.annot: bouts in frames, and no Annotation framerate"),
         (annot(BOUTS, first=101), "Annotation start frame is 101"),
         (annot({"c": {"run": [(0, 5)]}}), "x.annot:21: frames 0 to 5: they count from 1"),
