@@ -14,7 +14,9 @@ from slowfast_ext.models.backbones.contract import (
 )
 
 # They give a loss, or what they have masked, in place of a map; ours would hold itself.
-_WITHOUT_MAP = ("ActivityNetwork", "ContrastiveModel", "MaskMViT", "PTVMViT")
+_WITHOUT_MAP = ("ActivityNetwork", "ContrastiveModel", "MaskMViT")
+# Their positions are of one clip length and size.
+_OF_ONE_SIZE = ("MViT", "PTVMViT")
 
 
 class FeatureMaps(nn.Module):
@@ -43,6 +45,27 @@ class PytorchvideoMaps(nn.Module):
         return features if isinstance(features, list) else [features]
 
 
+class PytorchvideoTokens(nn.Module):
+    """PTVMViT, whose tokens are a map of space and time, without its class token and head."""
+
+    def __init__(self, network, facts):
+        super().__init__()
+        self.model, self.facts = network.model, facts
+        self.model.head = nn.Identity()
+
+    def forward(self, inputs):
+        """[B x 3 x T x H x W] -> [B x C x T' x H' x W'], after the last norm."""
+        model, (clip,) = self.model, inputs
+        check_clip("PTVMViT", self.facts, *clip.shape[2:])
+        positions = model.cls_positional_encoding
+        tokens = model.pos_drop(positions(model.patch_embed(clip)))
+        shape = positions.patch_embed_shape()
+        for block in model.blocks:
+            tokens, shape = block(tokens, shape)
+        tokens = model.norm_embed(tokens)[:, int(positions.cls_embed_on) :]
+        return [tokens.transpose(1, 2).unflatten(2, shape)]
+
+
 @register_source("")
 class UpstreamSource(BackboneSource):
     """The networks that upstream's registry has, a user's own among them."""
@@ -60,7 +83,7 @@ class UpstreamSource(BackboneSource):
             same = [f"{prefix}:{name}" for prefix, source in sources if name in source.names()]
             hint = f"; did you mean {same[0]}?" if same else ""
             raise SlowFastExtError(f"{error}{hint}") from error
-        data, is_fixed = cfg.DATA, name == "MViT"
+        data, is_fixed = cfg.DATA, name in _OF_ONE_SIZE
         return InputFacts(
             tuple(data.MEAN),
             tuple(data.STD),
@@ -82,6 +105,11 @@ class UpstreamSource(BackboneSource):
         cfg.DETECTION.ENABLE = False
         if name == "MViT":
             return _mvit(cfg, facts)
+        if name == "PTVMViT":
+            # pytorchvideo takes main's own default, [], for strides beside the adaptive ones.
+            cfg.MVIT.POOL_KV_STRIDE = cfg.MVIT.POOL_KV_STRIDE or None
+            network = built_with_values(lambda: upstream.model_class(name)(cfg))
+            return PytorchvideoTokens(network, facts)
         network = upstream.model_class(name)(cfg)
         if name.startswith("PTV"):
             return PytorchvideoMaps(network)

@@ -63,6 +63,29 @@ def test_mvits_map_gives_its_own_logits(has_class_token):
     torch.testing.assert_close(features.flatten(2), wanted.transpose(1, 2), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("has_class_token", [True, False])
+@torch.no_grad()
+def test_the_map_of_pytorchvideos_mvit_is_its_tokens(has_class_token):
+    options = ["MVIT.CLS_EMBED_ON", has_class_token, "ACTIVITY.BACKBONE", "PTVMViT"]
+    cfg = main_config("pytorchvideo/MVIT_B_16x4_CONV.yaml", [*MVIT, *options])
+    torch.manual_seed(0)
+    cfg.MVIT.POOL_KV_STRIDE = None  # pytorchvideo refuses main's own default.
+    theirs = upstream.model_class("PTVMViT")(cfg).eval()
+    cfg.MVIT.POOL_KV_STRIDE = []
+    tokens, clip = [], torch.randn(2, 3, 4, 64, 64)
+    theirs.model.norm_embed.register_forward_hook(lambda module, given, out: tokens.append(out))
+    theirs([clip])
+    backbone = build_backbone(cfg).eval()
+    _, left_out = backbone.load_state_dict(theirs.state_dict(), strict=False)
+    assert left_out and all(name.startswith("model.head.") for name in left_out)
+    (features,) = backbone([clip])
+    assert features.shape == (2, 768, 2, 2, 2) and input_facts(cfg).fixed_num_frames
+    wanted = tokens[0][:, 1:] if has_class_token else tokens[0]
+    torch.testing.assert_close(features.flatten(2).transpose(1, 2), wanted, atol=1e-5, rtol=0)
+    with pytest.raises(SlowFastExtError, match="PTVMViT does not take .* 64 x 64 pixels alone"):
+        backbone([torch.randn(1, 3, 4, 64, 96)])
+
+
 def test_mvit_takes_clips_of_its_own_size_alone():
     cfg = mvit()
     network = ActivityNetwork(cfg).eval()
@@ -129,7 +152,7 @@ def test_what_main_builds_from_pytorchvideo(name, model, channels):
     assert left_out and all(name.startswith(f"blocks.{last}.") for name in left_out)
 
 
-@pytest.mark.parametrize("name", ["ActivityNetwork", "MaskMViT", "ContrastiveModel", "PTVMViT"])
+@pytest.mark.parametrize("name", ["ActivityNetwork", "MaskMViT", "ContrastiveModel"])
 def test_what_gives_no_map_is_refused(name):
     words = ["MODEL.NUM_CLASSES", "3", "ACTIVITY.BACKBONE", name, *WORDS]
     with pytest.raises(SlowFastExtError, match=f"'{name}': it gives no map of space and time"):
