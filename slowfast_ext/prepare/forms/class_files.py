@@ -10,6 +10,7 @@ import re
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import seconds
 from slowfast_ext.utils.paths import pathmgr
+from slowfast_ext.utils.text import parse_number
 
 _SIDE = re.compile("_(val|test)$")
 
@@ -18,9 +19,14 @@ def recognises(content):
     """Every line is a name and two times, some of them with decimals."""
     text = "" if content.is_archive else content.text
     rows = [line.split() for line in text.splitlines() if line.strip()]
-    are_times = all(len(row) == 3 and None not in map(seconds, row[1:]) for row in rows)
+    are_times = all(len(row) == 3 and all(map(_is_time, row[1:])) for row in rows)
     # Whole numbers behind a path may be class ids.
     return bool(rows) and are_times and any("." in time for row in rows for time in row[1:])
+
+
+def _is_time(text):
+    """Also of a number below 0, which is told as a wrong time and not as a label."""
+    return seconds(text) is not None or parse_number(text) is not None
 
 
 def read(file, content):
