@@ -10,7 +10,7 @@ from functools import cached_property
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_columns import plain
 from slowfast_ext.prepare.label_json import parse_json
-from slowfast_ext.prepare.label_tables import named_table
+from slowfast_ext.prepare.label_tables import Table, named_table
 from slowfast_ext.utils.tables import rows_of_text
 from slowfast_ext.utils.text import decode, read_bytes
 from slowfast_ext.utils.xml_tree import parse_xml
@@ -74,34 +74,60 @@ class Content:
             columns (str): names as `label_columns.plain` writes them.
         Returns:
             Table or None: by the first of tab, semicolon, comma and bar that parts them; a
-                spreadsheet's first sheet, where openpyxl is installed.
+                spreadsheet's sheets of equal columns, where openpyxl is installed.
+        Raises:
+            SlowFastExtError: sheets that have all of these columns differ in others.
         """
-        for delimiter in (None,) if self.is_archive else "\t;,|":
+        if self.is_archive:
+            return self._sheet(columns)
+        for delimiter in "\t;,|":
             if set(columns) <= set(map(plain, self._header(delimiter))):
                 return self._table(delimiter)
         return None
 
     @cached_property
-    def _sheet(self):
-        """The Table of a spreadsheet's first sheet, or None."""
+    def _sheets(self):
+        """{title: Table} of a spreadsheet's sheets with rows, or None."""
         try:
             import openpyxl
         except ImportError:
             return None
         try:
             book = openpyxl.load_workbook(io.BytesIO(self.data), read_only=True, data_only=True)
-            rows = [
-                ["" if v is None else str(v).strip() for v in row]
-                for row in book.worksheets[0].values
-            ]
+            rows_of = {
+                sheet.title: [
+                    ["" if v is None else str(v).strip() for v in row] for row in sheet.values
+                ]
+                for sheet in book.worksheets
+            }
         except Exception:  # openpyxl raises whatever its parts do for what is no spreadsheet.
             return None
-        where = [(f"{self.path}:{n}", row) for n, row in enumerate(rows, 1) if any(row)]
-        return named_table(where[0][1], where[1:]) if where else None
+        tables = {}
+        for title, rows in rows_of.items():
+            shown = self.path if len(rows_of) == 1 else f"{self.path} ({title})"
+            where = [(f"{shown}:{n}", row) for n, row in enumerate(rows, 1) if any(row)]
+            if where:
+                tables[title] = named_table(where[0][1], where[1:])
+        return tables
+
+    def _sheet(self, columns):
+        """The rows of all sheets that have these columns, such as an observation each."""
+        tables = {
+            title: table
+            for title, table in (self._sheets or {}).items()
+            if set(columns) <= set(map(plain, table.names))
+        }
+        first = next(iter(tables), None)
+        for title, table in tables.items():
+            if table.names != tables[first].names:
+                raise SlowFastExtError(
+                    f"{self.path}: the sheets {first} and {title} have other columns: save each "
+                    "as a file"
+                )
+        rows = [row for table in tables.values() for row in table.rows]
+        return Table(tables[first].names, rows) if tables else None
 
     def _header(self, delimiter):
-        if delimiter is None:
-            return self._sheet.names if self._sheet else []
         first = self.text.lstrip()[:100_000]
         try:
             return next(csv.reader(first.splitlines()[:1], delimiter=delimiter), [])
@@ -109,8 +135,6 @@ class Content:
             return []
 
     def _table(self, delimiter):
-        if delimiter is None:
-            return self._sheet
         if delimiter not in self._tables:
             (_, header), *rows = rows_of_text(self.path, self.text, delimiter)
             rows = [(f"{self.path}:{line}", row) for line, row in rows]

@@ -44,6 +44,22 @@ def test_spreadsheets(read):
     book = openpyxl.Workbook()
     for row in [HEADER.strip().split(","), ["a", "cow", "run", None, "State start", 1.5, 2]]:
         book.active.append(row)
-    stream = io.BytesIO()
-    book.save(stream)
-    assert read(stream.getvalue(), "x.xlsx") == [("a.mp4", "run", 1.5, 3.5)]
+
+    def saved():
+        stream = io.BytesIO()
+        book.save(stream)
+        return stream.getvalue()
+
+    assert read(saved(), "x.xlsx") == [("a.mp4", "run", 1.5, 3.5)]
+    # A sheet for each observation, and one of notes.
+    book.create_sheet("notes").append(["by", "me"])
+    sheet = book.create_sheet("b")
+    for row in [HEADER.strip().split(","), ["b", "cow", "eat", None, "Point", 2, 0]]:
+        sheet.append(row)
+    assert read(saved(), "x.xlsx") == [("a.mp4", "run", 1.5, 3.5), ("b.mp4", "eat", 2, 2)]
+    sheet["F2"] = "late"
+    assert "x.xlsx (b):2: Time_Relative_sf" in read.refusal(saved(), "x.xlsx")
+    sheet["D1"] = "Modifier_2"
+    assert "x.xlsx: the sheets Sheet and b have other columns: save each as a file" in (
+        read.refusal(saved(), "x.xlsx")
+    )
