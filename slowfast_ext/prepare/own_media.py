@@ -39,7 +39,8 @@ class OwnMedia:
         # A path by its last part, whatever its letters and its ending.
         self._by_stem = {}
         self._info = {}
-        self._seen, self._num_hints, self._pattern = set(), 0, pattern
+        self._seen, self._folders = set(), set()
+        self._num_hints, self._pattern = 0, pattern
         self._add_folder("")
         if not self._paths:
             raise SlowFastExtError(
@@ -136,8 +137,14 @@ class OwnMedia:
         if below in self._paths:
             return [below]
         parts = self._parts(below)
-        ends = ("/".join(parts[number:]) for number in range(len(parts)))
-        return next((self._by_name[end] for end in ends if end in self._by_name), [])
+        for number in range(len(parts)):
+            found = self._by_name.get("/".join(parts[number:]), [])
+            # A folder that is here says which of equal names is meant, also of one that is not.
+            if found and (number == 0 or parts[number - 1] not in self._folders):
+                return found
+            if found:
+                return []
+        return []
 
     def _alike(self, name):
         """The paths that end as `name` does but for letters and the ending."""
@@ -174,6 +181,7 @@ class OwnMedia:
             if ending.lower() in VIDEO_ENDINGS and not pathmgr.isdir(f"{path}/{name}"):
                 self._add(below, stem)
             elif pathmgr.isdir(f"{path}/{name}"):
+                self._folders.add(unicodedata.normalize("NFC", name))
                 self._add_folder(below)
 
     def _add(self, relative, stem):

@@ -351,6 +351,10 @@ def test_paths(read):
     assert "may be jump/x.mp4 or run/x.mp4: write the path" in refusal(
         read, "path,labels\n/old/x.mp4,1\n"
     )
+    # Cameras call their files alike every day: a folder that is here, too, says which is meant.
+    (read.folder / "run" / "y.mp4").touch()
+    assert [row[0] for row in read("path,labels\n/old/y.mp4,1\n")] == ["run/y.mp4"]
+    assert 'no video "/old/jump/y.mp4" in ' in refusal(read, "path,labels\n/old/jump/y.mp4,1\n")
 
 
 def test_the_video_that_was_meant_is_named(read):
