@@ -11,10 +11,16 @@ from slowfast_ext.utils.paths import CONFIGS
 CHANNELS, ACTIVITIES = 8, 12
 
 
+@pytest.fixture(scope="session")
+def frozen_cfg():
+    """Checked once: that builds a network of full depth."""
+    return checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
+
+
 @pytest.fixture
-def small_cfg():
+def small_cfg(frozen_cfg):
     """The study's config with a head for maps of 8 channels."""
-    cfg = checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
+    cfg = frozen_cfg.clone()
     cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS = 4, 8, 2
     cfg.TRAIN.BATCH_SIZE, cfg.SOLVER.MAX_EPOCH, cfg.TUNE.MAX_ITER = 4, 3, 5
     cfg.RNG_SEED, cfg.NUM_GPUS = 7, 0
