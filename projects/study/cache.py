@@ -23,7 +23,8 @@ GENERATOR_CODE = ("slowfast_ext/datasets/synthetic/*.py",)
 MAPS_CODE = (
     *("slowfast_ext/datasets/*.py", "slowfast_ext/datasets/synthetic/*.py"),
     *("slowfast_ext/models/*.py", "slowfast_ext/engine/*.py", "slowfast_ext/utils/*.py"),
-    *("slowfast_ext/upstream.py", "projects/study/backbone.py", "projects/study/maps.py"),
+    *("slowfast_ext/upstream.py", "projects/study/backbone.py"),
+    *("projects/study/maps.py", "projects/study/rates.py"),
 )
 HEADS_CODE = (
     *("slowfast_ext/models/*.py", "slowfast_ext/engine/*.py"),
