@@ -242,5 +242,7 @@ def _is_calibration(found):
     curve = found.get("curve") if isinstance(found, dict) else None
     if not isinstance(curve, list) or not all(isinstance(p, list) and len(p) == 3 for p in curve):
         return False
-    numbers = [found.get("expected_calibration_error"), *(value for p in curve for value in p)]
+    # Where no label is known there is nothing to measure.
+    error = [found.get("expected_calibration_error")] if curve else []
+    numbers = [*error, *(value for p in curve for value in p)]
     return all(isinstance(number, int | float) for number in numbers)

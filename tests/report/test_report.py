@@ -14,6 +14,7 @@ from slowfast_ext.commands.arguments import report_arguments
 from slowfast_ext.engine.checkpoint import checkpoint_path
 from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.evaluation.calibration import calibration
 from slowfast_ext.report import correlation, sections
 from slowfast_ext.report.correlation import clustered_order, spread
 from slowfast_ext.report.hardest import cross_entropy, hardest_videos
@@ -86,6 +87,10 @@ def test_calibration_is_the_results_own(run_folder):
     path = run_folder / "results.json"
     path.write_text(json.dumps(run.results | {"calibration": None}))
     assert "has no calibration" in page_of(run_folder, "--videos", "0")
+    nothing_known = calibration(np.array([[0.5]]), np.array([[-1]]))
+    path.write_text(json.dumps(run.results | {"calibration": nothing_known}))
+    page = page_of(run_folder, "--videos", "0")
+    assert "has no calibration" in page and "is not a result" not in page
 
 
 def test_classes_by_falling_precision_those_without_last(run_folder):
