@@ -17,6 +17,7 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.ava_frames import require_times
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.label_times import check_times
+from slowfast_ext.prepare.labelled_spans import add_unlabelled_time
 from slowfast_ext.prepare.media import check_new_files, conclude, named
 from slowfast_ext.prepare.mini_scenes import cut_scenes
 from slowfast_ext.prepare.own_media import OwnMedia
@@ -97,8 +98,9 @@ def _with_labels(args, tracks, media, columns):
         frame_base=args.frame_base,
         facts_are_shared=True,
     )
-    check_times(file)
+    seconds = check_times(file)
     check_problems(file)
+    add_unlabelled_time(file, seconds)
     warn_of_missing(args.labels, file.missing, media)
     tracks, alone = with_labels(tracks, file)
     counts = {what: named(names) for what, names in alone.items()}
@@ -109,6 +111,13 @@ def _with_labels(args, tracks, media, columns):
 def _write_set(args, media, by_video, names, report):
     """Writes the files of annotations that `prepare ava` reads."""
     problems = unfit_names(by_video, media)
+    for track in (track for tracks in by_video.values() for track in tracks):
+        unknown = [run for *_, runs in track.stretches() for run in runs]
+        problems += [
+            f"{run.where}: it is unknown what {track.subject} does in {track.video}, which AVA's "
+            "form cannot say: cut --mini-scenes"
+            for run in unknown[:1]
+        ]
     refuse_bad_rows(args.tracks, problems)
     if len(by_video) < 2:
         raise SlowFastExtError(f"{args.tracks}: one video cannot be split into train and test")
@@ -162,9 +171,12 @@ def _write_scenes(args, media, by_video, report):
     rows = []
     for video, tracks in tqdm(by_video.items(), "videos", disable=None, leave=False):
         found = cut_scenes(media, video, tracks, folder, args.mini_scenes)
-        rows += [(*row, video) for row in found]
+        rows += [(*row[:4], video, row[4]) for row in found]
+    header = ("path", "labels", "start", "end", "source_video", "unknown")
+    # As in lists, the last column is there where something is unknown.
+    width = len(header) - (not any(row[-1] for row in rows))
     with open_atomically(path) as stream:
-        stream.write(csv_text([("path", "labels", "start", "end", "source_video"), *rows]))
+        stream.write(csv_text([row[:width] for row in (header, *rows)]))
     report["clips"] = len({name for name, *_ in rows})
     report["out"] = args.out
     report["next"] = (

@@ -11,6 +11,7 @@ import pandas as pd
 from slowfast_ext.config.defaults import default_config
 from slowfast_ext.prepare.label_forms import check_problems
 from slowfast_ext.prepare.label_times import check_times
+from slowfast_ext.prepare.labelled_spans import add_unlabelled_time
 
 COLUMNS = ["video", "subject", "activity", "start", "end"]
 # Seconds by which times that are meant to be equal may differ: forms round them.
@@ -22,7 +23,7 @@ def read_spans(file):
     A label file's spans as they are written, and its videos.
 
     Args:
-        file (LabelFile)
+        file (LabelFile): gets rows of unknown time where it says which time was labelled.
     Returns:
         (DataFrame, dict): COLUMNS and `where`; video -> its length in seconds, also of videos
             without a span. A label without times lasts as long as its video. Frames of a folder
@@ -34,6 +35,7 @@ def read_spans(file):
     check_problems(file)
     frames, fps = file.media.num_frames, default_config().DATA.FRAME_FOLDER_FPS
     seconds = {v: frames[v] / fps if length is None else length for v, length in seconds.items()}
+    add_unlabelled_time(file, seconds)
     rows = []
     # What nobody knows is no bout.
     for row in (row for row in file.rows if not row.unknown):

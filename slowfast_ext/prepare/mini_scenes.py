@@ -30,7 +30,7 @@ class _Scene:
 
     def __init__(self, track, stretch, name):
         self.name, self._track = name, track
-        self.first, self.until, self._runs = stretch
+        self.first, self.until, *self._runs = stretch
         self._files = contextlib.ExitStack()
 
     def open(self, path, info, fps, size):
@@ -51,14 +51,16 @@ class _Scene:
             self._files.close()
 
     def rows(self, times):
-        """(name, label, start, end) of each run of a label; one without a label where none is."""
-        runs = [run for run in self._runs if run.first < self.until]
-        spans = [times[[run.first, min(run.until, self.until)]] - times[self.first] for run in runs]
-        rows = [
-            (self.name, run.labels[0], *span.round(6).tolist())
-            for run, span in zip(runs, spans, strict=True)
-        ]
-        return rows or [(self.name, "", "", "")]
+        """
+        (name, label, start, end, unknown label) of each run of either; one without where none is.
+        """
+        rows = []
+        for place, runs in enumerate(self._runs):
+            for run in (run for run in runs if run.first < self.until):
+                span = times[[run.first, min(run.until, self.until)]] - times[self.first]
+                label, unknown = (run.labels[0], "") if place == 0 else ("", run.labels[0])
+                rows.append((self.name, label, *span.round(6).tolist(), unknown))
+        return rows or [(self.name, "", "", "", "")]
 
 
 def cut_scenes(media, video, tracks, folder, size):
@@ -72,8 +74,8 @@ def cut_scenes(media, video, tracks, folder, size):
         folder (str): gets the clips.
         size (int): of their frames, in pixels, even.
     Returns:
-        list[(str, str, float or "", float or "")]: the clip's name, label, start and end in
-            seconds from its start; an empty label where nothing happens.
+        list[(str, str, float or "", float or "", str)]: the clip's name, label, start and end in
+            seconds from its start, and a label that is unknown then; empty where there is none.
     Raises:
         SlowFastExtError: the video cannot be read, or two clips would have one name.
     """
@@ -95,13 +97,13 @@ def _scenes(video, tracks, length, folder):
     """The _Scenes of a video; what lies behind its end is cut off."""
     stem, scenes = os.path.splitext(video)[0], {}
     for number, track in enumerate(tracks):
-        for first, until, runs in track.stretches():
+        for first, until, *runs in track.stretches():
             subject = re.sub(r"[^\w.-]", "_", track.subject or str(number))
             name = f"{stem}_{subject}_{first:06d}.mp4"
             if name in scenes or os.path.exists(os.path.join(folder, name)):
                 raise SlowFastExtError(f"two tracks would be the clip {name}: rename a subject")
             if first < length:
-                scenes[name] = _Scene(track, (first, min(until, length), runs), name)
+                scenes[name] = _Scene(track, (first, min(until, length), *runs), name)
     return list(scenes.values())
 
 

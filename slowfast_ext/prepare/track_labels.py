@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from slowfast_ext.config.defaults import default_config
+from slowfast_ext.datasets.lists import ALL_LABELS
 from slowfast_ext.datasets.windows import frame_times
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.frame_spans import Held
@@ -21,15 +22,14 @@ def with_labels(tracks, file):
         (list[Track], dict[str, list[str]]): the tracks of subjects that the file tells of, since of
             the others nobody knows what they do; and what has no partner, by its kind.
     Raises:
-        SlowFastExtError: no subject is in both, or labels are unknown, which clips and AVA's form
-            cannot say.
+        SlowFastExtError: no subject is in both.
     """
-    rows_of, of_nobody = {}, []
+    rows_of, of_all, of_nobody = {}, {}, []
     for row in file.rows:
-        if row.unknown:
-            raise SlowFastExtError(f"{row.where}: unknown labels cannot be joined with boxes")
         if row.subject:
             rows_of.setdefault((row.video, _key(row.subject)), []).append(row)
+        elif row.unknown:
+            of_all.setdefault(row.video, []).append(row)
         elif row.labels:
             of_nobody.append(row.where)
     found, without = [], []
@@ -38,7 +38,10 @@ def with_labels(tracks, file):
         if rows is None:
             without.append(f"{track.video}: {track.subject or 'no subject'}")
         else:
-            found.append(replace(track, helds=_helds(file.media, track.video, rows)))
+            known = [row for row in rows if row.labels and not row.unknown]
+            unknown = [row for row in rows if row.unknown] + of_all.get(track.video, [])
+            helds, away = (_helds(file.media, track.video, some) for some in (known, unknown))
+            found.append(replace(track, helds=helds, unknown=away))
     alone = [f"{rows[0].video}: {rows[0].subject}" for rows in rows_of.values()]
     if not found:
         raise SlowFastExtError(
@@ -65,7 +68,7 @@ def _helds(media, video, rows):
     """What one subject does, by frames: a time is that at which the nearest frame begins."""
     times, fps = frame_times(media.info(video), default_config().DATA.FRAME_FOLDER_FPS)
     begins, helds = np.append(times, times[-1] + 1 / fps), []
-    for row in (row for row in rows if row.labels):
+    for row in rows:
         first, until = 0, len(times)
         if row.start is not None:
             nearest = (int(np.abs(begins - time).argmin()) for time in (row.start, row.end))
@@ -73,5 +76,6 @@ def _helds(media, video, rows):
             # A moment is on a frame, too.
             first = min(first, len(times) - 1)
             until = max(until, first + 1)
-        helds.append(Held(row.where, first, until, row.labels))
+        # An unknown row without labels is about all of them.
+        helds.append(Held(row.where, first, until, row.labels or (ALL_LABELS,)))
     return helds

@@ -1,7 +1,7 @@
 """Tracks: where each person or animal of a video is on its frames, and what it does there."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,12 +19,14 @@ class Track:
         subject (str): which of the video's.
         shapes (list[Shape]): with boxes, by rising frames.
         helds (list[Held]): what it does, and on which frames.
+        unknown (list[Held]): of which labels nobody knows there whether it does them.
     """
 
     video: str
     subject: str
     shapes: list
     helds: list
+    unknown: list = field(default_factory=list)
 
     @cached_property
     def runs(self):
@@ -52,21 +54,25 @@ class Track:
         The stretches of frames on which the subject is there without a gap.
 
         Returns:
-            list[(int, int, list[Held])]: the first frame, the first one behind, and the runs of
-                labels within.
+            list[(int, int, list[Held], list[Held])]: the first frame, the first one behind, and
+                within these the runs of labels and those of unknown ones.
         """
         found = []
         for shape in self.shapes:
             if not found or shape.first > found[-1][1]:
                 found.append([shape.first, shape.until])
             found[-1][1] = max(found[-1][1], shape.until)
-        return [(first, until, self._runs_within(first, until)) for first, until in found]
+        unknown = runs_of(self.unknown)
+        return [(*span, _within(self.runs, *span), _within(unknown, *span)) for span in found]
 
-    def _runs_within(self, first, until):
-        runs = (run for run in self.runs if run.first < until and first < run.until)
-        return [
-            replace(run, first=max(run.first, first), until=min(run.until, until)) for run in runs
-        ]
+
+def _within(runs, first, until):
+    """The parts of runs from one frame up to another."""
+    return [
+        replace(run, first=max(run.first, first), until=min(run.until, until))
+        for run in runs
+        if run.first < until and first < run.until
+    ]
 
 
 def tracks_of(file, pairs):

@@ -159,6 +159,27 @@ def test_a_set_in_the_form_of_ava(folder):
     assert found == wanted
 
 
+def test_what_is_unknown_of_a_subject(folder):
+    """Of the cow in 0.8 to 1.2 s, of all subjects of b from 2 s on."""
+    text = "video,subject,label,start,end,unknown\na,cow,eat,0,1,\na,cow,,0.8,1.2,walk\n"
+    (folder / "labels").write_text(text + "a,dog,walk,1,2,\nb,cow,eat,0,1,\nb,,,2,3,*\n")
+    run(folder, folder / "labels", "--mini-scenes", "16")
+    names = ("path", "labels", "unknown", "start", "end")
+    with open(folder / "out" / "labels.csv") as stream:
+        rows = [tuple(row[name] for name in names) for row in csv.DictReader(stream)]
+    assert sorted(rows) == [
+        ("a_cow_000005.mp4", "", "walk", "0.3", "0.7"),
+        ("a_cow_000005.mp4", "eat", "", "0.0", "0.5"),
+        ("a_cow_000028.mp4", "", "", "", ""),
+        ("a_dog_000005.mp4", "walk", "", "0.5", "1.5"),
+        ("b_cow_000005.mp4", "", "*", "1.5", "2.0"),
+        ("b_cow_000005.mp4", "eat", "", "0.0", "0.5"),
+    ]
+    with pytest.raises(SlowFastExtError, match="labels:3: it is unknown what cow does in a.mp4"):
+        run(folder, folder / "labels", out="ava")
+    assert not (folder / "ava").exists()
+
+
 @pytest.mark.parametrize(
     "text,message",
     [
@@ -166,10 +187,6 @@ def test_a_set_in_the_form_of_ava(folder):
         ("video,label,start,end\na,eat,0,1\n", "the labels are of nobody, the boxes of a.mp4: cow"),
         ("video,subject,label,start,end\na,cow,eat,2,1\n", "labels:2: end 1 is before start 2"),
         ("video,subject,label,start,end\na,cow,eat,1,9\n", "but a.mp4 ends at 3.00 s"),
-        (
-            "video,subject,label,start,end,unknown\na,cow,eat,0,1,\nb,cow,,0,1,eat\n",
-            "labels:3: unknown labels cannot be joined with boxes",
-        ),
         ("video,subject,label\na,cow,\n", "labels: no box says what happens"),
         ("", "labels: holds no labels"),
     ],
