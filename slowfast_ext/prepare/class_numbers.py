@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from slowfast_ext.datasets.ava_annotations import classes_of
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_cells import clean, spelling
 from slowfast_ext.utils.text import read_text, refuse_bad_rows, shortened
 
 
@@ -46,7 +47,13 @@ def _names(path, used):
     text = read_text(path)
     if text.lstrip().startswith("{"):
         return _names_in_json(path, text)
+    text = _without_header(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    is_wide = [re.fullmatch(r"\d+\s*[,;\t].*[,;\t]\s*[\d.]+", line) for line in lines]
+    if len(lines) > 1 and all(is_wide):
+        raise SlowFastExtError(
+            f"{path}: {shortened(lines[0])}: keep a number and a name, without more columns"
+        )
     turned = [re.fullmatch(r"(.*?)\s*[,;\t]\s*([0-9]{1,9})", line) for line in lines]
     if lines and all(turned) and not all(line[:1].isdigit() for line in lines):
         return _unique(path, [(int(match[2]), match[1].strip('"')) for match in turned])
@@ -61,6 +68,17 @@ def _names(path, used):
     ):
         return _names_alone(path, lines, used)
     return _unique(path, [(number, name) for _, number, name, _ in found])
+
+
+def _without_header(text):
+    """The text with an empty line in the place of names of columns, such as `id,name`."""
+    header, *rest = text.split("\n")
+    lines = [line.strip() for line in rest if line.strip()]
+    at_ends = (r"\d+\s*[,;\t].*", r".*[,;\t]\s*\d+")
+    is_header = re.search(r"[,;\t]", header) and not re.search(r"\d", header) and lines
+    if is_header and any(all(re.fullmatch(end, line) for line in lines) for end in at_ends):
+        return "\n".join(["", *rest])
+    return text
 
 
 def _names_alone(path, names, used):
@@ -90,4 +108,9 @@ def _unique(path, pairs):
     if twice or not pairs:
         what = f"class {twice[0]} stands there twice" if twice else "no classes"
         raise SlowFastExtError(f"{path}: {what}")
+    number_of = {}
+    for number, name in pairs:
+        other = number_of.setdefault(spelling(clean(name)), number)
+        if other != number:
+            raise SlowFastExtError(f"{path}: classes {other} and {number} are both called {name}")
     return dict(pairs)

@@ -29,6 +29,9 @@ LABELS = (
 SUBJECTS = ("subject", "subject_id", "individual", "animal_id", "person_id")
 # What `predict` writes: an activity a row, whatever its name holds.
 SPANS = ["video", "activity", "start", "end", "score"]
+# What a column is called that says whether a row's label happens at all, or how often.
+PRESENCE = ("present", "presence", "is_present", "exists", "occurs", "occurred", "occurrence")
+PRESENCE += ("occurrences", "value", "count", "counts", "frequency")
 SPLITS = ("split", "subset", "set", "partition", "usage", "phase")
 # Both of a pair; the first that a table has are its times.
 _PAIRS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"))

@@ -16,12 +16,12 @@ becomes the name of a class.
 """
 
 import os
-import re
 from dataclasses import dataclass, field
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
 from slowfast_ext.prepare.class_numbers import name_numbers
+from slowfast_ext.prepare.foreign_forms import refuse_foreign
 from slowfast_ext.prepare.forms import READERS
 from slowfast_ext.prepare.forms.content import Content
 from slowfast_ext.prepare.label_columns import plain
@@ -315,32 +315,6 @@ _OF_A_FOLDER = ("_written", "_asked", "_choices", "missing", "_missing_labels")
 _OF_A_FOLDER += ("durations", "labelled")
 # Which files of a folder are read; annotators leave others beside them.
 _ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "boris", "eaf", "xml", "annot", "xlsx")
-_CSV = "write a CSV file path,labels,start,end, a row a segment, with times in seconds"
-# What a text of a form that is not read begins with, and what it is.
-_FOREIGN = ((r"<", "XML"),)
-_FRAME_LIST = ["video_id", "frame_id", "path", "labels"]
-
-
-# Columns of time budgets: BORIS', in either spelling, and `summary`'s.
-_COUNTS = ({"total_number_of_occurences"}, {"total_number_of_occurrences"}, {"bouts", "share"})
-
-
-def _refuse_foreign(path, text):
-    for pattern, name in _FOREIGN:
-        if re.match(pattern, text.lstrip()):
-            raise SlowFastExtError(f"{path}: is {name}, which is not read: {_CSV}")
-    header = text.lstrip().split("\n", 1)[0]
-    names = set(map(plain, re.split("[,;\t]", header)))
-    if any(names >= columns for columns in _COUNTS):
-        raise SlowFastExtError(
-            f"{path}: counts what happens in each video, 0 times too, and says of nothing when: "
-            "give the events themselves"
-        )
-    if re.split(r"[\s,;]+", header.strip())[1:5] == _FRAME_LIST:
-        raise SlowFastExtError(
-            f"{path}: is a frame list, which is read where its first line is "
-            f'"original_vido_id {" ".join(_FRAME_LIST)}" and blanks part the fields, not commas'
-        )
 
 
 def read_label_file(path, media, **options):
@@ -389,7 +363,10 @@ def _read_folder(file, options):
     names = sorted(name for name in pathmgr.ls(file.path) if not name.startswith("."))
     paths = [f"{file.path.rstrip('/')}/{name}" for name in names]
     forms = {}
-    for path in (path for path in paths if not pathmgr.isdir(path)):
+    for path in paths:
+        if pathmgr.isdir(path):
+            file.skip(path, "a folder below, whose files are not read")
+            continue
         if path.lower().rpartition(".")[2] not in _ENDINGS:
             file.skip(path, "no file of labels by its ending")
             continue
@@ -421,7 +398,7 @@ def _read(file):
         raise SlowFastExtError(
             f"{file.path}: is a spreadsheet or a zip archive: save the table as CSV in UTF-8"
         )
-    _refuse_foreign(file.path, content.text[:100_000])
+    refuse_foreign(file.path, content.text[:100_000])
     if content.json is not None:
         read_json(file, content.json)
     else:

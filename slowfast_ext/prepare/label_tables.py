@@ -19,6 +19,7 @@ from slowfast_ext.prepare.label_cells import (
 from slowfast_ext.prepare.label_columns import (
     LABELS,
     PATHS,
+    PRESENCE,
     SPANS,
     SPLITS,
     SUBJECTS,
@@ -216,6 +217,8 @@ def read_table(file, table, header_at):
     has_actions = bool(cells) and all(map(actions_of, cells)) and not columns.is_binary
     if not has_actions:
         columns.times = _times(file, table, columns)
+    if columns.labels and not columns.is_binary:
+        _check_presence(file, table)
     if columns.is_binary:
         file.form = "a column of 0 and 1 for each label"
         _read_binary(file, table, columns, header_at)
@@ -249,6 +252,17 @@ def _columns_of(file, table):
         others["subject"] = next((places[name] for name in SUBJECTS if name in places), None)
         others["unknown"] = places.get("unknown")
     return Columns(video, labels, is_binary, None, side, **others)
+
+
+def _check_presence(file, table):
+    """Raises SlowFastExtError where a column says of the rows' labels that some do not happen."""
+    for place, name in enumerate(table.names):
+        no = [f for f in table.column(place) if str(f).lower() in ("0", "0.0", "no", "false")]
+        if plain(name) in PRESENCE and no:
+            raise SlowFastExtError(
+                f'{file.path}: {name} is "{no[0]}" in {len(no)} rows, as of labels that do not '
+                "happen: leave these rows out, or take the column away"
+            )
 
 
 def _is_binary(fields):

@@ -20,6 +20,8 @@ LABELS = "a.mp4,0\nb.mp4,2,1\n"
     [
         "0 run\n1 high jump\n2 wave\n3 rest\n",
         "run,0\nhigh jump,1\nwave,2\nrest,3\n",
+        "id,name\n0,run\n1,high jump\n2,wave\n",
+        "name\tid\nrun\t0\nhigh jump\t1\nwave\t2\n",
         '{"run": 0, "high jump": 1, "wave": 2}',
         '{"0": "run", "1": "high jump", "2": "wave"}',
         "run\nhigh jump\nwave\n",
@@ -54,6 +56,8 @@ def test_three_numbers_with_names_are_classes(folder):
     [
         ("0 run\n1 jump\n", "x.csv: class 2 has no name in names, whose classes are 0 to 1"),
         ("0 run\n0 jump\n", "names: class 0 stands there twice"),
+        ("0 run\n1 Run\n2 wave\n", "names: classes 0 and 1 are both called Run"),
+        ("0,run,12\n1,jump,3\n2,wave,4\n", "names: 0,run,12: keep a number and a name, without"),
         ("", "names: no classes"),
         ("{", "names: not JSON of {NAME: NUMBER}"),
         ('{"run": []}', "names: not JSON of {NAME: NUMBER} (not numbers of classes)"),

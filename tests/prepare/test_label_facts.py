@@ -95,6 +95,7 @@ def test_a_folder_of_label_files(tmp_path, media):
     (folder / "b.tsv").write_text("label\tstart\tend\njump\t0\t1\n")
     (folder / "rest.csv").write_text("path,labels,size\nc,wave,3\n")
     (folder / "notes.doc").write_text("buy milk")
+    (folder / "old").mkdir()
     file = read_label_file(str(folder), media)
     assert [(r.video, *r.labels) for r in file.rows] == [
         ("a.mp4", "run"),
@@ -102,12 +103,14 @@ def test_a_folder_of_label_files(tmp_path, media):
         ("c.mp4", "wave"),
     ]
     assert [(why, len(places)) for why, places in file.unused_rows.items()] == [
-        ("no file of labels by its ending", 1)
+        ("no file of labels by its ending", 1),
+        ("a folder below, whose files are not read", 1),
     ]
     assert file.unused == ["size"]
     (folder / "b.tsv").write_text("label\tstart\tend\njump\t1\t0\n")
     with pytest.raises(SlowFastExtError, match=r"b.tsv:2: end 0 is before start 1"):
         check_problems(read_label_file(str(folder), media))
+    (folder / "old").rmdir()
     for path in folder.iterdir():
         path.unlink()
     with pytest.raises(SlowFastExtError, match="labels: holds no label file"):

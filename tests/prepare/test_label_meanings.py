@@ -237,6 +237,12 @@ def test_charades_actions(read):
             "counts what happens in each video, 0 times too, and says of nothing when: give the",
         ),
         ("video,subject,activity,bouts,duration,share\na,,run,0,0,0\n", "0 times too"),
+        # A row for each video and label.
+        (
+            "path,behavior,value\na,run,1\na,jump,0\nb,run,0\n",
+            'value is "0" in 2 rows, as of labels that do not happen: leave these rows out',
+        ),
+        ("path,behavior,Occurs\na,run,yes\na,jump,No\n", 'Occurs is "No" in 1 rows'),
         # Thousands with a separator; numbers of frames, too.
         (
             'path,labels,start_ms,end_ms\na,run,500,"1,000"\n',
