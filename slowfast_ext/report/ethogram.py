@@ -1,7 +1,10 @@
 """Pictures of when what happens: one a video, a row an activity."""
 
 import base64
+import contextlib
 import io
+import re
+import warnings
 
 from tqdm import tqdm
 
@@ -25,7 +28,7 @@ def write_ethogram(stream, bouts, seconds, activities):
     # Without pyplot, which keeps every figure.
     from matplotlib.backends.backend_pdf import PdfPages
 
-    with PdfPages(stream) as pages:
+    with PdfPages(stream) as pages, _missing_letters_told():
         for _, figure in _pages(bouts, seconds, activities):
             pages.savefig(figure)
 
@@ -33,12 +36,28 @@ def write_ethogram(stream, bouts, seconds, activities):
 def ethogram_pictures(bouts, seconds, activities):
     """[(video, PNG as a data URI)] of what `write_ethogram` draws, for a page."""
     pictures = []
-    for video, figure in _pages(bouts, seconds, activities):
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=_DPI)
-        data = base64.b64encode(stream.getvalue()).decode()
-        pictures.append((video, f"data:image/png;base64,{data}"))
+    with _missing_letters_told():
+        for video, figure in _pages(bouts, seconds, activities):
+            stream = io.BytesIO()
+            figure.savefig(stream, format="png", dpi=_DPI)
+            data = base64.b64encode(stream.getvalue()).decode()
+            pictures.append((video, f"data:image/png;base64,{data}"))
     return pictures
+
+
+@contextlib.contextmanager
+def _missing_letters_told():
+    """Says once which letters are boxes, in place of matplotlib's warning for each on each page."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    found = [re.match(r"Glyph (\d+)", str(warning.message)) for warning in caught]
+    letters = dict.fromkeys(chr(int(match[1])) for match in found if match)
+    if letters:
+        print(
+            f"the ethogram's font lacks {' '.join(letters)}, drawn as boxes: name a font that has "
+            "them as font.family in a file matplotlibrc of this folder"
+        )
 
 
 def _pages(bouts, seconds, activities):

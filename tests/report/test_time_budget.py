@@ -108,3 +108,9 @@ def test_the_ethogram_has_a_page_a_video(bouts):
     write_ethogram(stream, bouts, SECONDS, [*NAMES, "$x_1"])
     data = stream.getvalue()
     assert data.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", data)) == 3
+
+
+def test_letters_that_the_font_lacks_are_told_once(bouts, capsys, recwarn):
+    write_ethogram(io.BytesIO(), bouts, SECONDS, [*NAMES, "走る"])
+    assert capsys.readouterr().out.count("font lacks 走 る, drawn as boxes") == 1
+    assert not recwarn
