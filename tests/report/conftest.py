@@ -13,6 +13,7 @@ from slowfast_ext.evaluation.calibration import calibration
 from slowfast_ext.evaluation.multilabel import frequency_groups, multilabel_metrics
 from slowfast_ext.evaluation.predictions import write_predictions
 from slowfast_ext.evaluation.results import results_object, write_results
+from tests.helpers import CONFIG, SHALLOW, shallow_networks
 
 NAMES = ["<script>alert(1)</script>", "cooks & eats", 'says "</script>"', "never seen"]
 IDS = ["<img src=x onerror=alert(1)>", "b", "c", "d", "e", "f"]
@@ -43,6 +44,7 @@ def make_data(folder):
 def make_run(folder, data):
     """results.json, predictions.csv and a checkpoint, as a run leaves them."""
     options = {
+        **SHALLOW,
         "TRAIN.DATASET": "MultiLabelVideos",
         "TEST.DATASET": "MultiLabelVideos",
         "DATA.PATH_TO_DATA_DIR": str(data),
@@ -54,7 +56,7 @@ def make_run(folder, data):
         "OUTPUT_DIR": str(folder),
     }
     words = [word for pair in options.items() for word in pair]
-    cfg = checked_config("configs/Synthetic/ACTIVITY_SLOWFAST.yaml", words)
+    cfg = checked_config(CONFIG, words)
     torch.manual_seed(0)
     network = upstream.model_class("ActivityNetwork")(cfg)
     network.set_cooccurrence(torch.as_tensor(MASK_OF_RUN))
@@ -88,13 +90,21 @@ def make_run(folder, data):
     write_results(str(folder / "results.json"), results)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shallow():
+    """Every report builds its run's network."""
+    with shallow_networks():
+        yield
+
+
 @pytest.fixture(scope="session")
 def finished_report_run(tmp_path_factory):
     """(OUTPUT_DIR, data set); no test changes them."""
     folder = tmp_path_factory.mktemp("report")
     data, output = folder / "data", folder / "run"
     make_data(data)
-    make_run(output, data)
+    with shallow_networks():
+        make_run(output, data)
     return output, data
 
 
