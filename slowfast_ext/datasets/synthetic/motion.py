@@ -1,5 +1,6 @@
 """What the actors of the synthetic videos do, and how they look."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -177,11 +178,15 @@ def _ball_center(pose):
     )
 
 
+@functools.lru_cache(maxsize=256)
+def _unit_outline(corners, turn):
+    angles = turn + 2 * math.pi * np.arange(corners) / corners
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
 def _body_outline(actor, pose):
     """Corners x 2 in units of the frame's side."""
-    corners = actor.corners or 24
-    angles = actor.turn + 2 * math.pi * np.arange(corners) / corners
-    outline = np.stack([pose.width * np.cos(angles), pose.height * np.sin(angles)], axis=1)
+    outline = _unit_outline(actor.corners or 24, actor.turn) * (pose.width, pose.height)
     return outline * RADIUS + (pose.x, pose.y)
 
 

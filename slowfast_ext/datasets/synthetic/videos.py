@@ -97,7 +97,7 @@ def write_video(directory, settings, split, index):
         if actor.labels
     ]
     with open_atomically(os.path.join(directory, f"{name}.json")) as stream:
-        json.dump(truth, stream)
+        stream.write(json.dumps(truth))  # At once: several times as fast as piece by piece.
     return [(f"{name}.mp4", ";".join(item["labels"]), item["start"], item["end"]) for item in truth]
 
 
