@@ -62,6 +62,8 @@ def batch_sentence(cfg):
     size, (_, world) = batch_size_per_process(cfg, "TRAIN.BATCH_SIZE"), num_processes(cfg)
     rates = scaled_solver(cfg)
     text = f"clips of a step: {size * world}, {size} for each process"
+    if cfg.AUG.ENABLE and cfg.AUG.NUM_SAMPLE > 1:
+        text += f", each augmented {cfg.AUG.NUM_SAMPLE} times"
     if growth(cfg) != 1:
         text += (
             f": the next multiple above TRAIN.BATCH_SIZE {cfg.TRAIN.BATCH_SIZE}, and learning "

@@ -13,6 +13,7 @@ from slowfast_ext.config.load import load_config
 from slowfast_ext.datasets import augmentation, views
 from slowfast_ext.datasets.contract import ActivityDataset
 from slowfast_ext.datasets.upstream_dataset import adapted
+from slowfast_ext.engine.batch_size import batch_sentence
 from slowfast_ext.engine.loaders import build_dataset, training_loader
 from slowfast_ext.errors import SlowFastExtError
 from tests.helpers import CONFIG, TINY
@@ -160,6 +161,7 @@ def test_several_clips_of_a_video_come_into_a_batch(data_dir):
     loader = training_loader(cfg, dataset)
     loader.start_epoch(0)
     items = next(iter(loader))
+    assert "2, 2 for each process, each augmented 2 times" in batch_sentence(cfg)
     assert len(items) == 4 and items[0].index == items[1].index != items[2].index
 
 

@@ -41,6 +41,12 @@ def test_every_cost_as_printed(table):
     assert found == [float(number) for number in COSTS[table].split()]
 
 
+def test_no_row_of_the_paper_is_without_a_figure():
+    """Table 4's are costs alone; 3d's are the head's for a view, beside its backbone's."""
+    assert all(row.number is not None or row.gmacs for row in ROWS if row.in_paper)
+    assert [row.gmacs for row in rows_of("3d") if row.in_paper] == [0.32] * 3
+
+
 def test_rows_that_are_ours_have_no_figure():
     ours = {row.id for row in ROWS if not row.in_paper}
     assert ours == {
