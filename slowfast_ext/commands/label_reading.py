@@ -48,7 +48,7 @@ def warn_of_missing(path, missing, media):
     """Says on stderr which videos a file names that are not there; nothing where all are."""
     if missing:
         print(
-            f"{path}: left out, with their labels: videos that are not in {media.folder}: "
+            f"{path}: videos that are not in {media.folder} are left out, with their labels: "
             f"{named(list(missing))}; the first stands at {next(iter(missing.values()))}",
             file=sys.stderr,
         )

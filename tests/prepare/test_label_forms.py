@@ -140,7 +140,8 @@ def test_videos_that_are_not_there_are_left_out_and_named(folder, labels, capsys
     names = report["videos_not_found"]
     assert names.startswith("2 (") and "q" in names and "p.mp4" in names
     assert report["labels_not_used"] == ["fly"]
-    assert f"videos that are not in {folder}/videos: {names}; the first stands at" in told
+    sentence = f"videos that are not in {folder}/videos are left out, with their labels: {names};"
+    assert f"{sentence} the first stands at {folder}/labels.txt:" in told
     run(folder, "path,labels\na,jump\nb,run\n", "--json", out="clean")
     report, told = capsys.readouterr()
     assert json.loads(report)["videos_not_found"] == "none" and not told
