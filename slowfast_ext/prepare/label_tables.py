@@ -96,6 +96,9 @@ def rows_of_one_video(file, text):
         return None
     for delimiter in ",\t;|":
         rows = rows_of_text(file.path, text, delimiter)
+        if rows and not rows[0][1][0]:
+            # pandas' index.
+            rows = [(line, row[1:]) for line, row in rows]
         header = [plain(name) for name in rows[0][1]] if rows else []
         below = [row for _, row in rows[1:]]
         if set(LABELS) & set(header) and path_column(header, below, file.media) is None:

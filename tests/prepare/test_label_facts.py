@@ -85,6 +85,8 @@ def test_a_file_that_names_no_video_is_about_the_one_of_its_name(tmp_path, media
     text = "label;start;stop\nrun;0;0,5\njump;0:00:00.25;1\n"
     rows = [("a.mp4", "run", 0, 0.5), ("a.mp4", "jump", 0.25, 1)]
     assert read(tmp_path, media, text, "a.csv") == rows
+    indexed = ";label;start;stop\n0;run;0;0,5\n1;jump;0:00:00.25;1\n"
+    assert read(tmp_path, media, indexed, "a.csv") == rows
     assert "no form that is known" in refusal(tmp_path, media, text, "q.csv")
 
 

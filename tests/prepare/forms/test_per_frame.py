@@ -173,6 +173,11 @@ GOOD = frames(["", "run"], lambda n: [0])
             steps(["time", "run"], lambda n: [0]).replace("\n0.70\t0", ""),
             "a.csv:9: time 0.80, 0.2 s behind the row before, where others are 0.1",
         ),
+        ("time\trun\n0\t1\n2\t0\n", "a.csv:3: two rows do not say whether they are steps or"),
+        (
+            "time,behavior\n1.0,run\n2.0,sit\n3.3,run\n",
+            "a.csv:3: time 2.0, 1 s behind the row before, where others are 1.15; events, which",
+        ),
         ("time\trun\n0\t1\n", "a.csv:2: one row does not say how long it is"),
         ("time\trun\n0\t1\n0\t1\n", "a.csv:3: time 0, 0 s behind the row before"),
     ],
