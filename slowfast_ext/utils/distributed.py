@@ -42,6 +42,13 @@ def unwrap_network(network):
     return network
 
 
+def share_buffers(network):
+    """Gives a network that is not wrapped the main process's buffers, as batch-norm statistics."""
+    if world_size() > 1:
+        for buffer in network.buffers():
+            dist.broadcast(buffer, 0)
+
+
 def gather(value):
     """The values of all processes, in the order of their ranks."""
     if world_size() == 1:

@@ -11,6 +11,7 @@ from slowfast_ext.engine.averaging import averaged_network
 from slowfast_ext.engine.train import tuning_stage
 from slowfast_ext.engine.trainer import Trainer
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.utils import distributed
 from tests.engine.test_trainer import make_trainer, small_config
 from tests.helpers import assert_equal, weights
 
@@ -93,6 +94,14 @@ def test_going_on_gives_the_same_to_the_bit(averaging, tmp_path):
     again = stored(tmp_path)
     for key in ("model_state", "unaveraged_state"):
         assert_equal(whole[key], again[key])
+
+
+def test_processes_validate_one_average(averaging, monkeypatch):
+    shared = []
+    monkeypatch.setattr(distributed, "share_buffers", shared.append)
+    training = make_trainer(averaging)
+    training.run()
+    assert shared == [training.average.module] * 3
 
 
 def test_tuning_begins_with_the_average_in_the_same_run_and_in_another(averaging, tmp_path):
