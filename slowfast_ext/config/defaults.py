@@ -275,6 +275,8 @@ KEYS = (
     Key("AUG.ENABLE", Main(False), rules.needs_main),
     Key("AUG.AA_TYPE", IN_MAIN, rules.rand_augment),
     Key("AUG.GEN_MASK_LOADER", IN_MAIN, rules.not_done),
+    # Upstream takes any other word for bilinear.
+    Key("AUG.INTERPOLATION", IN_MAIN, rules.one_of("bilinear", "bicubic", "random")),
     # Clips of a video in a batch, cut and changed each by itself.
     Key("AUG.NUM_SAMPLE", IN_MAIN, rules.count()),
     Key("AUG.RE_COUNT", IN_MAIN, rules.count()),

@@ -115,6 +115,7 @@ def _erased(cfg, random, images):
     mean, std = (np.float32(n[::step]) for n in (cfg.DATA.MEAN, cfg.DATA.STD))
     normalised = torch.from_numpy((images / np.float32(255) - mean) / std).permute(0, 3, 1, 2)
     with upstream.seeded(random):
+        # As upstream: of several rectangles, RE_COUNT, a clip's first frames have none.
         erase = upstream.RandomErasing(
             options.RE_PROB,
             mode=options.RE_MODE,

@@ -24,6 +24,8 @@ def check_mixing(cfg):
     if cfg.LOSS.LABEL_SMOOTHING:
         rule = "must be 0.0 with MIXUP.ENABLE, whose MIXUP.LABEL_SMOOTH_VALUE smooths labels"
         refuse(cfg, "LOSS.LABEL_SMOOTHING", rule)
+    if cfg.MIXUP.PROB and not (cfg.MIXUP.ALPHA or cfg.MIXUP.CUTMIX_ALPHA):
+        refuse(cfg, "MIXUP.ALPHA", "must be above 0 where MIXUP.CUTMIX_ALPHA is not")
     clips = batch_size_per_process(cfg, "TRAIN.BATCH_SIZE")
     clips *= cfg.AUG.NUM_SAMPLE if cfg.AUG.ENABLE else 1
     if clips == 1 and cfg.MIXUP.PROB:

@@ -172,6 +172,7 @@ def test_several_clips_of_a_video_come_into_a_batch(data_dir):
         ({**RELATIVE, "DATA.TRAIN_JITTER_SCALES_RELATIVE": "[0.5]"}, "a range of two numbers"),
         ({**CHANGED, "AUG.AA_TYPE": "rand-m9-k3"}, "AUG.AA_TYPE is 'rand-m9-k3': it must be empty"),
         ({**CHANGED, "AUG.AA_TYPE": "rand-w1"}, "is not understood by upstream's RandAugment"),
+        ({**CHANGED, "AUG.INTERPOLATION": "bicubik"}, "INTERPOLATION is 'bicubik': it must be one"),
         ({**CHANGED, "OBJECTS.NUM_CLASSES": 2}, "AUG.ENABLE moves what frames show"),
         ({**CHANGED, "AUG.GEN_MASK_LOADER": True}, "GEN_MASK_LOADER is True: it is not done"),
         ({**CHANGED, "FEATURES.PATH": "maps"}, "AUG.ENABLE is True: it must be False with FEAT"),

@@ -111,6 +111,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(arguments, tmp_path):
         ({"LOSS.LABEL_SMOOTHING": 0.1}, "LOSS.LABEL_SMOOTHING is 0.1: it must be 0.0 with MIXUP"),
         ({"TRAIN.BATCH_SIZE": 1}, "leaves each process one clip"),
         ({"OBJECTS.NUM_CLASSES": 2}, "MIXUP.ENABLE has no boxes of both clips"),
+        ({"MIXUP.ALPHA": 0.0, "MIXUP.CUTMIX_ALPHA": 0.0}, "MIXUP.ALPHA is 0.0: it must be above"),
         ({"MIXUP.PROB": 1.5}, "MIXUP.PROB is 1.5: it must lie in [0, 1]"),
     ],
 )
