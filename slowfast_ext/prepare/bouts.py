@@ -74,10 +74,10 @@ def without(bouts, others):
     """
     key, rows = COLUMNS[:3], []
     known = dict(list(others.groupby(key)))
-    for name, own in bouts.groupby(key, sort=False):
-        if name not in known:
-            rows += own[COLUMNS].to_numpy().tolist()
-            continue
+    ours, theirs = (pd.MultiIndex.from_frame(table[key]) for table in (bouts, others))
+    # Most have no others: there may be a row for each label of each video.
+    is_shared = ours.isin(theirs)
+    for name, own in bouts[is_shared].groupby(key, sort=False):
         edges = [group[["start", "end"]].to_numpy() for group in (own, known[name])]
         times = np.unique(np.concatenate(edges))
         middles = (times[:-1] + times[1:]) / 2
@@ -86,7 +86,8 @@ def without(bouts, others):
         )
         kept = inside & ~away
         rows += [[*name, *span] for span in zip(times[:-1][kept], times[1:][kept], strict=True)]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"start": float, "end": float})
+    parts = pd.DataFrame(rows, columns=COLUMNS).astype({"start": float, "end": float})
+    return pd.concat([bouts[~is_shared][COLUMNS], parts], ignore_index=True)
 
 
 def unknown_bouts(file, seconds, activities):
