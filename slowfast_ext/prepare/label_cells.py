@@ -156,7 +156,7 @@ def problem_of(label):
             f"{shown} is no class: remove the row where it is not known what happens, or leave "
             "the label empty where nothing happens"
         )
-    if re.fullmatch(r"\d*\.\d+|\d+\.\d*|\d+(\.\d+)?e[+-]?\d+", label, re.ASCII):
+    if re.fullmatch(r"(?i)\d*\.\d+|\d+\.\d*|\d+(\.\d+)?e[+-]?\d+|-?inf(inity)?", label, re.ASCII):
         return f"{shown} is a number: write a time into the columns start,end"
     if _CLOCK.fullmatch(label) or _ENDS_IN_TIMES.search(label):
         return f"{shown} holds a time: write times into the columns start,end, in seconds"

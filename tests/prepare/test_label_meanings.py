@@ -237,6 +237,11 @@ def test_charades_actions(read):
             "counts what happens in each video, 0 times too, and says of nothing when: give the",
         ),
         ("video,subject,activity,bouts,duration,share\na,,run,0,0,0\n", "0 times too"),
+        # An end that is the video's.
+        (
+            "a.mp4,run,0.0,5.0\nb.mp4,jump,1,inf\n",
+            'labels:2: label "inf" is a number: write a time',
+        ),
         # A row for each video and label.
         (
             "path,behavior,value\na,run,1\na,jump,0\nb,run,0\n",
