@@ -6,7 +6,7 @@ from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatur
 from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
 from slowfast_ext.models.correlation import ActivityCorrelation
 from slowfast_ext.models.evidence import PositionEvidence
-from slowfast_ext.models.objects import ColumnsOf
+from slowfast_ext.models.objects import ColumnsOf, Context
 from slowfast_ext.models.observations import Observations
 from slowfast_ext.models.outputs import ActivityClassifier, probabilities
 
@@ -110,7 +110,9 @@ class ActivityHead(Head):
             attention["activities"] = over_observations
         if self.evidence is None:
             return activity_features
-        return torch.cat([activity_features, self.evidence(columns)[..., None]], dim=-1)
+        # The frame's would say the same of each person in it.
+        seen = columns.own() if isinstance(objects, Context) else columns
+        return torch.cat([activity_features, self.evidence(seen)[..., None]], dim=-1)
 
     def classify(self, embedding, attention=None):
         """What `embed` gives -> a tuple of logits, B x A each; `attention` gets Corr."""

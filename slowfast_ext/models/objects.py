@@ -116,6 +116,10 @@ class Columns(NamedTuple):
     num_positions: int
     padding: torch.Tensor | None
 
+    def own(self):
+        """The Columns of F alone."""
+        return Columns(self.values[:, :, : self.num_positions], self.num_positions, None)
+
     def mean(self):
         """B x C: the mean of all columns that hold something."""
         if self.padding is None:
