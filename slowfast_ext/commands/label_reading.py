@@ -37,6 +37,8 @@ def read_labels(args, path):
         class_names=args.class_names or "",
         frame_rate=args.frame_rate,
         frame_base=args.frame_base,
+        # Two labellers may have two tools, of which one counts frames.
+        facts_are_shared=getattr(args, "second", None) is not None,
         subjects=[name.strip() for name in (args.subjects or "").split(",") if name.strip()],
     )
     if file.rows:

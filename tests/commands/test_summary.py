@@ -155,6 +155,18 @@ def test_two_labellers(labelled):
     assert "mean_kappa: 0.75" in shown and "agreement:" in shown
 
 
+def test_two_labellers_of_whom_one_counts_frames(labelled):
+    """At 4 frames a second."""
+    first = "path,labels,start_frame,end_frame\na,run,1,2\n"
+    second = "path,labels,start,end\na,run,0,0.5\n"
+    options = ["--frame-rate", "4", "--frame-base", "1", "--json"]
+    code, shown, error = labelled("label-check", first, second, options=options)
+    assert code == 0, error
+    assert json.loads(shown)["compared"]["mean_iou"] == 1
+    code, _, error = labelled("label-check", second, options=options)
+    assert code == 2 and "--frame-rate is given, but no times here count frames" in error
+
+
 @pytest.mark.parametrize(
     "options,message",
     [
