@@ -290,8 +290,8 @@ def _times(file, table, columns):
     if times and (field := grouped_number(fields, times.scale)):
         raise SlowFastExtError(
             f'{file.path}: {table.names[times.start]}: is "{field}" '
-            f"{re.sub('[.,]', '', field)}, or a number with decimals? Write times without "
-            "separators of thousands"
+            f"{re.sub('[.,]', '', field)}, or a number with decimals? Write thousands without "
+            "separators, and decimals behind a point"
         )
     return times
 

@@ -251,7 +251,7 @@ def test_charades_actions(read):
         # Thousands with a separator; numbers of frames, too.
         (
             'path,labels,start_ms,end_ms\na,run,500,"1,000"\n',
-            'start_ms: is "1,000" 1000, or a number with decimals? Write times without separators',
+            'start_ms: is "1,000" 1000, or a number with decimals? Write thousands without',
         ),
         ("path;labels;start_ms;end_ms\na;run;1.000;2.500\n", '"1.000" 1000, or a number'),
         ('path,labels,start,end\na,run,900,"1,020"\n', '"1,020" 1020, or a number'),
