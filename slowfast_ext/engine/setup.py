@@ -19,7 +19,7 @@ from slowfast_ext.engine.mixing import check_mixing
 from slowfast_ext.engine.optimizer import build_optimizer
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import HEAD_REGISTRY, ActivityNetwork
-from slowfast_ext.models.backbones import backbone_name, input_facts
+from slowfast_ext.models.backbones import ShapesAlone, backbone_name, input_facts
 from slowfast_ext.models.backbones.contract import check_clip
 from slowfast_ext.models.backbones.inputs import take_input
 from slowfast_ext.utils.paths import has_store, pathmgr
@@ -235,7 +235,8 @@ def _check_buildable(cfg):
             size = cfg.DATA.TRAIN_CROP_SIZE
             clip = torch.empty(3, cfg.DATA.NUM_FRAMES, size, size)
             boxes = {"boxes": torch.zeros(1, 5)} if cfg.DETECTION.ENABLE else {}
-            network([pathway[None] for pathway in upstream.pack_pathways(cfg, clip)], **boxes)
+            with ShapesAlone():
+                network([pathway[None] for pathway in upstream.pack_pathways(cfg, clip)], **boxes)
     except SlowFastExtError:
         raise
     except Exception as error:  # Upstream's constructors assert, or fail anyhow.

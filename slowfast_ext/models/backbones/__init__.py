@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
 from slowfast_ext import upstream
 from slowfast_ext.errors import SlowFastExtError
@@ -124,6 +126,20 @@ def spatial_stride(cfg, backbone, shape=None):
         return size / shape.height
 
 
+class ShapesAlone(TorchFunctionMode):
+    """
+    Within it batch-norm gives back what it is given: on the meta device its result has that shape,
+    and to derive it, in Python, takes torch most of a network's time.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is F.batch_norm and len(args) > 1 and args[1] is not None:
+            features, means = args[:2]
+            if len(means) == features.shape[1]:  # Else it fails as ever.
+                return features
+        return func(*args, **(kwargs or {}))
+
+
 def _shapes_of_maps(cfg, backbone, size):
     """The shape of each pathway's map for one clip of `size` x `size` pixels."""
     # On torch's meta device, where tensors have shapes and no values: a table of the networks'
@@ -134,7 +150,7 @@ def _shapes_of_maps(cfg, backbone, size):
     shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
     was_training = backbone.training
     backbone.eval()  # Training would move the batch-norm statistics, dropout draw at random.
-    with torch.no_grad():
+    with torch.no_grad(), ShapesAlone():
         maps = torch.func.functional_call(backbone, shapes, (pathways,))
     backbone.train(was_training)
     return [features.shape for features in maps]

@@ -10,7 +10,7 @@ import torch.nn as nn
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityNetwork
-from slowfast_ext.models.backbones import contract, source_of_prefix, spatial_stride
+from slowfast_ext.models.backbones import ShapesAlone, contract, source_of_prefix, spatial_stride
 from tests.helpers import CONFIGS, SHALLOW
 
 AVA = str(CONFIGS / "AVA" / "SLOWFAST_101.yaml")
@@ -199,3 +199,14 @@ def test_an_extra_that_is_not_installed_is_named():
     with pytest.raises(SlowFastExtError, match=rf"cannot be imported \(too old\): {advice}"):
         contract.require_extra("timm", ImportError("too\nold"))
     assert source_of_prefix("nothing") is None
+
+
+def test_batch_norm_that_is_left_out_fits_the_map():
+    """What it is left out for is its shape; a network that could not run is still refused."""
+    features = torch.empty(2, 3, 1, 4, 4, device="meta")
+    for norm in (nn.BatchNorm3d(3), nn.SyncBatchNorm(3), nn.BatchNorm3d(3, affine=False)):
+        norm = norm.eval().to("meta")
+        with ShapesAlone():
+            assert norm(features).shape == norm(features[:, :3]).shape == features.shape
+    with ShapesAlone(), pytest.raises((RuntimeError, ValueError)):
+        nn.BatchNorm3d(4, device="meta").eval()(features)
