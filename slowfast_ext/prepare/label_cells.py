@@ -1,5 +1,8 @@
 """What one field of a label file says: labels, a time, or whether a label is there."""
 
+import ast
+import contextlib
+import json
 import math
 import re
 import unicodedata
@@ -20,7 +23,9 @@ _ENDS_IN_TIMES = re.compile(
     | \d\s*[-\u2013]\s*\d+\.\d+\W*$""",
     re.ASCII | re.VERBOSE,
 )
-_LIST = re.compile(r"\[(.*)\]|\((.*)\)|\{([^:]*)\}", re.DOTALL)
+# A tuple's brackets are one pair, so that a name such as (a) b (c) is none.
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_LIST = re.compile(rf"""\[(.*)\]|\(((?:[^()'"]|{_QUOTED})*)\)|\{{([^:]*)\}}""", re.DOTALL)
 # An item of a printed list of Python, numpy or JSON: in quotes, or bare up to the next comma.
 _ITEM = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]{}\s][^,'"\[\]{}]*)""")
 # What joins two labels to one; a name of one activity may hold it, too.
@@ -125,10 +130,19 @@ def labels_in(cell, separator):
     listed = _LIST.fullmatch(cell.strip())
     if listed:
         inside = next(part for part in listed.groups() if part is not None)
-        items = [next(filter(None, match.groups()), "") for match in _ITEM.finditer(inside)]
+        items = list(map(_item_of, _ITEM.finditer(inside)))
         # What is left beside the items is no list of labels: `problem_of` tells of it.
         return items if not re.search(r"[^\s,]", _ITEM.sub("", inside)) else [cell]
     return [label for line in cell.splitlines() for label in line.split(separator)]
+
+
+def _item_of(match):
+    """The text of an item of a printed list, with what JSON and Python write by backslashes."""
+    text = next(filter(None, match.groups()), "")
+    if "\\" in text and not match[3]:
+        with contextlib.suppress(ValueError, SyntaxError):
+            return json.loads(match[0]) if match[1] else ast.literal_eval(match[0])
+    return text
 
 
 def clean(label):

@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 
 from slowfast_ext.errors import SlowFastExtError
+from slowfast_ext.prepare.label_cells import labels_in
 from slowfast_ext.prepare.label_forms import check_problems, read_label_file
 from slowfast_ext.prepare.own_media import OwnMedia
 
@@ -196,6 +197,7 @@ def test_charades_actions(read):
         # Fields that hold something else than labels.
         ('path,labels\na,"{""x"": 1}"\nb,run\n', "is a list or JSON of another form"),
         ('path,labels\na,"[[1, 2]]"\nb,run\n', "is a list or JSON of another form"),
+        ("path,labels\na,(no) run (slow)\nb,run\n", 'label "(no) run (slow)" is a list or'),
         ("path,label\na,-1\nb,2\n", 'label "-1" is no class'),
         ("path,label\na,nan\nb,run\n", "is an empty field"),
         ('path,labels\na,"run, walk"\nb,run\n', 'is one label or several: --separator ","'),
@@ -391,3 +393,10 @@ def test_a_frame_count_before_a_video(read, write_moving_square):
     assert read.file.form == "path number_of_frames label"
     # Numbers that stand on other places too are class ids.
     assert [row[1] for row in read("a.mp4 1 3\nb.mp4 3 1\n")] == ["1;3", "1;3"]
+
+
+def test_backslashes_of_printed_lists_are_no_part_of_names():
+    """json.dumps writes what is not ASCII by numbers, also beyond 16 bits; Python a quote."""
+    names = ["走る", "a 😀", 'say "hi"', "it's"]
+    assert labels_in(json.dumps(names), ";") == names
+    assert labels_in(repr([*names, 'it\'s "so"']), ";") == [*names, 'it\'s "so"']
