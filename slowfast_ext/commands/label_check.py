@@ -1,6 +1,7 @@
 """python -m slowfast_ext label-check: what is odd in labels, and how far two labellers agree."""
 
 import json
+from collections import Counter
 
 import pandas as pd
 
@@ -8,7 +9,7 @@ from slowfast_ext.commands.arguments import seconds_of
 from slowfast_ext.commands.label_reading import read_labels
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.agreement import agreement
-from slowfast_ext.prepare.bouts import bouts_of, read_spans, unknown_bouts, without
+from slowfast_ext.prepare.bouts import ROUNDING, bouts_of, read_spans, unknown_bouts, without
 from slowfast_ext.prepare.label_check import oddities, unknown_time
 from slowfast_ext.prepare.media import as_yaml, named
 
@@ -88,6 +89,12 @@ def _compare(paths, files, read, step):
         "mean_kappa": _plain(means["kappa"]),
         "mean_iou": _plain(means["iou"]),
     }
+    # Neither kappa nor the time that both say sees them.
+    one, two = (Counter(own["activity"][own["end"] - own["start"] <= ROUNDING]) for own in bouts)
+    if one or two:
+        compared["moments_not_compared"] = {
+            name: f"{one[name]} and {two[name]}" for name in sorted(one | two)
+        }
     if len(unknown):
         share = (unknown["end"] - unknown["start"]).sum() / sum(shared.values()) / len(activities)
         compared["unknown_to_either"] = f"{share:.1%}"

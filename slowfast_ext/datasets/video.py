@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from slowfast_ext.datasets.container import MAX_PIXELS, check_frame_size
+from slowfast_ext.datasets.container import MAX_PIXELS, VIDEO_ENDINGS, check_frame_size
 from slowfast_ext.datasets.image_names import IMAGE_ENDINGS, frames_of, split_pattern
 from slowfast_ext.datasets.known_files import known_folder
 from slowfast_ext.datasets.video_file import VideoFile, VideoInfo
@@ -119,6 +119,15 @@ class Video:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
+def videos_to_name(folder):
+    """A sentence on a folder of videos given as if it were one of frames; None without videos."""
+    endings = {os.path.splitext(name)[1] for name in pathmgr.ls(folder)}
+    patterns = [f"{folder.rstrip('/')}/*{e}" for e in sorted(endings) if e.lower() in VIDEO_ENDINGS]
+    return (
+        f"{folder}: is a folder of videos: name these, {' '.join(patterns)}" if patterns else None
+    )
+
+
 class FrameFolder:
     """
     The frames of a folder; `info` is a VideoInfo.
@@ -138,7 +147,8 @@ class FrameFolder:
         self._names = frames_of(path, pathmgr.ls(path), pattern) if names is None else names
         if not self._names:
             raise SlowFastExtError(
-                f"{path}: the folder holds no frames: files ending in "
+                videos_to_name(path)
+                or f"{path}: the folder holds no frames: files ending in "
                 f"{', '.join(IMAGE_ENDINGS)} are expected"
             )
         height, width = self._image(0).shape[:2]

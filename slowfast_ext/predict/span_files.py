@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from slowfast_ext.datasets.video import videos_to_name
 from slowfast_ext.datasets.video_file import VideoInfo
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_columns import SPANS
@@ -90,7 +91,8 @@ def check_output(form, out, videos):
         for video in videos:
             if pathmgr.isdir(video) or "*" in video:
                 raise SlowFastExtError(
-                    f"{video}: is a folder of frames, and --format {form} is of video files: "
+                    (pathmgr.isdir(video) and videos_to_name(video))
+                    or f"{video}: is a folder of frames, and --format {form} is of video files: "
                     "--format csv or json"
                 )
     if not is_each:

@@ -151,6 +151,7 @@ def test_two_labellers(labelled):
     assert (run["activity"], run["iou"], sit["kappa"], sit["iou"]) == ("run", 0.5, 1, 1)
     # Of 20 moments both say run at 5, none at 10: (0.75 - 0.5) / (1 - 0.5).
     assert run["kappa"] == pytest.approx(0.5)
+    assert "moments_not_compared" not in found["compared"]
     code, shown, _ = labelled("label-check", first, second)
     assert "mean_kappa: 0.75" in shown and "agreement:" in shown
 
@@ -165,6 +166,15 @@ def test_two_labellers_of_whom_one_counts_frames(labelled):
     assert json.loads(shown)["compared"]["mean_iou"] == 1
     code, _, error = labelled("label-check", second, options=options)
     assert code == 2 and "--frame-rate is given, but no times here count frames" in error
+
+
+def test_two_labellers_of_moments(labelled):
+    """A moment lasts no time: its dash is not that nobody says that it happens."""
+    first = "path,labels,start,end\na,run,0,1\na,jump,0.2,0.2\na,jump,0.7,0.7\n"
+    second = "path,labels,start,end\na,run,0,1\na,jump,0.2,0.2\n"
+    code, shown, error = labelled("label-check", first, second)
+    assert code == 0, error
+    assert "  moments_not_compared:\n    jump: 2 and 1\n" in shown
 
 
 @pytest.mark.parametrize(

@@ -277,6 +277,9 @@ def test_padded_names_and_jpegs(tmp_path):
 
 def test_folders_that_cannot_be_read_are_refused(folder, tmp_path_factory):
     check_refused(tmp_path_factory.mktemp("none"), "no frames")
+    videos = tmp_path_factory.mktemp("videos")
+    (videos / "a.mkv").write_text("")
+    check_refused(videos, rf"is a folder of videos: name these, {videos}/\*\.mkv")
     path = folder / "video-3.png"
     cv2.imwrite(str(path), np.zeros((HEIGHT, WIDTH + 1, 3), np.uint8))
     check_refused(folder, "frame 2 is 65 x 48 pixels where 64 x 48", [2])

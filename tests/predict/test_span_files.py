@@ -235,11 +235,14 @@ def test_cvat_counts_the_frames_of_a_varying_rate(tmp_path):
         ("cvat", "file", ["a.mp4"], "--out file is a file: name a folder"),
         ("boris", "a.boris", ["frames"], "frames: is a folder of frames"),
         ("cvat", "out", ["frames/img_*.jpg"], "is a folder of frames"),
+        ("boris", "a.boris", ["clips"], "clips: is a folder of videos: name these, clips/*.MP4"),
     ],
 )
 def test_what_cannot_be_written(tmp_path, monkeypatch, form, out, videos, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "frames").mkdir()
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.MP4").write_text("")
     (tmp_path / "file").write_text("")
     with pytest.raises(SlowFastExtError) as caught:
         check_output(form, out, videos)
