@@ -1,5 +1,6 @@
 """Reading a config's files: what YAML allows and they must not have; numbers of either kind."""
 
+import functools
 import io
 import logging
 import os
@@ -91,6 +92,12 @@ def _num_parts(node, counted):
     return counted[id(node)]
 
 
+@functools.cache
+def _warn_once(sentence):
+    """A command reads its config before torch is imported, and again."""
+    logger.warning(sentence)
+
+
 def _check_node(path, node, above, checked):
     """`above`: the nodes that this one lies in; `checked`: those that need no second look."""
     where = f"{path}:{node.start_mark.line + 1}" if node else path
@@ -111,7 +118,7 @@ def _check_node(path, node, above, checked):
                     rule = "YAML takes the last alone: put both together"
                     raise SlowFastExtError(f"{twice}, and {rule}")
                 # Stock files have such keys, of which upstream takes the last too.
-                logger.warning(f"{twice}, and the last alone is taken")
+                _warn_once(f"{twice}, and the last alone is taken")
             lines[key.value] = line
     for child in children:
         _check_node(path, child, [*above, node], checked)
