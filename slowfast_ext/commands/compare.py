@@ -16,7 +16,8 @@ from slowfast_ext.config.compare import check_same_results
 from slowfast_ext.config.load import load_config
 from slowfast_ext.config.schema import refuse
 from slowfast_ext.engine.launch import launch, refuse_torchrun
-from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.setup import checked_config, network_of_shapes
+from slowfast_ext.engine.weights import read_weights, started_share
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.evaluation.intervals import interval
 from slowfast_ext.utils.paths import pathmgr
@@ -49,7 +50,7 @@ def run(args):
         rows += [[name, seed, value] for seed, value in zip(seeds, values, strict=True)]
     write_rows(path, rows)
     print(table(scores))
-    print(f"wrote {path}")
+    print(f"wrote {path}", *_unequal_starts({name: cfgs[0] for name, cfgs in configs.items()}))
 
 
 def _seeds(text):
@@ -99,6 +100,23 @@ def mean_ap(cfg):
     if value is None:
         raise SlowFastExtError(f"{cfg.OUTPUT_DIR}/results.json has no mAP: no label to measure by")
     return value
+
+
+def _unequal_starts(configs):
+    """One sentence where TRAIN.CHECKPOINT_FILE_PATH gives some heads a trained start, else none."""
+    shares = {}
+    for name, cfg in configs.items():
+        path = cfg.TRAIN.CHECKPOINT_FILE_PATH
+        # What another library publishes, by its name, has no head of these.
+        if path and pathmgr.exists(path):
+            state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
+            shares[name] = started_share(cfg, network_of_shapes(cfg), state)
+    if len({number / max(total, 1) for number, total in shares.values()}) > 1:
+        told = ", ".join(f"{n} of {total} of {name}" for name, (n, total) in shares.items())
+        yield (
+            "\nnot on equal terms: of the heads' tensors TRAIN.CHECKPOINT_FILE_PATH gave, trained, "
+            f"{told}; TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN \"['head.']\" lets all begin anew"
+        )
 
 
 def table(scores):

@@ -221,15 +221,22 @@ def _check_stride(cfg, stride):
     cfg.DETECTION.SPATIAL_SCALE_FACTOR = stride
 
 
+def network_of_shapes(cfg):
+    """The network in evaluation on the device meta: shapes alone, no memory, no arithmetic."""
+    cfg = cfg.clone()
+    if cfg.BN.NUM_SYNC_DEVICES is not None:
+        cfg.BN.NUM_SYNC_DEVICES = 1  # main compares it with the processes, here one.
+    with torch.device("meta"), torch.no_grad():
+        return ActivityNetwork(cfg).eval()
+
+
 def _check_buildable(cfg):
     """Sends a clip without content through the network, and builds the optimizer."""
     alone = cfg.clone()
     alone.NUM_GPUS = 0  # With more, main's optimizer takes the network for a wrapped one.
-    if cfg.BN.NUM_SYNC_DEVICES is not None:
-        alone.BN.NUM_SYNC_DEVICES = 1  # main compares it with the processes, here one.
     try:
-        with torch.device("meta"), torch.no_grad():  # Shapes alone: no memory, no arithmetic.
-            network = ActivityNetwork(alone).eval()
+        network = network_of_shapes(alone)
+        with torch.device("meta"), torch.no_grad():
             if cfg.DETECTION.ENABLE:
                 _check_stride(cfg, network.regions.stride)
             size = cfg.DATA.TRAIN_CROP_SIZE

@@ -99,6 +99,16 @@ def check_start(cfg, network, state):
     _matched(network.backbone, own, path, state, options.CHECKPOINT_INFLATE)
 
 
+def started_share(cfg, network, state):
+    """
+    How many of the head's parameters `load_start` would take from what the file holds, of how many.
+    """
+    state = _cleared(state["model_state"], cfg.TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN)
+    state = _by_own_names(network.backbone, network.state_dict(), state)
+    own = {n: value for n, value in network.named_parameters() if n.startswith("head.")}
+    return sum(n in state and state[n].shape == value.shape for n, value in own.items()), len(own)
+
+
 def _require_same_shapes(cfg, network, state):
     """
     Raises SlowFastExtError where TRAIN.CHECKPOINT_IN_INIT would have main turn a tensor of an

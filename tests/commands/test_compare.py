@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from slowfast_ext.commands.compare import mean_ap, table
+from slowfast_ext.commands.compare import _unequal_starts, mean_ap, table
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.errors import SlowFastExtError
@@ -29,6 +29,8 @@ def test_heads_and_settings_on_the_same_features(words, tmp_path, command):
     rows = (tmp_path / "out" / "comparison.csv").read_text().splitlines()
     assert rows[0] == "setting,seed,mAP"
     assert len(rows) == 1 + 2 * 2
+    # The start is a run's of the paper's head.
+    assert "0 of 2 of ACTIVITY.HEAD PoolHead, 8 of 8 of ACTIVITY.CORRELATION False" in out
     setting, seed, score = rows[-1].split(",")
     assert (setting, seed) == ("ACTIVITY.CORRELATION False", "2")
     path = tmp_path / "out" / "ACTIVITY.CORRELATION_False" / "seed_2" / "results.json"
@@ -107,3 +109,13 @@ def test_a_test_without_labels_has_nothing_to_compare(tmp_path):
     (tmp_path / "results.json").write_text('{"config": {}, "mAP": null}')
     with pytest.raises(SlowFastExtError, match=r"results\.json has no mAP: no label"):
         mean_ap(SimpleNamespace(OUTPUT_DIR=str(tmp_path)))
+
+
+def test_heads_that_all_begin_anew_are_on_equal_terms(words):
+    anew = ["TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", "['head.']"]
+    for options, sentences in (([], 1), (anew, 0)):
+        configs = {
+            head: checked_config(words[1], [*words[2:], "ACTIVITY.HEAD", head, *options])
+            for head in ("PoolHead", "ActivityHead")
+        }
+        assert len(list(_unequal_starts(configs))) == sentences
