@@ -38,12 +38,13 @@ OVER_INSTALLED = {
 HEADING = """# PySlowFast's own config files
 
 Made by `python -m tools.stock_files`: every YAML file of GitHub's main, as it stands there, over
-`pyslowfast` 1.0 and over main, on a machine of {gpus} GPUs. "Alone": with
-`MODEL.MODEL_NAME ActivityNetwork` and nothing else. "As documented": with that, what
-[PYSLOWFAST.md](PYSLOWFAST.md#your-config) says of data, classes and loss (but for Charades and AVA,
-whose files have them), and in brackets what it says of 1.0 and the sentences of refusal say to
-set. A cell is the backbone that is built, or the number of the sentence with which the file is
-refused.
+`pyslowfast` 1.0 and over main, on a machine of {gpus} GPUs. A cell is the backbone that is built,
+or the number of the [sentence](#sentences) with which the file is refused.
+
+- "Alone": `MODEL.MODEL_NAME ActivityNetwork` and nothing else is set.
+- "As documented": data, classes and loss are set too, as [PYSLOWFAST.md](PYSLOWFAST.md#your-config)
+  says (Charades' and AVA's files have them already). In brackets: what else had to be set, which
+  PYSLOWFAST.md or the sentence itself says.
 
 | | alone, 1.0 | as documented, 1.0 | alone, main | as documented, main |
 |---|---|---|---|---|
