@@ -81,7 +81,8 @@ class Predictor:
         path, heat_path = thresholds_path(self.cfg), temperatures_path(self.cfg)
         thresholds = read_thresholds(path, self.class_names)
         temperatures = read_temperatures(heat_path, self.class_names)
-        print(f"thresholds: {path if pathmgr.exists(path) else '0.5, none are fitted'}")
+        unfitted = "0.5, none are fitted: --fit-thresholds fits them to the training list"
+        print(f"thresholds: {path if pathmgr.exists(path) else unfitted}")
         if pathmgr.exists(heat_path):
             print(f"temperatures: {heat_path}")
         found, problems = [], []

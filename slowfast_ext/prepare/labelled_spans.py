@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_forms import seconds_of
 from slowfast_ext.utils.tables import read_table
+from slowfast_ext.utils.text import summary_of_bad_rows
 
 HEADER = "video,start,end"
 # How long a folder of frames is in seconds, a label file does not say: eleven days.
@@ -54,13 +56,15 @@ def add_unknown_time(file, path, spans, seconds):
         file (LabelFile)
         path (str), spans (dict): as of `read_labelled_spans`.
         seconds (dict): a video's length, as of `check_times`.
+    Raises:
+        SlowFastExtError: the spans leave out videos, and nothing is wrong with the labels.
     """
-    rows_of = {}
+    rows_of, left_out = {}, []
     for row in file.rows:
         rows_of.setdefault(row.video, []).append(row)
     for video, rows in rows_of.items():
         if video not in spans:
-            file.problems.append(
+            left_out.append(
                 f"{path}: does not say which time of {video} was labelled: add a row, with start "
                 "and end empty where all of it was"
             )
@@ -74,6 +78,9 @@ def add_unknown_time(file, path, spans, seconds):
                     f"{path}"
                 )
         _add_gaps(file, path, rows[0], spans.get(video), seconds.get(video))
+    if left_out and not file.problems:
+        raise SlowFastExtError(summary_of_bad_rows(path, left_out))
+    file.problems += left_out
 
 
 def add_unlabelled_time(file, seconds):

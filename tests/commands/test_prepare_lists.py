@@ -343,6 +343,11 @@ def test_labelled_spans_leave_out_no_video_and_contradict_no_label(folder):
         "spans.csv: does not say which time of d.mp4 was labelled: add a row, with start and end "
         "empty where all of it was",
     ]
+    # Where nothing is wrong with the labels, it is the spans' file that is named.
+    sentence = refused(
+        folder, "path,labels\nd.mp4,jump\n", "--labelled-spans", folder / "spans.csv"
+    )
+    assert sentence.startswith("spans.csv: 1 bad row")
     (folder / "spans.csv").write_text("video,start,end\nz,0,1\na,1,0\nb,x,1\n")
     sentence = refused(folder, labels, "--labelled-spans", folder / "spans.csv")
     assert (
