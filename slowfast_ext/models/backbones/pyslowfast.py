@@ -122,6 +122,10 @@ def _mvit(cfg, facts):
     """main's MViT, which gives its tokens as a map, without the class token."""
     if cfg.MVIT.REV.ENABLE:
         raise SlowFastExtError("MVIT.REV.ENABLE is True: a reversible MViT gives no map for a head")
+    if cfg.MVIT.PATCH_2D:
+        raise SlowFastExtError(
+            "MVIT.PATCH_2D is True: this MViT takes single images: take a config for videos"
+        )
     network = built_with_values(lambda: upstream.model_class("MViT")(cfg))
     # What it does for its own RoI head: last norm, no class token, B x C x T x H x W.
     network.head, network.enable_detection = FeatureMaps(), True

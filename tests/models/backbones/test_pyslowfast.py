@@ -157,3 +157,9 @@ def test_what_gives_no_map_is_refused(name):
     words = ["MODEL.NUM_CLASSES", "3", "ACTIVITY.BACKBONE", name, *WORDS]
     with pytest.raises(SlowFastExtError, match=f"'{name}': it gives no map of space and time"):
         checked_config(None, [*words, "MODEL.LOSS_FUNC", "bce", "MODEL.HEAD_ACT", "sigmoid"])
+
+
+@pytest.mark.parametrize("key", ["MVIT.PATCH_2D", "MVIT.REV.ENABLE"])
+def test_an_mvit_without_a_map_of_a_clip_is_refused_by_its_key(key):
+    with pytest.raises(SlowFastExtError, match=f"{key} is True: "):
+        mvit(key, "True")
