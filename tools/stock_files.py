@@ -5,7 +5,7 @@ What becomes of PySlowFast's own config files: docs/STOCK_FILES.md.
 
 loads every YAML file of a clone of GitHub's main twice, with the model's name alone and as
 docs/PYSLOWFAST.md says, over the PySlowFast that is installed (1.0 of PyPI) and over the clone with
-PYTORCHVIDEO, a clone of that. Some ten minutes; nothing is trained.
+PYTORCHVIDEO, a clone of that. Some minutes; nothing is trained.
 """
 
 import argparse
