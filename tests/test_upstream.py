@@ -1,10 +1,12 @@
 """The one module that knows which PySlowFast is installed."""
 
+import random
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -98,3 +100,22 @@ def test_upstreams_data_set_of_the_same_name_stays_in_its_registry():
     theirs = upstream.DATASET_REGISTRY.get("Ava")
     assert theirs.__module__.startswith("slowfast.")
     assert upstream.OWN_DATASETS.get("Ava").__module__ == "slowfast_ext.datasets.ava"
+
+
+def test_upstreams_draws_are_seeded_and_nothing_else_is(monkeypatch):
+    def draws():
+        return random.random(), np.random.random(), torch.rand(1).item()
+
+    on_gpus = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", on_gpus.append)
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    undisturbed, within = draws(), []
+    for restore, state in zip(
+        (random.setstate, np.random.set_state, torch.set_rng_state), states, strict=True
+    ):
+        restore(state)
+    for _ in range(2):
+        with upstream.seeded(np.random.default_rng(5)):
+            within.append(draws())
+    assert within[0] == within[1] and draws() == undisturbed
+    assert not on_gpus, "a dropout of the network's on a GPU would repeat itself"
