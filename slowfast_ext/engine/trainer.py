@@ -117,9 +117,8 @@ class Trainer:
         loss, learning_rate = self._report(epoch, self.learn(epoch))
         if is_save or is_eval:
             self._update_precise_batch_norm()
-        if self.average:
-            # Each process averages batch-norm statistics of its own: validated is what is saved.
-            distributed.share_buffers(self.tested_network)
+        # Each process has batch-norm statistics of its own: validated is what is saved.
+        distributed.share_buffers(self.tested_network)
         mean_ap = self._evaluate(epoch) if is_eval else None
         self.history.add_point(self.stage.name, number, loss, learning_rate, mean_ap)
         paths = []
@@ -161,7 +160,8 @@ class Trainer:
         """
         inputs, given = self.inputs(batch)
         if self.mixing:
-            batch = batch._replace(labels=self.mixing(inputs, batch.labels))
+            # What the labels are of, should the loss not be finite.
+            batch = batch._replace(labels=self.mixing(inputs, batch.labels), pathways=inputs)
         with torch.autocast("cuda", torch.float16, enabled=self.cfg.TRAIN.MIXED_PRECISION):
             outputs = self.model(inputs, **given)
             loss = self.loss(batch, outputs)

@@ -96,12 +96,17 @@ def test_going_on_gives_the_same_to_the_bit(averaging, tmp_path):
         assert_equal(whole[key], again[key])
 
 
-def test_processes_validate_one_average(averaging, monkeypatch):
+def test_processes_validate_one_network(averaging, monkeypatch):
     shared = []
     monkeypatch.setattr(distributed, "share_buffers", shared.append)
     training = make_trainer(averaging)
     training.run()
     assert shared == [training.average.module] * 3
+    shared.clear()
+    averaging.SOLVER.EMA, averaging.TRAIN.AUTO_RESUME = 0.0, False
+    training = make_trainer(averaging)
+    training.run()
+    assert shared == [training.network] * 3
 
 
 def test_tuning_begins_with_the_average_in_the_same_run_and_in_another(averaging, tmp_path):

@@ -119,3 +119,13 @@ def test_what_is_not_defined_is_refused(changes, sentence):
     with pytest.raises(SlowFastExtError) as error:
         check_mixing(load_config(CONFIG, words(**changes)))
     assert sentence in str(error.value)
+
+
+def test_what_is_kept_of_a_loss_that_is_not_finite_is_mixed_as_its_labels(arguments, tmp_path):
+    blows_up = {"SOLVER__BASE_LR": 1e30, "SOLVER__OPTIMIZING_METHOD": "sgd"}
+    options = {"MIXUP__ENABLE": True, "SOLVER__WARMUP_EPOCHS": 0.0, "MIXUP__SWITCH_PROB": 0.0}
+    with pytest.raises(SlowFastExtError, match="the loss is (nan|inf)"):
+        main(arguments(tmp_path, TEST__ENABLE=False, **blows_up, **options))
+    batch = torch.load(tmp_path / "not_finite_rank_0.pyth", weights_only=True)["batch"]
+    assert ((batch["labels"] > 0) & (batch["labels"] < 1)).all()
+    assert all(clips.dtype == torch.float32 for clips in batch["pathways"])
