@@ -221,7 +221,7 @@ def read_table(file, table, header_at):
     if not has_actions:
         columns.times = _times(file, table, columns)
     if columns.labels and not columns.is_binary:
-        _check_presence(file, table)
+        _check_presence(file, table, columns.labels)
     if columns.is_binary:
         file.form = "a column of 0 and 1 for each label"
         _read_binary(file, table, columns, header_at)
@@ -257,9 +257,10 @@ def _columns_of(file, table):
     return Columns(video, labels, is_binary, None, side, **others)
 
 
-def _check_presence(file, table):
+def _check_presence(file, table, labels):
     """Raises SlowFastExtError where a column says of the rows' labels that some do not happen."""
-    for place, name in enumerate(table.names):
+    for place in {*range(len(table.names))} - {*labels}:
+        name = table.names[place]
         no = [f for f in table.column(place) if str(f).lower() in ("0", "0.0", "no", "false")]
         if plain(name) in PRESENCE and no:
             raise SlowFastExtError(

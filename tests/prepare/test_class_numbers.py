@@ -39,6 +39,10 @@ def test_names_alone_count_from_where_the_numbers_say(folder):
     (folder / "names").write_text("run\njump\nwave\n")
     three = LABELS.replace("0", "3")
     assert spans(read(folder, "x.csv", three, class_names=path))[0][1] == "wave"
+    # A column called value may hold them, too, when it is named.
+    options = {"class_names": path, "label_columns": ["value"]}
+    value = "path,value\na.mp4,0\nb.mp4,2\n"
+    assert [row[1] for row in spans(read(folder, "x.csv", value, **options))] == ["run", "wave"]
     found = refusal(folder, "x.csv", "a.mp4,1\nb.mp4,2,1\n", class_names=path)
     assert "names: do the names count from 0 or from 1? Write each as NUMBER NAME" in found
 

@@ -26,6 +26,8 @@ _OWN_ENDINGS = ("_labels", "_No focal subject")
 # A step's rounding, as a part of it: times are written with few decimals.
 _UNEVEN = 0.26
 _FEW_ROWS = 20
+# Seconds by which equal steps may differ where times are printed in full.
+_PRINTED = 1e-6
 
 
 @dataclass
@@ -226,6 +228,8 @@ def _add_by_time(file, table, held, unknown):
         # A log of few events has such steps by chance: then they differ by their rounding alone.
         decimals = max(len(row[0].replace(",", ".").partition(".")[2]) for _, row in table.rows)
         limit = 1.01 * 10.0**-decimals if decimals else 0.0
+        # A program may print 3 * 0.4 as 1.2000000000000002.
+        limit = max(limit, _PRINTED)
     for (where, row), found in zip(table.rows[1:], np.diff(starts), strict=True):
         if not abs(found - step) <= limit or step <= 0:
             what = f"time {row[0]}, {found:g} s behind the row before, where others are {step:g}"

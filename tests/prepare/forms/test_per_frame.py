@@ -108,6 +108,12 @@ def test_labels_at_another_rate_are_asked_for(folder):
     assert spans(read(folder, "a.csv", text, frame_rate=5)) == [("a.mp4", "run", 0.0, 1.0)]
 
 
+def test_few_steps_may_be_printed_in_full(folder):
+    text = "\n".join(["time,run", *(f"{n * 0.4},{int(n < 3)}" for n in range(10))])
+    assert "1.2000000000000002" in text
+    assert spans(read(folder, "a.csv", text)) == [("a.mp4", "run", 0.0, 1.2)]
+
+
 def test_numbers_of_classes_need_their_names(folder, tmp_path):
     text = frames(["frame", "behavior"], lambda n: [is_run(n)])
     assert "a.csv: behavior holds numbers: of classes, which --class-names" in refusal(
