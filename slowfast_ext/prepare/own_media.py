@@ -36,7 +36,7 @@ class OwnMedia:
         # Absolute, so that the lists can lie anywhere.
         self.folder = os.path.abspath(folder) if is_local(folder) else folder.rstrip("/")
         self.num_frames, self._by_name, self._paths = {}, {}, set()
-        # A path by its last part, whatever its letters and its ending.
+        # Paths by `_loose` of their last part.
         self._by_stem = {}
         self._info = {}
         self._seen, self._folders = set(), set()
@@ -77,8 +77,8 @@ class OwnMedia:
 
     def is_gone(self, name):
         """
-        True where nothing here is called so: not in other letters or with another ending either,
-        which would be another spelling of a video that is here.
+        True where nothing here is called so: not in other letters, with other marks between words
+        or with another ending either, which would be another spelling of a video that is here.
         """
         return bool(self.parts(name)) and not self._candidates(name) and not self._alike(name)
 
@@ -147,13 +147,17 @@ class OwnMedia:
         return []
 
     def _alike(self, name):
-        """The paths that end as `name` does but for letters and the ending."""
-        return sorted(self._by_stem.get(self.parts(name)[-1].casefold(), ()))
+        """The paths that end as `name` does but for its spelling and the ending."""
+        return sorted(self._by_stem.get(self._loose(name), ()))
+
+    def _loose(self, name):
+        """A path's last part, equal for clip-1.avi, Clip_1 and clip 1.mp4."""
+        return re.sub(r"[\W_]+", "_", self.parts(name)[-1]).casefold()
 
     def _hint(self, name):
         """
-        The nearest name: one in other letters or with another ending, else one that is alike; not
-        for more problems than are shown, since the search is slow.
+        The nearest name: one in another spelling or with another ending, else one that is alike;
+        not for more problems than are shown, since the search is slow.
         """
         self._num_hints += 1
         if self._num_hints > MAX_PROBLEMS_SHOWN or not self.parts(name):
@@ -187,7 +191,7 @@ class OwnMedia:
     def _add(self, relative, stem):
         """Names it by its path's last parts, as many as one likes, with and without the ending."""
         self._paths.add(relative)
-        self._by_stem.setdefault(self.parts(relative)[-1].casefold(), []).append(relative)
+        self._by_stem.setdefault(self._loose(relative), []).append(relative)
         names = set()
         for path in (relative, stem):
             parts = unicodedata.normalize("NFC", path).split("/")

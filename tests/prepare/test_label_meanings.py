@@ -371,10 +371,13 @@ def test_paths(read):
 
 
 def test_the_video_that_was_meant_is_named(read):
-    """In other letters, or with the ending that it had before it was converted."""
-    for name in ("A.MP4", "a.avi", "D:\\cows\\A.avi"):
-        assert f'no video "{name}" in' in refusal(read, f"path,labels\n{name},1\nb,2\n")
-        assert ", did you mean a.mp4?" in refusal(read, f"path,labels\n{name},1\nb,2\n")
+    """In other letters or marks, or with the ending that it had before it was converted."""
+    (read.folder / "cow_1.mp4").touch()
+    names = {"a.mp4": ("A.MP4", "a.avi", "D:\\cows\\A.avi"), "cow_1.mp4": ("cow-1", "Cow 1.avi")}
+    for meant, others in names.items():
+        for name in others:
+            told = refusal(read, f"path,labels\n{name},1\nb,2\n")
+            assert f'no video "{name}" in' in told and f", did you mean {meant}?" in told
 
 
 def test_lines_of_paths_with_blanks(read):
