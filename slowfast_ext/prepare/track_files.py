@@ -1,5 +1,7 @@
 """Reading tracks of boxes: CVAT's XML, VIA 3's, MOT's; a file, or a folder of such files."""
 
+from dataclasses import replace
+
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare import label_cells
 from slowfast_ext.prepare.forms import cvat, mot, via
@@ -34,11 +36,13 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
     if pathmgr.isdir(path):
         names = sorted(name for name in pathmgr.ls(path) if name.lower().endswith(_ENDINGS))
         paths = [f"{path.rstrip('/')}/{name}" for name in names]
-    shapes, whole = [], LabelFile(path, media)
+    shapes, numbers, whole = [], set(), LabelFile(path, media)
     shared = {"problems": whole.problems, "missing": whole.missing}
     for part in paths:
         file = LabelFile(part, media, frame_base=frame_base, **shared)
-        shapes += _shapes_of(file, Content(part), label_columns is not None)
+        content = Content(part)
+        found = _shapes_of(file, content, label_columns is not None)
+        shapes += found if content.xml is None else _told_apart(found, file.own_name, numbers)
     if subject is not None:
         shapes = up_to_next(with_subjects(path, shapes, subject))
     if label_columns is None:
@@ -53,6 +57,22 @@ def read_tracks(path, media, label_columns, separator, subject, frame_base):
     if not tracks:
         raise SlowFastExtError(f"{path}: holds no boxes")
     return tracks, whole.missing
+
+
+def _told_apart(shapes, file_name, numbers):
+    """
+    CVAT numbers the tracks of each file anew: number 0 of two jobs of a video may be two subjects,
+    of which the second is called FILE_0. `numbers` are those of the files before.
+    """
+    own = {(shape.video, shape.subject) for shape in shapes if shape.subject}
+    twice = own & numbers
+    numbers |= own
+    return [
+        replace(shape, subject=f"{file_name}_{shape.subject}")
+        if (shape.video, shape.subject) in twice
+        else shape
+        for shape in shapes
+    ]
 
 
 def _shapes_of(file, content, with_labels):

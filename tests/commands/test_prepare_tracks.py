@@ -214,6 +214,21 @@ def test_a_gap_ends_a_scene_and_idle_ones_are_kept(folder):
         run(folder, "--mini-scenes", "16", tracks="a.txt", out="again")
 
 
+def test_tracks_of_two_jobs_are_two_subjects(folder):
+    """CVAT numbers each file's from 0 on: one that ends where the other begins is not the other."""
+    (folder / "tracks").mkdir()
+    for job, frames, x in ((1, range(8), 2), (2, range(8, 16), 30)):
+        boxes = "".join(
+            f'<box frame="{n}" xtl="{x}" ytl="4" xbr="{x + 6}" ybr="12"></box>' for n in frames
+        )
+        text = cvat("a").partition("<track")[0].replace("step=4", "")
+        text += f'<track id="0" label="run">{boxes}</track></annotations>'
+        (folder / "tracks" / f"job{job}.xml").write_text(text)
+    run(folder, "--mini-scenes", "16")
+    clips = sorted(path.name for path in (folder / "out" / "clips").iterdir())
+    assert clips == ["a_0_000000.mp4", "a_job2_0_000008.mp4"]
+
+
 def test_a_row_a_label(folder):
     """A box that stands on every 5th frame, once for each of its labels, shows both throughout."""
     rows = "".join(

@@ -202,6 +202,9 @@ class _Reader:
         elif int(text) < task.before + task.first:
             what = f"frame {text} of {task.video}, whose frames begin here at "
             what += str(task.before + task.first)
+        elif _is_behind(task, int(text)) and not _is_outside(element):
+            what = f"frame {text} of {task.video}, whose frames end here at "
+            what += str(task.before + task.last)
         else:
             return int(text) - task.before
         self.tell(element, what)
@@ -224,6 +227,12 @@ class _Reader:
             box = tuple(value / size[n % 2] for n, value in enumerate(corners))
         where = f"{self.path}:{element.line}"
         self.shapes.append(Shape(where, *place, label, attributes, box))
+
+
+def _is_behind(task, frame):
+    """Another task's frame or a wrong stop_frame, by which what is behind it would be unknown."""
+    is_known = task.last is not None and not task.is_of_images
+    return is_known and frame >= task.before + task.last + task.step
 
 
 def _is_outside(shape):

@@ -138,6 +138,10 @@ def test_a_project_counts_the_frames_of_a_subsets_tasks_on(folder):
     assert "x.xml:9: frame 29 of b.mp4, whose frames begin here at 30" in refusal(
         folder, "x.xml", text.replace('frame="31"', 'frame="29"')
     )
+    # Tasks in another order would have other frames.
+    assert "x.xml:9: frame 40 of b.mp4, whose frames end here at 39" in refusal(
+        folder, "x.xml", text.replace('frame="31"', 'frame="40"')
+    )
 
 
 def test_each_task_of_a_project_has_its_own_size(folder):
