@@ -241,6 +241,8 @@ KEYS = (
     Key("DATA.STD", IN_BOTH, rules.deviations, NETWORK),
     Key("DATA.TARGET_FPS", Main(30), rules.not_negative),
     Key("DATA.TEST_CROP_SIZE", IN_BOTH, rules.count(rules.MOST_PIXELS), COURSE | SCORES),
+    Key("DATA.TRAIN_CROP_NUM_SPATIAL", IN_MAIN, rules.not_done),
+    Key("DATA.TRAIN_CROP_NUM_TEMPORAL", IN_MAIN, rules.not_done),
     Key("DATA.TRAIN_CROP_SIZE", IN_BOTH, rules.count(rules.MOST_PIXELS)),
     # Training crops of any aspect and share of the frame, from frames of the smallest of
     # TRAIN_JITTER_SCALES, in place of squares: both or none.

@@ -157,6 +157,8 @@ def _check_keys_of_network(cfg):
         refuse(cfg, "LOSS.POS_WEIGHT", rule)
     if cfg.ACTIVITY.HEAD == "RoIPoolHead" and not cfg.DETECTION.ENABLE:
         refuse(cfg, "ACTIVITY.HEAD", "needs DETECTION.ENABLE True: PoolHead is the one for clips")
+    if cfg.ACTIVITY.EVIDENCE_RANK and not cfg.ACTIVITY.EVIDENCE:
+        refuse(cfg, "ACTIVITY.EVIDENCE_RANK", "needs ACTIVITY.EVIDENCE True, whose rank it is")
     if cfg.ACTIVITY.CONTEXT and not cfg.DETECTION.ENABLE:
         refuse(cfg, "ACTIVITY.CONTEXT", "needs DETECTION.ENABLE True: a clip's head sees all of it")
     if cfg.ACTIVITY.CONTEXT and cfg.ACTIVITY.HEAD == "RoIPoolHead":

@@ -174,6 +174,8 @@ def test_keys_of_1_0_alone(options, sentence):
 @pytest.mark.parametrize(
     "key,value",
     [
+        ("DATA.TRAIN_CROP_NUM_SPATIAL", "2"),
+        ("DATA.TRAIN_CROP_NUM_TEMPORAL", "2"),
         ("DATA.TRAIN_JITTER_MOTION_SHIFT", "True"),
         ("DATA.TRAIN_JITTER_FPS", "1.0"),
         ("DATA.DUMMY_LOAD", "True"),
@@ -185,6 +187,11 @@ def test_keys_of_1_0_alone(options, sentence):
 def test_keys_of_main_without_a_use_here_are_refused(key, value):
     with pytest.raises(SlowFastExtError, match=f"{key} is .*: it is not done by this engine"):
         checked_config(None, [*OURS, key, value])
+
+
+def test_a_rank_needs_the_evidence_that_it_is_of():
+    with pytest.raises(SlowFastExtError, match=r"EVIDENCE_RANK is 4: it needs ACTIVITY.EVIDENCE"):
+        checked_config(None, [*OURS, "ACTIVITY.EVIDENCE_RANK", "4"])
 
 
 def test_decay_rates_of_adamw():
