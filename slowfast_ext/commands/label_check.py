@@ -10,6 +10,7 @@ from slowfast_ext.commands.label_reading import read_labels
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.agreement import agreement
 from slowfast_ext.prepare.bouts import ROUNDING, bouts_of, read_spans, unknown_bouts, without
+from slowfast_ext.prepare.label_cells import spelling
 from slowfast_ext.prepare.label_check import oddities, unknown_time
 from slowfast_ext.prepare.media import as_yaml, named
 
@@ -67,15 +68,15 @@ def _compare(paths, files, read, step):
     shared = {video: lengths[video] for video in lengths if video in others}
     if not shared:
         raise SlowFastExtError(f"{paths[1]}: has no video that {paths[0]} has")
-    # Names of subjects are a labeller's own, and so are capitals.
+    # Names of subjects are a labeller's own, and so is the spelling of labels.
     spelt = {
-        name.casefold(): name for file in reversed(files) for name in reversed(_activities(file))
+        spelling(name): name for file in reversed(files) for name in reversed(_activities(file))
     }
     bouts, unknown = [], []
     for file, (spans, seconds) in zip(files, read, strict=True):
         spans = _respelt(spans.assign(subject=""), spelt)
         bouts.append(bouts_of(spans[spans["video"].isin(shared)]))
-        of_file = bouts_of(_respelt(unknown_bouts(file, seconds, [*spelt]), spelt))
+        of_file = bouts_of(_respelt(unknown_bouts(file, seconds, [*spelt.values()]), spelt))
         unknown.append(without(of_file, bouts_of(spans)))
     activities = sorted({*bouts[0]["activity"], *bouts[1]["activity"]})
     unknown = bouts_of(pd.concat(unknown))
@@ -102,7 +103,7 @@ def _compare(paths, files, read, step):
 
 
 def _respelt(spans, spelt):
-    return spans.assign(activity=[spelt[name.casefold()] for name in spans["activity"]])
+    return spans.assign(activity=[spelt[spelling(name)] for name in spans["activity"]])
 
 
 def _plain(value):

@@ -348,9 +348,11 @@ def read_label_file(path, media, **options):
                 f"{', '.join(filter(None, file._choices.values()))}"
             )
     choose_subjects(file)
-    known = {label.casefold() for row in file.rows for label in row.labels}
-    known.update(map(str.casefold, [*file.declared, *file.unused_labels]))
-    file.unused_labels += [name for name in file._missing_labels if name.casefold() not in known]
+    known = {label_cells.spelling(label) for row in file.rows for label in row.labels}
+    known.update(map(label_cells.spelling, [*file.declared, *file.unused_labels]))
+    file.unused_labels += [
+        name for name in file._missing_labels if label_cells.spelling(name) not in known
+    ]
     if file.class_names:
         name_numbers(file)
     part_labels(file)

@@ -9,6 +9,7 @@ from slowfast_ext.datasets.lists import ALL_LABELS
 from slowfast_ext.datasets.windows import frame_times
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.frame_spans import Held
+from slowfast_ext.prepare.label_cells import clean, spelling
 
 
 def with_labels(tracks, file):
@@ -57,7 +58,7 @@ def with_labels(tracks, file):
 
 
 def _key(subject):
-    return " ".join(subject.split()).casefold()
+    return spelling(clean(subject))
 
 
 def _some(names):

@@ -138,9 +138,12 @@ def test_two_labellers_of_whom_one_does_not_know(labelled):
 
 
 def test_two_labellers(labelled):
-    """`Run` is `run`; the second has not seen b, and says run for half of the first's time."""
+    """
+    `Run` is `run`, in full-width letters too; the second has not seen b, and says run for half of
+    the first's time.
+    """
     first = "path,labels,start,end\na,run,0,1\nb,jump,0,1\nc,sit,0,0.5\n"
-    second = "path,labels,start,end\na,Run,0,0.5\nc,sit,0,0.5\n"
+    second = "path,labels,start,end\na,\uff32un,0,0.5\nc,sit,0,0.5\n"
     code, shown, error = labelled("label-check", first, second, options=["--json"])
     assert code == 0, error
     found = json.loads(shown)
