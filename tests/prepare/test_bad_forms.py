@@ -45,15 +45,6 @@ OTHERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory, write_moving_square):
-    folder = tmp_path_factory.mktemp("bad")
-    write_moving_square(folder / "a.mp4", 10, fps=10, width=48, height=32)
-    for name in "bc":
-        (folder / f"{name}.mp4").write_bytes((folder / "a.mp4").read_bytes())
-    return folder
-
-
 def changed(content, change):
     """The content with the bytes of its first file changed."""
     if isinstance(content, dict):

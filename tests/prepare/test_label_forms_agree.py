@@ -11,15 +11,6 @@ from tests.prepare import set_files, tool_files
 from tests.prepare.all_forms import FORMS, run, write
 
 
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory, write_moving_square):
-    folder = tmp_path_factory.mktemp("agree")
-    write_moving_square(folder / "a.mp4", 10, fps=10, width=48, height=32)
-    for name in "bc":
-        (folder / f"{name}.mp4").write_bytes((folder / "a.mp4").read_bytes())
-    return folder
-
-
 def lists_of(videos, tmp_path, content, words, capsys):
     """(report, {file: text}) of the command."""
     run(videos, tmp_path, content, words)
