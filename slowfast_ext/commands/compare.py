@@ -5,6 +5,7 @@ KEY VALUE pairs may follow, as run_net.py takes them: FEATURES.PATH DIR makes ea
 minutes.
 """
 
+import functools
 import itertools
 import re
 import shlex
@@ -104,12 +105,13 @@ def mean_ap(cfg):
 
 def _unequal_starts(configs):
     """One sentence where TRAIN.CHECKPOINT_FILE_PATH gives some heads a trained start, else none."""
-    shares = {}
+    # Settings mostly start from one file, which is large.
+    shares, read = {}, functools.cache(read_weights)
     for name, cfg in configs.items():
         path = cfg.TRAIN.CHECKPOINT_FILE_PATH
         # What another library publishes, by its name, has no head of these.
         if path and pathmgr.exists(path):
-            state = read_weights(path, cfg.TRAIN.CHECKPOINT_TYPE)
+            state = read(path, cfg.TRAIN.CHECKPOINT_TYPE)
             shares[name] = started_share(cfg, network_of_shapes(cfg), state)
     if len({number / max(total, 1) for number, total in shares.values()}) > 1:
         told = ", ".join(f"{n} of {total} of {name}" for name, (n, total) in shares.items())

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from slowfast_ext.commands import compare
 from slowfast_ext.commands.compare import _unequal_starts, mean_ap, table
 from slowfast_ext.engine.extract import extract
 from slowfast_ext.engine.setup import checked_config
+from slowfast_ext.engine.weights import read_weights
 from slowfast_ext.errors import SlowFastExtError
 
 
@@ -111,11 +113,16 @@ def test_a_test_without_labels_has_nothing_to_compare(tmp_path):
         mean_ap(SimpleNamespace(OUTPUT_DIR=str(tmp_path)))
 
 
-def test_heads_that_all_begin_anew_are_on_equal_terms(words):
+def test_heads_that_all_begin_anew_are_on_equal_terms(words, monkeypatch):
+    reads = []
+    read = lambda *args: reads.append(args) or read_weights(*args)  # noqa: E731
+    monkeypatch.setattr(compare, "read_weights", read)
     anew = ["TRAIN.CHECKPOINT_CLEAR_NAME_PATTERN", "['head.']"]
     for options, sentences in (([], 1), (anew, 0)):
         configs = {
             head: checked_config(words[1], [*words[2:], "ACTIVITY.HEAD", head, *options])
             for head in ("PoolHead", "ActivityHead")
         }
+        reads.clear()
         assert len(list(_unequal_starts(configs))) == sentences
+        assert len(reads) == 1, "a file that both start from was read for each"
