@@ -51,8 +51,14 @@ def _missing_letters_told():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    found = [re.match(r"Glyph (\d+)", str(warning.message)) for warning in caught]
-    letters = dict.fromkeys(chr(int(match[1])) for match in found if match)
+    letters = {}
+    for warning in caught:
+        if match := re.match(r"Glyph (\d+)", str(warning.message)):
+            letters[chr(int(match[1]))] = None
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
     if letters:
         print(
             f"the ethogram's font lacks {' '.join(letters)}, drawn as boxes: name a font that has "

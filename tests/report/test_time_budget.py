@@ -2,13 +2,14 @@
 
 import io
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from slowfast_ext.prepare.bouts import COLUMNS, bouts_of
-from slowfast_ext.report.ethogram import write_ethogram
+from slowfast_ext.report.ethogram import _missing_letters_told, write_ethogram
 from slowfast_ext.report.time_budget import by_activity, cooccurrence, time_budget, transitions
 
 NAMES = ["sit", "run", "eat"]
@@ -108,6 +109,11 @@ def test_the_ethogram_has_a_page_a_video(bouts):
     write_ethogram(stream, bouts, SECONDS, [*NAMES, "$x_1"])
     data = stream.getvalue()
     assert data.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", data)) == 3
+
+
+def test_other_warnings_stay_warnings():
+    with pytest.warns(UserWarning, match="something else"), _missing_letters_told():
+        warnings.warn("something else", stacklevel=1)
 
 
 def test_letters_that_the_font_lacks_are_told_once(bouts, capsys, recwarn):
