@@ -68,10 +68,8 @@ FRAMES, TILE, STEP = 8, 64, 3  # Of a clip; pixels; stored frames from one to th
 PARTS = {"train": (0.0, 0.5), "choose": (0.55, 0.7), "test": (0.75, 1.0)}
 SHORTEST = 3.0  # Seconds: the shortest part, 15 %, must hold a clip.
 BATCH, GREY = 16, 128
-PAIRED, DARKER = (
-    0.8,
-    4,
-)  # The share of samples with both of a pair; what its second's light is over.
+PAIRED = 0.8  # The share of samples with both of a pair, of those that have one of them.
+DARKER = 4  # What the light of a pair's second is over.
 
 
 def read_actions(folder):

@@ -23,11 +23,11 @@ def check_augmentation(cfg):
     """Raises SlowFastExtError where what the config asks for cannot be done to its clips."""
     check_augmented_features(cfg)
     ranges = {key: upstream.get_key(cfg, key) for key in (_SCALES, _ASPECTS)}
-    is_relative, is_changed = any(ranges.values()), cfg.AUG.ENABLE
-    if is_relative and not all(ranges.values()):
+    has_ranges, is_changed = any(ranges.values()), cfg.AUG.ENABLE
+    if has_ranges and not all(ranges.values()):
         key, other = sorted(ranges, key=lambda key: len(ranges[key]))
         refuse(cfg, key, f"must be two numbers as well where {other} is set")
-    for key, is_on, off in (("AUG.ENABLE", is_changed, False), (_SCALES, is_relative, [])):
+    for key, is_on, off in (("AUG.ENABLE", is_changed, False), (_SCALES, has_ranges, [])):
         for dataset in named_datasets(cfg) if is_on else ():
             if key not in dataset.augments:
                 refuse(cfg, key, f"is not done by {dataset.__name__}: set it to {off!r}")
