@@ -8,12 +8,13 @@ schedule, tunes the paper's, tests at the rates 2, 4 and 8, and prints mAP by th
 script. The SlowFast learns with each head from nothing.
 
     python -m slowfast_ext quickstart
-    python -m projects.study.ava_margins --frozen [--rows upstream ours ...]
+    python -m projects.study.ava_margins --frozen | --fine-tuned [--rows upstream ours ...]
 
-trains the heads of ROWS on the backbone of the quickstart, which was trained on videos of one actor
-and stays as it is, from stored maps; none is tuned. Persons have four further labels, which depend
-on the other persons; they are averaged by themselves too. The learning rate of each row is the best
-of RATES on seed 7. Finished runs are kept under build/.
+trains the heads of ROWS on the backbone of the quickstart, which was trained on videos of one
+actor: it stays as it is, and maps are stored, or it is trained on with each head. None is tuned.
+Persons have four further labels, which depend on the other persons; they are averaged by themselves
+too. The learning rate of each row, fine-tuned the backbone's, is the best of HEAD_RATES or
+BACKBONE_RATES on seed 7. Finished runs are kept under build/.
 """
 
 import functools
@@ -53,7 +54,7 @@ DETECTION = {
     "DATA.TEST_CROP_SIZE": "96",
 }
 # The quickstart's backbone, as it was trained: without dilation.
-FROZEN = {
+ON_BACKBONE = {
     **DETECTION,
     "RESNET.SPATIAL_DILATIONS": "[[1, 1], [1, 1], [1, 1], [1, 1]]",
     "TRAIN.CHECKPOINT_FILE_PATH": "output/synthetic/pretraining/checkpoints/"
@@ -61,9 +62,17 @@ FROZEN = {
     "TUNE.ENABLE": "False",
     "NUM_GPUS": "0",
     "MODEL.NUM_CLASSES": str(len(CLASSES + INTERACTIONS)),
-    "FEATURES.CLIPS": "3",
 }
-# With --frozen: what is compared with the first, and the learning rates to choose from.
+FROZEN = {**ON_BACKBONE, "FEATURES.CLIPS": "3"}
+FINE_TUNED = {
+    **ON_BACKBONE,
+    "TRAIN.CHECKPOINT_EPOCH_RESET": "True",
+    "SOLVER.MAX_EPOCH": "6",
+    "TRAIN.EVAL_PERIOD": "6",
+    "TRAIN.CHECKPOINT_PERIOD": "6",
+    "DATA_LOADER.NUM_WORKERS": "0",
+}
+# What is compared with the first of them on that backbone.
 ROWS = {
     "upstream": {"ACTIVITY.HEAD": "RoIPoolHead"},
     "log-mean-exp": {"ACTIVITY.HEAD": "LSEPoolHead"},
@@ -72,7 +81,9 @@ ROWS = {
     "ours + context": {"ACTIVITY.CONTEXT": "True"},
     "ours + both": {"ACTIVITY.EVIDENCE": "True", "ACTIVITY.CONTEXT": "True"},
 }
-RATES, RATES_SEED = (0.005, 0.01), 7
+HEAD_RATES, BACKBONE_RATES, RATES_SEED = (0.005, 0.01), (0.0002, 0.0005, 0.001), 7
+# Fine-tuned, a head has the learning rate that was the best on the frozen backbone.
+BEST_HEAD_RATES = dict.fromkeys(ROWS, 0.01) | dict.fromkeys(("ours", "ours + context"), 0.005)
 
 
 def prepare(folder, seed, num_train, num_val, interactions=False):
@@ -124,11 +135,17 @@ def run_heads(folder, keys, seed):
     return [read_results(cfg)["mAP"] for cfg in tested]
 
 
+def _movies(seed):
+    """The folder of a seed's runs on the quickstart's backbone, and its movies' AVA keys."""
+    folder = f"build/ava_margins/{seed}/interactions"
+    return folder, {**prepare(folder, seed, NUM_TRAIN, NUM_VAL, True), "RNG_SEED": str(seed)}
+
+
 @functools.cache
 def stored_maps(seed):
     """Writes a seed's movies and their maps where they are not there; the keys to train on them."""
-    folder = f"build/ava_margins/{seed}/interactions"
-    pairs = {**FROZEN, **prepare(folder, seed, NUM_TRAIN, NUM_VAL, True), "RNG_SEED": str(seed)}
+    folder, keys = _movies(seed)
+    pairs = {**FROZEN, **keys}
     cfg = checked_config(FROZEN_CONFIG, _words({**pairs, "OUTPUT_DIR": f"{folder}/maps_output"}))
     extract(cfg, f"{folder}/maps", ("train", "val", "test"))
     return {**pairs, "FEATURES.PATH": f"{folder}/maps"}
@@ -136,22 +153,45 @@ def stored_maps(seed):
 
 def frozen_figures(seed, row, rate):
     """A row of ROWS, trained with a learning rate where that is not done: {label: its AP}."""
-    folder = f"build/ava_margins/{seed}/interactions/{row.replace(' ', '_')}/{rate}"
-    own = {"SOLVER.BASE_LR": str(rate), "OUTPUT_DIR": folder}
-    words = _words({**stored_maps(seed), **ROWS[row], **own})
-    cfg = checked_config(FROZEN_CONFIG, words)
+    own = {**ROWS[row], "SOLVER.BASE_LR": str(rate), "OUTPUT_DIR": _output(seed, row, rate)}
+    return _tested(FROZEN_CONFIG, {**stored_maps(seed), **own})
+
+
+def fine_tuned_figures(seed, row, rate):
+    """The same, trained with its backbone, whose learning rate this is."""
+    own = {
+        **ROWS[row],
+        "SOLVER.BASE_LR": str(rate),
+        "SOLVER.WARMUP_START_LR": str(rate / 10),
+        "ACTIVITY.LR_MULT": str(BEST_HEAD_RATES[row] / rate),
+        "OUTPUT_DIR": _output(seed, row, f"fine_tuned_{rate}"),
+    }
+    return _tested(CONFIG, {**FINE_TUNED, **_movies(seed)[1], **own})
+
+
+def _output(seed, row, name):
+    return f"{_movies(seed)[0]}/{row.replace(' ', '_')}/{name}"
+
+
+def _tested(config, pairs):
+    cfg = checked_config(config, _words(pairs))
     compare.mean_ap(cfg)
     return {found["name"]: found["ap"] for found in read_results(cfg)["per_class"]}
 
 
-def compare_frozen(seeds, rows):
-    """Prints the learning rate of each row, chosen on a seed of its own, and mAP by seed."""
+def compare_rows(figures_of, rates, seeds, rows):
+    """
+    Prints the learning rate of each row, chosen on a seed of its own, and mAP by seed.
+
+    Args:
+        figures_of (callable): seed, row, rate -> {label: its AP}.
+    """
     figures = {}
     for row in rows:
-        held_out = {rate: _mean(frozen_figures(RATES_SEED, row, rate)) for rate in RATES}
+        held_out = {rate: _mean(figures_of(RATES_SEED, row, rate)) for rate in rates}
         best = max(held_out, key=held_out.get)
         print(f"{row}: " + ", ".join(f"{rate} {mean:.3f}" for rate, mean in held_out.items()))
-        figures[row] = [frozen_figures(seed, row, best) for seed in seeds]
+        figures[row] = [figures_of(seed, row, best) for seed in seeds]
     parts = {"all": CLASSES + INTERACTIONS, "their own": CLASSES, "interactions": INTERACTIONS}
     for part, names in parts.items():
         scores = {row: [_mean(found, names) for found in of] for row, of in figures.items()}
@@ -168,11 +208,16 @@ def _words(pairs):
 
 def main():
     parser = seeds_parser(__doc__)
-    parser.add_argument("--frozen", action="store_true")
+    trained_before = parser.add_mutually_exclusive_group()
+    trained_before.add_argument("--frozen", action="store_true")
+    trained_before.add_argument("--fine-tuned", action="store_true")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     args = parser.parse_args()
     if args.frozen:
-        compare_frozen(args.seeds, args.rows)
+        compare_rows(frozen_figures, HEAD_RATES, args.seeds, args.rows)
+        return
+    if args.fine_tuned:
+        compare_rows(fine_tuned_figures, BACKBONE_RATES, args.seeds, args.rows)
         return
     margins = []
     for seed in args.seeds:

@@ -30,7 +30,8 @@ HEADS_CODE = (
     *("slowfast_ext/models/*.py", "slowfast_ext/engine/*.py"),
     *("slowfast_ext/datasets/clips.py", "slowfast_ext/datasets/views.py"),
     "slowfast_ext/evaluation/multilabel.py",
-    *("projects/study/fitting.py", "projects/study/heads.py", "projects/study/stored_runs.py"),
+    *("projects/study/fitting.py", "projects/study/stored_runs.py"),
+    *("projects/study/heads.py", "projects/study/*_forms.py", "projects/study/decoder_parts.py"),
 )
 
 

@@ -5,7 +5,12 @@ import sys
 
 import numpy as np
 
-from projects.study import heads  # noqa: F401  (registers the study's heads)
+from projects.study import (  # noqa: F401  (they register the study's heads)
+    correlation_forms,
+    decoder_parts,
+    evidence_forms,
+    heads,
+)
 from projects.study.backbone import train_backbone
 from projects.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_version, key_of
 from projects.study.fitting import Outcome, held_out_predictions, outcome
@@ -32,15 +37,20 @@ HEADS = (
 )
 # Those that it is trained at: one that was trained on a large set has seen many speeds.
 BACKBONE_RATES = (2, 4, 8)
-# The same test as the other rows'.
-FROM_NOTHING = ("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in RATE_4]))
+# From the backbone that the heads had frozen, at the scale that it has seen; the same test as the
+# other rows'.
+WHOLE = (
+    *("TRAIN.CHECKPOINT_EPOCH_RESET", "True", "DATA.TRAIN_JITTER_SCALES", "[80, 80]"),
+    *("SOLVER.MAX_EPOCH", "6", "TRAIN.EVAL_PERIOD", "6", "TRAIN.CHECKPOINT_PERIOD", "6"),
+    *("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in RATE_4])),
+)
 # One thread of the CPU a seed, so that a seed means the same on every machine.
 COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
 # Speeds that one sampling rate alone tells apart.
 VIDEOS = ("SYNTHETIC.TWINS", "True")
 
 # The cache's folders.
-PARTS = ("videos", "backbones", "maps", "heads", "from_nothing")
+PARTS = ("videos", "backbones", "maps", "heads", "whole")
 
 
 class Experiment:
@@ -151,27 +161,29 @@ class Experiment:
 
     def has(self, row):
         """True where nothing needs to be computed for a Row any more."""
-        if row.from_nothing:
-            return self.cache.has(f"{self._from_nothing(row.recipe)[1]}.npz")
+        if row.whole:
+            return self.cache.has(f"{self._whole(row.recipe)[1]}.npz")
         kinds = ("head",) if row.rates == "mean" else ("head", "held-out")
         return all(self.cache.has(self._name(kind, self.config(row.recipe))) for kind in kinds)
 
-    def _from_nothing(self, recipe):
-        """The config of a whole network trained from nothing, and the name of what it gives."""
-        cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *FROM_NOTHING))
+    def _whole(self, recipe):
+        """The config of a whole network, trained on, and the name of what it gives."""
+        cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *WHOLE))
         cfg.merge_from_list(recipe.settings())
-        key = key_of(_settings(cfg), code_version((*MAPS_CODE, *HEADS_CODE)))
-        return cfg, f"from_nothing/{os.path.basename(self._videos)}.{key}"
+        key = key_of(_settings(cfg), self._maps_key, code_version(HEADS_CODE))
+        return cfg, f"whole/{self.name}.{key}"
 
-    def trained_from_nothing(self, recipe):
+    def trained_whole(self, recipe):
         """
-        Trains the whole network with the engine, from nothing, and tests it.
+        Trains the whole network on from the backbone, which `make_backbone` made before, with the
+        engine, and tests it.
 
         Returns:
             dict[str, ndarray]: `average_precision`, [A], and the head's `num_parameters`.
         """
-        cfg, name = self._from_nothing(recipe)
+        cfg, name = self._whole(recipe)
         cfg.OUTPUT_DIR, cfg.TRAIN.AUTO_RESUME = self.cache.path(name), not self.cache.fresh
+        cfg.TRAIN.CHECKPOINT_FILE_PATH = self._backbone_checkpoint[0]
 
         def compute():
             train(cfg)

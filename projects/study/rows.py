@@ -35,7 +35,7 @@ class Row:
         against: the rows of the same table that it is compared with.
         rates: how the rates' predictions are joined: "mean" of all views, "weighted" per
             activity (evaluation/rate_weights.py) or "gated" per video (study/gate.py).
-        from_nothing: the whole network is trained from nothing, not the head on cached maps.
+        whole: the whole network is trained on, not the head alone on cached maps.
     """
 
     table: str
@@ -44,7 +44,7 @@ class Row:
     views: tuple
     against: tuple = ()
     rates: str = "mean"
-    from_nothing: bool = False
+    whole: bool = False
 
 
 # The 30 views of sec. 3.6. Frames are square, so that the three crops of a clip are the same:
@@ -58,6 +58,10 @@ TUNED = Recipe(tuned=(2, 4, 8))
 BASELINE = Recipe(("ACTIVITY.HEAD", "PoolHead", "SOLVER.BASE_LR", 0.05))
 _NO_CORRELATION = ("ACTIVITY.CORRELATION", False)
 NO_CORRELATION = Recipe(_NO_CORRELATION)
+_EVIDENCE = ("ACTIVITY.EVIDENCE", True)
+EVIDENCE = Recipe(_EVIDENCE)
+_RESIDUAL = ("ACTIVITY.RESIDUAL_CORRELATION", True)
+RESIDUAL = Recipe(_RESIDUAL)
 
 TITLES = {table: numbers.TITLES[table] for table in ("3a", "3b", "3c", "3d", "3e")}
 TITLES = {table: title.replace("Charades, ", "") for table, title in TITLES.items()}
@@ -67,8 +71,11 @@ TITLES["3d"] = "sampling rates of the test's views (complete head, n = 8)"
 TITLES |= {
     "open": "what the paper leaves open (complete head)",
     "peer": "heads that the paper does not have (ML-Decoder's within 10 % of the complete's size)",
+    "evidence": "forms of the evidence (complete head)",
+    "correlation": "forms of the correlation, with evidence",
+    "decoder": "what of ML-Decoder's head helps: taken from it, given to the complete one",
     "rates": "rates weighted per activity (complete head, tuned on 2+4+8)",
-    "nothing": "the whole network trained from nothing, as a check of 3c",
+    "whole": "the whole network trained on from the same backbone",
 }
 
 
@@ -79,9 +86,14 @@ def _head(name, *options):
 TWO_STAGE = _head("TwoStageTransformerHead", "SOLVER.BASE_LR", 0.005)
 # 160 wide: with 12 activities its parameters are within 10 % of the complete head's.
 ML_DECODER = _head("MLDecoderHead", "ACTIVITY.DIM", 160, "SOLVER.BASE_LR", 0.001)
+
 # Linear on every position, as the baseline is on their mean. Not chosen on these videos: of the
 # baseline's 0.05 and this one the better on the quickstart's features.
 LOG_MEAN_EXP = _head("LSEPoolHead", "SOLVER.BASE_LR", 0.01)
+
+
+def _decoder(head):
+    return _head(head, *ML_DECODER.options[2:])
 
 
 def _as_printed(head="ActivityHead"):
@@ -116,6 +128,103 @@ def _open_points():
     }
     rows = [Row("open", name, recipe, RATE_4, ("default",)) for name, recipe in recipes.items()]
     return [Row("open", "default", COMPLETE, RATE_4), *rows]
+
+
+def _forms(table, first, recipes):
+    """Rows of several recipes, each compared with the first, which is named `first`."""
+    (plain, *others) = recipes.items()
+    return [
+        Row(table, plain[0], plain[1], RATE_4),
+        *(Row(table, name, recipe, RATE_4, (first,)) for name, recipe in others),
+    ]
+
+
+def _evidence_forms():
+    return _forms(
+        "evidence",
+        "evidence",
+        {
+            "evidence": EVIDENCE,
+            "none": COMPLETE,
+            "learned temperature": _head("TemperatureEvidenceHead", *_EVIDENCE),
+            "per pathway": _head("PathwayEvidenceHead", *_EVIDENCE),
+            "a hidden layer": _head("HiddenEvidenceHead", *_EVIDENCE),
+            "rank 4": Recipe((*_EVIDENCE, "ACTIVITY.EVIDENCE_RANK", 4)),
+        },
+    )
+
+
+def _correlation_forms():
+    return _forms(
+        "correlation",
+        "no correlation",
+        {
+            "no correlation": Recipe((*_EVIDENCE, *_NO_CORRELATION)),
+            "as built": EVIDENCE,
+            "residual": Recipe((*_EVIDENCE, *_RESIDUAL)),
+            "residual, three steps": _head("MessagesHead", *_EVIDENCE),
+            "residual, activities dropped": _head("DroppedActivitiesHead", *_EVIDENCE),
+            "of logits": _head("LogitCorrelationHead", *_EVIDENCE, *_NO_CORRELATION),
+            "queries from names": _head("NamedQueriesHead", *_EVIDENCE),
+        },
+    )
+
+
+def _parts_of_decoder():
+    rows = _forms(
+        "decoder",
+        "ML-Decoder",
+        {
+            "ML-Decoder": ML_DECODER,
+            "ML-Decoder, one head": _decoder("MLDecoderOfOneHead"),
+            "ML-Decoder, no feed-forward": _decoder("MLDecoderWithoutFeedforward"),
+            "ML-Decoder, no ReLU on columns": _decoder("MLDecoderOfLinearColumns"),
+        },
+    )
+    rows += _forms(
+        "decoder",
+        "no correlation",
+        {
+            "no correlation": NO_CORRELATION,
+            "ReLU on columns": _head("EmbeddedColumnsHead", *_NO_CORRELATION),
+            "fixed queries": _head("FixedQueriesHead", *_NO_CORRELATION),
+            "feed-forward on F_A": _head("FeedforwardHead", *_NO_CORRELATION),
+            "a classifier per activity": Recipe(
+                (*_NO_CORRELATION, "ACTIVITY.CLASSIFIER", "per_activity")
+            ),
+            "all four": _head(
+                "AllPartsHead", *_NO_CORRELATION, "ACTIVITY.CLASSIFIER", "per_activity"
+            ),
+        },
+    )
+    return rows
+
+
+def _whole(recipe, head_rate, backbone_rate):
+    """A head's recipe for the whole network, with a learning rate for each."""
+    rates = ("ACTIVITY.LR_MULT", head_rate / backbone_rate, "SOLVER.BASE_LR", backbone_rate)
+    return Recipe((*recipe.options, *rates, "SOLVER.WARMUP_START_LR", backbone_rate / 10))
+
+
+def whole_at(recipe, backbone_rate):
+    """A whole network's recipe with another learning rate of the backbone, the head's as it is."""
+    options = dict(zip(recipe.options[::2], recipe.options[1::2], strict=True))
+    head_rate = options["ACTIVITY.LR_MULT"] * options["SOLVER.BASE_LR"]
+    return _whole(recipe, head_rate, backbone_rate)
+
+
+def _whole_networks():
+    recipes = {
+        "baseline": _whole(BASELINE, 0.05, 0.0005),
+        "log-mean-exp": _whole(LOG_MEAN_EXP, 0.01, 0.0005),
+        "ML-Decoder": _whole(ML_DECODER, 0.001, 0.0005),
+        "complete": _whole(COMPLETE, 0.002, 0.0005),
+        "complete + evidence": _whole(EVIDENCE, 0.002, 0.0005),
+    }
+    rows = []
+    for name, recipe in recipes.items():
+        rows.append(Row("whole", name, recipe, RATE_4, tuple(recipes)[: len(rows)], whole=True))
+    return rows
 
 
 ROWS = (
@@ -169,20 +278,21 @@ ROWS = (
     *_open_points(),
     Row("peer", "complete", COMPLETE, RATE_4),
     Row("peer", "ML-Decoder", ML_DECODER, RATE_4, ("complete",)),
-    Row("peer", "log-mean-exp", LOG_MEAN_EXP, RATE_4, ("complete",)),
+    Row("peer", "log-mean-exp", LOG_MEAN_EXP, RATE_4, ("complete", "ML-Decoder")),
     Row(
         "peer",
         "complete + evidence",
-        Recipe(("ACTIVITY.EVIDENCE", True)),
+        EVIDENCE,
         RATE_4,
         ("complete", "ML-Decoder", "log-mean-exp"),
     ),
+    Row("peer", "complete, residual correlation", RESIDUAL, RATE_4, ("complete",)),
     Row(
         "peer",
-        "complete, residual correlation",
-        Recipe(("ACTIVITY.RESIDUAL_CORRELATION", True)),
+        "complete + both",
+        Recipe((*_EVIDENCE, *_RESIDUAL)),
         RATE_4,
-        ("complete",),
+        ("complete", "ML-Decoder", "log-mean-exp", "complete + evidence"),
     ),
     Row("rates", "plain mean", TUNED, RATES_2_4_8),
     Row("rates", "weighted per activity", TUNED, RATES_2_4_8, ("plain mean",), "weighted"),
@@ -194,8 +304,10 @@ ROWS = (
         ("plain mean", "weighted per activity"),
         "gated",
     ),
-    Row("nothing", "baseline", _head("PoolHead"), RATE_4, from_nothing=True),
-    Row("nothing", "complete", COMPLETE, RATE_4, ("baseline",), from_nothing=True),
+    *_evidence_forms(),
+    *_correlation_forms(),
+    *_parts_of_decoder(),
+    *_whole_networks(),
 )
 
 # What is gained by looking at one place at a time.
@@ -220,7 +332,7 @@ def rows_of(tables):
 
 def has_complete_head(rows):
     """True where the complete head on cached maps, whose Corr is looked at, is among them."""
-    return any(row.recipe == COMPLETE and not row.from_nothing for row in rows)
+    return any(row.recipe == COMPLETE and not row.whole for row in rows)
 
 
 def rows_of_control(name):

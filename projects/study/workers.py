@@ -23,14 +23,13 @@ class Task(NamedTuple):
 
     @property
     def needs_backbone(self):
-        """True where a head has still to be trained on its maps."""
-        return not all(row.from_nothing or self.experiment.has(row) for row in self.rows)
+        """True where a head has still to be trained, on its maps or with it."""
+        return not all(map(self.experiment.has, self.rows))
 
     def make_videos(self):
         """Writes what is missing of the videos that the rows need, with all cores."""
         if self.needs_backbone:
             self.experiment.make_backbone_videos()
-        if not all(map(self.experiment.has, self.rows)):
             self.experiment.make_videos()
 
 

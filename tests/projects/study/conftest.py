@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from projects.study import heads  # noqa: F401  (registers the study's heads)
+from projects.study import (  # noqa: F401  (they register the study's heads)
+    correlation_forms,
+    decoder_parts,
+    evidence_forms,
+    heads,
+)
 from projects.study.maps import Maps
 from projects.study.rates import PLACES
 from slowfast_ext.datasets.views import sample_random

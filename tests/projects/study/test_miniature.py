@@ -12,6 +12,7 @@ from projects.study.rows import CONTROLS
 from slowfast_ext.commands import tables as command
 from slowfast_ext.commands.arguments import tables_arguments
 from slowfast_ext.engine.extract import _Extraction
+from slowfast_ext.engine.train import train
 from slowfast_ext.errors import SlowFastExtError
 from tests.helpers import SHALLOW
 
@@ -30,8 +31,8 @@ def tables(tmp_path, monkeypatch, capsys, shallow):
     monkeypatch.setattr(miniature, "FOLDER", str(tmp_path / "miniature"))
     monkeypatch.setattr(experiment, "BACKBONE", SMALL)
     monkeypatch.setattr(experiment, "HEADS", SMALL)
-    from_nothing = ("TEST.VIEWS", "[[4, 1, 1]]", "TEST.BATCH_SIZE", "2")
-    monkeypatch.setattr(experiment, "FROM_NOTHING", (*SMALL, *from_nothing))
+    whole = ("TRAIN.CHECKPOINT_EPOCH_RESET", "True", "TEST.VIEWS", "[[4, 1, 1]]")
+    monkeypatch.setattr(experiment, "WHOLE", (*SMALL, *whole, "TEST.BATCH_SIZE", "2"))
     monkeypatch.setattr(maps, "CLIPS", {2: 1, 4: 1, 8: 1})
     # One process: what is replaced here would not be in others.
     threads = torch.get_num_threads()
@@ -92,23 +93,34 @@ def test_tables_3c_and_3d(tables, monkeypatch, tmp_path):
     assert len(made) == len(heads)
 
 
-def test_whole_networks_trained_from_nothing(tables, monkeypatch, tmp_path):
-    arguments = ("--miniature", "--only", "nothing", "--seeds", "2", "--json")
-    videos, plain_score = tmp_path / "miniature" / "videos", workers._score
+def test_whole_networks_trained_on(tables, monkeypatch, tmp_path):
+    arguments = ("--miniature", "--only", "whole", "--seeds", "2", "--json")
+    videos, plain_score, starts = tmp_path / "miniature" / "videos", workers._score, []
 
     def must_find_videos(task):
         # All cores write them, before each has a seed of its own.
-        (settings,) = videos.glob("*/settings.json")
-        assert settings.parent.name.startswith("seed-2.")
+        found = {settings.parent.name.split(".")[0] for settings in videos.glob("*/settings.json")}
+        assert found == {"parts-2", "seed-2"}
         return plain_score(task)
+
+    def training(cfg):
+        starts.append(cfg.TRAIN.CHECKPOINT_FILE_PATH)
+        return train(cfg)
 
     with monkeypatch.context() as patch:
         patch.setattr(workers, "_score", must_find_videos)
+        patch.setattr(experiment, "train", training)
         first = tables(*arguments).out
-    baseline, complete = json.loads(first)["rows"]
-    assert baseline["metrics"]["mAP"]["mean"] != complete["metrics"]["mAP"]["mean"]
+    rows = {row["row"]: row for row in json.loads(first)["rows"]}
+    baseline, complete = rows["baseline"], rows["complete"]
     assert baseline["parameters"] != complete["parameters"]
+    assert len({row["metrics"]["mAP"]["mean"] for row in rows.values()}) > 1
     assert "correlation" not in json.loads(first)
+    (start,) = set(starts)
+    assert len(starts) == len(rows)
+    assert list((tmp_path / "miniature" / "backbones").glob("seed-2.*/checkpoints/*1.pyth"))
+    assert start.startswith(f"{tmp_path}/miniature/backbones/seed-2.")
+    assert not (tmp_path / "miniature" / "maps").exists()
 
     def must_not_run(cfg):
         raise AssertionError("trained again")
@@ -170,7 +182,7 @@ def test_a_file_in_place_of_a_folder(tables, monkeypatch, tmp_path, file):
         (["--plots", ""], "--plots belongs to --miniature"),
         (["--miniature", "--plots", "", "--without", "places"], "omit --without"),
         (["--miniature", "--plots", ""], "--plots is empty"),
-        (["--miniature", "--plots", "new", "--only", "3a,nothing"], "none is in these tables"),
+        (["--miniature", "--plots", "new", "--only", "3a,whole"], "none is in these tables"),
     ],
 )
 def test_wrong_arguments(tables, monkeypatch, arguments, message):

@@ -1,0 +1,144 @@
+"""What ML-Decoder's head has and the paper's has not: taken from the one, given to the other."""
+
+import torch
+import torch.nn as nn
+
+from slowfast_ext.models.activity_head import ActivityHead
+from slowfast_ext.models.build import HEAD_REGISTRY
+from slowfast_ext.models.ml_decoder import FEEDFORWARD_RATIO, MLDecoderHead
+from slowfast_ext.models.observations import SpaceTimeAttention
+
+# Of the columns that an embedding gives to the paper's head; a multiple of ACTIVITY.GROUPS.
+EMBEDDING_DIM = 256
+
+# --- Taken from ML-Decoder's --------------------------------------------------------------
+
+
+@HEAD_REGISTRY.register()
+class MLDecoderOfOneHead(MLDecoderHead):
+    """Attention with one head instead of eight."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        dim, dropout = cfg.ACTIVITY.DIM, cfg.MODEL.DROPOUT_RATE
+        self.attention = nn.MultiheadAttention(dim, 1, dropout, batch_first=True)
+
+
+class _Nothing(nn.Module):
+    def forward(self, vectors):
+        return torch.zeros_like(vectors)
+
+
+@HEAD_REGISTRY.register()
+class MLDecoderWithoutFeedforward(MLDecoderHead):
+    """What the queries attended to is classified as it is."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.feedforward = _Nothing()
+
+
+@HEAD_REGISTRY.register()
+class MLDecoderOfLinearColumns(MLDecoderHead):
+    """No ReLU on the columns."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.embedding = self.embedding[0]
+
+
+# --- Given to the paper's -----------------------------------------------------------------
+
+
+class _EmbeddedColumns(nn.Module):
+    """What `columns` gives, each column through a linear layer and a ReLU."""
+
+    def __init__(self, columns, dim_in):
+        super().__init__()
+        self.columns, self.embedding = columns, nn.Conv1d(dim_in, EMBEDDING_DIM, 1)
+
+    def forward(self, features, objects):
+        columns = self.columns(features, objects)
+        return columns._replace(values=self.embedding(columns.values).relu())
+
+
+@HEAD_REGISTRY.register()
+class EmbeddedColumnsHead(ActivityHead):
+    """The columns of F through a linear layer and a ReLU, before all else."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, EMBEDDING_DIM)
+        self.columns = _EmbeddedColumns(self.columns, dim_in)
+
+
+class _FixedQueries(SpaceTimeAttention):
+    """Each observation's query is a learned vector, the same for all clips."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        num_observations, groups, dim_of_group, _ = self.beta.weight.shape
+        self.beta = None
+        self.queries = nn.Parameter(torch.randn(num_observations, groups * dim_of_group))
+
+    def _scores(self, summary, values):
+        queries = (self.queries * self.scale).expand(len(values), -1, -1)
+        return self.gamma.transposed(queries) @ values
+
+
+@HEAD_REGISTRY.register()
+class FixedQueriesHead(ActivityHead):
+    """With _FixedQueries."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        _give_fixed_queries(self, cfg, dim_in)
+
+
+def _give_fixed_queries(head, cfg, dim_in):
+    options = cfg.ACTIVITY
+    head.observations.attention = _FixedQueries(
+        dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS
+    )
+
+
+class _Feedforward(nn.Module):
+    """A transformer's feed-forward layer with its residual and LayerNorm, on an attention's F_A."""
+
+    def __init__(self, attending, dim, dropout):
+        super().__init__()
+        width = round(FEEDFORWARD_RATIO * dim)
+        self.attending, self.dropout = attending, nn.Dropout(dropout)
+        self.layers = nn.Sequential(
+            nn.Linear(dim, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, dim)
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, observations):
+        activity_features, attention = self.attending(observations)
+        added = self.dropout(self.layers(activity_features))
+        return self.norm(activity_features + added), attention
+
+
+@HEAD_REGISTRY.register()
+class FeedforwardHead(ActivityHead):
+    """F_A goes through a feed-forward layer."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        _give_feedforward(self, cfg)
+
+
+def _give_feedforward(head, cfg):
+    head.activity_features = _Feedforward(
+        head.activity_features, cfg.ACTIVITY.DIM, cfg.MODEL.DROPOUT_RATE
+    )
+
+
+@HEAD_REGISTRY.register()
+class AllPartsHead(EmbeddedColumnsHead):
+    """The three together."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        _give_fixed_queries(self, cfg, EMBEDDING_DIM)
+        _give_feedforward(self, cfg)
