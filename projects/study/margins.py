@@ -1,10 +1,11 @@
 """
-The paper's head over upstream's on synthetic video, by seed, and without what it is made for.
+The quickstart's heads on synthetic video, by seed, and without what the paper's is made for.
 
     python -m projects.study.margins [--seeds 1 2 3 4 5] [--one-place-one-rate]
 
-prints mAP of upstream's head, of the paper's and of the paper's tuned (30 views each), and the
-margins of the paper's head over upstream's with their mean. Finished runs are kept under build/.
+prints mAP of upstream's head, of log-mean-exp pooling, of the paper's and of the paper's tuned (30
+views each), and the margins of the paper's head over the first two with their means. Finished runs
+are kept under build/.
 """
 
 import argparse
@@ -43,16 +44,19 @@ def main():
     args = parser.parse_args()
     switches = ONE_PLACE_ONE_RATE if args.one_place_one_rate else []
     name = "one_place_one_rate" if args.one_place_one_rate else "default"
-    margins = []
+    margins = {"upstream's": [], "log-mean-exp": []}
     for seed in args.seeds:
         # A seed of its own for the videos too: the margin should not hang on one set of them.
         options = [*switches, "RNG_SEED", str(seed), "SYNTHETIC.SEED", str(seed)]
         folder = f"build/margins/{name}/{seed}"
         results = run_heads(folder, f"{folder}/videos", options)
-        upstreams, papers, tuned = (head_results["mAP"] for head_results in results.values())
-        margins.append(papers - upstreams)
-        print(f"seed {seed}: {upstreams:.3f} {papers:.3f} {tuned:.3f} margin {margins[-1]:+.3f}")
-    print(summary(margins))
+        scores = [head_results["mAP"] for head_results in results.values()]
+        *others, papers, _tuned = scores
+        for of_head, score in zip(margins.values(), others, strict=True):
+            of_head.append(papers - score)
+        print(f"seed {seed}: {' '.join(f'{score:.3f}' for score in scores)}", flush=True)
+    for head, of_head in margins.items():
+        print(f"the paper's head over {head}: {summary(of_head)}")
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ def run(args):
 
 def run_heads(output_dir, data_dir="build/synthetic", options=()):
     """
-    Trains a backbone, extracts the features that it gives, and on them trains upstream's head and
-    the paper's with the same schedule and seed; tunes the paper's, and tests with 30 views of
-    mixed rates.
+    Trains a backbone, extracts the features that it gives, and on them trains upstream's head,
+    log-mean-exp pooling and the paper's head with the same schedule and seed; tunes the last, and
+    tests with 30 views of mixed rates.
 
     Args:
         output_dir (str): the backbone and each head get a folder in it.
@@ -47,6 +47,7 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
     # In float32 and with as many clips as epochs all is learned as from videos.
     on_backbone += ["FEATURES.PATH", features, "FEATURES.DTYPE", "float32"]
     pool = _config("POOL_FROZEN", f"{output_dir}/pool_head", data_dir, on_backbone)
+    lse = _config("LSE_FROZEN", f"{output_dir}/lse_head", data_dir, on_backbone)
     activity = _config("ACTIVITY_FROZEN", f"{output_dir}/activity_head", data_dir, on_backbone)
     untuned = config_before_tuning(activity)
     launch(pretraining, INIT_METHOD, engine.run)
@@ -54,10 +55,11 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
     from_videos.FEATURES.PATH = ""
     names = ["train", "tune", "val", "test"]
     launch(from_videos, INIT_METHOD, functools.partial(extract, folder=features, names=names))
-    for cfg in (pool, activity, untuned):
+    for cfg in (pool, lse, activity, untuned):
         launch(cfg, INIT_METHOD, engine.run)
     tested = {
         "upstream's head": pool,
+        "log-mean-exp": lse,
         "the paper's head": untuned,
         "the paper's, tuned": activity,
     }
