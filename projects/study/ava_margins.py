@@ -49,6 +49,8 @@ DETECTION = {
     "MODEL.NUM_CLASSES": str(len(CLASSES)),
     "TEST.VIEWS": "[[4, 1, 1], [8, 1, 1], [2, 1, 1]]",
     **DILATION,
+    # The paper's head, where a row says nothing else.
+    "ACTIVITY.EVIDENCE": "False",
     "DATA.TRAIN_JITTER_SCALES": "[96, 112]",
     "DATA.TRAIN_CROP_SIZE": "96",
     "DATA.TEST_CROP_SIZE": "96",

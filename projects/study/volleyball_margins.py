@@ -45,6 +45,7 @@ COMMON = {
     "MODEL.HEAD_ACT": "softmax",
     "TEST.VIEWS": "[[4, 1, 1]]",
     "TUNE.ENABLE": "False",
+    "ACTIVITY.EVIDENCE": "False",
     "SOLVER.MAX_EPOCH": "20",
     "TRAIN.EVAL_PERIOD": "20",
     **DILATION,
