@@ -83,7 +83,7 @@ ROWS = {
     "ours + context": {"ACTIVITY.CONTEXT": "True"},
     "ours + both": {"ACTIVITY.EVIDENCE": "True", "ACTIVITY.CONTEXT": "True"},
 }
-HEAD_RATES, BACKBONE_RATES, RATES_SEED = (0.005, 0.01), (0.0002, 0.0005, 0.001), 7
+HEAD_RATES, BACKBONE_RATES, RATES_SEED = (0.005, 0.01), (0.0002, 0.0005), 7
 # Fine-tuned, a head has the learning rate that was the best on the frozen backbone.
 BEST_HEAD_RATES = dict.fromkeys(ROWS, 0.01) | dict.fromkeys(("ours", "ours + context"), 0.005)
 

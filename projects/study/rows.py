@@ -114,8 +114,18 @@ def _sizes(table, key, values, default, letter):
     ]
 
 
+def _compared(table, recipes, whole=False):
+    """{name: recipe} -> rows, all compared with the first."""
+    first = next(iter(recipes))
+    return [
+        Row(table, name, recipe, RATE_4, () if name == first else (first,), whole=whole)
+        for name, recipe in recipes.items()
+    ]
+
+
 def _open_points():
     recipes = {
+        "default": COMPLETE,
         "as printed": _as_printed(),
         "as printed + LayerNorm": _as_printed("LayerNormAloneHead"),
         "as printed + mean query": _as_printed("MeanQueryAloneHead"),
@@ -126,22 +136,11 @@ def _open_points():
         "Mask's rows sum to 1": _head("ScaledMaskHead"),
         "one output, from F_AC": _head("OneOutputHead"),
     }
-    rows = [Row("open", name, recipe, RATE_4, ("default",)) for name, recipe in recipes.items()]
-    return [Row("open", "default", COMPLETE, RATE_4), *rows]
-
-
-def _forms(table, first, recipes):
-    """Rows of several recipes, each compared with the first, which is named `first`."""
-    (plain, *others) = recipes.items()
-    return [
-        Row(table, plain[0], plain[1], RATE_4),
-        *(Row(table, name, recipe, RATE_4, (first,)) for name, recipe in others),
-    ]
+    return _compared("open", recipes)
 
 
 def _evidence_forms():
-    return _forms(
-        "evidence",
+    return _compared(
         "evidence",
         {
             "evidence": EVIDENCE,
@@ -155,9 +154,8 @@ def _evidence_forms():
 
 
 def _correlation_forms():
-    return _forms(
+    return _compared(
         "correlation",
-        "no correlation",
         {
             "no correlation": Recipe((*_EVIDENCE, *_NO_CORRELATION)),
             "as built": EVIDENCE,
@@ -171,33 +169,24 @@ def _correlation_forms():
 
 
 def _parts_of_decoder():
-    rows = _forms(
-        "decoder",
-        "ML-Decoder",
-        {
-            "ML-Decoder": ML_DECODER,
-            "ML-Decoder, one head": _decoder("MLDecoderOfOneHead"),
-            "ML-Decoder, no feed-forward": _decoder("MLDecoderWithoutFeedforward"),
-            "ML-Decoder, no ReLU on columns": _decoder("MLDecoderOfLinearColumns"),
-        },
-    )
-    rows += _forms(
-        "decoder",
-        "no correlation",
-        {
-            "no correlation": NO_CORRELATION,
-            "ReLU on columns": _head("EmbeddedColumnsHead", *_NO_CORRELATION),
-            "fixed queries": _head("FixedQueriesHead", *_NO_CORRELATION),
-            "feed-forward on F_A": _head("FeedforwardHead", *_NO_CORRELATION),
-            "a classifier per activity": Recipe(
-                (*_NO_CORRELATION, "ACTIVITY.CLASSIFIER", "per_activity")
-            ),
-            "all four": _head(
-                "AllPartsHead", *_NO_CORRELATION, "ACTIVITY.CLASSIFIER", "per_activity"
-            ),
-        },
-    )
-    return rows
+    per_activity = "ACTIVITY.CLASSIFIER", "per_activity"
+    all_parts = "AllPartsHead", *_NO_CORRELATION, *per_activity
+    taken = {
+        "ML-Decoder": ML_DECODER,
+        "ML-Decoder, one head": _decoder("MLDecoderOfOneHead"),
+        "ML-Decoder, no feed-forward": _decoder("MLDecoderWithoutFeedforward"),
+        "ML-Decoder, no ReLU on columns": _decoder("MLDecoderOfLinearColumns"),
+    }
+    given = {
+        "no correlation": NO_CORRELATION,
+        "ReLU on columns": _head("EmbeddedColumnsHead", *_NO_CORRELATION),
+        "fixed queries": _head("FixedQueriesHead", *_NO_CORRELATION),
+        "feed-forward on F_A": _head("FeedforwardHead", *_NO_CORRELATION),
+        "a classifier per activity": Recipe((*_NO_CORRELATION, *per_activity)),
+        "all four": _head(*all_parts),
+        "all four + evidence": _head(*all_parts, *_EVIDENCE),
+    }
+    return [*_compared("decoder", taken), *_compared("decoder", given)]
 
 
 def _whole(recipe, head_rate, backbone_rate):
@@ -215,16 +204,13 @@ def whole_at(recipe, backbone_rate):
 
 def _whole_networks():
     recipes = {
+        "complete + evidence": _whole(EVIDENCE, 0.002, 0.0005),
+        "complete": _whole(COMPLETE, 0.002, 0.0005),
         "baseline": _whole(BASELINE, 0.05, 0.0005),
         "log-mean-exp": _whole(LOG_MEAN_EXP, 0.01, 0.0005),
         "ML-Decoder": _whole(ML_DECODER, 0.001, 0.0005),
-        "complete": _whole(COMPLETE, 0.002, 0.0005),
-        "complete + evidence": _whole(EVIDENCE, 0.002, 0.0005),
     }
-    rows = []
-    for name, recipe in recipes.items():
-        rows.append(Row("whole", name, recipe, RATE_4, tuple(recipes)[: len(rows)], whole=True))
-    return rows
+    return _compared("whole", recipes, whole=True)
 
 
 ROWS = (
