@@ -34,8 +34,6 @@ BACKBONE = (
 HEADS = (
     *("SOLVER.MAX_EPOCH", "20", "SYNTHETIC.NUM_TEST", "240", "SOLVER.BASE_LR", "0.002"),
     *("TUNE.MAX_ITER", "400", "TUNE.BASE_LR", "0.005"),
-    # A row's recipe has what the paper's head has not.
-    *("ACTIVITY.EVIDENCE", "False"),
 )
 # Those that it is trained at: one that was trained on a large set has seen many speeds.
 BACKBONE_RATES = (2, 4, 8)
@@ -45,10 +43,12 @@ WHOLE = (
     *("TRAIN.CHECKPOINT_EPOCH_RESET", "True", "DATA.TRAIN_JITTER_SCALES", "[80, 80]"),
     *("SOLVER.MAX_EPOCH", "6", "TRAIN.EVAL_PERIOD", "6", "TRAIN.CHECKPOINT_PERIOD", "6"),
     *("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in RATE_4])),
-    *("ACTIVITY.EVIDENCE", "False"),
 )
 # One thread of the CPU a seed, so that a seed means the same on every machine.
-COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
+COMMON = (
+    *("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000"),
+    *("ACTIVITY.EVIDENCE", "False"),  # The paper's head, where a row's recipe says nothing else.
+)
 # Speeds that one sampling rate alone tells apart.
 VIDEOS = ("SYNTHETIC.TWINS", "True")
 
