@@ -2,13 +2,13 @@
 Persons' actions and group activities on a synthetic stand-in for Volleyball, by seed.
 
     python -m projects.study.volleyball_margins [--seeds 1 2 3 4 5] [--tasks persons s bb]
-        [--heads baseline ours evidence]
+        [--heads baseline log_mean_exp ours evidence]
 
-writes the moments, prepares them, trains upstream's head, the paper's and that with
-ACTIVITY.EVIDENCE with the same schedule on one narrow SlowFast, which was trained on videos of one
-actor beforehand and stays as it is, and prints accuracies for persons' actions, for the group
-activity from the scene (s) and with the persons (bb): the heads against the first of them, and bb
-against s. Finished runs are kept under build/.
+writes the moments, prepares them, trains upstream's head, log-mean-exp pooling, the paper's head
+and that with ACTIVITY.EVIDENCE with the same schedule on one narrow SlowFast, which was trained on
+videos of one actor beforehand and stays as it is, and prints accuracies for persons' actions, for
+the group activity from the scene (s) and with the persons (bb): the heads against the first of
+them, evidence against the paper's, and bb against s. Finished runs are kept under build/.
 """
 
 import hashlib
@@ -69,6 +69,7 @@ TASKS = {
 NUM_CLASSES = {"persons": "9", "s": "8", "bb": "8"}
 HEADS = {
     "baseline": {"persons": "RoIPoolHead", "s": "PoolHead", "bb": "RoIPoolHead"},
+    "log_mean_exp": dict.fromkeys(TASKS, "LSEPoolHead"),
     "ours": dict.fromkeys(TASKS, "ActivityHead"),
     "evidence": dict.fromkeys(TASKS, "ActivityHead"),
 }
@@ -158,9 +159,12 @@ def main():
 
 def print_margins(found, tasks, heads):
     """The margins over the seeds of the heads over the first of them, and of bb over s."""
+    compared = [(head, heads[0]) for head in heads[1:]]
+    if {"ours", "evidence"} <= set(heads[1:]):
+        compared.append(("evidence", "ours"))
     pairs = [
-        (f"{head} over {heads[0]}, {task}", (head, task), (heads[0], task))
-        for head in heads[1:]
+        (f"{head} over {other}, {task}", (head, task), (other, task))
+        for head, other in compared
         for task in tasks
     ]
     if {"s", "bb"} <= set(tasks):
