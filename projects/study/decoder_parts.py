@@ -1,11 +1,14 @@
 """What ML-Decoder's head has and the paper's has not: taken from the one, given to the other."""
 
+import math
+
 import torch
 import torch.nn as nn
 
+from slowfast_ext.models.activity_features import ActivityFeatures
 from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.build import HEAD_REGISTRY
-from slowfast_ext.models.ml_decoder import FEEDFORWARD_RATIO, MLDecoderHead
+from slowfast_ext.models.ml_decoder import FEEDFORWARD_RATIO, NUM_HEADS, MLDecoderHead
 from slowfast_ext.models.observations import SpaceTimeAttention
 
 # Of the columns that an embedding gives to the paper's head; a multiple of ACTIVITY.GROUPS.
@@ -69,6 +72,40 @@ class EmbeddedColumnsHead(ActivityHead):
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, EMBEDDING_DIM)
         self.columns = _EmbeddedColumns(self.columns, dim_in)
+
+
+class _ManyHeads(ActivityFeatures):
+    """Attn_A of several heads: each part of C' has a softmax over the observations of its own."""
+
+    def forward(self, observations):
+        parts = observations.unflatten(-1, (NUM_HEADS, -1)).transpose(1, 2)  # B x h x K x C'/h
+        queries = self.queries.unflatten(-1, (NUM_HEADS, -1)).transpose(0, 1)  # h x A x C'/h
+        attention = (queries * self.scale @ parts.transpose(2, 3)).softmax(-1)  # B x h x A x K
+        return (attention @ parts).transpose(1, 2).flatten(2), attention.mean(1)
+
+
+def _many_heads(cfg):
+    features = _ManyHeads(cfg.MODEL.NUM_CLASSES, cfg.ACTIVITY.DIM)
+    features.scale *= math.sqrt(NUM_HEADS)
+    return features
+
+
+@HEAD_REGISTRY.register()
+class ManyHeadsHead(ActivityHead):
+    """With _ManyHeads, as many as ML-Decoder's head has."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.activity_features = _many_heads(cfg)
+
+
+@HEAD_REGISTRY.register()
+class EmbeddedManyHeadsHead(EmbeddedColumnsHead):
+    """Both: columns through a ReLU, and several heads."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.activity_features = _many_heads(cfg)
 
 
 class _FixedQueries(SpaceTimeAttention):

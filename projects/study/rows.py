@@ -183,8 +183,16 @@ def _parts_of_decoder():
         "fixed queries": _head("FixedQueriesHead", *_NO_CORRELATION),
         "feed-forward on F_A": _head("FeedforwardHead", *_NO_CORRELATION),
         "a classifier per activity": Recipe((*_NO_CORRELATION, *per_activity)),
+        "eight heads in Attn_A": _head("ManyHeadsHead", *_NO_CORRELATION),
         "all four": _head(*all_parts),
         "all four + evidence": _head(*all_parts, *_EVIDENCE),
+        "evidence": Recipe((*_NO_CORRELATION, *_EVIDENCE)),
+        "ReLU on columns, evidence": _head("EmbeddedColumnsHead", *_NO_CORRELATION, *_EVIDENCE),
+        "eight heads, evidence": _head("ManyHeadsHead", *_NO_CORRELATION, *_EVIDENCE),
+        "ReLU on columns, eight heads": _head("EmbeddedManyHeadsHead", *_NO_CORRELATION),
+        "ReLU on columns, eight heads, evidence": _head(
+            "EmbeddedManyHeadsHead", *_NO_CORRELATION, *_EVIDENCE
+        ),
     }
     return [*_compared("decoder", taken), *_compared("decoder", given)]
 
