@@ -1,4 +1,7 @@
-"""What ML-Decoder's head has and the paper's has not: taken from the one, given to the other."""
+"""
+What ML-Decoder's head has and the paper's has not: taken from the one, given to the other. Columns
+through a ReLU, which it has too, are ACTIVITY.COLUMN_DIM.
+"""
 
 import math
 
@@ -10,9 +13,6 @@ from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.build import HEAD_REGISTRY
 from slowfast_ext.models.ml_decoder import FEEDFORWARD_RATIO, NUM_HEADS, MLDecoderHead
 from slowfast_ext.models.observations import SpaceTimeAttention
-
-# Of the columns that an embedding gives to the paper's head; a multiple of ACTIVITY.GROUPS.
-EMBEDDING_DIM = 256
 
 # --- Taken from ML-Decoder's --------------------------------------------------------------
 
@@ -53,27 +53,6 @@ class MLDecoderOfLinearColumns(MLDecoderHead):
 # --- Given to the paper's -----------------------------------------------------------------
 
 
-class _EmbeddedColumns(nn.Module):
-    """What `columns` gives, each column through a linear layer and a ReLU."""
-
-    def __init__(self, columns, dim_in):
-        super().__init__()
-        self.columns, self.embedding = columns, nn.Conv1d(dim_in, EMBEDDING_DIM, 1)
-
-    def forward(self, features, objects):
-        columns = self.columns(features, objects)
-        return columns._replace(values=self.embedding(columns.values).relu())
-
-
-@HEAD_REGISTRY.register()
-class EmbeddedColumnsHead(ActivityHead):
-    """The columns of F through a linear layer and a ReLU, before all else."""
-
-    def __init__(self, cfg, dim_in):
-        super().__init__(cfg, EMBEDDING_DIM)
-        self.columns = _EmbeddedColumns(self.columns, dim_in)
-
-
 class _ManyHeads(ActivityFeatures):
     """Attn_A of several heads: each part of C' has a softmax over the observations of its own."""
 
@@ -84,28 +63,14 @@ class _ManyHeads(ActivityFeatures):
         return (attention @ parts).transpose(1, 2).flatten(2), attention.mean(1)
 
 
-def _many_heads(cfg):
-    features = _ManyHeads(cfg.MODEL.NUM_CLASSES, cfg.ACTIVITY.DIM)
-    features.scale *= math.sqrt(NUM_HEADS)
-    return features
-
-
 @HEAD_REGISTRY.register()
 class ManyHeadsHead(ActivityHead):
     """With _ManyHeads, as many as ML-Decoder's head has."""
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
-        self.activity_features = _many_heads(cfg)
-
-
-@HEAD_REGISTRY.register()
-class EmbeddedManyHeadsHead(EmbeddedColumnsHead):
-    """Both: columns through a ReLU, and several heads."""
-
-    def __init__(self, cfg, dim_in):
-        super().__init__(cfg, dim_in)
-        self.activity_features = _many_heads(cfg)
+        self.activity_features = _ManyHeads(cfg.MODEL.NUM_CLASSES, cfg.ACTIVITY.DIM)
+        self.activity_features.scale *= math.sqrt(NUM_HEADS)
 
 
 class _FixedQueries(SpaceTimeAttention):
@@ -128,14 +93,10 @@ class FixedQueriesHead(ActivityHead):
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
-        _give_fixed_queries(self, cfg, dim_in)
-
-
-def _give_fixed_queries(head, cfg, dim_in):
-    options = cfg.ACTIVITY
-    head.observations.attention = _FixedQueries(
-        dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS
-    )
+        options = cfg.ACTIVITY
+        self.observations.attention = _FixedQueries(
+            options.COLUMN_DIM or dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS
+        )
 
 
 class _Feedforward(nn.Module):
@@ -156,6 +117,12 @@ class _Feedforward(nn.Module):
         return self.norm(activity_features + added), attention
 
 
+def _give_feedforward(head, cfg):
+    head.activity_features = _Feedforward(
+        head.activity_features, cfg.ACTIVITY.DIM, cfg.MODEL.DROPOUT_RATE
+    )
+
+
 @HEAD_REGISTRY.register()
 class FeedforwardHead(ActivityHead):
     """F_A goes through a feed-forward layer."""
@@ -165,17 +132,10 @@ class FeedforwardHead(ActivityHead):
         _give_feedforward(self, cfg)
 
 
-def _give_feedforward(head, cfg):
-    head.activity_features = _Feedforward(
-        head.activity_features, cfg.ACTIVITY.DIM, cfg.MODEL.DROPOUT_RATE
-    )
-
-
 @HEAD_REGISTRY.register()
-class AllPartsHead(EmbeddedColumnsHead):
-    """The three together."""
+class FixedQueriesFeedforwardHead(FixedQueriesHead):
+    """Both."""
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
-        _give_fixed_queries(self, cfg, EMBEDDING_DIM)
         _give_feedforward(self, cfg)

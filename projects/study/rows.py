@@ -62,6 +62,9 @@ _EVIDENCE = ("ACTIVITY.EVIDENCE", True)
 EVIDENCE = Recipe(_EVIDENCE)
 _RESIDUAL = ("ACTIVITY.RESIDUAL_CORRELATION", True)
 RESIDUAL = Recipe(_RESIDUAL)
+# Fewer than the map's 384.
+_COLUMNS = ("ACTIVITY.COLUMN_DIM", 256)
+WITHOUT_CORRELATION = Recipe((*_NO_CORRELATION, *_EVIDENCE, *_COLUMNS))
 
 TITLES = {table: numbers.TITLES[table] for table in ("3a", "3b", "3c", "3d", "3e")}
 TITLES = {table: title.replace("Charades, ", "") for table, title in TITLES.items()}
@@ -170,7 +173,7 @@ def _correlation_forms():
 
 def _parts_of_decoder():
     per_activity = "ACTIVITY.CLASSIFIER", "per_activity"
-    all_parts = "AllPartsHead", *_NO_CORRELATION, *per_activity
+    all_parts = "FixedQueriesFeedforwardHead", *_NO_CORRELATION, *_COLUMNS, *per_activity
     taken = {
         "ML-Decoder": ML_DECODER,
         "ML-Decoder, one head": _decoder("MLDecoderOfOneHead"),
@@ -179,20 +182,13 @@ def _parts_of_decoder():
     }
     given = {
         "no correlation": NO_CORRELATION,
-        "ReLU on columns": _head("EmbeddedColumnsHead", *_NO_CORRELATION),
+        "ReLU on columns": Recipe((*_NO_CORRELATION, *_COLUMNS)),
         "fixed queries": _head("FixedQueriesHead", *_NO_CORRELATION),
         "feed-forward on F_A": _head("FeedforwardHead", *_NO_CORRELATION),
         "a classifier per activity": Recipe((*_NO_CORRELATION, *per_activity)),
         "eight heads in Attn_A": _head("ManyHeadsHead", *_NO_CORRELATION),
-        "all four": _head(*all_parts),
-        "all four + evidence": _head(*all_parts, *_EVIDENCE),
-        "evidence": Recipe((*_NO_CORRELATION, *_EVIDENCE)),
-        "ReLU on columns, evidence": _head("EmbeddedColumnsHead", *_NO_CORRELATION, *_EVIDENCE),
-        "eight heads, evidence": _head("ManyHeadsHead", *_NO_CORRELATION, *_EVIDENCE),
-        "ReLU on columns, eight heads": _head("EmbeddedManyHeadsHead", *_NO_CORRELATION),
-        "ReLU on columns, eight heads, evidence": _head(
-            "EmbeddedManyHeadsHead", *_NO_CORRELATION, *_EVIDENCE
-        ),
+        "all but the eight heads": _head(*all_parts),
+        "ReLU on columns, eight heads": _head("ManyHeadsHead", *_NO_CORRELATION, *_COLUMNS),
     }
     return [*_compared("decoder", taken), *_compared("decoder", given)]
 
@@ -281,12 +277,16 @@ ROWS = (
         ("complete", "ML-Decoder", "log-mean-exp"),
     ),
     Row("peer", "complete, residual correlation", RESIDUAL, RATE_4, ("complete",)),
-    Row(
-        "peer",
-        "complete + both",
-        Recipe((*_EVIDENCE, *_RESIDUAL)),
-        RATE_4,
-        ("complete", "ML-Decoder", "log-mean-exp", "complete + evidence"),
+    *(
+        Row("peer", name, recipe, RATE_4, ("complete", "ML-Decoder", "log-mean-exp"))
+        for name, recipe in {
+            "complete + columns": Recipe(_COLUMNS),
+            "complete + evidence + columns": Recipe((*_EVIDENCE, *_COLUMNS)),
+            "no correlation + evidence": Recipe((*_NO_CORRELATION, *_EVIDENCE)),
+            "no correlation + evidence + columns": WITHOUT_CORRELATION,
+            "residual + evidence": Recipe((*_RESIDUAL, *_EVIDENCE)),
+            "residual + evidence + columns": Recipe((*_RESIDUAL, *_EVIDENCE, *_COLUMNS)),
+        }.items()
     ),
     Row("rates", "plain mean", TUNED, RATES_2_4_8),
     Row("rates", "weighted per activity", TUNED, RATES_2_4_8, ("plain mean",), "weighted"),

@@ -15,6 +15,7 @@ _OWN = "__own_keys__"
 
 # What was done before there was a key for it: checkpoints from then do not name it.
 _BEFORE = {
+    "ACTIVITY.COLUMN_DIM": 0,
     "ACTIVITY.CONTEXT": False,
     "ACTIVITY.EVIDENCE": False,
     "ACTIVITY.EVIDENCE_RANK": 0,

@@ -6,7 +6,7 @@ from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatur
 from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
 from slowfast_ext.models.correlation import ActivityCorrelation
 from slowfast_ext.models.evidence import PositionEvidence
-from slowfast_ext.models.objects import ColumnsOf, Context
+from slowfast_ext.models.objects import ColumnEmbedding, ColumnsOf, Context
 from slowfast_ext.models.observations import Observations
 from slowfast_ext.models.outputs import ActivityClassifier, probabilities
 
@@ -21,8 +21,9 @@ class ActivityHead(Head):
     ACTIVITY.CORRELATION off; ACTIVITY.ACTIVITY_FEATURES False puts a linear map per activity in
     the attentions' place.
 
+    ACTIVITY.COLUMN_DIM lets all of it see a ColumnEmbedding of F's columns in their place,
     ACTIVITY.EVIDENCE adds a PositionEvidence's logits to those of both outputs, and
-    ACTIVITY.RESIDUAL_CORRELATION makes F_AC a sum with F_A; both in the default form alone.
+    ACTIVITY.RESIDUAL_CORRELATION makes F_AC a sum with F_A; in the default form alone.
     """
 
     def __init__(self, cfg, dim_in):
@@ -32,6 +33,10 @@ class ActivityHead(Head):
         super().__init__(cfg, (num_activities, options.DIM + has_evidence))
         self.columns = ColumnsOf(cfg, dim_in)
         # What is switched off is None, and has no tensors in a checkpoint.
+        self.column_embedding = None
+        if options.COLUMN_DIM and not as_printed:
+            self.column_embedding = ColumnEmbedding(dim_in, options.COLUMN_DIM)
+            dim_in = options.COLUMN_DIM
         self.observations = self.activity_features = self.pooled_features = None
         self.correlation = self.correlated_classifier = None
         if options.ACTIVITY_FEATURES:
@@ -91,13 +96,18 @@ class ActivityHead(Head):
         output = logits if self.training else probabilities(logits, self.activation)
         return (output, attention) if return_attention else output
 
+    def columns_of(self, features, objects=None):
+        """F, B x C x T x H x W, and Objects -> the Columns that are attended to."""
+        columns = self.columns(features, objects)
+        return columns if self.column_embedding is None else self.column_embedding(columns)
+
     def embed(self, features, objects=None, attention=None):
         """
         F, B x C x T x H x W, and Objects -> F_A, B x A x C'; `attention` gets the maps. With
         evidence its logits are one channel more, the last.
         """
         attention = {} if attention is None else attention
-        columns = self.columns(features, objects)
+        columns = self.columns_of(features, objects)
         if self.observations is None:
             activity_features = self.pooled_features(columns)
         else:
@@ -111,8 +121,8 @@ class ActivityHead(Head):
         if self.evidence is None:
             return activity_features
         # The frame's would say the same of each person in it.
-        seen = columns.own() if isinstance(objects, Context) else columns
-        return torch.cat([activity_features, self.evidence(seen)[..., None]], dim=-1)
+        own = columns.own() if isinstance(objects, Context) else columns
+        return torch.cat([activity_features, self.evidence(own)[..., None]], dim=-1)
 
     def classify(self, embedding, attention=None):
         """What `embed` gives -> a tuple of logits, B x A each; `attention` gets Corr."""

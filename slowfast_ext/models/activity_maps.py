@@ -104,7 +104,8 @@ def evidence(head, features, attention):
     where g and c are the LayerNorm's weight and bias and P takes the mean over the channels
     away, as the LayerNorm does. For the output from F_AC, Corr · Attn_A takes Attn_A's place.
     As printed there is no LayerNorm: P, g and s_k are 1, c is 0. With a residual correlation
-    Attn_A + gamma Corr · Attn_A takes its place instead.
+    Attn_A + gamma Corr · Attn_A takes its place instead. With ACTIVITY.COLUMN_DIM F(n) is what that
+    makes of F's column: each still sees its own position alone.
 
     ACTIVITY.EVIDENCE adds the log-mean-exp of z_a(n) = v_a · F(n) + d_a over the N positions to
     each logit. With p_a = softmax over n of z_a held fixed too it is linear in F as well: the sum
@@ -134,7 +135,7 @@ def evidence(head, features, attention):
 
 def _of_shortcut(head, features):
     """As `evidence`, of what ACTIVITY.EVIDENCE adds to an output."""
-    projection, columns = head.evidence.projection, head.columns(features)
+    projection, columns = head.evidence.projection, head.columns_of(features)
     logits = head.evidence.at_columns(columns)  # B x A x N
     shares = logits.softmax(-1)
     contributions = shares * (logits - projection.bias[:, None])
@@ -144,7 +145,7 @@ def _of_shortcut(head, features):
 
 def _of_output(head, features, attention, mixing, classifier):
     """As `evidence`, of one output; mixing, B x A x K, makes its features of the observations."""
-    observations, positions = head.observations, features.flatten(2)
+    observations, positions = head.observations, head.columns_of(features).values
     over_positions = attention["observations"].flatten(2)  # B x K x N
     weight = classifier.weight  # 1 x C' for all activities, or A x C'
     constant = classifier.bias + 0 * mixing[..., 0]  # A shared bias is one number: B x A here.

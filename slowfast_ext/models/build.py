@@ -62,13 +62,16 @@ def build_head(cfg, dim_in):
 
 def check_groups(cfg, channels):
     """
-    Raises SlowFastExtError where ACTIVITY.GROUPS, the n of eq. 13, does not part the map's
-    channels and those of an observation; for heads that have such groups.
+    Raises SlowFastExtError where ACTIVITY.GROUPS, the n of eq. 13, does not part the channels of
+    what is attended to and those of an observation; for heads that have such groups.
     """
     groups, dim = cfg.ACTIVITY.GROUPS, cfg.ACTIVITY.DIM
     if channels % groups:
+        source = (
+            "ACTIVITY.COLUMN_DIM's" if channels == cfg.ACTIVITY.COLUMN_DIM else "the backbone's"
+        )
         raise SlowFastExtError(
-            f"ACTIVITY.GROUPS is {groups}: it must divide the backbone's {channels} channels"
+            f"ACTIVITY.GROUPS is {groups}: it must divide {source} {channels} channels"
         )
     if dim % groups:
         raise SlowFastExtError(

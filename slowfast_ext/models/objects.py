@@ -160,3 +160,16 @@ class ColumnsOf(nn.Module):
         nowhere = padding.new_zeros(len(padding), number)
         values = torch.cat([positions, further], dim=-1)
         return Columns(values, number, torch.cat([nowhere, padding], dim=-1))
+
+
+class ColumnEmbedding(nn.Module):
+    """Each column through one linear layer and a ReLU: ML-Decoder's (Ridnik et al., WACV 2023)."""
+
+    def __init__(self, dim_in, dim_out):
+        super().__init__()
+        self.projection = nn.Linear(dim_in, dim_out)
+
+    def forward(self, columns):
+        """Columns of C channels -> Columns of C', as many and padded as they are."""
+        values = self.projection.weight @ columns.values + self.projection.bias[:, None]
+        return columns._replace(values=values.relu())

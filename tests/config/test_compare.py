@@ -152,10 +152,9 @@ def test_loading_takes_what_a_command_sets_for_itself(cfg):
 def test_a_checkpoint_from_before_a_part_of_the_head_has_none(cfg, check):
     settings = cfg.dump().replace("  EVIDENCE: false\n", "").replace("  EVIDENCE_RANK: 0\n", "")
     settings = settings.replace("  RESIDUAL_CORRELATION: false\n", "")
-    settings = settings.replace("  CONTEXT: false\n", "")
-    assert not {"EVIDENCE", "EVIDENCE_RANK", "RESIDUAL_CORRELATION", "CONTEXT"} & set(
-        re.findall(r"\w+", settings)
-    )
+    settings = settings.replace("  CONTEXT: false\n", "").replace("  COLUMN_DIM: 0\n", "")
+    keys = {"COLUMN_DIM", "CONTEXT", "EVIDENCE", "EVIDENCE_RANK", "RESIDUAL_CORRELATION"}
+    assert not keys & set(re.findall(r"\w+", settings))
     check("x.pyth", {"cfg": settings}, cfg, "train")
     cfg.ACTIVITY.EVIDENCE = True
     with pytest.raises(SlowFastExtError, match=r"ACTIVITY.EVIDENCE False \(now True\)"):

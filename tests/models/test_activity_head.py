@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityHead
+from slowfast_ext.models.objects import Objects
 from tests.models import reference
 
 
@@ -175,6 +177,52 @@ class TestEvidence:
         features = torch.randn(2, 128, 1, 2, 2, dtype=torch.float64)
         sum(output.square().sum() for output in head(features)).backward()
         assert all(parameter.grad.abs().sum() > 0 for parameter in head.parameters())
+
+
+class TestColumnEmbedding:
+    def test_all_of_the_head_sees_it_in_place_of_the_columns(self, head_config):
+        options = {"EVIDENCE": True, "GROUPS": 8}
+        head = make_head(head_config(COLUMN_DIM=24, **options))
+        features = torch.randn(2, 128, 2, 3, 4, dtype=torch.float64)
+        embedded = torch.zeros(2, 24, 2, 3, 4, dtype=torch.float64)
+        weight, bias = head.column_embedding.projection.parameters()
+        for channel in range(24):
+            rows = torch.einsum("c,bcthw->bthw", weight[channel], features)
+            embedded[:, channel] = (rows + bias[channel]).clamp(min=0)
+        assert 0.1 < (embedded == 0).double().mean() < 0.9
+        on_embedded = make_head(head_config(COLUMN_DIM=0, **options), dim_in=24)
+        state = head.state_dict()
+        on_embedded.load_state_dict({name: state[name] for name in on_embedded.state_dict()})
+        found, wanted = head(features), on_embedded(embedded)
+        torch.testing.assert_close(found, wanted, atol=1e-10, rtol=0)
+
+    def test_it_is_what_stands_behind_an_objects_column_too(self, head_config):
+        cfg = head_config(COLUMN_DIM=24, GROUPS=8, EVIDENCE=True)
+        cfg.OBJECTS.NUM_CLASSES = 2
+        head = make_head(cfg)
+        features = torch.randn(2, 128, 1, 3, 3, dtype=torch.float64)
+        boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9]])
+        zeros = torch.zeros(1, dtype=torch.int64)
+        objects = Objects(boxes, torch.tensor([0.5]), zeros, zeros)
+        plain, seen = head.columns(features, objects), head.columns_of(features, objects)
+        assert seen.values.shape == (2, 24, 10) and torch.equal(seen.padding, plain.padding)
+        weight, bias = head.column_embedding.projection.parameters()
+        wanted = (weight @ plain.values[0, :, 9] + bias).clamp(min=0)
+        torch.testing.assert_close(seen.values[0, :, 9], wanted)
+        # The clip without an object does not see the one that fills its place.
+        head.eval()
+        none = Objects(boxes[:0], boxes[:0, 0], zeros[:0], zeros[:0])
+        torch.testing.assert_close(head(features, objects)[1:], head(features[1:], none))
+
+    def test_the_equations_as_printed_have_none(self, head_config):
+        options = {"FORM": "as_printed"}
+        printed = make_head(head_config(COLUMN_DIM=0, **options)).state_dict()
+        found = make_head(head_config(COLUMN_DIM=24, **options)).state_dict()
+        assert {n: v.shape for n, v in found.items()} == {n: v.shape for n, v in printed.items()}
+
+    def test_groups_must_part_its_channels(self, head_config):
+        with pytest.raises(SlowFastExtError, match=r"must divide ACTIVITY.COLUMN_DIM's 20 chan"):
+            make_head(head_config(COLUMN_DIM=20, GROUPS=8))
 
 
 def test_a_residual_correlation_starts_as_the_activities_own_features(head_config):

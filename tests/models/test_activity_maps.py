@@ -82,7 +82,14 @@ def loops(head, positions, maps, output):
 @pytest.mark.parametrize("form", ["default", "as_printed"])
 @pytest.mark.parametrize("classifier", ["shared", "per_activity"])
 @pytest.mark.parametrize("correlation", [True, False])
-@pytest.mark.parametrize("options", [{}, {"EVIDENCE": True, "RESIDUAL_CORRELATION": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"EVIDENCE": True, "RESIDUAL_CORRELATION": True},
+        {"EVIDENCE": True, "COLUMN_DIM": 24},
+    ],
+)
 @torch.no_grad()
 def test_evidence_sums_to_the_logits(form, classifier, correlation, options):
     head = make_head(FORM=form, CLASSIFIER=classifier, CORRELATION=correlation, **options)
@@ -96,7 +103,8 @@ def test_evidence_sums_to_the_logits(form, classifier, correlation, options):
         torch.testing.assert_close(contributions.sum((2, 3, 4)) + constant, logit)
         for clip in range(2):
             maps = {name: value[clip].flatten(1) for name, value in attention.items()}
-            wanted = loops(head, features[clip].flatten(1), maps, output)
+            columns = head.columns_of(features[clip : clip + 1]).values[0]
+            wanted = loops(head, columns, maps, output)
             torch.testing.assert_close(contributions[clip].flatten(1), wanted)
 
 

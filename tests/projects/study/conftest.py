@@ -28,7 +28,7 @@ def small_cfg(frozen_cfg):
     cfg = frozen_cfg.clone()
     cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS = 4, 8, 2
     cfg.TRAIN.BATCH_SIZE, cfg.SOLVER.MAX_EPOCH, cfg.TUNE.MAX_ITER = 4, 3, 5
-    cfg.RNG_SEED, cfg.NUM_GPUS = 7, 0
+    cfg.RNG_SEED, cfg.NUM_GPUS, cfg.ACTIVITY.EVIDENCE = 7, 0, False
     return cfg
 
 

@@ -56,18 +56,22 @@ def test_one_head_attends_once(make_head, features):
 
 
 @torch.no_grad()
-def test_embedded_columns_are_all_that_the_head_sees(make_head, features):
-    head = make_head("EmbeddedColumnsHead")
-    layer = head.columns.embedding
-    embedded = torch.einsum("oc,bcthw->bothw", layer.weight[..., 0], features)
-    embedded = (embedded + layer.bias[:, None, None, None]).clamp(min=0)
-    found = head(features)
-    head.columns = head.columns.columns
-    torch.testing.assert_close(head(embedded), found)
+def test_each_head_has_weights_of_its_own(make_head, features):
+    head = make_head("ManyHeadsHead")
+    observations, _ = head.observations(head.columns_of(features))
+    found, attention = head.activity_features(observations)
+    queries = head.activity_features.queries
+    for clip in range(2):
+        # C' is 8: of eight heads each has one channel, and no scale.
+        for channel in range(8):
+            part = slice(channel, channel + 1)
+            wanted, _ = reference.attend(queries[:, part], observations[clip][:, part], 1.0)
+            torch.testing.assert_close(found[clip][:, part], wanted)
+    torch.testing.assert_close(attention.sum(-1), torch.ones(2, 12).double())
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["FixedQueriesHead", "AllPartsHead"])
+@pytest.mark.parametrize("name", ["FixedQueriesHead", "FixedQueriesFeedforwardHead"])
 def test_fixed_queries_do_not_know_the_clip(make_head, features, name):
     head = make_head(name)
     _, attention = head(features, return_attention=True)
