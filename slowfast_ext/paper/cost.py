@@ -89,6 +89,7 @@ HEADS_OF_3C = {
     "no activity correlation": ("TABLE3C_NO_CORRELATION",),
     "complete": ("TABLE3C_COMPLETE",),
     "complete + evidence": ("TABLE3C_COMPLETE", "ACTIVITY.EVIDENCE", "True"),
+    "complete + columns of 256": ("TABLE3C_COMPLETE", "ACTIVITY.COLUMN_DIM", "256"),
 }
 # Table 3d is the complete head; the paper costs the others without correlation.
 _CORRELATION = {"3a": (False, True), "3b": (False, True), "3d": (True,), "4": (False, True)}

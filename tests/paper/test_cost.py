@@ -160,6 +160,7 @@ def test_both_readings_of_table_3c(rows):
     """With all that each head learns; the paper's reading is near the baseline."""
     activities, classifiers, maps = 157, 2 * (DIM + 1), 2 * DIM * DIM
     observing = 3 * 64 * C * DIM // 32 + activities * DIM + 2 * DIM  # With LayerNorm.
+    of_columns = 256 * (C + 1) + 3 * 64 * 256 * DIM // 32 + activities * DIM + 2 * DIM
     wanted = {
         "baseline": activities * (C + 1),
         "log-mean-exp": activities * (C + 1),
@@ -168,6 +169,7 @@ def test_both_readings_of_table_3c(rows):
         "no activity correlation": observing + classifiers // 2,
         "complete": observing + maps + classifiers,
         "complete + evidence": observing + maps + classifiers + activities * (C + 1),
+        "complete + columns of 256": of_columns + maps + classifiers,
     }
     assert {name: rows["3c", name]["params_M"] * 1e6 for name in wanted} == pytest.approx(wanted)
     assert not rows["3c", "a map per activity"]["in_paper"]
