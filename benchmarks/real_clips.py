@@ -47,6 +47,10 @@ from slowfast_ext.models.correlation import cooccurrence
 from slowfast_ext.models.time_embedding import TimeEmbedding
 from slowfast_ext.visualization.maps import KINDS, ClipMaps
 
+_EVIDENCE = ("ACTIVITY.EVIDENCE", True)
+_RESIDUAL = ("ACTIVITY.RESIDUAL_CORRELATION", True)
+_NO_CORRELATION = ("ACTIVITY.CORRELATION", False)
+_COLUMNS = ("ACTIVITY.COLUMN_DIM", 256)
 HEADS = {
     "average pooling": ("ACTIVITY.HEAD", "PoolHead"),
     "log-mean-exp": ("ACTIVITY.HEAD", "LSEPoolHead"),
@@ -54,12 +58,16 @@ HEADS = {
     "ML-Decoder": ("ACTIVITY.HEAD", "MLDecoderHead", "ACTIVITY.DIM", 176),
     "attentive probe": ("ACTIVITY.HEAD", "AttentiveProbeHead"),
     "ours": (),
-    "ours without correlation": ("ACTIVITY.CORRELATION", False),
-    "ours + evidence": ("ACTIVITY.EVIDENCE", True),
-    "ours + residual correlation": ("ACTIVITY.RESIDUAL_CORRELATION", True),
-    "ours + both": ("ACTIVITY.EVIDENCE", True, "ACTIVITY.RESIDUAL_CORRELATION", True),
+    "ours without correlation": _NO_CORRELATION,
+    "ours + evidence": _EVIDENCE,
+    "ours + residual correlation": _RESIDUAL,
+    "ours + both": (*_EVIDENCE, *_RESIDUAL),
+    "ours + columns": _COLUMNS,
+    "ours + evidence + columns": (*_EVIDENCE, *_COLUMNS),
+    "ours + both + columns": (*_EVIDENCE, *_RESIDUAL, *_COLUMNS),
+    "ours + evidence + columns, no correlation": (*_EVIDENCE, *_COLUMNS, *_NO_CORRELATION),
 }
-COMPARED_WITH = ("ours", "log-mean-exp")
+COMPARED_WITH = ("ours", "ours + evidence", "log-mean-exp", "ML-Decoder")
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 RATES_END_TO_END = (1e-4, 3e-4)
 FROZEN_BLOCKS = 3  # Of MobileNetV2's seven, from the first on; the stem is frozen too.
