@@ -6,8 +6,10 @@ import torch
 import torch.nn as nn
 
 from slowfast_ext.models.activity_head import ActivityHead
+from slowfast_ext.models.baseline_heads import LSEPoolHead
 from slowfast_ext.models.build import HEAD_REGISTRY
 from slowfast_ext.models.evidence import PositionEvidence
+from slowfast_ext.models.objects import ColumnEmbedding
 
 HIDDEN_DIM = 128
 
@@ -61,6 +63,20 @@ class PerPathway(nn.Module):
             pathway(columns._replace(values=part))
             for pathway, part in zip(self.pathways, parts, strict=True)
         )
+
+
+@HEAD_REGISTRY.register()
+class EmbeddedLSEHead(LSEPoolHead):
+    """Log-mean-exp pooling alone, of columns as ACTIVITY.COLUMN_DIM gives them to others."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, cfg.ACTIVITY.COLUMN_DIM)
+        self.columns = nn.Sequential(self.columns, ColumnEmbedding(dim_in, cfg.ACTIVITY.COLUMN_DIM))
+
+    def embed(self, features, objects=None):
+        """F, B x C x T x H x W, without objects -> logits, B x A."""
+        columns = self.columns(features)
+        return self.evidence(columns._replace(values=self.dropout(columns.values)))
 
 
 class _OtherEvidenceHead(ActivityHead):
