@@ -25,6 +25,7 @@ from pathlib import Path
 
 from projects.study.ava_stand_in import CLASSES, INTERACTIONS, write_stand_in
 from projects.study.margins import seeds_parser, summary
+from projects.study.rows import ALL_ADDED, PAPERS_HEAD
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands import compare
 from slowfast_ext.commands import run_net as engine
@@ -49,8 +50,7 @@ DETECTION = {
     "MODEL.NUM_CLASSES": str(len(CLASSES)),
     "TEST.VIEWS": "[[4, 1, 1], [8, 1, 1], [2, 1, 1]]",
     **DILATION,
-    # The paper's head, where a row says nothing else.
-    "ACTIVITY.EVIDENCE": "False",
+    **PAPERS_HEAD,
     "DATA.TRAIN_JITTER_SCALES": "[96, 112]",
     "DATA.TRAIN_CROP_SIZE": "96",
     "DATA.TEST_CROP_SIZE": "96",
@@ -82,6 +82,7 @@ ROWS = {
     "ours + evidence": {"ACTIVITY.EVIDENCE": "True"},
     "ours + context": {"ACTIVITY.CONTEXT": "True"},
     "ours + both": {"ACTIVITY.EVIDENCE": "True", "ACTIVITY.CONTEXT": "True"},
+    "ours + all": {**ALL_ADDED, "ACTIVITY.CONTEXT": "True"},
 }
 HEAD_RATES, BACKBONE_RATES, RATES_SEED = (0.005, 0.01), (0.0002, 0.0005), 7
 # Fine-tuned, a head has the learning rate that was the best on the frozen backbone.

@@ -2,13 +2,14 @@
 Persons' actions and group activities on a synthetic stand-in for Volleyball, by seed.
 
     python -m projects.study.volleyball_margins [--seeds 1 2 3 4 5] [--tasks persons s bb]
-        [--heads baseline log_mean_exp ours evidence]
+        [--heads baseline log_mean_exp ours evidence all_added]
 
-writes the moments, prepares them, trains upstream's head, log-mean-exp pooling, the paper's head
-and that with ACTIVITY.EVIDENCE with the same schedule on one narrow SlowFast, which was trained on
-videos of one actor beforehand and stays as it is, and prints accuracies for persons' actions, for
-the group activity from the scene (s) and with the persons (bb): the heads against the first of
-them, evidence against the paper's, and bb against s. Finished runs are kept under build/.
+writes the moments, prepares them, trains upstream's head, log-mean-exp pooling, the paper's head,
+that with ACTIVITY.EVIDENCE and with all of ALL_ADDED with the same schedule on one narrow SlowFast,
+which was trained on videos of one actor beforehand and stays as it is, and prints accuracies for
+persons' actions, for the group activity from the scene (s) and with the persons (bb): the heads
+against the first of them and against the paper's, and bb against s. Finished runs are kept under
+build/.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ import torch
 
 from projects.study.ava_margins import DILATION, pretrain
 from projects.study.margins import seeds_parser, summary
+from projects.study.rows import ALL_ADDED, PAPERS_HEAD
 from projects.study.volleyball_stand_in import write_stand_in
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands import run_net as engine
@@ -45,7 +47,7 @@ COMMON = {
     "MODEL.HEAD_ACT": "softmax",
     "TEST.VIEWS": "[[4, 1, 1]]",
     "TUNE.ENABLE": "False",
-    "ACTIVITY.EVIDENCE": "False",
+    **PAPERS_HEAD,
     "SOLVER.MAX_EPOCH": "20",
     "TRAIN.EVAL_PERIOD": "20",
     **DILATION,
@@ -72,8 +74,9 @@ HEADS = {
     "log_mean_exp": dict.fromkeys(TASKS, "LSEPoolHead"),
     "ours": dict.fromkeys(TASKS, "ActivityHead"),
     "evidence": dict.fromkeys(TASKS, "ActivityHead"),
+    "all_added": dict.fromkeys(TASKS, "ActivityHead"),
 }
-FURTHER = {"evidence": {"ACTIVITY.EVIDENCE": "True"}}
+FURTHER = {"evidence": {"ACTIVITY.EVIDENCE": "True"}, "all_added": ALL_ADDED}
 
 
 def prepare(folder, seed, num_train=NUM_TRAIN, num_test=NUM_TEST):
@@ -160,8 +163,8 @@ def main():
 def print_margins(found, tasks, heads):
     """The margins over the seeds of the heads over the first of them, and of bb over s."""
     compared = [(head, heads[0]) for head in heads[1:]]
-    if {"ours", "evidence"} <= set(heads[1:]):
-        compared.append(("evidence", "ours"))
+    if "ours" in heads[1:]:
+        compared += [(head, "ours") for head in heads if head in FURTHER]
     pairs = [
         (f"{head} over {other}, {task}", (head, task), (other, task))
         for head, other in compared

@@ -9,6 +9,7 @@ from projects.study import (  # noqa: F401  (they register the study's heads)
 )
 from projects.study.maps import Maps
 from projects.study.rates import PLACES
+from projects.study.rows import PAPERS_HEAD
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.utils.paths import CONFIGS
@@ -19,7 +20,8 @@ CHANNELS, ACTIVITIES = 8, 12
 @pytest.fixture(scope="session")
 def frozen_cfg():
     """Checked once: that builds a network of full depth."""
-    return checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
+    papers_head = [word for pair in PAPERS_HEAD.items() for word in pair]
+    return checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"), papers_head)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def small_cfg(frozen_cfg):
     cfg = frozen_cfg.clone()
     cfg.ACTIVITY.NUM_OBSERVATIONS, cfg.ACTIVITY.DIM, cfg.ACTIVITY.GROUPS = 4, 8, 2
     cfg.TRAIN.BATCH_SIZE, cfg.SOLVER.MAX_EPOCH, cfg.TUNE.MAX_ITER = 4, 3, 5
-    cfg.RNG_SEED, cfg.NUM_GPUS, cfg.ACTIVITY.EVIDENCE = 7, 0, False
+    cfg.RNG_SEED, cfg.NUM_GPUS = 7, 0
     return cfg
 
 
