@@ -25,7 +25,7 @@ from pathlib import Path
 
 from projects.study.ava_stand_in import CLASSES, INTERACTIONS, write_stand_in
 from projects.study.margins import seeds_parser, summary
-from projects.study.rows import ALL_ADDED, PAPERS_HEAD
+from projects.study.rows import ALL_ADDED
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands import compare
 from slowfast_ext.commands import run_net as engine
@@ -50,7 +50,6 @@ DETECTION = {
     "MODEL.NUM_CLASSES": str(len(CLASSES)),
     "TEST.VIEWS": "[[4, 1, 1], [8, 1, 1], [2, 1, 1]]",
     **DILATION,
-    **PAPERS_HEAD,
     "DATA.TRAIN_JITTER_SCALES": "[96, 112]",
     "DATA.TRAIN_CROP_SIZE": "96",
     "DATA.TEST_CROP_SIZE": "96",

@@ -82,7 +82,7 @@ class EmbeddedLSEHead(LSEPoolHead):
 class _OtherEvidenceHead(ActivityHead):
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
-        self.evidence = self.evidence_class(cfg, dim_in)
+        self.evidence = self.evidence_class(cfg, cfg.ACTIVITY.COLUMN_DIM or dim_in)
 
 
 @HEAD_REGISTRY.register()

@@ -16,7 +16,7 @@ from projects.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_ver
 from projects.study.fitting import Outcome, held_out_predictions, outcome
 from projects.study.maps import make_maps
 from projects.study.rates import GROUPS
-from projects.study.rows import CONTROLS, PAPERS_HEAD, RATE_4
+from projects.study.rows import CONTROLS, RATE_4
 from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.setup import checked_config
@@ -45,10 +45,7 @@ WHOLE = (
     *("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in RATE_4])),
 )
 # One thread of the CPU a seed, so that a seed means the same on every machine.
-COMMON = (
-    *("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000"),
-    *(word for pair in PAPERS_HEAD.items() for word in pair),
-)
+COMMON = ("NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0", "LOG_PERIOD", "1000")
 # Speeds that one sampling rate alone tells apart.
 VIDEOS = ("SYNTHETIC.TWINS", "True")
 

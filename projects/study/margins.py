@@ -3,12 +3,13 @@ The quickstart's heads on synthetic video, by seed, and without what the paper's
 
     python -m projects.study.margins [--seeds 1 2 3 4 5] [--one-place-one-rate]
 
-prints mAP of upstream's head, of log-mean-exp pooling, of the paper's and of the paper's tuned (30
-views each), and the margins of the paper's head over the first two with their means. Finished runs
-are kept under build/.
+prints mAP of every row of the quickstart's table (30 views each), and the margins of the paper's
+head and of ours, before tuning, over upstream's and over log-mean-exp pooling with their means.
+Finished runs are kept under build/.
 """
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -44,19 +45,20 @@ def main():
     args = parser.parse_args()
     switches = ONE_PLACE_ONE_RATE if args.one_place_one_rate else []
     name = "one_place_one_rate" if args.one_place_one_rate else "default"
-    margins = {"upstream's": [], "log-mean-exp": []}
+    found = []
     for seed in args.seeds:
         # A seed of its own for the videos too: the margin should not hang on one set of them.
         options = [*switches, "RNG_SEED", str(seed), "SYNTHETIC.SEED", str(seed)]
         folder = f"build/margins/{name}/{seed}"
         results = run_heads(folder, f"{folder}/videos", options)
-        scores = [head_results["mAP"] for head_results in results.values()]
-        *others, papers, _tuned = scores
-        for of_head, score in zip(margins.values(), others, strict=True):
-            of_head.append(papers - score)
-        print(f"seed {seed}: {' '.join(f'{score:.3f}' for score in scores)}", flush=True)
-    for head, of_head in margins.items():
-        print(f"the paper's head over {head}: {summary(of_head)}")
+        found.append({head: head_results["mAP"] for head, head_results in results.items()})
+        cells = ", ".join(f"{head} {score:.3f}" for head, score in found[-1].items())
+        print(f"seed {seed}: {cells}", flush=True)
+    for ahead, behind in itertools.product(
+        ("the paper's head", "ours"), ("upstream's head", "log-mean-exp")
+    ):
+        margins = [scores[ahead] - scores[behind] for scores in found]
+        print(f"{ahead} over {behind}: {summary(margins)}")
 
 
 if __name__ == "__main__":

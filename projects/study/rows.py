@@ -4,13 +4,7 @@ from dataclasses import dataclass
 
 from slowfast_ext.paper import numbers
 
-# The head without what configs/Synthetic/ has and the paper's has not; recipes add it again.
-PAPERS_HEAD = {
-    "ACTIVITY.EVIDENCE": "False",
-    "ACTIVITY.COLUMN_DIM": "0",
-    "ACTIVITY.RESIDUAL_CORRELATION": "False",
-}
-# What they have of it; columns of 384 channels become 256.
+# What configs/Synthetic/OURS_FROZEN.yaml adds to the paper's head.
 ALL_ADDED = {
     "ACTIVITY.EVIDENCE": "True",
     "ACTIVITY.COLUMN_DIM": "256",
@@ -24,7 +18,7 @@ class Recipe:
     How one head is trained.
 
     Attributes:
-        options: KEY, VALUE, ... over configs/Synthetic/ACTIVITY_FROZEN.yaml with PAPERS_HEAD.
+        options: KEY, VALUE, ... over configs/Synthetic/ACTIVITY_FROZEN.yaml.
         tuned: TUNE.RATES of a tuning after the training; empty: none.
     """
 

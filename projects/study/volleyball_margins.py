@@ -24,7 +24,7 @@ import torch
 
 from projects.study.ava_margins import DILATION, pretrain
 from projects.study.margins import seeds_parser, summary
-from projects.study.rows import ALL_ADDED, PAPERS_HEAD
+from projects.study.rows import ALL_ADDED
 from projects.study.volleyball_stand_in import write_stand_in
 from slowfast_ext.__main__ import build_parser
 from slowfast_ext.commands import run_net as engine
@@ -47,7 +47,6 @@ COMMON = {
     "MODEL.HEAD_ACT": "softmax",
     "TEST.VIEWS": "[[4, 1, 1]]",
     "TUNE.ENABLE": "False",
-    **PAPERS_HEAD,
     "SOLVER.MAX_EPOCH": "20",
     "TRAIN.EVAL_PERIOD": "20",
     **DILATION,

@@ -66,12 +66,12 @@ KEYS = (
     Key("ACTIVITY.ACTIVITY_FEATURES", True, scope=HEAD),
     # Table 3c: with the second output, from correlated features.
     Key("ACTIVITY.CORRELATION", True, scope=HEAD),
-    # The default form's alone: F's columns through a linear layer to so many channels and a ReLU,
-    # before all else; 0: as they are.
+    # The default form's of ActivityHead alone, as the next three: F's columns through a linear layer
+    # to so many channels and a ReLU, before all else; 0: as they are.
     Key("ACTIVITY.COLUMN_DIM", 0, rules.not_negative, HEAD),
-    # The default form's alone: F_AC = F_A + gamma Corr F_A, gamma learned, from zero.
+    # F_AC = F_A + gamma Corr F_A, gamma learned, from zero.
     Key("ACTIVITY.RESIDUAL_CORRELATION", False, scope=HEAD),
-    # The default form's alone: logits of every position, pooled by log-mean-exp, on both outputs.
+    # Logits of every position, pooled by log-mean-exp, on both outputs.
     Key("ACTIVITY.EVIDENCE", False, scope=HEAD),
     # Its A x C weights as a product of A x R and R x C; 0: as they are.
     Key("ACTIVITY.EVIDENCE_RANK", 0, rules.not_negative, HEAD),

@@ -34,13 +34,14 @@ class ActivityHead(Head):
         self.columns = ColumnsOf(cfg, dim_in)
         # What is switched off is None, and has no tensors in a checkpoint.
         self.column_embedding = None
+        source = "the backbone's"
         if options.COLUMN_DIM and not as_printed:
             self.column_embedding = ColumnEmbedding(dim_in, options.COLUMN_DIM)
-            dim_in = options.COLUMN_DIM
+            dim_in, source = options.COLUMN_DIM, "ACTIVITY.COLUMN_DIM's"
         self.observations = self.activity_features = self.pooled_features = None
         self.correlation = self.correlated_classifier = None
         if options.ACTIVITY_FEATURES:
-            check_groups(cfg, dim_in)
+            check_groups(cfg, dim_in, source)
             self.observations = Observations(
                 dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS, as_printed
             )

@@ -60,16 +60,14 @@ def build_head(cfg, dim_in):
     return HEAD_REGISTRY.get(cfg.ACTIVITY.HEAD)(cfg, dim_in)
 
 
-def check_groups(cfg, channels):
+def check_groups(cfg, channels, source="the backbone's"):
     """
     Raises SlowFastExtError where ACTIVITY.GROUPS, the n of eq. 13, does not part the channels of
-    what is attended to and those of an observation; for heads that have such groups.
+    what is attended to, whose `source` the message names, and those of an observation; for heads
+    that have such groups.
     """
     groups, dim = cfg.ACTIVITY.GROUPS, cfg.ACTIVITY.DIM
     if channels % groups:
-        source = (
-            "ACTIVITY.COLUMN_DIM's" if channels == cfg.ACTIVITY.COLUMN_DIM else "the backbone's"
-        )
         raise SlowFastExtError(
             f"ACTIVITY.GROUPS is {groups}: it must divide {source} {channels} channels"
         )

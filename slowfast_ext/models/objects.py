@@ -171,5 +171,7 @@ class ColumnEmbedding(nn.Module):
 
     def forward(self, columns):
         """Columns of C channels -> Columns of C', as many and padded as they are."""
-        values = self.projection.weight @ columns.values + self.projection.bias[:, None]
+        values = self.projection.weight @ columns.values
+        # Under autocast the product is in half precision, and the sum would not be.
+        values = values + self.projection.bias[:, None].to(values.dtype)
         return columns._replace(values=values.relu())

@@ -64,13 +64,16 @@ def test_every_head_is_built_as_its_name_says(cfg, name):
     head = build_head(own, 64)
     outputs = head(torch.randn(2, 64, 2, 3, 3))
     assert {logits.shape for logits in outputs} == {(2, 4)}
-    assert (getattr(head, "evidence", None) is not None) == (
-        name in ("log-mean-exp", "ours + evidence", "ours + both")
-    )
+    said = {
+        "evidence": ("log-mean-exp", "evidence", "both"),
+        "column_embedding": ("columns",),
+    }
+    for part, words in said.items():
+        assert (getattr(head, part, None) is not None) == any(word in name for word in words)
     assert cfg.ACTIVITY.HEAD == "ActivityHead" and not cfg.ACTIVITY.EVIDENCE
 
 
-@pytest.mark.parametrize("name", ["log-mean-exp", "ours + both"])
+@pytest.mark.parametrize("name", ["log-mean-exp", "ours + both", "ours + both + columns"])
 def test_a_head_learns_what_maps_show(cfg, name):
     torch.manual_seed(0)
     places = torch.zeros(64, 4, 8, 2, 2, dtype=torch.bool)

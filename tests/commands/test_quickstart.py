@@ -27,7 +27,11 @@ def run_heads(folder):
 def test_every_head_is_trained_on_the_same_features(tmp_path, shallow, monkeypatch):
     found = run_heads(tmp_path)
     heads = {name: results["config"]["ACTIVITY"]["HEAD"] for name, results in found.items()}
-    assert list(heads.values()) == ["PoolHead", "LSEPoolHead", "ActivityHead", "ActivityHead"]
+    assert list(heads.values()) == ["PoolHead", "LSEPoolHead", *["ActivityHead"] * 4]
+    added = [results["config"]["ACTIVITY"]["COLUMN_DIM"] for results in found.values()]
+    assert added == [0, 0, 0, 0, 256, 256]
+    tuned = [results["config"]["TUNE"]["ENABLE"] for results in found.values()]
+    assert tuned == [False, False, False, True, False, True]
     output = tmp_path / "output"
     backbone = checkpoint_path(str(output / "pretraining"), "train", 1)
     for results in found.values():

@@ -220,9 +220,17 @@ class TestColumnEmbedding:
         found = make_head(head_config(COLUMN_DIM=24, **options)).state_dict()
         assert {n: v.shape for n, v in found.items()} == {n: v.shape for n, v in printed.items()}
 
+    def test_it_keeps_to_autocasts_precision(self, head_config):
+        head = make_head(head_config(COLUMN_DIM=24, GROUPS=8), dtype=torch.float32)
+        features = torch.randn(1, 128, 1, 2, 2)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert head.columns_of(features).values.dtype == torch.bfloat16
+
     def test_groups_must_part_its_channels(self, head_config):
         with pytest.raises(SlowFastExtError, match=r"must divide ACTIVITY.COLUMN_DIM's 20 chan"):
             make_head(head_config(COLUMN_DIM=20, GROUPS=8))
+        with pytest.raises(SlowFastExtError, match=r"must divide the backbone's 20 channels"):
+            make_head(head_config(COLUMN_DIM=20, GROUPS=8, FORM="as_printed"), dim_in=20)
 
 
 def test_a_residual_correlation_starts_as_the_activities_own_features(head_config):

@@ -9,7 +9,6 @@ from projects.study import (  # noqa: F401  (they register the study's heads)
 )
 from projects.study.maps import Maps
 from projects.study.rates import PLACES
-from projects.study.rows import PAPERS_HEAD
 from slowfast_ext.datasets.views import sample_random
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.utils.paths import CONFIGS
@@ -20,8 +19,7 @@ CHANNELS, ACTIVITIES = 8, 12
 @pytest.fixture(scope="session")
 def frozen_cfg():
     """Checked once: that builds a network of full depth."""
-    papers_head = [word for pair in PAPERS_HEAD.items() for word in pair]
-    return checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"), papers_head)
+    return checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
 
 
 @pytest.fixture
