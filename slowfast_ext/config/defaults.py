@@ -66,7 +66,7 @@ KEYS = (
     Key("ACTIVITY.ACTIVITY_FEATURES", True, scope=HEAD),
     # Table 3c: with the second output, from correlated features.
     Key("ACTIVITY.CORRELATION", True, scope=HEAD),
-    # The default form's of ActivityHead alone, as the next three: F's columns through a linear layer
+    # ActivityHead's default form's alone, as the next three: F's columns through a linear layer
     # to so many channels and a ReLU, before all else; 0: as they are.
     Key("ACTIVITY.COLUMN_DIM", 0, rules.not_negative, HEAD),
     # F_AC = F_A + gamma Corr F_A, gamma learned, from zero.
