@@ -26,7 +26,8 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
     """
     Trains a backbone, extracts the features that it gives, and on them trains upstream's head,
     log-mean-exp pooling, the paper's head and the paper's with what OURS_FROZEN.yaml adds, with
-    the same schedule and seed; tunes the last two, and tests with 30 views of mixed rates.
+    the same seed and schedule but for learning rates; tunes the last two, and tests with 30 views
+    of mixed rates.
 
     Args:
         output_dir (str): the backbone and each head get a folder in it.
