@@ -241,6 +241,7 @@ def whole_at(recipe, backbone_rate):
 def _whole_networks():
     recipes = {
         "residual + evidence + columns": _whole(WITH_ALL, 0.002, 0.0005),
+        "complete + evidence": _whole(EVIDENCE, 0.005, 0.0005),
         "complete": _whole(COMPLETE, 0.002, 0.0005),
         "baseline": _whole(BASELINE, 0.05, 0.0005),
         "log-mean-exp": _whole(LOG_MEAN_EXP, 0.01, 0.0005),

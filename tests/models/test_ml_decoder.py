@@ -85,10 +85,12 @@ def test_groups_that_do_not_fill_the_last_one():
     assert classifier(torch.randn(2, 3, DIM)).shape == (2, 7)
 
 
-def test_parameters_are_within_a_tenth_of_the_complete_heads():
-    counts = {}
-    for row in rows_of(["peer"]):
+@pytest.mark.parametrize("other", ["complete", "residual + evidence + columns"])
+def test_parameters_are_within_a_tenth_of_the_heads_that_it_is_compared_with(other):
+    recipes = {row.name: row.recipe for row in rows_of(["peer"])}
+    counts = []
+    for name in ("ML-Decoder", other):
         cfg = checked_config(str(CONFIGS / "Synthetic" / "ACTIVITY_FROZEN.yaml"))
-        cfg.merge_from_list(row.recipe.settings())
-        counts[row.name] = sum(p.numel() for p in build_head(cfg, 384).parameters())
-    assert abs(counts["ML-Decoder"] / counts["complete"] - 1) < 0.1
+        cfg.merge_from_list(recipes[name].settings())
+        counts.append(sum(p.numel() for p in build_head(cfg, 384).parameters()))
+    assert abs(counts[0] / counts[1] - 1) < 0.1

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from projects.study import report
 from projects.study.fitting import Outcome
@@ -14,10 +15,11 @@ from projects.study.results import (
     summarise,
     true_frequencies,
 )
-from projects.study.rows import CONTROLS, ROWS, TITLES, rows_of, rows_of_control
+from projects.study.rows import ALL_ADDED, CONTROLS, ROWS, TITLES, rows_of, rows_of_control
 from slowfast_ext.datasets.synthetic.scenes import APART, TOGETHER, SyntheticSettings
 from slowfast_ext.evaluation.multilabel import multilabel_metrics
 from slowfast_ext.paper.numbers import find_row
+from slowfast_ext.utils.paths import CONFIGS
 
 CLASS_NAMES = SyntheticSettings(twins=True).class_names
 
@@ -205,3 +207,9 @@ def _control_text(*intervals, without="places"):
         row = {"table": "3c", "row": "a", "parameters": 9, "metrics": metrics}
         result[name] = {"rows": [row], "differences": [{**row, "against": "b"}]}
     return report.control_text(result)
+
+
+def test_what_is_added_is_what_the_quickstarts_config_adds():
+    with open(CONFIGS / "Synthetic" / "OURS_FROZEN.yaml") as stream:
+        added = yaml.safe_load(stream)["ACTIVITY"]
+    assert {f"ACTIVITY.{key}": str(value) for key, value in added.items()} == ALL_ADDED
