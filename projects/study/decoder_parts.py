@@ -95,7 +95,7 @@ class FixedQueriesHead(ActivityHead):
         super().__init__(cfg, dim_in)
         options = cfg.ACTIVITY
         self.observations.attention = _FixedQueries(
-            options.COLUMN_DIM or dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS
+            self.columns.dim, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS
         )
 
 

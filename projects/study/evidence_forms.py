@@ -9,7 +9,7 @@ from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.baseline_heads import LSEPoolHead
 from slowfast_ext.models.build import HEAD_REGISTRY
 from slowfast_ext.models.evidence import PositionEvidence
-from slowfast_ext.models.objects import ColumnEmbedding
+from slowfast_ext.models.objects import ColumnEmbedding, EmbeddedColumnsOf
 
 HIDDEN_DIM = 128
 
@@ -36,11 +36,11 @@ class HiddenLayer(PositionEvidence):
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg.MODEL.NUM_CLASSES, HIDDEN_DIM, cfg.MODEL.FC_INIT_STD)
-        self.hidden = nn.Conv1d(dim_in, HIDDEN_DIM, 1)
+        self.hidden = ColumnEmbedding(dim_in, HIDDEN_DIM)
 
     def at_columns(self, columns):
         """Columns of F, B x C x N -> their logits, B x A x N."""
-        return super().at_columns(columns._replace(values=self.hidden(columns.values).relu()))
+        return super().at_columns(self.hidden(columns))
 
 
 class PerPathway(nn.Module):
@@ -71,18 +71,13 @@ class EmbeddedLSEHead(LSEPoolHead):
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, cfg.ACTIVITY.COLUMN_DIM)
-        self.columns = nn.Sequential(self.columns, ColumnEmbedding(dim_in, cfg.ACTIVITY.COLUMN_DIM))
-
-    def embed(self, features, objects=None):
-        """F, B x C x T x H x W, without objects -> logits, B x A."""
-        columns = self.columns(features)
-        return self.evidence(columns._replace(values=self.dropout(columns.values)))
+        self.columns = EmbeddedColumnsOf(cfg, dim_in)
 
 
 class _OtherEvidenceHead(ActivityHead):
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
-        self.evidence = self.evidence_class(cfg, cfg.ACTIVITY.COLUMN_DIM or dim_in)
+        self.evidence = self.evidence_class(cfg, self.columns.dim)
 
 
 @HEAD_REGISTRY.register()

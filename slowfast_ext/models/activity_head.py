@@ -6,7 +6,7 @@ from slowfast_ext.models.activity_features import ActivityFeatures, PooledFeatur
 from slowfast_ext.models.build import HEAD_REGISTRY, Head, check_groups
 from slowfast_ext.models.correlation import ActivityCorrelation
 from slowfast_ext.models.evidence import PositionEvidence
-from slowfast_ext.models.objects import ColumnEmbedding, ColumnsOf, Context
+from slowfast_ext.models.objects import ColumnsOf, Context, EmbeddedColumnsOf
 from slowfast_ext.models.observations import Observations
 from slowfast_ext.models.outputs import ActivityClassifier, probabilities
 
@@ -31,17 +31,14 @@ class ActivityHead(Head):
         as_printed = options.FORM == "as_printed"
         has_evidence = options.EVIDENCE and not as_printed
         super().__init__(cfg, (num_activities, options.DIM + has_evidence))
-        self.columns = ColumnsOf(cfg, dim_in)
+        is_embedded = options.COLUMN_DIM and not as_printed
+        self.columns = (EmbeddedColumnsOf if is_embedded else ColumnsOf)(cfg, dim_in)
+        dim_in = self.columns.dim
         # What is switched off is None, and has no tensors in a checkpoint.
-        self.column_embedding = None
-        source = "the backbone's"
-        if options.COLUMN_DIM and not as_printed:
-            self.column_embedding = ColumnEmbedding(dim_in, options.COLUMN_DIM)
-            dim_in, source = options.COLUMN_DIM, "ACTIVITY.COLUMN_DIM's"
         self.observations = self.activity_features = self.pooled_features = None
         self.correlation = self.correlated_classifier = None
         if options.ACTIVITY_FEATURES:
-            check_groups(cfg, dim_in, source)
+            check_groups(cfg, dim_in, "ACTIVITY.COLUMN_DIM's" if is_embedded else "the backbone's")
             self.observations = Observations(
                 dim_in, options.NUM_OBSERVATIONS, options.DIM, options.GROUPS, as_printed
             )
@@ -97,18 +94,13 @@ class ActivityHead(Head):
         output = logits if self.training else probabilities(logits, self.activation)
         return (output, attention) if return_attention else output
 
-    def columns_of(self, features, objects=None):
-        """F, B x C x T x H x W, and Objects -> the Columns that are attended to."""
-        columns = self.columns(features, objects)
-        return columns if self.column_embedding is None else self.column_embedding(columns)
-
     def embed(self, features, objects=None, attention=None):
         """
         F, B x C x T x H x W, and Objects -> F_A, B x A x C'; `attention` gets the maps. With
         evidence its logits are one channel more, the last.
         """
         attention = {} if attention is None else attention
-        columns = self.columns_of(features, objects)
+        columns = self.columns(features, objects)
         if self.observations is None:
             activity_features = self.pooled_features(columns)
         else:

@@ -122,30 +122,36 @@ def evidence(head, features, attention):
         list[tuple[Tensor, Tensor]]: of each output e, B x A x T x H x W, and what no position
             contributes, B x A; the sum of e and that is the logit.
     """
-    mixing = attention["activities"]
-    found = [_of_output(head, features, attention, mixing, head.classifier)]
+    mixing, columns = attention["activities"], head.columns(features)
+    found = [_of_output(head, columns, attention, mixing, head.classifier)]
     if head.correlation is not None:
         mixing = head.correlation.combine(mixing, attention["correlation"] @ mixing)
-        found.append(_of_output(head, features, attention, mixing, head.correlated_classifier))
-    if head.evidence is None:
-        return found
-    shortcut = _of_shortcut(head, features)
-    return [tuple(own + more for own, more in zip(each, shortcut, strict=True)) for each in found]
+        found.append(_of_output(head, columns, attention, mixing, head.correlated_classifier))
+    if head.evidence is not None:
+        shortcut = _of_shortcut(head, columns)
+        found = [
+            tuple(own + more for own, more in zip(each, shortcut, strict=True)) for each in found
+        ]
+    shape = features.shape[2:]
+    return [(contributions.unflatten(-1, shape), constant) for contributions, constant in found]
 
 
-def _of_shortcut(head, features):
-    """As `evidence`, of what ACTIVITY.EVIDENCE adds to an output."""
-    projection, columns = head.evidence.projection, head.columns_of(features)
+def _of_shortcut(head, columns):
+    """As `evidence`, B x A x N, of what ACTIVITY.EVIDENCE adds to an output."""
+    projection = head.evidence.projection
     logits = head.evidence.at_columns(columns)  # B x A x N
     shares = logits.softmax(-1)
     contributions = shares * (logits - projection.bias[:, None])
     constant = head.evidence(columns) - contributions.sum(-1)
-    return contributions.unflatten(-1, features.shape[2:]), constant
+    return contributions, constant
 
 
-def _of_output(head, features, attention, mixing, classifier):
-    """As `evidence`, of one output; mixing, B x A x K, makes its features of the observations."""
-    observations, positions = head.observations, head.columns_of(features).values
+def _of_output(head, columns, attention, mixing, classifier):
+    """
+    As `evidence`, B x A x N, of one output; mixing, B x A x K, makes its features of the
+    observations.
+    """
+    observations, positions = head.observations, columns.values
     over_positions = attention["observations"].flatten(2)  # B x K x N
     weight = classifier.weight  # 1 x C' for all activities, or A x C'
     constant = classifier.bias + 0 * mixing[..., 0]  # A shared bias is one number: B x A here.
@@ -167,4 +173,4 @@ def _of_output(head, features, attention, mixing, classifier):
     else:
         activity_rows = zip(mixing.unbind(1), rows, strict=True)
         contributions = torch.stack([(m[:, None] @ row)[:, 0] for m, row in activity_rows], dim=1)
-    return contributions.unflatten(-1, features.shape[2:]), constant
+    return contributions, constant

@@ -142,6 +142,7 @@ class ColumnsOf(nn.Module):
 
     def __init__(self, cfg, dim_in):
         super().__init__()
+        self.dim = dim_in  # Of the columns that it gives.
         # Not built otherwise: a checkpoint without them has no tensors of theirs.
         if cfg.OBJECTS.NUM_CLASSES:
             self.objects = ObjectColumns(cfg.OBJECTS.NUM_CLASSES, dim_in)
@@ -175,3 +176,16 @@ class ColumnEmbedding(nn.Module):
         # Under autocast the product is in half precision, and the sum would not be.
         values = values + self.projection.bias[:, None].to(values.dtype)
         return columns._replace(values=values.relu())
+
+
+class EmbeddedColumnsOf(ColumnsOf):
+    """ColumnsOf, through a ColumnEmbedding to ACTIVITY.COLUMN_DIM channels."""
+
+    def __init__(self, cfg, dim_in):
+        super().__init__(cfg, dim_in)
+        self.dim = cfg.ACTIVITY.COLUMN_DIM
+        self.embedding = ColumnEmbedding(dim_in, self.dim)
+
+    def forward(self, features, objects=None):
+        """As ColumnsOf."""
+        return self.embedding(super().forward(features, objects))

@@ -5,7 +5,7 @@ import torch
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.models import ActivityHead
-from slowfast_ext.models.objects import Objects
+from slowfast_ext.models.objects import ColumnsOf, Objects
 from tests.models import reference
 
 
@@ -185,7 +185,7 @@ class TestColumnEmbedding:
         head = make_head(head_config(COLUMN_DIM=24, **options))
         features = torch.randn(2, 128, 2, 3, 4, dtype=torch.float64)
         embedded = torch.zeros(2, 24, 2, 3, 4, dtype=torch.float64)
-        weight, bias = head.column_embedding.projection.parameters()
+        weight, bias = head.columns.embedding.projection.parameters()
         for channel in range(24):
             rows = torch.einsum("c,bcthw->bthw", weight[channel], features)
             embedded[:, channel] = (rows + bias[channel]).clamp(min=0)
@@ -204,9 +204,12 @@ class TestColumnEmbedding:
         boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9]])
         zeros = torch.zeros(1, dtype=torch.int64)
         objects = Objects(boxes, torch.tensor([0.5]), zeros, zeros)
-        plain, seen = head.columns(features, objects), head.columns_of(features, objects)
+        plain, seen = (
+            ColumnsOf.forward(head.columns, features, objects),
+            head.columns(features, objects),
+        )
         assert seen.values.shape == (2, 24, 10) and torch.equal(seen.padding, plain.padding)
-        weight, bias = head.column_embedding.projection.parameters()
+        weight, bias = head.columns.embedding.projection.parameters()
         wanted = (weight @ plain.values[0, :, 9] + bias).clamp(min=0)
         torch.testing.assert_close(seen.values[0, :, 9], wanted)
         # The clip without an object does not see the one that fills its place.
@@ -224,7 +227,7 @@ class TestColumnEmbedding:
         head = make_head(head_config(COLUMN_DIM=24, GROUPS=8), dtype=torch.float32)
         features = torch.randn(1, 128, 1, 2, 2)
         with torch.autocast("cpu", torch.bfloat16):
-            assert head.columns_of(features).values.dtype == torch.bfloat16
+            assert head.columns(features).values.dtype == torch.bfloat16
 
     def test_groups_must_part_its_channels(self, head_config):
         with pytest.raises(SlowFastExtError, match=r"must divide ACTIVITY.COLUMN_DIM's 20 chan"):

@@ -103,7 +103,7 @@ def test_evidence_sums_to_the_logits(form, classifier, correlation, options):
         torch.testing.assert_close(contributions.sum((2, 3, 4)) + constant, logit)
         for clip in range(2):
             maps = {name: value[clip].flatten(1) for name, value in attention.items()}
-            columns = head.columns_of(features[clip : clip + 1]).values[0]
+            columns = head.columns(features[clip : clip + 1]).values[0]
             wanted = loops(head, columns, maps, output)
             torch.testing.assert_close(contributions[clip].flatten(1), wanted)
 

@@ -58,7 +58,7 @@ def test_one_head_attends_once(make_head, features):
 @torch.no_grad()
 def test_each_head_has_weights_of_its_own(make_head, features):
     head = make_head("ManyHeadsHead")
-    observations, _ = head.observations(head.columns_of(features))
+    observations, _ = head.observations(head.columns(features))
     found, attention = head.activity_features(observations)
     queries = head.activity_features.queries
     for clip in range(2):

@@ -69,7 +69,7 @@ def test_equals_the_plain_sums(make_head, small_cfg, name):
                 wanted = log_mean_exp(logits, math.exp(log_sharpness))[activity]
                 torch.testing.assert_close(evidence[activity], wanted)
         elif name == "HiddenEvidenceHead":
-            weight, bias = part.hidden.weight[..., 0], part.hidden.bias
+            weight, bias = part.hidden.projection.parameters()
             hidden = [(weight @ column + bias).clamp(min=0) for column in columns]
             wanted = log_mean_exp([plain(part, column) for column in hidden])
             torch.testing.assert_close(evidence, wanted)
