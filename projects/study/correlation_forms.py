@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn as nn
 
+from projects.study.heads import OtherCorrelationHead
 from slowfast_ext.datasets.synthetic.motion import TWIN_ACTIVITIES
 from slowfast_ext.models.activity_head import ActivityHead
 from slowfast_ext.models.build import HEAD_REGISTRY
@@ -33,11 +34,15 @@ class LogitCorrelationHead(ActivityHead):
         return logits, logits + self.between(logits)
 
 
-class _Messages(ActivityCorrelation):
-    """F_AC after some steps of the residual form; all share its maps."""
+class _Residual(ActivityCorrelation):
+    """F_AC = F_A + gamma Corr F_A."""
 
     def __init__(self, num_activities, dim):
         super().__init__(num_activities, dim, residual=True)
+
+
+class _Messages(_Residual):
+    """F_AC after some steps of the residual form; all share its maps."""
 
     def forward(self, activity_features, need_weights=False):
         for _step in range(STEPS):
@@ -45,11 +50,8 @@ class _Messages(ActivityCorrelation):
         return activity_features, correlation
 
 
-class _Dropped(ActivityCorrelation):
+class _Dropped(_Residual):
     """The residual form; in training it misses some activities, whose partners must tell."""
-
-    def __init__(self, num_activities, dim):
-        super().__init__(num_activities, dim, residual=True)
 
     def forward(self, activity_features, need_weights=False):
         if self.training:
@@ -58,21 +60,15 @@ class _Dropped(ActivityCorrelation):
         return super().forward(activity_features, need_weights)
 
 
-class _OtherCorrelationHead(ActivityHead):
-    def __init__(self, cfg, dim_in):
-        super().__init__(cfg, dim_in)
-        self.correlation = self.correlation_class(cfg.MODEL.NUM_CLASSES, cfg.ACTIVITY.DIM)
-
-
 @HEAD_REGISTRY.register()
-class MessagesHead(_OtherCorrelationHead):
+class MessagesHead(OtherCorrelationHead):
     """With _Messages."""
 
     correlation_class = _Messages
 
 
 @HEAD_REGISTRY.register()
-class DroppedActivitiesHead(_OtherCorrelationHead):
+class DroppedActivitiesHead(OtherCorrelationHead):
     """With _Dropped."""
 
     correlation_class = _Dropped

@@ -71,8 +71,8 @@ class _MaskOfRowSumOne(ActivityCorrelation):
         return attention + mask / mask.sum(-1, keepdim=True).clamp(min=1)
 
 
-class _OtherCorrelationHead(ActivityHead):
-    """The head with another correlation of the same parameters."""
+class OtherCorrelationHead(ActivityHead):
+    """The head with another correlation, which `correlation_class` makes of A and C'."""
 
     def __init__(self, cfg, dim_in):
         super().__init__(cfg, dim_in)
@@ -80,21 +80,21 @@ class _OtherCorrelationHead(ActivityHead):
 
 
 @HEAD_REGISTRY.register()
-class MaskAloneHead(_OtherCorrelationHead):
+class MaskAloneHead(OtherCorrelationHead):
     """Corr = Mask."""
 
     correlation_class = _MaskAlone
 
 
 @HEAD_REGISTRY.register()
-class AttentionAloneHead(_OtherCorrelationHead):
+class AttentionAloneHead(OtherCorrelationHead):
     """Corr = Attn_C."""
 
     correlation_class = _AttentionAlone
 
 
 @HEAD_REGISTRY.register()
-class ScaledMaskHead(_OtherCorrelationHead):
+class ScaledMaskHead(OtherCorrelationHead):
     """Corr = Attn_C + Mask with Mask's rows divided by their sums, so that both weigh as much."""
 
     correlation_class = _MaskOfRowSumOne
