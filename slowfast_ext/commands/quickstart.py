@@ -56,17 +56,18 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
     from_videos.FEATURES.PATH = ""
     names = ["train", "tune", "val", "test"]
     launch(from_videos, INIT_METHOD, functools.partial(extract, folder=features, names=names))
-    tested = {"upstream's head": pool, "log-mean-exp": lse}
-    for name, cfg in (("the paper's head", papers), ("ours", ours)):
-        # Trained and tuned in one run: the trained network is tested after it.
-        tested |= {f"{name}, tuned": cfg, name: config_before_tuning(cfg)}
-    for cfg in tested.values():
+    tested = {
+        "upstream's head": pool,
+        "log-mean-exp": lse,
+        "the paper's head": config_before_tuning(papers),
+        "the paper's head, tuned": papers,
+        "ours": config_before_tuning(ours),
+        "ours, tuned": ours,
+    }
+    # What is tested alone was trained with what is tuned.
+    for cfg in sorted(tested.values(), key=lambda cfg: cfg.TRAIN.ENABLE, reverse=True):
         launch(cfg, INIT_METHOD, engine.run)
-    order = (
-        *("upstream's head", "log-mean-exp", "the paper's head", "the paper's head, tuned"),
-        *("ours", "ours, tuned"),
-    )
-    return {name: read_results(tested[name]) for name in order}
+    return {name: read_results(cfg) for name, cfg in tested.items()}
 
 
 def _config(name, output_dir, data_dir, options):
