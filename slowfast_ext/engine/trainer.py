@@ -117,8 +117,8 @@ class Trainer:
         loss, learning_rate = self._report(epoch, self.learn(epoch))
         if is_save or is_eval:
             self._update_precise_batch_norm()
-        # Each process has batch-norm statistics of its own: validated is what is saved.
-        distributed.share_buffers(self.tested_network)
+            # Each process has batch-norm statistics of its own: validated is what is saved.
+            distributed.share_buffers(self.tested_network)
         mean_ap = self._evaluate(epoch) if is_eval else None
         self.history.add_point(self.stage.name, number, loss, learning_rate, mean_ap)
         paths = []

@@ -107,6 +107,11 @@ def test_processes_validate_one_network(averaging, monkeypatch):
     training = make_trainer(averaging)
     training.run()
     assert shared == [training.network] * 3
+    # Where an epoch is neither validated nor saved there is nothing to agree on.
+    shared.clear()
+    averaging.TRAIN.EVAL_PERIOD = averaging.TRAIN.CHECKPOINT_PERIOD = 2
+    make_trainer(averaging).run()
+    assert len(shared) == 2
 
 
 def test_tuning_begins_with_the_average_in_the_same_run_and_in_another(averaging, tmp_path):
