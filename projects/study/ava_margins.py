@@ -137,17 +137,20 @@ def run_heads(folder, keys, seed):
     return [read_results(cfg)["mAP"] for cfg in tested]
 
 
-def _movies(seed):
-    """The folder of a seed's runs on the quickstart's backbone, and its movies' AVA keys."""
-    folder = f"build/ava_margins/{seed}/interactions"
-    return folder, {**prepare(folder, seed, NUM_TRAIN, NUM_VAL, True), "RNG_SEED": str(seed)}
+def _folder(seed):
+    """Of a seed's movies, and of its runs on the quickstart's backbone."""
+    return f"build/ava_margins/{seed}/interactions"
+
+
+def _seeded(seed):
+    """The keys of a seed's movies, which are written where they are not there, and of its runs."""
+    return {**prepare(_folder(seed), seed, NUM_TRAIN, NUM_VAL, True), "RNG_SEED": str(seed)}
 
 
 @functools.cache
 def stored_maps(seed):
     """Writes a seed's movies and their maps where they are not there; the keys to train on them."""
-    folder, keys = _movies(seed)
-    pairs = {**FROZEN, **keys}
+    folder, pairs = _folder(seed), {**FROZEN, **_seeded(seed)}
     cfg = checked_config(FROZEN_CONFIG, _words({**pairs, "OUTPUT_DIR": f"{folder}/maps_output"}))
     extract(cfg, f"{folder}/maps", ("train", "val", "test"))
     return {**pairs, "FEATURES.PATH": f"{folder}/maps"}
@@ -168,11 +171,11 @@ def fine_tuned_figures(seed, row, rate):
         "ACTIVITY.LR_MULT": str(BEST_HEAD_RATES[row] / rate),
         "OUTPUT_DIR": _output(seed, row, f"fine_tuned_{rate}"),
     }
-    return _tested(CONFIG, {**FINE_TUNED, **_movies(seed)[1], **own})
+    return _tested(CONFIG, {**FINE_TUNED, **_seeded(seed), **own})
 
 
 def _output(seed, row, name):
-    return f"{_movies(seed)[0]}/{row.replace(' ', '_')}/{name}"
+    return f"{_folder(seed)}/{row.replace(' ', '_')}/{name}"
 
 
 def _tested(config, pairs):

@@ -4,13 +4,6 @@ from dataclasses import dataclass
 
 from slowfast_ext.paper import numbers
 
-# What configs/Synthetic/OURS_FROZEN.yaml adds to the paper's head.
-ALL_ADDED = {
-    "ACTIVITY.EVIDENCE": "True",
-    "ACTIVITY.COLUMN_DIM": "256",
-    "ACTIVITY.RESIDUAL_CORRELATION": "True",
-}
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -60,6 +53,8 @@ RATE_4 = ((4, 10, 1),)
 RATES_2_4 = ((4, 5, 1), (2, 5, 1))
 RATES_2_4_8 = ((4, 4, 1), (8, 3, 1), (2, 3, 1))
 
+# The complete head's learning rate, of every recipe that names none.
+COMPLETE_RATE = 0.002
 COMPLETE = Recipe()
 TUNED = Recipe(tuned=(2, 4, 8))
 BASELINE = Recipe(("ACTIVITY.HEAD", "PoolHead", "SOLVER.BASE_LR", 0.05))
@@ -70,7 +65,8 @@ _EVIDENCE = ("ACTIVITY.EVIDENCE", True)
 _RESIDUAL = ("ACTIVITY.RESIDUAL_CORRELATION", True)
 _COLUMNS = ("ACTIVITY.COLUMN_DIM", 256)
 EVIDENCE = Recipe((*_EVIDENCE, "SOLVER.BASE_LR", 0.005))
-WITH_ALL = Recipe((*_RESIDUAL, *_EVIDENCE, *_COLUMNS, "SOLVER.BASE_LR", 0.002))
+_ALL_ADDED = (*_RESIDUAL, *_EVIDENCE, *_COLUMNS)
+WITH_ALL = Recipe((*_ALL_ADDED, "SOLVER.BASE_LR", 0.002))
 
 TITLES = {table: numbers.TITLES[table] for table in ("3a", "3b", "3c", "3d", "3e")}
 TITLES = {table: title.replace("Charades, ", "") for table, title in TITLES.items()}
@@ -86,6 +82,14 @@ TITLES |= {
     "rates": "rates weighted per activity (complete head, tuned on 2+4+8)",
     "whole": "the whole network trained on from the same backbone",
 }
+
+
+def _pairs(options):
+    return dict(zip(options[::2], options[1::2], strict=True))
+
+
+# {key: value}: what configs/Synthetic/OURS_FROZEN.yaml adds to the paper's head.
+ALL_ADDED = _pairs(_ALL_ADDED)
 
 
 def _named(head):
@@ -225,28 +229,25 @@ def _parts_of_decoder():
     return [*_compared("decoder", taken), *_compared("decoder", given)]
 
 
-def _whole(recipe, head_rate, backbone_rate):
-    """A head's recipe for the whole network, with a learning rate for each."""
+def whole_at(recipe, backbone_rate):
+    """A head's recipe for the whole network, whose backbone has a learning rate of its own."""
+    options = _pairs(recipe.options)
+    # Of a whole network's the head's is a multiple of the backbone's.
+    head_rate = options.get("SOLVER.BASE_LR", COMPLETE_RATE) * options.get("ACTIVITY.LR_MULT", 1)
     rates = ("ACTIVITY.LR_MULT", head_rate / backbone_rate, "SOLVER.BASE_LR", backbone_rate)
     return Recipe((*recipe.options, *rates, "SOLVER.WARMUP_START_LR", backbone_rate / 10))
 
 
-def whole_at(recipe, backbone_rate):
-    """A whole network's recipe with another learning rate of the backbone, the head's as it is."""
-    options = dict(zip(recipe.options[::2], recipe.options[1::2], strict=True))
-    head_rate = options["ACTIVITY.LR_MULT"] * options["SOLVER.BASE_LR"]
-    return _whole(recipe, head_rate, backbone_rate)
-
-
 def _whole_networks():
     recipes = {
-        "residual + evidence + columns": _whole(WITH_ALL, 0.002, 0.0005),
-        "complete + evidence": _whole(EVIDENCE, 0.005, 0.0005),
-        "complete": _whole(COMPLETE, 0.002, 0.0005),
-        "baseline": _whole(BASELINE, 0.05, 0.0005),
-        "log-mean-exp": _whole(LOG_MEAN_EXP, 0.01, 0.0005),
-        "ML-Decoder": _whole(ML_DECODER, 0.001, 0.0005),
+        "residual + evidence + columns": WITH_ALL,
+        "complete + evidence": EVIDENCE,
+        "complete": COMPLETE,
+        "baseline": BASELINE,
+        "log-mean-exp": LOG_MEAN_EXP,
+        "ML-Decoder": ML_DECODER,
     }
+    recipes = {name: whole_at(recipe, 0.0005) for name, recipe in recipes.items()}
     return _compared("whole", recipes, whole=True)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from projects.study import learning_rates
 from projects.study.results import Score
-from projects.study.rows import ROWS, whole_at
+from projects.study.rows import LOG_MEAN_EXP, ROWS, whole_at
 
 
 def options_of(row):
@@ -40,6 +40,7 @@ def test_each_row_has_each_rate(monkeypatch, capsys, tmp_path):
 
 def test_a_whole_networks_head_keeps_its_own():
     row = next(row for row in ROWS if (row.table, row.name) == ("whole", "log-mean-exp"))
+    assert row.recipe == whole_at(LOG_MEAN_EXP, 0.0005)
     before, after = (options_of(found) for found in (row, learning_rates.at_rate(row, 0.0002)))
     head = before["SOLVER.BASE_LR"] * before["ACTIVITY.LR_MULT"]
     assert after["SOLVER.BASE_LR"] == 0.0002
