@@ -4,6 +4,7 @@ import os
 import sys
 
 import numpy as np
+import torch
 
 from projects.study import (  # noqa: F401  (they register the study's heads)
     correlation_forms,
@@ -13,16 +14,16 @@ from projects.study import (  # noqa: F401  (they register the study's heads)
 )
 from projects.study.backbone import train_backbone
 from projects.study.cache import GENERATOR_CODE, HEADS_CODE, MAPS_CODE, code_version, key_of
-from projects.study.fitting import Outcome, held_out_predictions, outcome
+from projects.study.fitting import Outcome, fit_head, held_out_predictions, outcome
 from projects.study.maps import make_maps
 from projects.study.rates import GROUPS
 from projects.study.rows import COMPLETE_RATE, CONTROLS, RATE_4
-from slowfast_ext import upstream
 from slowfast_ext.engine import checkpoint, loaders
 from slowfast_ext.engine.setup import checked_config
 from slowfast_ext.engine.test import test
 from slowfast_ext.engine.train import train
-from slowfast_ext.utils.paths import CONFIGS
+from slowfast_ext.engine.weights import read_checkpoint
+from slowfast_ext.utils.paths import CONFIGS, open_atomically
 
 # From 480 videos, as in the quickstart, it learns no motion that one rate alone shows.
 BACKBONE = (
@@ -37,11 +38,11 @@ HEADS = (
 )
 # Those that it is trained at: one that was trained on a large set has seen many speeds.
 BACKBONE_RATES = (2, 4, 8)
-# From the backbone that the heads had frozen, at the scale that it has seen; the same test as the
-# other rows'.
+# From the backbone that the heads had frozen and the head that was trained on it, at the scale that
+# both have seen; the same test as the other rows'.
 WHOLE = (
     *("TRAIN.CHECKPOINT_EPOCH_RESET", "True", "DATA.TRAIN_JITTER_SCALES", "[80, 80]"),
-    *("SOLVER.MAX_EPOCH", "6", "TRAIN.EVAL_PERIOD", "6", "TRAIN.CHECKPOINT_PERIOD", "6"),
+    *("SOLVER.MAX_EPOCH", "3", "TRAIN.EVAL_PERIOD", "3", "TRAIN.CHECKPOINT_PERIOD", "3"),
     *("SYNTHETIC.NUM_TEST", "240", "TEST.VIEWS", str([list(v) for v in RATE_4])),
 )
 # One thread of the CPU a seed, so that a seed means the same on every machine.
@@ -161,41 +162,54 @@ class Experiment:
 
     def has(self, row):
         """True where nothing needs to be computed for a Row any more."""
-        if row.whole:
-            return self.cache.has(f"{self._whole(row.recipe)[1]}.npz")
+        if row.whole_rate is not None:
+            return self.cache.has(f"{self._whole(row.recipe, row.whole_rate)[1]}.npz")
         kinds = ("head",) if row.rates == "mean" else ("head", "held-out")
         return all(self.cache.has(self._name(kind, self.config(row.recipe))) for kind in kinds)
 
-    def _whole(self, recipe):
+    def _whole(self, recipe, rate):
         """The config of a whole network, trained on, and the name of what it gives."""
         cfg = self._config("ACTIVITY_SLOWFAST", self._videos, (*self._switch, *WHOLE))
         cfg.merge_from_list(recipe.settings())
-        key = key_of(_settings(cfg), self._maps_key, code_version(HEADS_CODE))
+        cfg.SOLVER.BASE_LR, cfg.SOLVER.WARMUP_START_LR = rate, rate / 10
+        head = _settings(self.config(recipe))
+        key = key_of(_settings(cfg), head, self._maps_key, code_version(HEADS_CODE))
         return cfg, f"whole/{self.name}.{key}"
 
-    def trained_whole(self, recipe):
+    def trained_whole(self, recipe, rate):
         """
-        Trains the whole network on from the backbone, which `make_backbone` made before, with the
-        engine, and tests it.
+        Trains a head on the maps as ever and then, with the engine, it and the backbone below it,
+        which `make_backbone` made before. Tests that network.
+
+        Args:
+            rate (float): the whole network's learning rate; the recipe's is the head's on the maps.
 
         Returns:
             dict[str, ndarray]: `average_precision`, [A], and the head's `num_parameters`.
         """
-        cfg, name = self._whole(recipe)
+        cfg, name = self._whole(recipe, rate)
         cfg.OUTPUT_DIR, cfg.TRAIN.AUTO_RESUME = self.cache.path(name), not self.cache.fresh
-        cfg.TRAIN.CHECKPOINT_FILE_PATH = self._backbone_checkpoint[0]
+        cfg.TRAIN.CHECKPOINT_FILE_PATH = f"{cfg.OUTPUT_DIR}/start.pyth"
 
         def compute():
+            head = fit_head(self.config(recipe), self.maps, trained=self._trained)
+            self._write_start(head, cfg.TRAIN.CHECKPOINT_FILE_PATH)
             train(cfg)
             precisions = [row["ap"] for row in test(cfg)["per_class"]]
-            network = upstream.model_class(cfg.MODEL.MODEL_NAME)(cfg)
             return {
                 "average_precision": np.array(precisions, np.float64),
-                "num_parameters": sum(p.numel() for p in network.head.parameters()),
+                "num_parameters": sum(parameter.numel() for parameter in head.parameters()),
             }
 
         names = ("average_precision", "num_parameters")
         return self.cache.arrays(f"{name}.npz", names, compute)
+
+    def _write_start(self, head, path):
+        """Writes the seed's backbone and a HeadOnMaps as one network's checkpoint."""
+        weights = read_checkpoint(self._backbone_checkpoint[0])["model_state"]
+        weights = {name: value for name, value in weights.items() if not name.startswith("head.")}
+        with open_atomically(path, "wb") as stream:
+            torch.save({"model_state": weights | head.state_dict()}, stream)
 
     def _arrays(self, kind, cfg, names, compute):
         def with_progress():

@@ -4,7 +4,8 @@ The learning rates of a table's heads, on a seed that is in no table.
     python -m projects.study.learning_rates --only peer,decoder [--rates 0.002 0.005] [--seed 7]
 
 prints the mAP in percent of every row at each rate, `SOLVER.BASE_LR` of its recipe put aside; of
-table "whole" that of the backbone, while the head keeps its own. rows.py has the best.
+table "whole" at each rate of the whole network, whose head was trained at its own before. rows.py
+has the best.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from projects.study.cache import Cache
 from projects.study.experiment import Experiment
 from projects.study.miniature import FOLDER
-from projects.study.rows import TITLES, rows_of, whole_at
+from projects.study.rows import TITLES, rows_of
 from projects.study.workers import Task, run_tasks
 from slowfast_ext.commands.tables import chosen_tables
 from slowfast_ext.errors import exit_with_sentence
@@ -24,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 def at_rate(row, rate):
-    """A Row whose head, or whose backbone where all is trained, has this learning rate."""
-    if row.whole:
-        return replace(row, recipe=whole_at(row.recipe, rate))
+    """A Row whose head, or whose whole network where that is trained, has this learning rate."""
+    if row.whole_rate is not None:
+        return replace(row, whole_rate=rate)
     options = (*row.recipe.options, "SOLVER.BASE_LR", rate)
     return replace(row, recipe=replace(row.recipe, options=options))
 

@@ -41,8 +41,8 @@ class Score(NamedTuple):
 
 def score(row, experiment):
     """A row's Score in one seed's experiment."""
-    if row.whole:
-        run = experiment.trained_whole(row.recipe)
+    if row.whole_rate is not None:
+        run = experiment.trained_whole(row.recipe, row.whole_rate)
         return Score(_by_speed(run["average_precision"]), int(run["num_parameters"]), None)
     outcome = experiment.outcome(row.recipe)
     if row.rates == "mean":

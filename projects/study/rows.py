@@ -1,6 +1,6 @@
 """The study's rows: which head, trained how, tested on which views, compared with which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slowfast_ext.paper import numbers
 
@@ -35,7 +35,8 @@ class Row:
         against: the rows of the same table that it is compared with.
         rates: how the rates' predictions are joined: "mean" of all views, "weighted" per
             activity (evaluation/rate_weights.py) or "gated" per video (study/gate.py).
-        whole: the whole network is trained on, not the head alone on cached maps.
+        whole_rate: the learning rate at which the whole network is trained on, once its head was
+            trained on cached maps; None: it is not.
     """
 
     table: str
@@ -44,7 +45,7 @@ class Row:
     views: tuple
     against: tuple = ()
     rates: str = "mean"
-    whole: bool = False
+    whole_rate: float | None = None
 
 
 # The 30 views of sec. 3.6. Frames are square, so that the three crops of a clip are the same:
@@ -80,7 +81,7 @@ TITLES |= {
     "correlation": "forms of the correlation, with evidence",
     "decoder": "what of ML-Decoder's head helps: taken from it, given to the complete one",
     "rates": "rates weighted per activity (complete head, tuned on 2+4+8)",
-    "whole": "the whole network trained on from the same backbone",
+    "whole": "heads of the other tables, the whole network trained on with them",
 }
 
 
@@ -129,11 +130,11 @@ def _sizes(table, key, values, default, letter):
     ]
 
 
-def _compared(table, recipes, whole=False):
+def _compared(table, recipes):
     """{name: recipe} -> rows, all compared with the first."""
     first = next(iter(recipes))
     return [
-        Row(table, name, recipe, RATE_4, () if name == first else (first,), whole=whole)
+        Row(table, name, recipe, RATE_4, () if name == first else (first,))
         for name, recipe in recipes.items()
     ]
 
@@ -229,26 +230,17 @@ def _parts_of_decoder():
     return [*_compared("decoder", taken), *_compared("decoder", given)]
 
 
-def whole_at(recipe, backbone_rate):
-    """A head's recipe for the whole network, whose backbone has a learning rate of its own."""
-    options = _pairs(recipe.options)
-    # Of a whole network's the head's is a multiple of the backbone's.
-    head_rate = options.get("SOLVER.BASE_LR", COMPLETE_RATE) * options.get("ACTIVITY.LR_MULT", 1)
-    rates = ("ACTIVITY.LR_MULT", head_rate / backbone_rate, "SOLVER.BASE_LR", backbone_rate)
-    return Recipe((*recipe.options, *rates, "SOLVER.WARMUP_START_LR", backbone_rate / 10))
-
-
 def _whole_networks():
     recipes = {
-        "residual + evidence + columns": WITH_ALL,
-        "complete + evidence": EVIDENCE,
-        "complete": COMPLETE,
-        "baseline": BASELINE,
-        "log-mean-exp": LOG_MEAN_EXP,
-        "ML-Decoder": ML_DECODER,
+        "residual + evidence + columns": (WITH_ALL, 0.0005),
+        "complete + evidence": (EVIDENCE, 0.0005),
+        "complete": (COMPLETE, 0.0005),
+        "baseline": (BASELINE, 0.0005),
+        "log-mean-exp": (LOG_MEAN_EXP, 0.0005),
+        "ML-Decoder": (ML_DECODER, 0.0005),
     }
-    recipes = {name: whole_at(recipe, 0.0005) for name, recipe in recipes.items()}
-    return _compared("whole", recipes, whole=True)
+    rows = _compared("whole", {name: recipe for name, (recipe, _) in recipes.items()})
+    return [replace(row, whole_rate=recipes[row.name][1]) for row in rows]
 
 
 ROWS = (
@@ -339,7 +331,7 @@ def rows_of(tables):
 
 def has_complete_head(rows):
     """True where the complete head on cached maps, whose Corr is looked at, is among them."""
-    return any(row.recipe == COMPLETE and not row.whole for row in rows)
+    return any(row.recipe == COMPLETE and row.whole_rate is None for row in rows)
 
 
 def rows_of_control(name):

@@ -13,6 +13,7 @@ from slowfast_ext.commands import tables as command
 from slowfast_ext.commands.arguments import tables_arguments
 from slowfast_ext.engine.extract import _Extraction
 from slowfast_ext.engine.train import train
+from slowfast_ext.engine.weights import read_checkpoint
 from slowfast_ext.errors import SlowFastExtError
 from tests.helpers import SHALLOW
 
@@ -95,7 +96,8 @@ def test_tables_3c_and_3d(tables, monkeypatch, tmp_path):
 
 def test_whole_networks_trained_on(tables, monkeypatch, tmp_path):
     arguments = ("--miniature", "--only", "whole", "--seeds", "2", "--json")
-    videos, plain_score, starts = tmp_path / "miniature" / "videos", workers._score, []
+    videos, plain_score = tmp_path / "miniature" / "videos", workers._score
+    heads, starts = [], []
 
     def must_find_videos(task):
         # All cores write them, before each has a seed of its own.
@@ -103,12 +105,17 @@ def test_whole_networks_trained_on(tables, monkeypatch, tmp_path):
         assert found == {"parts-2", "seed-2"}
         return plain_score(task)
 
+    def fitting_head(*arguments, **options):
+        heads.append(fitting.fit_head(*arguments, **options))
+        return heads[-1]
+
     def training(cfg):
-        starts.append(cfg.TRAIN.CHECKPOINT_FILE_PATH)
+        starts.append(read_checkpoint(cfg.TRAIN.CHECKPOINT_FILE_PATH)["model_state"])
         return train(cfg)
 
     with monkeypatch.context() as patch:
         patch.setattr(workers, "_score", must_find_videos)
+        patch.setattr(experiment, "fit_head", fitting_head)
         patch.setattr(experiment, "train", training)
         first = tables(*arguments).out
     rows = {row["row"]: row for row in json.loads(first)["rows"]}
@@ -116,11 +123,13 @@ def test_whole_networks_trained_on(tables, monkeypatch, tmp_path):
     assert baseline["parameters"] != complete["parameters"]
     assert len({row["metrics"]["mAP"]["mean"] for row in rows.values()}) > 1
     assert "correlation" not in json.loads(first)
-    (start,) = set(starts)
-    assert len(starts) == len(rows)
-    assert list((tmp_path / "miniature" / "backbones").glob("seed-2.*/checkpoints/*1.pyth"))
-    assert start.startswith(f"{tmp_path}/miniature/backbones/seed-2.")
-    assert not (tmp_path / "miniature" / "maps").exists()
+    # Each starts from the seed's backbone and from its own head, trained on that backbone's maps.
+    (backbone,) = (tmp_path / "miniature" / "backbones").glob("seed-2.*/checkpoints/*1.pyth")
+    backbone = read_checkpoint(str(backbone))["model_state"]
+    assert len(starts) == len(heads) == len(rows)
+    for start, head in zip(starts, heads, strict=True):
+        kept = {n: value for n, value in backbone.items() if n.startswith("backbone.")}
+        torch.testing.assert_close(start, kept | head.state_dict(), rtol=0, atol=0)
 
     def must_not_run(cfg):
         raise AssertionError("trained again")

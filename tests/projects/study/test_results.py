@@ -43,8 +43,9 @@ class MadeUp:
     def held_out(self, recipe):
         return self._random(recipe).random((10, 3, 12)), self.maps.video_labels.numpy()
 
-    def trained_whole(self, recipe):
-        return {"average_precision": self._random(recipe).random(12), "num_parameters": 99}
+    def trained_whole(self, recipe, rate):
+        precisions = self._random((recipe, rate)).random(12)
+        return {"average_precision": precisions, "num_parameters": 99}
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_learned_weights_are_listed_by_activity(scores):
 
 def test_whole_networks_are_the_engines(experiments, scores):
     row = next(row for row in ROWS if (row.table, row.name) == ("whole", "complete"))
-    precisions = experiments[2].trained_whole(row.recipe)["average_precision"]
+    precisions = experiments[2].trained_whole(row.recipe, row.whole_rate)["average_precision"]
     assert scores[row][2].metrics["mAP"] == pytest.approx(precisions.mean())
     assert scores[row][2].num_parameters == 99
 
