@@ -18,7 +18,9 @@ def run(args):
     """
     videos, options = videos_and_options(args)
     if not (videos or args.fit_thresholds or args.fit_temperatures):
-        raise SlowFastExtError("no video is given: name files, or --fit-thresholds")
+        raise SlowFastExtError(
+            "no video is given: name files, --fit-thresholds or --fit-temperatures"
+        )
     if videos and not args.out:
         raise SlowFastExtError("--out is missing: name the file that gets the spans")
     if args.out:

@@ -206,7 +206,7 @@ def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
 @pytest.mark.parametrize(
     "videos,options,message",
     [
-        ([], [], "no video is given"),
+        ([], [], "name files, --fit-thresholds or --fit-temperatures"),
         ([__file__], [], "--out is missing"),
         ([__file__], ["--out", "a.mp4"], "must be a file that ends in .csv"),
         ([__file__], ["--out", "a.csv", "--format", "boris"], "must be a file that ends in .boris"),
