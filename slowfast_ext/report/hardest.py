@@ -102,7 +102,7 @@ def map_pictures(run, sample, chosen):
         kind = "happens" if labels[activity] > 0 else "does not happen"
         kind = "unknown" if labels[activity] < 0 else kind
         name = run.test_set.class_names[activity]
-        caption = f"evidence for {name} ({kind}): {maps.scores[activity]:.2f} in this view"
+        caption = f"evidence for {name} ({kind}): score {maps.scores[activity]:.2f} in this view"
         pictures.append({"source": jpeg(side_by_side(cells)), "caption": caption})
     return pictures
 

@@ -143,6 +143,8 @@ def test_hardest_videos_have_maps(run_folder):
         captions = [picture["caption"] for picture in video["pictures"][1:]]
         assert sum("(happens)" in caption for caption in captions) == len(present)
         assert "(does not happen)" in captions[-1]
+        # A number behind "evidence" alone would be taken for the evidence.
+        assert all(": score " in caption for caption in captions)
         assert all(any(name in caption for caption in captions) for name in present)
 
 
