@@ -66,6 +66,17 @@ def test_no_other_temperature_makes_the_labels_more_probable():
     assert after[name] < 0.5 * before[name]
 
 
+def test_a_temperature_mends_no_shift():
+    # As the docs say of LOSS.POS_WEIGHT, by which a logit grows by the weight's logarithm.
+    random = np.random.default_rng(0)
+    logits = random.normal(-3, 1.5, size=(4000, 1))
+    labels = (random.random(logits.shape) < 1 / (1 + np.exp(-logits))).astype(float)
+    scores = 1 / (1 + np.exp(-logits - np.log(10)))
+    found = tempered(scores, fit_temperatures(scores, labels))
+    errors = [calibration(s, labels)["expected_calibration_error"] for s in (scores, found)]
+    assert min(errors) > 0.25 and labels.mean() < 0.11
+
+
 def test_unknown_labels_change_no_temperature():
     random = np.random.default_rng(2)
     scores, labels = random.random((50, 1)), (random.random((50, 1)) < 0.5).astype(float)
