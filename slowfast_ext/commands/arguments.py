@@ -159,8 +159,8 @@ def predict_arguments(parser):
         action=LeavesWords,
         default=False,
         metavar="KEY VALUE",
-        help="first fit OUTPUT_DIR/thresholds.csv to the training list (best F1 of each "
-        "activity); without that file they are 0.5",
+        help="first fit OUTPUT_DIR/thresholds.csv (best F1 of each activity) to val.csv or, where "
+        "there is none, to train.csv; without that file they are 0.5",
     )
     parser.add_argument(
         "--fit-temperatures",
@@ -168,8 +168,9 @@ def predict_arguments(parser):
         action=LeavesWords,
         default=False,
         metavar="KEY VALUE",
-        help="first fit OUTPUT_DIR/temperatures.csv to the validation list, val.csv or else "
-        "test.csv: scores come nearer to how often they are right, and no span changes",
+        help="first fit OUTPUT_DIR/temperatures.csv, a temperature and a shift of each activity, "
+        "to val.csv or else test.csv: scores come nearer to how often they are right, and no span "
+        "changes",
     )
 
 

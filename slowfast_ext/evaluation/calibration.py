@@ -1,6 +1,8 @@
-"""How far probabilities are what they say, and temperatures that bring them nearer to it."""
+"""How far probabilities are what they say, and what brings them nearer to it."""
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 NUM_BINS = 15
 # Beyond them the labels say no more than that higher scores are right, or that they say nothing.
@@ -51,31 +53,56 @@ def _error(scores, positives):
 
 def fit_temperatures(scores, labels):
     """
-    The temperature T of each activity under which sigmoid(logit(p) / T) makes its labels most
-    probable, in [0.05, 20]; 1 for an activity that occurs never or always.
+    The temperature T and the shift b of each activity under which sigmoid(logit(p) / T + b) makes
+    its labels most probable: Platt's scaling (1999), of a positive label as (N+ + 1) / (N+ + 2) and
+    of a negative one as 1 / (N- + 2), so that few labels say little. Losses that weigh positives
+    and negatives differently shift the logits, which no temperature mends.
 
     Args:
         scores (float array): W x A probabilities.
         labels (float array): W x A, as of `calibration`.
 
     Returns:
-        float array: [A].
+        (float array, float array): T, in [0.05, 20], and b, [A] each; 1 and 0, which change
+            nothing, for an activity that occurs never or always.
     """
-    logits, positives, known = _logits(scores), labels > 0, labels >= 0
-    # The cross-entropy of the sigmoid of s z is convex in s = 1 / T: its slope rises with s.
-    low, high = (np.full(scores.shape[1], 1 / limit) for limit in (_MOST, _LEAST))
-    for _ in range(60):
-        middle = (low + high) / 2
-        errors = np.where(known, _sigmoid(middle * logits) - positives, 0)
-        rises = (errors * logits).sum(0) > 0
-        low, high = np.where(rises, low, middle), np.where(rises, middle, high)
-    both = positives.any(0) & (known & ~positives).any(0)
-    return np.where(both, 2 / (low + high), 1.0)
+    positives, known = labels > 0, labels >= 0
+    counts = positives.sum(0), (known & ~positives).sum(0)
+    targets = np.where(positives, (counts[0] + 1) / (counts[0] + 2), 1 / (counts[1] + 2))
+    both = (counts[0] > 0) & (counts[1] > 0)
+    weights = (known & both) / np.maximum(known.sum(0), 1)
+    logits, targets, weights = map(torch.from_numpy, (_logits(scores), targets, weights))
+    slopes, shifts = torch.ones(len(both)).double(), torch.zeros(len(both)).double()
+    _fit((slopes, shifts), slopes, shifts, logits, targets, weights)
+    slopes.clamp_(1 / _MOST, 1 / _LEAST)
+    _fit((shifts,), slopes, shifts, logits, targets, weights)
+    return np.where(both, 1 / slopes.numpy(), 1.0), np.where(both, shifts.numpy(), 0.0)
 
 
-def tempered(scores, temperatures):
-    """sigmoid(logit(p) / T) of probabilities, ... x A, and temperatures, [A]; p itself for 1."""
-    return np.where(temperatures == 1, scores, _sigmoid(_logits(scores) / temperatures))
+def _fit(parameters, slopes, shifts, logits, targets, weights):
+    """Minimises the weighted cross-entropy over `parameters`, of slopes and shifts; in place."""
+    for parameter in parameters:
+        parameter.requires_grad_()
+    limits = {"max_iter": 1000, "tolerance_grad": 1e-9, "tolerance_change": 0}
+    optimizer = torch.optim.LBFGS(parameters, **limits, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimizer.zero_grad()
+        total = F.binary_cross_entropy_with_logits(
+            logits * slopes + shifts, targets, weights, reduction="sum"
+        )
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+
+
+def tempered(scores, temperatures, shifts):
+    """sigmoid(logit(p) / T + b) of probabilities, ... x A, T and b, [A]; p itself for 1 and 0."""
+    unchanged = (temperatures == 1) & (shifts == 0)
+    return np.where(unchanged, scores, _sigmoid(_logits(scores) / temperatures + shifts))
 
 
 def _logits(scores):

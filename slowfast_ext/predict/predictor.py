@@ -80,8 +80,8 @@ class Predictor:
         """
         path, heat_path = thresholds_path(self.cfg), temperatures_path(self.cfg)
         thresholds = read_thresholds(path, self.class_names)
-        temperatures = read_temperatures(heat_path, self.class_names)
-        unfitted = "0.5, none are fitted: --fit-thresholds fits them to the training list"
+        scaling = read_temperatures(heat_path, self.class_names)
+        unfitted = "0.5, none are fitted: --fit-thresholds fits them"
         print(f"thresholds: {path if pathmgr.exists(path) else unfitted}")
         if pathmgr.exists(heat_path):
             print(f"temperatures: {heat_path}")
@@ -95,7 +95,7 @@ class Predictor:
             spans = [
                 NamedSpan(self.class_names[activity], start, end, score)
                 for activity, start, end, score in spans_of(
-                    scores, windows.spans, thresholds, tempered(scores, temperatures)
+                    scores, windows.spans, thresholds, tempered(scores, *scaling)
                 )
             ]
             times, fps = frame_times(info, self.cfg.DATA.FRAME_FOLDER_FPS)
@@ -109,11 +109,16 @@ class Predictor:
 
     def fit_thresholds(self):
         """
-        Writes OUTPUT_DIR/thresholds.csv from the windows of the training list's videos. Raises
-        SlowFastExtError as `_labelled_windows`.
+        Writes OUTPUT_DIR/thresholds.csv from the windows of the validation list's videos or, where
+        that list is none but the test's, of the training list's. Raises SlowFastExtError as
+        `_labelled_windows`.
         """
-        path = thresholds_path(self.cfg)
-        scores, labels, words = self._labelled_windows("train", path, "thresholds")
+        path, split = thresholds_path(self.cfg), "train"
+        dataset = self._listed_videos(split, "thresholds")
+        if dataset.list_path("val") != dataset.list_path("test"):
+            split = "val"
+            dataset = self._listed_videos(split, "thresholds")
+        scores, labels, words = self._labelled_windows(dataset, split, path)
         write_thresholds(path, self.class_names, *fit_thresholds(scores, labels))
         print(f"wrote {path}, fitted to {words}")
 
@@ -122,30 +127,23 @@ class Predictor:
         Writes OUTPUT_DIR/temperatures.csv from the windows of the validation list's videos, since a
         network is surer of those that it learnt. Raises SlowFastExtError as `_labelled_windows`.
         """
-        path = temperatures_path(self.cfg)
-        scores, labels, words = self._labelled_windows("val", path, "temperatures")
-        temperatures = fit_temperatures(scores, labels)
-        write_temperatures(path, self.class_names, temperatures)
+        path, split = temperatures_path(self.cfg), "val"
+        dataset = self._listed_videos(split, "temperatures")
+        scores, labels, words = self._labelled_windows(dataset, split, path)
+        scaling = fit_temperatures(scores, labels)
+        write_temperatures(path, self.class_names, *scaling)
         before, after = (
             calibration(found, labels)["expected_calibration_error"]
-            for found in (scores, tempered(scores, temperatures))
+            for found in (scores, tempered(scores, *scaling))
         )
-        print(f"wrote {path}, fitted to {words}: calibration error {before:.4f} -> {after:.4f}")
+        print(
+            f"wrote {path}, fitted to {words}: their calibration error {before:.4f} -> {after:.4f}"
+        )
 
-    def _labelled_windows(self, split, path, what):
+    def _listed_videos(self, split, what):
         """
-        The windows of a list's videos.
-
-        Args:
-            split (str): of the data set.
-            path (str): where is to be written what is fitted to them, `what`.
-
-        Returns:
-            (float array, bool array, str): scores and labels, W x A, and how many they are.
-
-        Raises:
-            SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS; or the
-                data set is not one of videos.
+        The videos of a list, to fit `what` to; raises SlowFastExtError where the data set is not
+        one of videos, or its activities are not the network's.
         """
         dataset = loaders.build_dataset(self.cfg, split)
         if not isinstance(dataset, MultiLabelVideos):
@@ -155,6 +153,22 @@ class Predictor:
                 "MultiLabelVideos"
             )
         follow_network(dataset, "the network", self.class_names)
+        return dataset
+
+    def _labelled_windows(self, dataset, split, path):
+        """
+        The windows of a list's videos.
+
+        Args:
+            dataset (MultiLabelVideos), split (str): of the list.
+            path (str): where is to be written what is fitted to them.
+
+        Returns:
+            (float array, float array, str): scores and labels, W x A, and how many they are.
+
+        Raises:
+            SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS.
+        """
         require_writable(path, "OUTPUT_DIR")
         scores, labels = [], []
         for video in tqdm(dataset.videos, "fit", disable=None):
@@ -167,11 +181,10 @@ class Predictor:
                 continue
             scores.append(video_scores)
             labels.append(windows.targets_of(video, len(self.class_names)))
+        where = dataset.list_path(split)
         if not scores:
-            raise SlowFastExtError(f"no video of {dataset.list_path(split)} could be read")
-        words = f"{sum(map(len, scores))} windows of {len(scores)} videos"
-        if split == "val":
-            words += f" of {dataset.list_path(split)}"
+            raise SlowFastExtError(f"no video of {where} could be read")
+        words = f"{sum(map(len, scores))} windows of {len(scores)} videos of {where}"
         return np.concatenate(scores), np.concatenate(labels), words
 
 

@@ -1,6 +1,6 @@
 """
 What is fitted to an activity's scores and kept in OUTPUT_DIR: a threshold, in thresholds.csv, and a
-temperature, in temperatures.csv.
+temperature with a shift, in temperatures.csv.
 """
 
 import math
@@ -15,7 +15,7 @@ from slowfast_ext.utils.tables import read_table, write_rows
 # Where none is fitted: of a probability.
 DEFAULT = 0.5
 _HEADER = ["activity", "threshold", "f1"]
-_TEMPERATURES_HEADER = ["activity", "temperature"]
+_TEMPERATURES_HEADER = ["activity", "temperature", "shift"]
 
 
 def best_threshold(scores, labels):
@@ -77,7 +77,7 @@ def read_thresholds(path, class_names):
     Raises:
         SlowFastExtError: bad rows, all of them, or other activities than `class_names`.
     """
-    return _read(path, class_names, _HEADER, DEFAULT, "a number", np.isfinite)
+    return _read(path, class_names, _HEADER, "threshold", DEFAULT, "a number", np.isfinite)
 
 
 def temperatures_path(cfg):
@@ -85,30 +85,46 @@ def temperatures_path(cfg):
     return os.path.join(cfg.OUTPUT_DIR, "temperatures.csv")
 
 
-def write_temperatures(path, class_names, temperatures):
+def write_temperatures(path, class_names, temperatures, shifts):
     """Writes a row per activity."""
-    rows = zip(class_names, temperatures.tolist(), strict=True)
-    write_rows(path, [_TEMPERATURES_HEADER, *([name, repr(t)] for name, t in rows)])
+    rows = zip(class_names, temperatures.tolist(), shifts.tolist(), strict=True)
+    write_rows(path, [_TEMPERATURES_HEADER, *([name, repr(t), repr(b)] for name, t, b in rows)])
 
 
 def read_temperatures(path, class_names):
-    """As `read_thresholds`; 1, which changes nothing, for all where there is no such file."""
+    """
+    The activities' temperatures and shifts; 1 and 0, which change nothing, where there is no such
+    file, and no shift where it has none.
+
+    Returns:
+        (float array, float array): [A] each.
+
+    Raises SlowFastExtError as `read_thresholds`.
+    """
 
     def is_temperature(values):
         return np.isfinite(values) & (values > 0)
 
-    return _read(path, class_names, _TEMPERATURES_HEADER, 1.0, "above 0", is_temperature)
+    columns = (
+        ("temperature", 1.0, "above 0", is_temperature),
+        ("shift", 0.0, "a number", np.isfinite),
+    )
+    return tuple(_read(path, class_names, _TEMPERATURES_HEADER, *column) for column in columns)
 
 
-def _read(path, class_names, header, default, rule, is_right):
-    """The numbers of a file's second column, in the order of the activities."""
+def _read(path, class_names, header, name, default, rule, is_right):
+    """
+    The numbers of a file's column, in the order of the activities; `default` where there is no
+    file, or no such column behind the second.
+    """
     if not pathmgr.exists(path):
         return np.full(len(class_names), default)
-    name = header[1]
     table = read_table(path, is_number=lambda column: column == name)
     if table.header[:2] != header[:2]:
         raise SlowFastExtError(f"{path}: its first line must be {','.join(header)}")
-    table.require(header[:2], ",".join(header))
+    if name not in table.header:
+        return np.full(len(class_names), default)
+    table.require([*header[:2], name], ",".join(header))
     table.tell(~is_right(table.rows[name]), f"the {name} must be {rule}")
-    remedy = f"or fit the {name}s again, by predict --fit-{name}s"
+    remedy = f"or fit the {header[1]}s again, by predict --fit-{header[1]}s"
     return table.rows_of(class_names, "is not in classes.txt", remedy)[name].to_numpy()

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_thresholds_are_fitted_to_the_training_list(predict, tmp_path, score):
     # Features that the run was trained from may be gone since.
     after = ["FEATURES.PATH", "removed"]
     code, shown, _ = predict(options=["--every", "0.5", "--fit-thresholds"], after=after)
-    assert code == 0 and "fitted to 7 windows of 2 videos" in shown
+    assert code == 0 and "fitted to 7 windows of 2 videos of " in shown
     with open(tmp_path / "run" / "thresholds.csv", newline="") as stream:
         fitted = {row["activity"]: row for row in csv.DictReader(stream)}
     labels = {
@@ -164,6 +165,19 @@ def test_thresholds_are_fitted_to_the_training_list(predict, tmp_path, score):
         assert found == pytest.approx(best)
 
 
+def test_a_validation_list_serves_thresholds_unless_it_is_the_tests(predict, run_folder, tmp_path):
+    lists = tmp_path / "lists"
+    shutil.copytree(run_folder / "lists", lists)
+    before = {"train.csv": "7 windows of 2 videos", "val.csv": "4 windows of 1 videos"}
+    after = ["DATA.PATH_TO_DATA_DIR", lists]
+    for name, words in before.items():
+        if name == "val.csv":
+            header, _, last = (lists / "train.csv").read_text().splitlines()[:3]
+            (lists / name).write_text(f"{header}\n{last}\n")
+        code, shown, _ = predict(options=["--every", "0.5", "--fit-thresholds"], after=after)
+        assert code == 0 and f"thresholds.csv, fitted to {words} of {lists}/{name}" in shown
+
+
 def test_temperatures_are_fitted_to_the_validation_list(predict, run_folder, tmp_path, score):
     """And change the scores of spans, but no span."""
     lists, video = tmp_path / "lists", run_folder / "videos" / "0.mp4"
@@ -176,11 +190,14 @@ def test_temperatures_are_fitted_to_the_validation_list(predict, run_folder, tmp
     code, shown, _ = predict(options=["--every", "0.5", "--fit-temperatures"], after=after)
     assert code == 0 and f"fitted to 7 windows of 2 videos of {lists}/val.csv" in shown
     with open(tmp_path / "run" / "temperatures.csv", newline="") as stream:
-        fitted = {row["activity"]: float(row["temperature"]) for row in csv.DictReader(stream)}
+        fitted = {
+            row["activity"]: (float(row["temperature"]), float(row["shift"]))
+            for row in csv.DictReader(stream)
+        }
     labels = {"run": [1, 1, 0, 0, 1, 1, 1], "jump": [0, 0, 1, 1, 0, 0, 0]}
     for name, of_class in zip(labels, np.concatenate([score(0), score(1)]).T, strict=False):
         wanted = fit_temperatures(of_class[:, None], np.array(labels[name])[:, None])
-        assert fitted[name] == pytest.approx(wanted[0])
+        assert fitted[name] == pytest.approx(tuple(of[0] for of in wanted), rel=1e-4, abs=1e-4)
     code, shown, _ = predict(video, options=["--every", "0.5", "--out", outs[1]], after=after)
     assert code == 0 and f"temperatures: {tmp_path}/run/temperatures.csv" in shown
     before, rows = map(rows_of, outs)
@@ -190,7 +207,7 @@ def test_temperatures_are_fitted_to_the_validation_list(predict, run_folder, tmp
     for row, plain in zip(rows, before, strict=True):
         first, last = (int(2 * float(row[end])) for end in ("start", "end"))
         of_class = score(0)[first:last, NAMES.index(row["activity"])]
-        wanted = tempered(of_class, fitted[row["activity"]]).mean()
+        wanted = tempered(of_class, *fitted[row["activity"]]).mean()
         assert float(row["score"]) == pytest.approx(wanted, abs=1e-4)
         changed += row["score"] != plain["score"]
     assert changed

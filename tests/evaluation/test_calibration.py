@@ -1,8 +1,11 @@
-"""Calibration against sums over single pairs, temperatures against a search over many."""
+"""Calibration against sums over single pairs, what is fitted against others near and far."""
 
 import numpy as np
 import pytest
+import torch
 
+from slowfast_ext.config.defaults import default_config
+from slowfast_ext.engine.losses import build_loss
 from slowfast_ext.evaluation.calibration import calibration, fit_temperatures, tempered
 
 
@@ -42,39 +45,78 @@ def test_without_any_score_there_is_nothing_to_calibrate():
     assert found == {"expected_calibration_error": None, "per_class": [None], "curve": []}
 
 
-def cross_entropy(scores, labels, temperature):
-    """By the definition, in float64, of one activity."""
-    p = 1 / (1 + ((1 - scores) / scores) ** (1 / temperature))
-    with np.errstate(divide="ignore"):  # A sure and wrong score costs infinitely much.
-        return -np.log(np.where(labels > 0, p, 1 - p)).mean()
+def cost(scores, labels, temperature, shift):
+    """Platt's cross-entropy of one activity, by its definition, from the scores' odds."""
+    positives = int((labels > 0).sum())
+    likely = (positives + 1) / (positives + 2), 1 / (len(labels) - positives + 2)
+    odds = (scores / (1 - scores)) ** (1 / temperature) * np.exp(shift)
+    targets = np.where(labels > 0, *likely)
+    return np.log1p(odds).mean() - (targets * np.log(odds)).mean()
 
 
-def test_no_other_temperature_makes_the_labels_more_probable():
+def test_no_other_temperature_and_shift_make_the_labels_more_probable():
     random = np.random.default_rng(1)
-    logits = random.normal(size=(400, 3)) * [6, 0.5, 2]
-    true = 1 / (1 + np.exp(-logits / [3, 0.25, 1]))
+    logits = random.normal(size=(400, 3)) * [4, 0.5, 2]
+    true = 1 / (1 + np.exp(-logits / [3, 0.25, 1] - [0, 0.5, -2]))
     labels = (random.random((400, 3)) < true).astype(float)
     scores = 1 / (1 + np.exp(-logits))
-    fitted = fit_temperatures(scores, labels)
-    assert fitted == pytest.approx([3, 0.25, 1], rel=0.25)
-    for a, temperature in enumerate(fitted):
-        best = cross_entropy(scores[:, a], labels[:, a], temperature)
-        for other in np.geomspace(0.06, 19, 60):
-            assert best <= cross_entropy(scores[:, a], labels[:, a], other) + 1e-12
-    before, after = (calibration(s, labels) for s in (scores, tempered(scores, fitted)))
+    temperatures, shifts = fit_temperatures(scores, labels)
+    assert temperatures == pytest.approx([3, 0.25, 1], rel=0.25)
+    assert shifts == pytest.approx([0, 0.5, -2], abs=0.4)
+    for a, fitted in enumerate(zip(temperatures, shifts, strict=True)):
+        best = cost(scores[:, a], labels[:, a], *fitted)
+        for factor in (0.5, 0.98, 0.999, 1.001, 1.02, 2):
+            for step in (-1, -0.02, -0.001, 0, 0.001, 0.02, 1):
+                other = fitted[0] * factor, fitted[1] + step
+                assert best <= cost(scores[:, a], labels[:, a], *other) + 1e-12
+    before, after = (
+        calibration(s, labels) for s in (scores, tempered(scores, temperatures, shifts))
+    )
     name = "expected_calibration_error"
     assert after[name] < 0.5 * before[name]
 
 
-def test_a_temperature_mends_no_shift():
-    # As the docs say of LOSS.POS_WEIGHT, by which a logit grows by the weight's logarithm.
+@pytest.mark.parametrize("loss,error", [("bce", 0), ("asymmetric", 0.3), ("focal", 0.1)])
+def test_what_a_loss_does_to_the_scores_is_undone(loss, error):
+    """Of a network that minimises it exactly, for an activity of one in ten windows."""
+    random = np.random.default_rng(0)
+    true = 1 / (1 + np.exp(-random.normal(-3, 1.5, size=(4000, 1))))
+    labels = (random.random(true.shape) < true).astype(float)
+    cfg = default_config()
+    cfg.MODEL.LOSS_FUNC = loss
+    logits = torch.linspace(-12, 12, 4001, dtype=torch.float64)[:, None]
+    each = build_loss(cfg, lambda: labels).double()
+    each.reduction = "none"
+    yes, no = (each(logits, torch.full_like(logits, y)).numpy() for y in (1.0, 0.0))
+    learnt = (true.T * yes + (1 - true.T) * no).argmin(0)
+    scores = logits.sigmoid().numpy()[learnt]
+    found = scores, tempered(scores, *fit_temperatures(scores, labels))
+    before, after = (calibration(s, labels)["expected_calibration_error"] for s in found)
+    assert before >= error and after < 0.02
+
+
+def test_weighted_positives_are_undone():
+    # LOSS.POS_WEIGHT 10 raises the logits that a network learns by log 10.
     random = np.random.default_rng(0)
     logits = random.normal(-3, 1.5, size=(4000, 1))
     labels = (random.random(logits.shape) < 1 / (1 + np.exp(-logits))).astype(float)
     scores = 1 / (1 + np.exp(-logits - np.log(10)))
-    found = tempered(scores, fit_temperatures(scores, labels))
-    errors = [calibration(s, labels)["expected_calibration_error"] for s in (scores, found)]
-    assert min(errors) > 0.25 and labels.mean() < 0.11
+    temperatures, shifts = fit_temperatures(scores, labels)
+    assert temperatures == pytest.approx([1], abs=0.1) and shifts == pytest.approx([-2.3], abs=0.2)
+    found = scores, tempered(scores, temperatures, shifts), tempered(scores, temperatures, 0.0)
+    before, after, unshifted = (calibration(s, labels)["expected_calibration_error"] for s in found)
+    assert after < 0.02 and min(before, unshifted) > 0.25
+
+
+def test_each_activity_is_fitted_by_itself():
+    random = np.random.default_rng(3)
+    scores = random.random((60, 40)) ** random.uniform(0.1, 6, 40)
+    labels = (random.random((60, 40)) < random.uniform(0.05, 0.95, 40)).astype(float)
+    together = fit_temperatures(scores, labels)
+    for a in range(40):
+        alone = fit_temperatures(scores[:, [a]], labels[:, [a]])
+        for all_of, own in zip(together, alone, strict=True):
+            assert all_of[a] == pytest.approx(own[0], rel=1e-4, abs=1e-4)
 
 
 def test_unknown_labels_change_no_temperature():
@@ -83,21 +125,32 @@ def test_unknown_labels_change_no_temperature():
     more = np.concatenate([labels, [[-1.0]] * 9])
     wanted = fit_temperatures(scores, labels)
     found = fit_temperatures(np.concatenate([scores, [[0.999]] * 9]), more)
-    np.testing.assert_allclose(found, wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
 def test_an_activity_without_both_labels_keeps_its_scores():
-    scores = np.array([[0.1, 0.9, 0.0], [0.3, 0.8, 1.0]])
-    temperatures = fit_temperatures(scores, np.array([[0, 1, 0], [0, 1, 1]]))
-    assert temperatures[:2].tolist() == [1, 1]
-    # Parted by certain scores: as sure as the limit allows.
-    assert temperatures[2] == pytest.approx(0.05)
-    assert np.array_equal(tempered(scores, np.ones(3)), scores)
+    scores = np.array([[0.1, 0.9, 0.01], [0.3, 0.8, 0.98]])
+    temperatures, shifts = fit_temperatures(scores, np.array([[0, 1, 0], [0, 1, 1]]))
+    assert temperatures[:2].tolist() == [1, 1] and shifts[:2].tolist() == [0, 0]
+    # Of one label each Platt's targets are 1/3 and 2/3: two windows make nobody sure.
+    assert tempered(scores, temperatures, shifts)[:, 2] == pytest.approx([1 / 3, 2 / 3], abs=1e-3)
+    assert np.array_equal(tempered(scores, np.ones(3), np.zeros(3)), scores)
+
+
+def test_scores_that_mislead_are_levelled():
+    random = np.random.default_rng(5)
+    scores = random.random((200, 1))
+    labels = (random.random((200, 1)) > scores).astype(float)
+    temperatures, shifts = fit_temperatures(scores, labels)
+    assert temperatures == pytest.approx([20])
+    # The shift that is best at this temperature.
+    assert tempered(scores, temperatures, shifts).mean() == pytest.approx(labels.mean(), abs=0.01)
 
 
 def test_the_order_of_scores_stays():
     scores = np.linspace(0.001, 0.999, 50)[:, None]
-    for temperature in (0.2, 1.0, 7.0):
-        found = tempered(scores, np.array([temperature]))
-        assert (np.diff(found[:, 0]) > 0).all() and found[np.abs(scores - 0.5).argmin()] > 0
-        assert tempered(np.array([[0.5]]), temperature) == pytest.approx(0.5)
+    for temperature, shift in ((0.2, 0.0), (1.0, -3.0), (7.0, 2.0)):
+        found = tempered(scores, np.array([temperature]), np.array([shift]))
+        assert (np.diff(found[:, 0]) > 0).all()
+        at_half = tempered(np.array([[0.5]]), temperature, shift)
+        assert at_half == pytest.approx(1 / (1 + np.exp(-shift)))

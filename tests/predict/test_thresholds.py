@@ -61,9 +61,21 @@ def test_written_and_read(tmp_path):
 
 def test_temperatures_are_written_and_read(tmp_path):
     path = str(tmp_path / "temperatures.csv")
-    assert read_temperatures(path, NAMES).tolist() == [1.0] * 3
-    write_temperatures(path, NAMES, np.array([0.5, 1 / 3, 20.0]))
-    assert read_temperatures(path, NAMES).tolist() == [0.5, 1 / 3, 20.0]
+    none = [[1.0] * 3, [0.0] * 3]
+    assert np.array(read_temperatures(path, NAMES)).tolist() == none
+    written = np.array([[0.5, 1 / 3, 20.0], [0.0, -2.3, 1e-9]])
+    write_temperatures(path, NAMES, *written)
+    assert np.array_equal(read_temperatures(path, NAMES), written)
+    # As they were written before there were shifts.
+    (tmp_path / "temperatures.csv").write_text(
+        'activity,temperature\nwave,2\n"jump, high",1\nrun,0.5\n'
+    )
+    found = np.array(read_temperatures(path, NAMES)).tolist()
+    assert found == [[0.5, 1.0, 2.0], [0.0] * 3]
+    header = "activity,temperature,shift\n"
+    (tmp_path / "temperatures.csv").write_text(f'{header}run,1,0\n"jump, high",1,0\nwave,1,inf\n')
+    with pytest.raises(SlowFastExtError, match=":4: the shift must be a number"):
+        read_temperatures(path, NAMES)
     (tmp_path / "temperatures.csv").write_text("activity,temperature\nrun,0\nwave,-1\n")
     with pytest.raises(SlowFastExtError) as caught:
         read_temperatures(path, NAMES)
