@@ -21,6 +21,12 @@ _BEFORE = {
     "ACTIVITY.EVIDENCE_RANK": 0,
     "ACTIVITY.RESIDUAL_CORRELATION": False,
     "DATA.PIXEL_ASPECT": False,
+    # The rest of LOSS counts with losses alone that there were not either.
+    "LOSS.LABEL_SMOOTHING": 0.0,
+    "LOSS.POS_WEIGHT": 0.0,
+    "SOLVER.EMA": 0.0,
+    "SYNTHETIC.IMBALANCE": 1.0,
+    "TRAIN.REPEAT_THRESHOLD": 0.0,
 }
 
 

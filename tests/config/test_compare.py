@@ -4,6 +4,7 @@ import pickle
 import re
 
 import pytest
+import yaml
 
 from slowfast_ext.config import compare
 from slowfast_ext.config.defaults import default_config
@@ -174,3 +175,24 @@ def test_a_checkpoint_from_before_a_key_was_trained_as_was_done_then(cfg, check)
     cfg.DATA.PIXEL_ASPECT = False
     check("x.pyth", {"cfg": settings}, cfg, "train")
     compare.check_same_network("x.pyth", {"cfg": settings}, cfg, "")
+
+
+@pytest.mark.parametrize(
+    "key,value",
+    [
+        ("LOSS.LABEL_SMOOTHING", 0.1),
+        ("LOSS.POS_WEIGHT", 10.0),
+        ("SOLVER.EMA", 0.99),
+        ("SYNTHETIC.IMBALANCE", 30.0),
+        ("TRAIN.REPEAT_THRESHOLD", 0.3),
+    ],
+)
+def test_a_checkpoint_from_before_a_way_to_learn_was_trained_without_it(cfg, key, value):
+    settings = yaml.safe_load(cfg.dump())
+    section, _, name = key.partition(".")
+    del settings[section][name]
+    state = {"cfg": yaml.safe_dump(settings)}
+    compare.check_same_config("x.pyth", state, cfg, "train")
+    cfg.merge_from_list([key, value])
+    with pytest.raises(SlowFastExtError, match=rf"{key} [\d.]+ \(now {value}\)"):
+        compare.check_same_config("x.pyth", state, cfg, "train")
