@@ -167,9 +167,9 @@ class Batches:
         """The data set's, [rows x A]."""
         return self.loader.dataset.dataset.labels
 
-    @property
+    @functools.cached_property
     def has_unknown(self):
-        """The data set's."""
+        """The data set's; each step asks, and AVA's joins the labels of all persons to say it."""
         return self.loader.dataset.dataset.has_unknown
 
     def start_epoch(self, epoch):

@@ -1,6 +1,7 @@
 """Which videos, in which order, in which process."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,3 +83,16 @@ def test_skipped_videos_are_counted():
     batches = Batches(Loader([["x", broken], [broken]]), skip=True)
     assert list(batches) == [["x"], []]
     assert batches.broken == {4: "a.mp4: truncated"}
+
+
+def test_whether_labels_are_unknown_is_found_once_and_not_at_each_step():
+    """AVA's labels are those of all persons, joined: most of a second on each access."""
+    asked = []
+
+    class Known(SimpleNamespace):
+        has_unknown = property(lambda self: asked.append(self) or False)
+
+    dataset = Known()
+    batches = Batches(SimpleNamespace(dataset=SimpleNamespace(dataset=dataset)), skip=False)
+    assert not batches.has_unknown and not batches.has_unknown
+    assert asked == [dataset]
