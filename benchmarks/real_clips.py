@@ -5,7 +5,8 @@ The heads on one image network with real weights, on clips composed of real vide
         [--end-to-end EPOCHS] [--heads NAME ...]
 
 FOLDER/ACTION/*.mp4 are clips of one action each. Where FOLDER holds videos itself, each quarter of
-a video's frame is an action, told from the others by its looks. Videos under 3 s are left out.
+a video's frame is an action, told from the others by its looks. Videos of under
+111 frames are left out.
 
 A sample is a 2 x 2 mosaic of 8 frames: one to three actions, each in a tile of its own, half of
 them for one half of the time; the other tiles are grey. Samples to train, to choose by and to test
@@ -74,7 +75,8 @@ FROZEN_BLOCKS = 3  # Of MobileNetV2's seven, from the first on; the stem is froz
 FRAMES, TILE, STEP = 8, 64, 3  # Of a clip; pixels; stored frames from one to the next.
 # Shares of a video's time: to train, to choose the learning rate by, to test.
 PARTS = {"train": (0.0, 0.5), "choose": (0.55, 0.7), "test": (0.75, 1.0)}
-SHORTEST = 3.0  # Seconds: the shortest part, 15 %, must hold a clip.
+# Frames of a video: of fewer, clips to choose by would reach into those to test.
+SHORTEST = 111
 BATCH, GREY = 16, 128
 PAIRED = 0.8  # The share of samples with both of a pair, of those that have one of them.
 DARKER = 4  # What the light of a pair's second is over.
@@ -86,8 +88,8 @@ def read_actions(folder):
     actions = {}
     for path in sorted(folder.glob("*/*.mp4" if folders else "*.mp4")):
         with open_video(path) as video:
-            if video.info.duration < SHORTEST:
-                print(f"{path}: left out, under {SHORTEST} s")
+            if video.info.length < SHORTEST:
+                print(f"{path}: left out, under {SHORTEST} frames")
                 continue
             images = video.read(range(video.info.length), short_side=2 * TILE)
         if folders:
@@ -99,7 +101,7 @@ def read_actions(folder):
             tile = images[:, top : top + height, left : left + width]
             actions[f"{path.stem} {quarter}"] = [tile]
     if len(actions) < 2:
-        raise SlowFastExtError(f"{folder}: has no two actions, videos of {SHORTEST} s and more")
+        raise SlowFastExtError(f"{folder}: no two actions have {SHORTEST} frames and more")
     return actions
 
 

@@ -53,9 +53,31 @@ def test_pairs_come_together_however_many_others_there_are():
     assert abs(together - real_clips.PAIRED) < 0.06
 
 
-def test_parts_of_a_video_do_not_overlap():
-    parts = [edge for part in real_clips.PARTS.values() for edge in part]
-    assert parts == sorted(parts)
+class _Draws:
+    """The earliest start that there is, or the latest, and nothing else left to chance."""
+
+    def __init__(self, latest):
+        self.latest = latest
+
+    def integers(self, low, high=None):
+        return high - 1 if self.latest and high else low if high else 0
+
+    def uniform(self, low, high):
+        return high
+
+    def choice(self, values):
+        return 1
+
+
+@pytest.mark.parametrize("number", [real_clips.SHORTEST, 113, 120, 147, 300])
+def test_clips_of_a_videos_parts_do_not_overlap(number):
+    """Each frame is as light as its place in the video."""
+    video = np.arange(number, dtype=np.float32)[:, None, None, None].repeat(3, -1)
+    reached = []
+    for part in real_clips.PARTS:
+        first, last = (real_clips.tile_of(video, part, _Draws(of)) for of in (False, True))
+        reached += [first.min(), last.max()]
+    assert reached == sorted(reached) and len(set(reached)) == len(reached)
 
 
 @pytest.mark.parametrize("name", real_clips.HEADS)
