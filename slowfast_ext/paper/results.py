@@ -9,6 +9,8 @@ from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.paper.numbers import ACCURACY, MAP
 
 RESULTS_FILE = "results.json"
+# What ActivityHead's default form may have and the paper's head has not, of the section ACTIVITY.
+_ADDITIONS = ("COLUMN_DIM", "CONTEXT", "EVIDENCE", "RESIDUAL_CORRELATION")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Result:
         form: its ACTIVITY.FORM, "default" or "as_printed".
         metrics: those that the paper's tables compare and it has, fractions.
         head: its ACTIVITY.HEAD; empty where it does not say.
+        additions: keys that give its head what the paper's has not.
         boxes: its AVA.TEST_PREDICT_BOX_LISTS.
         counts: `videos` and `views` of each that were tested, `keyframes` of AVA, int; None
             where it does not say.
@@ -32,6 +35,7 @@ class Result:
     row: str
     form: str
     head: str
+    additions: list
     metrics: dict
     boxes: list
     counts: dict
@@ -108,10 +112,12 @@ def read_result(path):
         raise SlowFastExtError(f"{path}: not a result of slowfast_ext, it names no 'row'")
     config, counts = _section(content, "config"), _section(content, "counts")
     boxes = _section(config, "AVA").get("TEST_PREDICT_BOX_LISTS")
+    options = _section(config, "ACTIVITY")
     return Result(
         row=content["row"],
-        form=str(_section(config, "ACTIVITY").get("FORM", "default")),
-        head=str(_section(config, "ACTIVITY").get("HEAD", "")),
+        form=str(options.get("FORM", "default")),
+        head=str(options.get("HEAD", "")),
+        additions=_additions(options),
         metrics=_metrics(path, content),
         boxes=[str(name) for name in boxes] if isinstance(boxes, list) else [],
         counts={
@@ -151,6 +157,12 @@ def _config_name(output_dir, path):
 def _section(mapping, name):
     section = mapping.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _additions(options):
+    if options.get("FORM", "default") != "default" or options.get("HEAD") != "ActivityHead":
+        return []
+    return [f"ACTIVITY.{name}" for name in _ADDITIONS if options.get(name)]
 
 
 def _count(value):

@@ -95,6 +95,33 @@ class TestResults:
         assert line["remark"] == "ACTIVITY.HEAD is RoIPoolHead, which is upstream's"
         assert "75.0*" in tables("--results", tmp_path, "--only", "5")[0]
 
+    @pytest.mark.parametrize(
+        "row,form,options,remark",
+        [
+            (
+                "3c/complete",
+                "default",
+                {"HEAD": "ActivityHead", "EVIDENCE": True, "COLUMN_DIM": 256},
+                "with ACTIVITY.COLUMN_DIM, ACTIVITY.EVIDENCE, which the paper's head has not",
+            ),
+            ("3c/complete", "as_printed", {"HEAD": "ActivityHead", "EVIDENCE": True}, None),
+            (
+                "3c/baseline",
+                None,
+                {"HEAD": "LSEPoolHead"},
+                "ACTIVITY.HEAD is LSEPoolHead, which the paper has not",
+            ),
+            ("3c/baseline", None, {"HEAD": "PoolHead", "EVIDENCE": True}, None),
+        ],
+    )
+    def test_what_the_paper_has_not_is_marked_in_its_rows(
+        self, tables, write_run, tmp_path, row, form, options, remark
+    ):
+        """Keys that only another head or form would heed count for nothing."""
+        write_run("a", row, config={"ACTIVITY": {"FORM": form or "default", **options}})
+        line = lines_of(tables, tmp_path)[row, form]
+        assert (line["ours"], line["remark"]) == (0.75, remark)
+
     def test_without_results_every_row_is_not_run(self, tables):
         rows = json.loads(tables("--json")[0])
         assert {row["table"] for row in rows} == set(TITLES)
