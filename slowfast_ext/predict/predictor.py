@@ -167,7 +167,8 @@ class Predictor:
             (float array, float array, str): scores and labels, W x A, and how many they are.
 
         Raises:
-            SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS.
+            SlowFastExtError: a video cannot be read, unless DATA.SKIP_BROKEN_VIDEOS; or no label
+                is known.
         """
         require_writable(path, "OUTPUT_DIR")
         scores, labels = [], []
@@ -185,7 +186,10 @@ class Predictor:
         if not scores:
             raise SlowFastExtError(f"no video of {where} could be read")
         words = f"{sum(map(len, scores))} windows of {len(scores)} videos of {where}"
-        return np.concatenate(scores), np.concatenate(labels), words
+        scores, labels = np.concatenate(scores), np.concatenate(labels)
+        if not (labels >= 0).any():
+            raise SlowFastExtError(f"{words}: all their labels are unknown, nothing can be fitted")
+        return scores, labels, words
 
 
 def window_scores(cfg, network, reader, windows):

@@ -213,6 +213,17 @@ def test_temperatures_are_fitted_to_the_validation_list(predict, run_folder, tmp
     assert changed
 
 
+def test_nothing_is_fitted_to_labels_that_are_all_unknown(predict, run_folder, tmp_path):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "classes.txt").write_text((run_folder / "lists" / "classes.txt").read_text())
+    (lists / "val.csv").write_text(f"path,labels,unknown\n{run_folder}/videos/0.mp4,,*\n")
+    after = ["DATA.PATH_TO_DATA_DIR", lists]
+    code, _, error = predict(options=["--fit-temperatures"], after=after)
+    assert code == 2 and "all their labels are unknown" in error and "Traceback" not in error
+    assert not (tmp_path / "run" / "temperatures.csv").exists()
+
+
 def test_videos_may_stand_behind_the_options(predict, run_folder, tmp_path):
     out = tmp_path / "spans.csv"
     video = run_folder / "videos" / "1.mp4"
