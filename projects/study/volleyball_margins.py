@@ -92,12 +92,12 @@ def prepare(folder, seed, num_train=NUM_TRAIN, num_test=NUM_TEST):
 @contextmanager
 def maps_remembered():
     """
-    Lets all networks keep F of each clip for each other: what they run on here is one backbone
-    that stays as it is, and most of the time.
+    Lets all networks keep the backbone's map of each clip for each other: what they run on here is
+    one backbone that stays as it is, and most of the time.
     """
-    maps, compute = {}, ActivityNetwork.features
+    maps, compute = {}, ActivityNetwork.backbone_map
 
-    def features(network, inputs):
+    def backbone_map(network, inputs):
         if inputs[-1].is_meta:  # The config's checks run a network without numbers.
             return compute(network, inputs)
         keys = [hashlib.sha1(clip.numpy().tobytes()).digest() for clip in inputs[-1]]
@@ -107,11 +107,11 @@ def maps_remembered():
             maps.update((keys[place], f) for place, f in zip(new, new_maps, strict=True))
         return torch.stack([maps[key] for key in keys])
 
-    ActivityNetwork.features = features
+    ActivityNetwork.backbone_map = backbone_map
     try:
         yield
     finally:
-        ActivityNetwork.features = compute
+        ActivityNetwork.backbone_map = compute
 
 
 def run(folder, lists, head, task, seed, options=()):
