@@ -4,8 +4,8 @@ The quickstart's heads on synthetic video, by seed, and without what the paper's
     python -m projects.study.margins [--seeds 1 2 3 4 5] [--one-place-one-rate]
 
 prints mAP of every row of the quickstart's table (30 views each), and the margins of the paper's
-head and of ours, before tuning, over upstream's and over log-mean-exp pooling with their means.
-Finished runs are kept under build/.
+head and of the extended one, before tuning, over upstream's and over log-mean-exp pooling with
+their means. Finished runs are kept under build/.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main():
         cells = ", ".join(f"{head} {score:.3f}" for head, score in found[-1].items())
         print(f"seed {seed}: {cells}", flush=True)
     for ahead, behind in itertools.product(
-        ("the paper's head", "ours"), ("upstream's head", "log-mean-exp")
+        ("the paper's head", "the extended head"), ("upstream's head", "log-mean-exp")
     ):
         margins = [scores[ahead] - scores[behind] for scores in found]
         print(f"{ahead} over {behind}: {summary(margins)}")

@@ -89,7 +89,7 @@ def _pairs(options):
     return dict(zip(options[::2], options[1::2], strict=True))
 
 
-# {key: value}: what configs/Synthetic/OURS_FROZEN.yaml adds to the paper's head.
+# {key: value}: what configs/Synthetic/EXTENDED_FROZEN.yaml adds to the paper's head.
 ALL_ADDED = _pairs(_ALL_ADDED)
 
 

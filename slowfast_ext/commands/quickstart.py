@@ -25,9 +25,9 @@ def run(args):
 def run_heads(output_dir, data_dir="build/synthetic", options=()):
     """
     Trains a backbone, extracts the features that it gives, and on them trains upstream's head,
-    log-mean-exp pooling, the paper's head and the paper's with what OURS_FROZEN.yaml adds, with
-    the same seed and schedule but for learning rates; tunes the last two, and tests with 30 views
-    of mixed rates.
+    log-mean-exp pooling, the paper's head and the extended one, the paper's with what
+    EXTENDED_FROZEN.yaml adds, with the same seed and schedule but for learning rates; tunes the
+    last two, and tests with 30 views of mixed rates.
 
     Args:
         output_dir (str): the backbone and each head get a folder in it.
@@ -47,9 +47,9 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
     features = f"{output_dir}/features"
     # In float32 and with as many clips as epochs all is learned as from videos.
     on_backbone += ["FEATURES.PATH", features, "FEATURES.DTYPE", "float32"]
-    pool, lse, papers, ours = (
+    pool, lse, papers, extended = (
         _config(f"{name}_FROZEN", f"{output_dir}/{name.lower()}_head", data_dir, on_backbone)
-        for name in ("POOL", "LSE", "ACTIVITY", "OURS")
+        for name in ("POOL", "LSE", "ACTIVITY", "EXTENDED")
     )
     launch(pretraining, INIT_METHOD, engine.run)
     from_videos = papers.clone()
@@ -61,8 +61,8 @@ def run_heads(output_dir, data_dir="build/synthetic", options=()):
         "log-mean-exp": lse,
         "the paper's head": config_before_tuning(papers),
         "the paper's head, tuned": papers,
-        "ours": config_before_tuning(ours),
-        "ours, tuned": ours,
+        "the extended head": config_before_tuning(extended),
+        "the extended head, tuned": extended,
     }
     # What is tested alone was trained with what is tuned.
     for cfg in sorted(tested.values(), key=lambda cfg: cfg.TRAIN.ENABLE, reverse=True):
@@ -107,8 +107,8 @@ def table(results):
     lines = [
         f"Synthetic, {first['counts']['videos']} test videos, "
         f"{first['protocol']['num_views']} views each",
-        f"{'head':<24}{'mAP':>8}{'weighted':>10}",
+        f"{'head':<25}{'mAP':>8}{'weighted':>10}",
     ]
     for name, head_results in results.items():
-        lines.append(f"{name:<24}{head_results['mAP']:>8.3f}{head_results['weighted_mAP']:>10.3f}")
+        lines.append(f"{name:<25}{head_results['mAP']:>8.3f}{head_results['weighted_mAP']:>10.3f}")
     return "\n".join(lines)

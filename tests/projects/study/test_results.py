@@ -211,6 +211,6 @@ def _control_text(*intervals, without="places"):
 
 
 def test_what_is_added_is_what_the_quickstarts_config_adds():
-    with open(CONFIGS / "Synthetic" / "OURS_FROZEN.yaml") as stream:
+    with open(CONFIGS / "Synthetic" / "EXTENDED_FROZEN.yaml") as stream:
         added = yaml.safe_load(stream)["ACTIVITY"]
     assert {f"ACTIVITY.{key}": value for key, value in added.items()} == ALL_ADDED
