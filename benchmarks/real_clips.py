@@ -5,8 +5,8 @@ The heads on one image network with real weights, on clips composed of real vide
         [--end-to-end EPOCHS] [--heads NAME ...]
 
 FOLDER/ACTION/*.mp4 are clips of one action each. Where FOLDER holds videos itself, each quarter of
-a video's frame is an action, told from the others by its looks. Videos of under
-111 frames are left out.
+a video's frame is an action, told from the others by its looks. Videos of under 111 frames are left
+out.
 
 A sample is a 2 x 2 mosaic of 8 frames: one to three actions, each in a tile of its own, half of
 them for one half of the time; the other tiles are grey. Samples to train, to choose by and to test
