@@ -67,6 +67,9 @@ _FLAG_NAMES = {
         "background",
     ),
     *("reviewed", "ignore", "ignored", "excluded", "was_cancelled", "ground_truth"),
+    *("is_training", "is_testing", "is_val", "is_validation", "is_valid", "is_cc"),
+    # Sides, subjects and videos may be numbered 0 and 1.
+    *(*SPLITS, *SUBJECTS, *PATHS),
 }
 
 
