@@ -31,7 +31,9 @@ SUBJECTS = ("subject", "subject_id", "individual", "animal_id", "person_id")
 SPANS = ["video", "activity", "start", "end", "score"]
 # What a column is called that says whether a row's label happens at all, or how often.
 PRESENCE = ("present", "presence", "is_present", "exists", "occurs", "occurred", "occurrence")
-PRESENCE += ("occurrences", "value", "count", "counts", "frequency")
+PRESENCE += ("occurrences", "value", "count", "counts", "frequency", "positive", "is_positive")
+PRESENCE += ("confidence", "truth")
+_NO = ("0", "0.0", "-1", "-1.0", "no", "false")
 SPLITS = ("split", "subset", "set", "partition", "usage", "phase")
 # Both of a pair; the first that a table has are its times.
 _PAIRS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"))
@@ -235,6 +237,21 @@ def grouped_number(fields, scale):
     whole = [f for f in fields if f.isdecimal()]
     others = set(fields) - {*grouped, *whole, ""}
     return grouped[0] if grouped and not others and (whole or scale != 1) else None
+
+
+def absent_in(name, fields):
+    """
+    Those of a column's fields that say that a row's label does not happen.
+
+    Args:
+        name (str): of a column beside the one of labels. One that is called as such, too, says so
+            where it holds nothing but 1 and -1, as HACS' does.
+        fields (list)
+    """
+    is_sign = plain(name) in LABELS and set(map(str, fields)) == {"1", "-1"}
+    if plain(name) not in PRESENCE and not is_sign:
+        return []
+    return [field for field in fields if str(field).lower() in _NO]
 
 
 def flags_by_name(names):

@@ -19,10 +19,10 @@ from slowfast_ext.prepare.label_cells import (
 from slowfast_ext.prepare.label_columns import (
     LABELS,
     PATHS,
-    PRESENCE,
     SPANS,
     SPLITS,
     SUBJECTS,
+    absent_in,
     flags_by_name,
     grouped_number,
     path_column,
@@ -261,8 +261,7 @@ def _check_presence(file, table, labels):
     """Raises SlowFastExtError where a column says of the rows' labels that some do not happen."""
     for place in {*range(len(table.names))} - {*labels}:
         name = table.names[place]
-        no = [f for f in table.column(place) if str(f).lower() in ("0", "0.0", "no", "false")]
-        if plain(name) in PRESENCE and no:
+        if no := absent_in(name, table.column(place)):
             raise SlowFastExtError(
                 f'{file.path}: {name} is "{no[0]}" in {len(no)} rows, as of labels that do not '
                 "happen: leave these rows out, or take the column away"

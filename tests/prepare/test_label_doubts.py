@@ -37,3 +37,14 @@ def test_what_is_numbered_0_and_1_is_no_activity(read, name):
     text = f"path,{name},run,jump\na.mp4,0,1,0\nb.mp4,1,0,1\nc.mp4,1,1,1\n"
     assert f"{name}: seem to be flags" in refusal(read, text)
     assert read(text, label_columns=["run", "jump"])[2] == ("c.mp4", "run;jump")
+
+
+def test_rows_of_labels_that_do_not_happen(read):
+    # Open Images' confidence, and HACS' clips of a class and of another one.
+    text = "video_id,label_name,confidence\na,run,1\na,jump,0\nb,jump,1\n"
+    assert 'confidence is "0" in 1 rows' in refusal(read, text)
+    assert read(text.replace("1\n", "0.9\n").replace("0\n", "0.1\n"))[0] == ("a.mp4", "run")
+    text = "classname,video_id,label\nrun,a,1\nrun,b,-1\n"
+    assert 'label is "-1" in 1 rows' in refusal(read, text, label_columns=["classname"])
+    ids = text.replace("label", "class_id").replace("-1", "0")
+    assert read(ids, label_columns=["classname"])[1] == ("b.mp4", "run")
