@@ -171,9 +171,15 @@ class Table:
 # --- Two ways of reading --------------------------------------------------------------
 
 
-def rows_of_text(path, text, delimiter=","):
-    """A CSV file's text as (line number, fields stripped of blanks) pairs, no blank rows."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+def rows_of_text(path, text, delimiter=",", quotes_behind_blanks=True):
+    """
+    A CSV file's text as (line number, fields stripped of blanks) pairs, no blank rows.
+
+    `quotes_behind_blanks` says whether a quote begins a field also behind blanks, which people
+    write behind a comma, or is one of the field's letters, as it is to pandas.
+    """
+    options = {"delimiter": delimiter, "skipinitialspace": quotes_behind_blanks}
+    reader = csv.reader(io.StringIO(text, newline=""), **options)
     rows, line = [], 1
     try:
         for row in reader:
@@ -189,7 +195,8 @@ def rows_of_text(path, text, delimiter=","):
 
 def _row_by_row(path, data, header, is_number):
     """A Table that knows its lines, and its texts as they stand in the file."""
-    records, header_line, width = rows_of_text(path, decode(path, data)), 1, 0
+    text, header_line, width = decode(path, data), 1, 0
+    records = rows_of_text(path, text, quotes_behind_blanks=False)
     if header is None:
         header_line, header = records.pop(0) if records else (1, [])
         width = len(header)

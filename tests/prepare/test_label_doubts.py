@@ -48,3 +48,8 @@ def test_rows_of_labels_that_do_not_happen(read):
     assert 'label is "-1" in 1 rows' in refusal(read, text, label_columns=["classname"])
     ids = text.replace("label", "class_id").replace("-1", "0")
     assert read(ids, label_columns=["classname"])[1] == ("b.mp4", "run")
+
+
+def test_a_blank_before_a_quote(read):
+    text = 'path, labels, start, end\na.mp4, "run;jump", 0.5, 2\nb.mp4, "run, fast", 1, 2\n'
+    assert read(text) == [("a.mp4", "run;jump"), ("b.mp4", "run, fast")]
