@@ -8,6 +8,7 @@ import re
 import unicodedata
 from string import punctuation
 
+from slowfast_ext.datasets.container import VIDEO_ENDINGS
 from slowfast_ext.utils.text import parse_number, shortened
 
 # Asks for a decision: prose has a blank behind a comma, as a name of a label may have.
@@ -29,7 +30,7 @@ _LIST = re.compile(rf"""\[(.*)\]|\(((?:[^()'"]|{_QUOTED})*)\)|\{{([^:]*)\}}""", 
 # An item of a printed list of Python, numpy or JSON: in quotes, or bare up to the next comma.
 _ITEM = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]{}\s][^,'"\[\]{}]*)""")
 # What joins two labels to one; a name of one activity may hold it, too.
-_JOINTS = ("/", "+", "&", " and ", "-", "_", " ")
+_JOINTS = ("/", "+", "&", "\uff1b", "\uff0c", "\u3001", " and ", "-", "_", " ")
 # What nobody sees: blanks without width and marks of direction, as copied texts have them.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u200e\u200f"))
 # Dashes and quotes that programs put in the place of those that were typed.
@@ -151,13 +152,18 @@ def clean(label):
     return label.split(".")[0] if re.fullmatch(r"\d+\.0+", label, re.ASCII) else label
 
 
+def is_of_flags(labels):
+    """True where they are a 0 or 1 for each class in its turn: no class is named twice."""
+    return set(labels) <= {"0", "1"} and len(set(labels)) < len(labels)
+
+
 def spelling(label):
     """What is equal of labels that differ in capitals, in letters' width or in typeset dashes."""
     return unicodedata.normalize("NFKC", label).translate(_TYPED).casefold()
 
 
 def problem_of(label):
-    """Why a text is no name of a label: it is a time, a list, JSON, pandas' nan; or None."""
+    """Why a text is no name of a label: a time, a list, JSON, pandas' nan, a video; or None."""
     shown = f'label "{shortened(label)}"'
     if ";" in label:
         return f'{shown} holds a ";"; rename it'
@@ -174,6 +180,10 @@ def problem_of(label):
         return f"{shown} is a number: write a time into the columns start,end"
     if _CLOCK.fullmatch(label) or _ENDS_IN_TIMES.search(label):
         return f"{shown} holds a time: write times into the columns start,end, in seconds"
-    if re.search(r":\s*\d*\.\d+$", label, re.ASCII):
+    if re.search(r"[:=]\s*(\d*\.\d+|0)$", label, re.ASCII):
         return f"{shown} ends in a number: write the label alone, where it is shown"
+    if re.fullmatch(r"#[A-Z/0-9]+[!?]", label):
+        return f"{shown} is a spreadsheet's error: write the text that was meant there"
+    if label.lower().endswith(VIDEO_ENDINGS):
+        return f"{shown} is a video's name: let each row begin with it, or name the columns"
     return None

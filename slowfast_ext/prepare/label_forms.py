@@ -187,7 +187,10 @@ class LabelFile:
         video, problem = self.media.find(name) if name else (None, "the path is empty")
         problem = problem or self._other_video(where, video, name)
         found = [problem] if problem else []
-        labels = tuple(dict.fromkeys(filter(None, map(label_cells.clean, labels))))
+        labels = list(filter(None, map(label_cells.clean, labels)))
+        if label_cells.is_of_flags(labels):
+            found.append(f"{','.join(labels)}: a 0 or 1 for each class? Write the labels' names")
+        labels = tuple(dict.fromkeys(labels))
         found += filter(None, map(label_cells.problem_of, labels))
         start, end = seconds_of(times, found, scale)
         if found:

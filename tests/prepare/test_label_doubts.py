@@ -53,3 +53,34 @@ def test_rows_of_labels_that_do_not_happen(read):
 def test_a_blank_before_a_quote(read):
     text = 'path, labels, start, end\na.mp4, "run;jump", 0.5, 2\nb.mp4, "run, fast", 1, 2\n'
     assert read(text) == [("a.mp4", "run;jump"), ("b.mp4", "run, fast")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'path,labels\na,"[0, 1, 0]"\nb,"[1, 1, 0]"\n',
+        "path,labels\na,0;1;0\nb,1;1;0\n",
+        "a.mp4,0,1,0,0\nb.mp4,1,1,0,1\n",
+        "a.mp4 0 1 0\nb.mp4 1 1 0\n",
+        '{"a": ["0", "1", "0"], "b": ["1", "1", "0"]}',
+    ],
+)
+def test_a_number_for_each_class_is_no_list_of_class_ids(read, text):
+    assert ": a 0 or 1 for each class?" in refusal(read, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\na,run\nb,#NAME?\n", '"#NAME?" is a spreadsheet\'s error'),
+        ("path,label\na,run\nb,#DIV/0!\n", '"#DIV/0!" is a spreadsheet\'s error'),
+        ("path,labels\na,run:1;jump:0\n", '"jump:0" ends in a number'),
+        ("path,labels\na,run=1;jump=0\n", '"jump=0" ends in a number'),
+        # A row's number is the name of a video, too.
+        ("a,b.mp4,run\nb,b.mp4,jump\n", '"b.mp4" is a video\'s name'),
+        ("path,labels\na,run\uff1bjump\nb,run\nc,jump\n", '--separator "\uff1b" parts'),
+        ("path,labels\na,run\u3001jump\nb,run\nc,jump\n", '--separator "\u3001" parts'),
+    ],
+)
+def test_texts_that_are_no_labels(read, text, message):
+    assert message in refusal(read, text)
