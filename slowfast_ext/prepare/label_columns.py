@@ -53,6 +53,8 @@ _AS_TIMES = (
     "seems to hold times, and the labels would be put on whole videos: call the columns start and "
     "end, in seconds from the video's start (equal for a moment), or take them out"
 )
+_CLOCK = r"(?:\d+:)?[0-5]?\d:[0-5]?\d(?:[.,]\d+)?"
+_TIME = rf"(?:{_CLOCK}|\d+(?:\.\d+)?)"
 # Columns of 0 and 1 by which programs say something else than what happens.
 _FLAG_NAMES = {
     *("occluded", "outside", "keyframe", "truncated", "difficult", "crowd", "iscrowd", "verified"),
@@ -138,9 +140,9 @@ def path_column(names, rows, media):
 
 def refuse_nameless_times(path, names, columns, videos):
     """
-    Raises where two columns, neighbours among those of no known meaning, can only be start and end
-    under names of another language: the first is never behind the second, and rows of one video
-    differ in them.
+    Raises where columns of no known meaning, in which rows of one video differ, can only be times:
+    one of clocks or spans, or of numbers and called as a unit; or two neighbours that are start and
+    end under names of another language, the first never behind the second.
 
     Args:
         path (str), names (list[str]), columns (dict[int, list]): as of `time_columns`.
@@ -158,6 +160,19 @@ def refuse_nameless_times(path, names, columns, videos):
         rises = all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
         if rises and len(set(zip(videos, pairs, strict=True))) > len(set(videos)):
             raise SlowFastExtError(f"{path}: {names[one]} and {names[other]}: {_AS_TIMES}")
+    for place, fields in columns.items():
+        texts = list(map(str, fields))
+        differ = len(set(zip(videos, texts, strict=False))) > len(set(videos))
+        if differ and _are_times_alone(names[place], texts):
+            raise SlowFastExtError(f"{path}: {names[place]}: {_AS_TIMES}")
+
+
+def _are_times_alone(name, fields):
+    """True where a column's fields are all clocks or spans, or numbers below a unit's name."""
+    if all(re.fullmatch(rf"{_TIME}s?\s*[-\u2013~]\s*{_TIME}s?|{_CLOCK}", f) for f in fields):
+        return True
+    is_unit = plain(name) == "t" or _UNITS.get(plain(name)) in ("seconds", "milliseconds")
+    return is_unit and all(seconds(field) is not None for field in fields)
 
 
 def time_columns(path, names, columns):

@@ -84,3 +84,28 @@ def test_a_number_for_each_class_is_no_list_of_class_ids(read, text):
 )
 def test_texts_that_are_no_labels(read, text, message):
     assert message in refusal(read, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("seconds", "1", "2.5"),
+        ("t", "0.5", "1"),
+        ("ms", "500", "1000"),
+        ("Zeit", "0:01", "0:02.5"),
+        ("when", "0:00-0:01", "0:01-0:02"),
+        ("period", "0.5-1.5", "1.5 - 2"),
+        ("frames", "0-10", "10-20"),
+    ],
+)
+def test_times_in_one_column_under_another_name(read, name, one, other):
+    text = f"path,label,{name}\na,run,{one}\na,jump,{other}\nb,run,{one}\n"
+    assert f"{name}: seems to hold times" in refusal(read, text)
+    # As long as the video is, or when it was taken.
+    same = text.replace(other, one)
+    assert read(same) == [("a.mp4", "run"), ("a.mp4", "jump"), ("b.mp4", "run")]
+
+
+def test_numbers_that_are_no_times_stand_beside_labels(read):
+    text = "path,label,score,index,grade\na,run,0.5,0,1-2\na,jump,0.7,1,1-2\nb,run,1,2,3\n"
+    assert read(text)[1] == ("a.mp4", "jump")
