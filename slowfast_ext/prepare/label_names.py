@@ -1,11 +1,15 @@
 """Whose labels are read, and what they are called where a file calls them in several ways."""
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import clean, spelling
 from slowfast_ext.utils.text import shortened
+
+# What may part labels where a form has one in a field.
+_MARKS = (",", "|", "\u3001", "/", "+", "&")
 
 
 def choose_subjects(file):
@@ -43,7 +47,7 @@ def part_labels(file):
     Parts labels at `file.separator`, in those forms that did not.
 
     Raises:
-        SlowFastExtError: there is none, and a label's parts at commas are labels too.
+        SlowFastExtError: there is none, and a label's parts at such marks are labels too.
     """
     if file.separator:
         for place, row in enumerate(file.rows):
@@ -52,12 +56,13 @@ def part_labels(file):
             file.rows[place] = replace(row, labels=tuple(labels))
         return
     where = {spelling(label): row.where for row in file.rows for label in row.labels}
-    for label in where:
-        parts = [part.strip() for part in label.split(",")]
+    for label, mark in itertools.product(where, _MARKS):
+        parts = [part.strip() for part in label.split(mark)]
         if len(parts) > 1 and where.keys() >= set(parts):
             raise SlowFastExtError(
                 f'{where[label]}: "{shortened(label)}" is one label or several, whose parts are '
-                'labels too: --separator "," parts labels there, --separator ";" keeps them whole'
+                f'labels too: --separator "{mark}" parts labels there, --separator ";" keeps them '
+                "whole"
             )
 
 

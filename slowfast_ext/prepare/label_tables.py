@@ -325,8 +325,9 @@ def _read_labels(file, table, columns, cells):
     if columns.unknown is not None:
         # One rule for both: a column of single labels says nothing of the other's separator.
         cells = cells + [c for c in table.column(columns.unknown) if c not in ("", ALL_LABELS)]
-    is_own = table.names == SPANS
-    separator = file.separator or (";" if is_own else separator_of(cells))
+    if is_own := table.names == SPANS:
+        file.separator = file.separator or ";"
+    separator = file.separator or separator_of(cells)
     if separator == UNDECIDED:
         example = next(cell for cell in cells if isinstance(cell, str) and "," in cell)
         raise SlowFastExtError(

@@ -109,3 +109,18 @@ def test_times_in_one_column_under_another_name(read, name, one, other):
 def test_numbers_that_are_no_times_stand_beside_labels(read):
     text = "path,label,score,index,grade\na,run,0.5,0,1-2\na,jump,0.7,1,1-2\nb,run,1,2,3\n"
     assert read(text)[1] == ("a.mp4", "jump")
+
+
+@pytest.mark.parametrize("mark", "|\u3001/+&")
+def test_marks_between_labels_in_forms_that_have_one_a_field(read, mark):
+    parts = '"a": {"annotations": [{"label": "run"}, {"label": "jump"}]}'
+    text = f'{{"database": {{{parts}, "b": {{"annotations": [{{"label": "run{mark}jump"}}]}}}}}}'
+    assert f'--separator "{mark}" parts' in refusal(read, text)
+    assert read(text, separator=mark)[-1] == ("b.mp4", "run;jump")
+
+
+def test_spans_of_a_network_are_its_classes_whatever_their_names_hold(read):
+    names = ["run, jump", "run/jump", "jump", "run"]
+    rows = [f'a.mp4,"{name}",0.0,1.0,0.9\n' for name in names]
+    text = "".join(["video,activity,start,end,score\n", *rows])
+    assert [label for _, label in read(text)] == names

@@ -36,7 +36,7 @@ def read(file, content):
             for name, origin in videos:
                 # From the common time of several media to the video's own.
                 times = (round(start + origin, 6), round(end + origin, 6))
-                file.add(where, name, [value], times, source=file.own_name, **more)
+                file.add(where, name, value.splitlines(), times, source=file.own_name, **more)
 
 
 def _videos(file, root):

@@ -137,6 +137,11 @@ def test_values_that_join_others(read):
     ]
 
 
+def test_lines_of_a_value_are_labels(read):
+    tiers = tier("A", span("a1", "t1", "t4", "run\njump"))
+    assert labelled(read(elan_document(MEDIA, SLOTS, tiers))) == [("a.mp4", "run;jump", 1, 4)]
+
+
 def test_media(read):
     """Views of one time have their own clocks, and stay together; sound is no video."""
     one = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/x/{}" TIME_ORIGIN="{}"/>'
