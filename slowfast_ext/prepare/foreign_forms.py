@@ -16,6 +16,11 @@ def refuse_foreign(path, text):
     if text.lstrip().startswith("<"):
         raise SlowFastExtError(f"{path}: is XML, which is not read: {_CSV}")
     header = text.lstrip().split("\n", 1)[0]
+    if re.search(r"_test_split\d\.txt$", path) and re.match(r"\S+ [012]\s*$", header):
+        raise SlowFastExtError(
+            f"{path}: is HMDB51's list of a split, whose numbers are sides, 1 to train and 2 to "
+            "test, and whose class is the file's name: write a CSV file path,labels,split"
+        )
     names = set(map(plain, re.split("[,;\t]", header)))
     if any(names >= columns for columns in _COUNTS):
         raise SlowFastExtError(

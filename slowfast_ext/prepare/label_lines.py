@@ -105,6 +105,7 @@ def read_lines(file, lines):
     parts = [(where, *_name_and_rest(file, where, text)) for where, text in placed]
     _refuse_missing_first(file, *parts[0])
     rests = [rest for _, _, rest in parts]
+    _refuse_whole_times(file, rests)
     found = [file.media.find(name)[0] for _, name, _ in parts]
     has_folders = any(name in file.media.num_frames for name in found)
     is_counted = all(len(rest) > 1 and re.fullmatch("[0-9]{1,9}", rest[0]) for rest in rests)
@@ -117,6 +118,19 @@ def read_lines(file, lines):
         if not is_counted or not has_folders or _check_folder(file, where, name, int(rest[0])):
             words = rest[is_counted:]
             file.add(where, name, [label for word in words for label in re.split("[;,|]", word)])
+
+
+def _refuse_whole_times(file, rests):
+    """Raises where a file of a folder may be a class' in MultiTHUMOS' form, of whole seconds."""
+    are_spans = all(
+        len(rest) == 2 and all(map(str.isdecimal, rest)) and int(rest[0]) <= int(rest[1])
+        for rest in rests
+    )
+    if file.is_of_folder and are_spans and not file.class_names:
+        raise SlowFastExtError(
+            f"{file.path}: {' '.join(rests[0])}: two class ids, or start and end of what the file "
+            "is called as? Write times with decimals, 1.0, or name the ids by --class-names"
+        )
 
 
 def _counts_frames(file, videos, rests):

@@ -119,6 +119,19 @@ def test_marks_between_labels_in_forms_that_have_one_a_field(read, mark):
     assert read(text, separator=mark)[-1] == ("b.mp4", "run;jump")
 
 
+def test_whole_seconds_of_a_file_of_a_class(read):
+    read("a 0.5 1.5\n", "classes/Run.txt")
+    message = "Jump.txt: 1 2: two class ids, or start and end"
+    assert message in refusal(read, "a 1 2\nb 2 3\n", "classes/Jump.txt")
+    assert read("a 1.0 2\nb 2 3\n", "classes/Jump.txt")[0] == ("a.mp4", "Jump")
+
+
+def test_sides_of_hmdb51_are_no_classes(read):
+    text = "a.mp4 1 \nb.mp4 2 \nc.mp4 0 \n"
+    assert "run_test_split1.txt: is HMDB51's" in refusal(read, text, "run_test_split1.txt")
+    assert read(text)[0] == ("a.mp4", "1")
+
+
 def test_spans_of_a_network_are_its_classes_whatever_their_names_hold(read):
     names = ["run, jump", "run/jump", "jump", "run"]
     rows = [f'a.mp4,"{name}",0.0,1.0,0.9\n' for name in names]
