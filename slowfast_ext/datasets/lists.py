@@ -36,9 +36,11 @@ HEADER = "path,labels[,start,end]"
 # What a label vector holds. An unknown label has no loss and is in no count.
 PRESENT, ABSENT, UNKNOWN = 1.0, 0.0, -1.0
 ALL_LABELS = "*"
+# Seconds by which a segment may begin after its video: programs round.
+_TOLERANCE = 1.0
 # What columns of times are called elsewhere; read as none, they would be put on whole videos.
 _OTHER_TIMES = re.compile(
-    r"(?i)(.*[\W_])?(start|end|begin|stop|onset|offset)([\W_].*|time.*|frame)?"
+    r"(?i)(.*[\W_])?(start|end|begin|stop|onset|offset)([\W_].*|time.*|frame)?|t[012]|from|to"
 )
 
 
@@ -235,6 +237,18 @@ class Video:
     def labels(self):
         """tuple[int]: distinct class ids of all segments, sorted."""
         return _distinct(self.segments)
+
+    def check_within(self, info):
+        """Raises SlowFastExtError where a segment begins after the video (VideoInfo) has ended."""
+        if info.times is None:
+            return
+        end = info.duration + _TOLERANCE
+        late = [s for s in (*self.segments, *self.unknown) if s.start is not None and s.start > end]
+        if late:
+            raise SlowFastExtError(
+                f"{self.path}: labels from {late[0].start:g} to {late[0].end:g} s, but it ends at "
+                f"{info.duration:.2f} s: the list's times must be seconds from the video's start"
+            )
 
     def renumbered(self, places):
         """The same with the class id `places[i]` in place of i."""

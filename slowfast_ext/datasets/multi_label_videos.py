@@ -39,6 +39,8 @@ class MultiLabelVideos(ActivityDataset):
     """
 
     augments = augmentation.AUGMENTS
+    # Whether no label may begin after its video: times in frames would leave all clips without.
+    checks_times = True
 
     @classmethod
     def check_config(cls, cfg):
@@ -196,6 +198,8 @@ class MultiLabelVideos(ActivityDataset):
         """Opens a video of the list, to be closed by the caller."""
         reader = open_by_config(self.cfg, self.videos[index].path)
         try:
+            if self.checks_times:
+                self.videos[index].check_within(reader.info)
             self._objects_of(index).check_within(reader)
         except SlowFastExtError:
             reader.close()

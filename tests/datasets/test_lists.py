@@ -232,6 +232,7 @@ def test_files_need_not_exist_where_only_labels_matter(root):
         ("path,label\na.mp4,run\n", "no column labels"),
         ("path,labels,start_time,end_time\na.mp4,run,1,2\n", "start_time and end_time: seems to"),
         ("path,labels,t-start,Stop (s)\na.mp4,run,1,2\n", r"t-start and Stop \(s\): seems to"),
+        ("path,labels,t0,t1\na.mp4,run,1,2\n", "t0 and t1: seems to hold times"),
         ("path,labels,onset\na.mp4,run,1\n", "onset: seems to hold times, .* on whole videos"),
         ("path,labels,start\na.mp4,run,1\n", "no column end"),
         ("path,labels,labels\na.mp4,run,throw\n", "list.csv:1: .*column labels twice"),

@@ -116,6 +116,14 @@ def test_training_clips_follow_from_seed_epoch_and_index(folder):
         assert np.diff(numbers).tolist() == [2, 2, 2]
 
 
+def test_times_that_begin_after_the_video_are_no_seconds(folder):
+    """Frames in a list written by hand: no clip would have had the label."""
+    (folder / "train.csv").write_text("path,labels,start,end\na.mp4,run,0,2\na.mp4,jump,45,59\n")
+    dataset = MultiLabelVideos(checked_config(None, options(folder)), "train")
+    with pytest.raises(SlowFastExtError, match=r"a.mp4: labels from 45 to 59 s, but .* 2.00 s"):
+        dataset[(0, 0)]
+
+
 def test_moments_are_taught(folder):
     """Between two frames, between two sampled ones, and while the last one is shown."""
     moments = {"run": 20.5 / FPS, "jump": 31 / FPS, "sing": (LENGTH - 0.5) / FPS}
