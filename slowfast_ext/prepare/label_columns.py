@@ -269,6 +269,22 @@ def absent_in(name, fields):
     return [field for field in fields if str(field).lower() in _NO]
 
 
+def further_labels(names, used):
+    """
+    Columns that are called as one of labels is, but for a number: label, label2.
+
+    Args:
+        names (list[str]): the header.
+        used (set): places of columns whose meaning is known; None is none.
+    """
+    stems = {re.sub(r"_?\d+$", "", plain(names[p])) for p in used if p is not None} & set(LABELS)
+    return [
+        name
+        for place, name in enumerate(names)
+        if place not in used and re.sub(r"_?\d+$", "", plain(name)) in stems
+    ]
+
+
 def flags_by_name(names):
     """The names that are those of programs' own flags, not of what happens."""
     return [name for name in names if plain(name) in _FLAG_NAMES]

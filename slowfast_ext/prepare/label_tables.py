@@ -24,6 +24,7 @@ from slowfast_ext.prepare.label_columns import (
     SUBJECTS,
     absent_in,
     flags_by_name,
+    further_labels,
     grouped_number,
     path_column,
     place_of,
@@ -234,6 +235,10 @@ def read_table(file, table, header_at):
     used = {columns.video, *columns.labels, columns.source, columns.subject, columns.unknown}
     used |= {columns.side} if file.split_column else set()
     used |= {columns.times.start, columns.times.end} if columns.times else set()
+    if not file.label_columns and (more := further_labels(table.names, used)):
+        raise SlowFastExtError(
+            f"{file.path}: {', '.join(more)}: labels, too? --label-columns names all that are"
+        )
     file.unused = [name for place, name in enumerate(table.names) if place not in used]
 
 

@@ -137,3 +137,10 @@ def test_spans_of_a_network_are_its_classes_whatever_their_names_hold(read):
     rows = [f'a.mp4,"{name}",0.0,1.0,0.9\n' for name in names]
     text = "".join(["video,activity,start,end,score\n", *rows])
     assert [label for _, label in read(text)] == names
+
+
+def test_further_columns_of_labels(read):
+    text = "path,label,label2,labeller\na,run,jump,1\nb,run,,2\n"
+    assert "label2: labels, too? --label-columns" in refusal(read, text)
+    assert read(text, label_columns=["label", "label2"])[0] == ("a.mp4", "run;jump")
+    assert read(text, label_columns=["label"])[0] == ("a.mp4", "run")
