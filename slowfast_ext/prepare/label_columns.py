@@ -4,6 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from slowfast_ext.datasets.container import VIDEO_ENDINGS
 from slowfast_ext.errors import SlowFastExtError
 from slowfast_ext.prepare.label_cells import seconds
 
@@ -136,6 +137,35 @@ def path_column(names, rows, media):
     if named or not rows:
         return next(iter(named), None)
     return next((p for p in range(len(names)) if 2 * num_videos(p) >= len(rows)), None)
+
+
+def check_videos(path, names, rows, place, media):
+    """
+    Raises where there is no column of videos, or it may be one of rows' numbers, as which videos
+    are called, too: another column names files that are here, and others than it does.
+
+    Args:
+        path (str), names (list[str]), rows (list[list]): of the file, for messages; of the table.
+        place (int or None): the column of videos.
+        media (OwnMedia)
+    """
+    if place is None:
+        raise SlowFastExtError(
+            f"{path}: nothing in it is called path or names videos; there are {', '.join(names)}"
+        )
+    numbers = [row[place] for row in rows if place < len(row)]
+    if not all(isinstance(number, str) and number.isdecimal() for number in numbers):
+        return
+    for other, name in enumerate(names):
+        files = [row[other] for row in rows if other < len(row)]
+        are_files = all(isinstance(f, str) and f.lower().endswith(VIDEO_ENDINGS) for f in files)
+        if other != place and files and are_files and all(map(media.has, files)):
+            pairs = zip(numbers, files, strict=False)
+            if any(media.find(number) != media.find(file) for number, file in pairs):
+                raise SlowFastExtError(
+                    f"{path}: {names[place]} and {name} name other videos: take the column away "
+                    "that numbers the rows"
+                )
 
 
 def refuse_nameless_times(path, names, columns, videos):

@@ -23,6 +23,7 @@ from slowfast_ext.prepare.label_columns import (
     SPLITS,
     SUBJECTS,
     absent_in,
+    check_videos,
     flags_by_name,
     further_labels,
     grouped_number,
@@ -245,7 +246,9 @@ def read_table(file, table, header_at):
 def _columns_of(file, table):
     header = [plain(name) for name in table.names]
     places = {name: place for place, name in reversed(list(enumerate(header)))}
-    video = path_column(table.names, [row for _, row in table.rows], file.media)
+    rows = [row for _, row in table.rows]
+    video = path_column(table.names, rows, file.media)
+    check_videos(file.path, table.names, rows, video, file.media)
     side = _side_place(file, table)
     labels = [places[name] for name in LABELS if name in places][:1]
     if file.label_columns:

@@ -144,3 +144,18 @@ def test_further_columns_of_labels(read):
     assert "label2: labels, too? --label-columns" in refusal(read, text)
     assert read(text, label_columns=["label", "label2"])[0] == ("a.mp4", "run;jump")
     assert read(text, label_columns=["label"])[0] == ("a.mp4", "run")
+
+
+def test_numbers_of_rows_are_not_the_videos_that_are_called_so(read, tmp_path):
+    for number in "12":
+        (tmp_path / "videos" / f"{number}.mp4").touch()
+    text = "id,recording,label\n1,1.mp4,run\n2,1.mp4,jump\n"
+    assert "id and recording name other videos" in refusal(read, text)
+    assert "row and recording name other videos" in refusal(read, text.replace("id,", "row,"))
+    assert read("recording,label\n1.mp4,run\n1.mp4,jump\n")[1] == ("1.mp4", "jump")
+    assert read(text.replace("2,1", "2,2"))[1] == ("2.mp4", "jump")
+
+
+def test_records_of_no_video(read):
+    message = "nothing in it is called path or names videos; there are number, label"
+    assert message in refusal(read, '[{"number": 1, "label": "run"}]')
