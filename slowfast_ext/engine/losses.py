@@ -130,10 +130,12 @@ def frequencies(labels):
 def positive_weights(labels, most):
     """
     Labels, [rows x A] -> how many rows without an activity there are for each that has it, [A], at
-    most `most`: torch's `pos_weight`. Without a limit an activity of one row would outweigh all.
+    most `most`: torch's `pos_weight`. Without a limit an activity of one row would outweigh all. 1
+    where no row is known to be without it, for its positives would cost nothing.
     """
     positives, negatives = (labels > 0).sum(0), (labels == 0).sum(0)
-    return (negatives / positives.clamp(min=1)).clamp(max=most)
+    weights = (negatives / positives.clamp(min=1)).clamp(max=most)
+    return torch.where(negatives > 0, weights, 1.0)
 
 
 def _cross_entropy(logits, options):

@@ -135,6 +135,8 @@ def test_what_is_not_known_is_not_counted():
     rows = np.array([[1, -1], [1, -1], [0, 1], [-1, 0], [-1, 0], [-1, 0]])
     assert frequencies(torch.tensor(rows)).tolist() == pytest.approx([2 / 3, 1 / 4])
     assert positive_weights(torch.tensor(rows), 9.0).tolist() == [0.5, 3.0]
+    # Known where it happens alone: its positives must still cost something.
+    assert positive_weights(torch.tensor([[1], [-1], [1]]), 9.0).tolist() == [1.0]
 
 
 PARTLY_KNOWN = [[1, -1, 1, 0], [-1, 1, 0, 0], [0, 0, -1, 0]]
