@@ -55,6 +55,7 @@ def train(cfg, draw_view=None):
         logger.info(batch_sentence(cfg))
     for split, dataset in sets.items():
         loaders.log_dataset(split, dataset)
+    _warn_of_learnt_videos(sets)
     if cfg.LOG_MODEL_INFO:
         logger.info(f"{sum(p.numel() for p in network.parameters()):,} parameters")
     parts = evaluators["val"], history, draw_view, start
@@ -137,6 +138,19 @@ def _check_labels(cfg, dataset):
             f"TRAIN.DATASET {cfg.TRAIN.DATASET}: none of its {len(dataset)} training items has a "
             "label: there is nothing to learn; check the lists of labels"
         )
+
+
+def _warn_of_learnt_videos(sets):
+    """Where what measures the network is learnt too, figures say little of other videos."""
+    learnt = set(sets["train"].video_ids)
+    for split in ("val", "test"):
+        ids = sets[split].video_ids if split in sets else []
+        if shared := [name for name in ids if name in learnt]:
+            logger.warning(
+                f"{len(shared)} of the {len(ids)} items of {split} are of the training list too, "
+                f"{shared[0]} for one: the network is measured by what it learns"
+            )
+            return  # Without a validation list of its own both are the test's.
 
 
 def _warn_of_random_start(cfg):

@@ -48,3 +48,8 @@ def test_two_real_clips_are_learnt(real_data, tmp_path):
     ids, _, scores = read_predictions(str(tmp_path / "out" / "predictions.csv"))
     shared = scores[[id_.endswith("demo.mp4") for id_ in ids].index(True)]
     assert shared[:3].min() > shared[3:].max()
+    log = (tmp_path / "out" / "stdout.log").read_text()
+    warned = [
+        line for line in log.splitlines() if "items of val are of the training list too" in line
+    ]
+    assert len(warned) == 1 and "demo.mp4 for one" in warned[0]
