@@ -232,12 +232,12 @@ def _parts_of_decoder():
 
 def _whole_networks():
     recipes = {
-        "residual + evidence + columns": (WITH_ALL, 0.0005),
-        "complete + evidence": (EVIDENCE, 0.0005),
-        "complete": (COMPLETE, 0.0005),
-        "baseline": (BASELINE, 0.0005),
-        "log-mean-exp": (LOG_MEAN_EXP, 0.0005),
-        "ML-Decoder": (ML_DECODER, 0.0005),
+        "residual + evidence + columns": (WITH_ALL, 0.0003),
+        "complete + evidence": (EVIDENCE, 0.001),
+        "complete": (COMPLETE, 0.001),
+        "baseline": (BASELINE, 0.003),
+        "log-mean-exp": (LOG_MEAN_EXP, 0.001),
+        "ML-Decoder": (ML_DECODER, 0.001),
     }
     rows = _compared("whole", {name: recipe for name, (recipe, _) in recipes.items()})
     return [replace(row, whole_rate=recipes[row.name][1]) for row in rows]
