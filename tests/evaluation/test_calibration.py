@@ -119,6 +119,20 @@ def test_each_activity_is_fitted_by_itself():
             assert all_of[a] == pytest.approx(own[0], rel=1e-4, abs=1e-4)
 
 
+def test_many_rare_activities_of_any_scale_are_fitted_as_well():
+    random = np.random.default_rng(0)
+    frequencies = 10 ** random.uniform(-2, -0.3, 157)
+    true = random.normal(0, 2, (400, 157)) + np.log(frequencies / (1 - frequencies))
+    labels = (random.random(true.shape) < 1 / (1 + np.exp(-true))).astype(float)
+    logits = true * random.choice([0.3, 1, 3, 8], 157) + random.normal(0, 3, 157)
+    scores = 1 / (1 + np.exp(-logits))
+    together = fit_temperatures(scores, labels)
+    for a in range(0, 157, 4):
+        alone = fit_temperatures(scores[:, [a]], labels[:, [a]])
+        for all_of, own in zip(together, alone, strict=True):
+            assert all_of[a] == pytest.approx(own[0], rel=1e-3, abs=1e-3)
+
+
 def test_unknown_labels_change_no_temperature():
     random = np.random.default_rng(2)
     scores, labels = random.random((50, 1)), (random.random((50, 1)) < 0.5).astype(float)
