@@ -31,6 +31,7 @@ from slowfast_ext.prepare.label_names import (
     choose_subjects,
     part_labels,
     tell_groups_apart,
+    tell_of_flags,
     unify_spellings,
 )
 from slowfast_ext.prepare.label_tables import read_with_header, rows_of, rows_of_one_video
@@ -106,6 +107,8 @@ class LabelFile:
         durations (dict[str, (float, str)]): how long a file says that a video is, and where.
         labelled (dict[str, list]): of a video the spans, in seconds, that were labelled, where a
             file says so: outside of them nobody has looked.
+        lengths (set[int]): how many labels its rows have, of those that have any.
+        like_flags (dict[str, str]): places of rows that may be a 0 or 1 for each class, and these.
     """
 
     path: str
@@ -132,6 +135,8 @@ class LabelFile:
     problems: list = field(default_factory=list)
     durations: dict = field(default_factory=dict)
     labelled: dict = field(default_factory=dict)
+    lengths: set = field(default_factory=set)
+    like_flags: dict = field(default_factory=dict)
     _written: dict = field(default_factory=dict)
     _asked: set = field(default_factory=set)
     _choices: dict = field(default_factory=dict)
@@ -188,8 +193,9 @@ class LabelFile:
         problem = problem or self._other_video(where, video, name)
         found = [problem] if problem else []
         labels = list(filter(None, map(label_cells.clean, labels)))
+        self.lengths |= {len(labels)} - {0}
         if label_cells.is_of_flags(labels):
-            found.append(f"{','.join(labels)}: a 0 or 1 for each class? Write the labels' names")
+            self.like_flags[where] = ",".join(labels)
         labels = tuple(dict.fromkeys(labels))
         found += filter(None, map(label_cells.problem_of, labels))
         start, end = seconds_of(times, found, scale)
@@ -315,7 +321,7 @@ _FACTS = {
 }
 # What all files of a folder write into.
 _OF_A_FOLDER = ("_written", "_asked", "_choices", "missing", "_missing_labels")
-_OF_A_FOLDER += ("durations", "labelled")
+_OF_A_FOLDER += ("durations", "labelled", "lengths", "like_flags")
 # Which files of a folder are read; annotators leave others beside them.
 _ENDINGS = ("csv", "tsv", "txt", "json", "jsonl", "boris", "eaf", "xml", "annot", "xlsx")
 
@@ -350,6 +356,7 @@ def read_label_file(path, media, **options):
                 f"{path}: nothing is called {name}, for --label-columns; there are "
                 f"{', '.join(filter(None, file._choices.values()))}"
             )
+    tell_of_flags(file)
     choose_subjects(file)
     known = {label_cells.spelling(label) for row in file.rows for label in row.labels}
     known.update(map(label_cells.spelling, [*file.declared, *file.unused_labels]))

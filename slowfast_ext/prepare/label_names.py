@@ -12,6 +12,19 @@ from slowfast_ext.utils.text import shortened
 _MARKS = (",", "|", "\u3001", "/", "+", "&")
 
 
+def tell_of_flags(file):
+    """
+    Tells the file's problems of rows of a 0 or 1 for each class. Lists of class ids may name 0 or 1
+    twice, too; but others are of other lengths then, and name other ids.
+    """
+    ids = {label for row in file.rows for label in row.labels}
+    if ids <= {"0", "1"} or len(file.lengths) == 1:
+        file.problems += [
+            f"{where}: {text}: a 0 or 1 for each class? Write the labels' names"
+            for where, text in file.like_flags.items()
+        ]
+
+
 def choose_subjects(file):
     """Leaves out the rows of others than `file.subjects`."""
     if not file.subjects:

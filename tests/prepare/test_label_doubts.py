@@ -69,6 +69,14 @@ def test_a_number_for_each_class_is_no_list_of_class_ids(read, text):
     assert ": a 0 or 1 for each class?" in refusal(read, text)
 
 
+def test_class_ids_that_stand_twice_are_class_ids(read):
+    text = 'path,labels\na,"[3, 7, 7]"\nb,"[0, 0]"\nc,"[1]"\n'
+    assert read(text) == [("a.mp4", "3;7"), ("b.mp4", "0"), ("c.mp4", "1")]
+    assert read("a.mp4 0 0\nb.mp4 4 2\nc.mp4 1\n")[0] == ("a.mp4", "0")
+    # Of one length: how often each class happens.
+    assert ": a 0 or 1 for each class?" in refusal(read, "path,labels\na,0;2;1\nb,1;0;0\n")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
