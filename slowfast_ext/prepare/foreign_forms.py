@@ -16,7 +16,8 @@ def refuse_foreign(path, text):
     if text.lstrip().startswith("<"):
         raise SlowFastExtError(f"{path}: is XML, which is not read: {_CSV}")
     header = text.lstrip().split("\n", 1)[0]
-    if re.search(r"_test_split\d\.txt$", path) and re.match(r"\S+ [012]\s*$", header):
+    # Another set's file of this name begins with the classes 0, 1 and 2, too, and goes on.
+    if re.search(r"_test_split\d\.txt$", path) and re.fullmatch(r"(\S+ [012]\s*)+", text):
         raise SlowFastExtError(
             f"{path}: is HMDB51's list of a split, whose numbers are sides, 1 to train and 2 to "
             "test, and whose class is the file's name: write a CSV file path,labels,split"

@@ -35,6 +35,8 @@ PRESENCE = ("present", "presence", "is_present", "exists", "occurs", "occurred",
 PRESENCE += ("occurrences", "value", "count", "counts", "frequency", "positive", "is_positive")
 PRESENCE += ("confidence", "truth")
 _NO = ("0", "0.0", "-1", "-1.0", "no", "false")
+# What a row's video was cut from: `prepare tracks` and Charades' augmented lists.
+SOURCES = ("source_video", "charades_video")
 SPLITS = ("split", "subset", "set", "partition", "usage", "phase")
 # Both of a pair; the first that a table has are its times.
 _PAIRS = (("start", "end"), ("start", "stop"), ("begin", "end"), ("begin", "stop"))
@@ -54,7 +56,8 @@ _AS_TIMES = (
     "seems to hold times, and the labels would be put on whole videos: call the columns start and "
     "end, in seconds from the video's start (equal for a moment), or take them out"
 )
-_CLOCK = r"(?:\d+:)?[0-5]?\d:[0-5]?\d(?:[.,]\d+)?"
+# 1:0 is how a game stands.
+_CLOCK = r"(?:\d+:)?[0-5]?\d:[0-5]\d(?:[.,]\d+)?"
 _TIME = rf"(?:{_CLOCK}|\d+(?:\.\d+)?)"
 # Columns of 0 and 1 by which programs say something else than what happens.
 _FLAG_NAMES = {
@@ -159,7 +162,8 @@ def check_videos(path, names, rows, place, media):
     for other, name in enumerate(names):
         files = [row[other] for row in rows if other < len(row)]
         are_files = all(isinstance(f, str) and f.lower().endswith(VIDEO_ENDINGS) for f in files)
-        if other != place and files and are_files and all(map(media.has, files)):
+        is_other = other != place and plain(name) not in SOURCES
+        if is_other and files and are_files and all(map(media.has, files)):
             pairs = zip(numbers, files, strict=False)
             if any(media.find(number) != media.find(file) for number, file in pairs):
                 raise SlowFastExtError(
@@ -190,8 +194,8 @@ def refuse_nameless_times(path, names, columns, videos):
         rises = all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
         if rises and len(set(zip(videos, pairs, strict=True))) > len(set(videos)):
             raise SlowFastExtError(f"{path}: {names[one]} and {names[other]}: {_AS_TIMES}")
-    for place, fields in columns.items():
-        texts = list(map(str, fields))
+    for place in numbers:
+        texts = list(map(str, columns[place]))
         differ = len(set(zip(videos, texts, strict=False))) > len(set(videos))
         if differ and _are_times_alone(names[place], texts):
             raise SlowFastExtError(f"{path}: {names[place]}: {_AS_TIMES}")

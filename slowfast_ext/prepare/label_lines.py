@@ -105,9 +105,10 @@ def read_lines(file, lines):
     parts = [(where, *_name_and_rest(file, where, text)) for where, text in placed]
     _refuse_missing_first(file, *parts[0])
     rests = [rest for _, _, rest in parts]
-    _refuse_whole_times(file, rests)
     found = [file.media.find(name)[0] for _, name, _ in parts]
     has_folders = any(name in file.media.num_frames for name in found)
+    if not has_folders:
+        _refuse_whole_times(file, rests)
     is_counted = all(len(rest) > 1 and re.fullmatch("[0-9]{1,9}", rest[0]) for rest in rests)
     is_counted = is_counted and (has_folders or _counts_frames(file, found, rests))
     if not is_counted:

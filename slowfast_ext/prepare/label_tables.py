@@ -19,6 +19,7 @@ from slowfast_ext.prepare.label_cells import (
 from slowfast_ext.prepare.label_columns import (
     LABELS,
     PATHS,
+    SOURCES,
     SPANS,
     SPLITS,
     SUBJECTS,
@@ -36,8 +37,6 @@ from slowfast_ext.prepare.label_columns import (
 from slowfast_ext.utils.tables import rows_of_text
 from slowfast_ext.utils.text import shortened
 
-# What a row's video was cut from: `prepare tracks` and Charades' augmented lists.
-_SOURCES = ("source_video", "charades_video")
 KINETICS = ("youtube_id", "time_start", "time_end")
 
 
@@ -257,7 +256,7 @@ def _columns_of(file, table):
         is_binary = all(map(_is_binary, map(table.column, labels)))
     else:
         is_binary = False
-    sources = [places[name] for name in _SOURCES if name in places]
+    sources = [places[name] for name in SOURCES if name in places]
     others = {"source": next(iter(sources), None), "length": places.get("length")}
     if labels and not is_binary:
         others["subject"] = next((places[name] for name in SUBJECTS if name in places), None)

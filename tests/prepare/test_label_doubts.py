@@ -114,6 +114,13 @@ def test_times_in_one_column_under_another_name(read, name, one, other):
     assert read(same) == [("a.mp4", "run"), ("a.mp4", "jump"), ("b.mp4", "run")]
 
 
+def test_codes_of_behaviours_and_how_a_game_stands_are_no_times(read):
+    text = "path,label,result\na,goal,1:0\na,save,2:0\nb,goal,0:1\n"
+    assert read(text)[1] == ("a.mp4", "save")
+    text = "path,S,T,R\na,1,0,1\na,0,1,0\nb,0,0,1\n"
+    assert read(text) == [("a.mp4", "S;R"), ("a.mp4", "T"), ("b.mp4", "R")]
+
+
 def test_numbers_that_are_no_times_stand_beside_labels(read):
     text = "path,label,score,index,grade\na,run,0.5,0,1-2\na,jump,0.7,1,1-2\nb,run,1,2,3\n"
     assert read(text)[1] == ("a.mp4", "jump")
@@ -134,10 +141,19 @@ def test_whole_seconds_of_a_file_of_a_class(read):
     assert read("a 1.0 2\nb 2 3\n", "classes/Jump.txt")[0] == ("a.mp4", "Jump")
 
 
+def test_numbers_of_frames_are_no_times(read, tmp_path):
+    for frame in "12":
+        (tmp_path / "videos" / "d").mkdir(exist_ok=True)
+        (tmp_path / "videos" / "d" / f"{frame}.jpg").touch()
+    assert read("d 2 12\n", "lists/train.txt") == [("d", "12")]
+
+
 def test_sides_of_hmdb51_are_no_classes(read):
     text = "a.mp4 1 \nb.mp4 2 \nc.mp4 0 \n"
     assert "run_test_split1.txt: is HMDB51's" in refusal(read, text, "run_test_split1.txt")
     assert read(text)[0] == ("a.mp4", "1")
+    more = text + "a.mp4 17\n"
+    assert read(more, "ucf101_test_split1.txt")[-1] == ("a.mp4", "17")
 
 
 def test_spans_of_a_network_are_its_classes_whatever_their_names_hold(read):
@@ -162,6 +178,8 @@ def test_numbers_of_rows_are_not_the_videos_that_are_called_so(read, tmp_path):
     assert "row and recording name other videos" in refusal(read, text.replace("id,", "row,"))
     assert read("recording,label\n1.mp4,run\n1.mp4,jump\n")[1] == ("1.mp4", "jump")
     assert read(text.replace("2,1", "2,2"))[1] == ("2.mp4", "jump")
+    cut = text.replace("recording", "source_video")
+    assert read(cut)[1] == ("2.mp4", "jump")
 
 
 def test_records_of_no_video(read):
