@@ -145,12 +145,13 @@ def _warn_of_learnt_videos(sets):
     learnt = set(sets["train"].video_ids)
     for split in ("val", "test"):
         ids = sets[split].video_ids if split in sets else []
+        if split == "test" and ids == sets["val"].video_ids:
+            return  # Without a validation list of its own both are the test's.
         if shared := [name for name in ids if name in learnt]:
             logger.warning(
                 f"{len(shared)} of the {len(ids)} items of {split} are of the training list too, "
                 f"{shared[0]} for one: the network is measured by what it learns"
             )
-            return  # Without a validation list of its own both are the test's.
 
 
 def _warn_of_random_start(cfg):

@@ -23,3 +23,9 @@ def test_videos_to_measure_by_that_are_learnt_are_told_of_once(val, test, told, 
     assert len(caplog.messages) == (told is not None)
     assert not told or caplog.records[0].levelname == "WARNING"
     assert not told or re.search(told, caplog.text)
+
+
+def test_learnt_videos_of_both_lists_are_told_of(caplog):
+    ids = {"train": ["a", "b"], "val": ["a", "c"], "test": ["b"]}
+    _warn_of_learnt_videos({k: SimpleNamespace(video_ids=v) for k, v in ids.items()})
+    assert [re.search("items of (val|test)", m)[1] for m in caplog.messages] == ["val", "test"]
