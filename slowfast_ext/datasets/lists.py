@@ -40,8 +40,10 @@ ALL_LABELS = "*"
 _TOLERANCE = 1.0
 # What columns of times are called elsewhere; read as none, they would be put on whole videos.
 _OTHER_TIMES = re.compile(
-    r"(?i)(.*[\W_])?(start|end|begin|stop|onset|offset)([\W_].*|time.*|frame)?|t[012]|from|to"
+    r"(?i)(.*[\W_])?(start|end|begin|stop|onset|offset)([\W_].*|time.*|frame)?"
 )
+# Where they hold numbers or clocks, since they say also where a video is from.
+_MAYBE_TIMES, _TIME = re.compile(r"(?i)t[012]|from|to"), re.compile(r"[\d.:,]+\s?s?")
 
 
 @dataclass
@@ -333,6 +335,13 @@ def read_class_names(path):
     return names
 
 
+def _seems_timed(table, name):
+    """True where a column of a Table may hold times, by its name or by what it holds, too."""
+    if not _MAYBE_TIMES.fullmatch(name):
+        return _OTHER_TIMES.fullmatch(name) is not None
+    return any(_TIME.fullmatch(text) for text in table.texts[name])
+
+
 def read_list(path, class_names, root, check_files=True, outside="absolute", allow_empty=False):
     """
     Reads a list of labelled videos.
@@ -357,7 +366,7 @@ def read_list(path, class_names, root, check_files=True, outside="absolute", all
         raise SlowFastExtError(f"{path}: the list is empty; its first line must be {HEADER}")
     times = ("start", "end") if {"start", "end"} & set(header) else ()
     table.require(("path", "labels", *times), HEADER, 'put a field with a comma in ""')
-    others = [] if times else [name for name in header if _OTHER_TIMES.fullmatch(name)]
+    others = [] if times else [name for name in header if _seems_timed(table, name)]
     if others:
         raise SlowFastExtError(
             f"{path}: {' and '.join(others)}: seems to hold times, and the labels would be put on "

@@ -245,6 +245,12 @@ def test_lists_without_header_or_rows_are_refused(root, content, message):
         read(root, content)
 
 
+def test_where_a_video_is_from_is_no_time(root):
+    assert len(read(root, "path,labels,from\na.mp4,run,youtube\n")) == 1
+    with pytest.raises(SlowFastExtError, match="from and to: seems to hold times"):
+        read(root, "path,labels,from,to\na.mp4,run,0:01,2.5 s\n")
+
+
 def test_a_missing_list_is_named(root):
     with pytest.raises(SlowFastExtError, match="none.csv: cannot be read.*No such file"):
         read_list(f"{root}/none.csv", CLASSES, str(root))
