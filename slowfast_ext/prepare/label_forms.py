@@ -374,7 +374,7 @@ def read_label_file(path, media, **options):
 def _read_folder(file, options):
     names = sorted(name for name in pathmgr.ls(file.path) if not name.startswith("."))
     paths = [f"{file.path.rstrip('/')}/{name}" for name in names]
-    forms = {}
+    forms, separators = {}, set()
     for path in paths:
         if pathmgr.isdir(path):
             file.skip(path, "a folder below, whose files are not read")
@@ -387,6 +387,7 @@ def _read_folder(file, options):
         part = LabelFile(path, file.media, **options, **shared)
         _read(part)
         forms[part.form] = None
+        separators.add(part.separator)
         for name in ("rows", "declared", "unused", "unused_labels", "problems"):
             getattr(file, name).extend(getattr(part, name))
         for why, places in part.unused_rows.items():
@@ -394,6 +395,8 @@ def _read_folder(file, options):
     if not forms:
         raise SlowFastExtError(f"{file.path}: holds no label file (.{', .'.join(_ENDINGS)})")
     file.form = " and ".join(forms)
+    # What `predict` wrote has one of its own; the labels of other files beside it are asked about.
+    file.separator = separators.pop() if len(separators) == 1 else file.separator
     file.declared, file.unused = (
         list(dict.fromkeys(file.declared)),
         list(dict.fromkeys(file.unused)),

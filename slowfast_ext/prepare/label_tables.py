@@ -332,7 +332,7 @@ def _read_labels(file, table, columns, cells):
     if columns.unknown is not None:
         # One rule for both: a column of single labels says nothing of the other's separator.
         cells = cells + [c for c in table.column(columns.unknown) if c not in ("", ALL_LABELS)]
-    if is_own := table.names == SPANS:
+    if table.names == SPANS:
         file.separator = file.separator or ";"
     separator = file.separator or separator_of(cells)
     if separator == UNDECIDED:
@@ -341,7 +341,7 @@ def _read_labels(file, table, columns, cells):
             f'{file.path}: "{shortened(example)}" is one label or several: --separator "," parts '
             'labels at commas, --separator ";" keeps them whole'
         )
-    found = None if file.separator or is_own else combination_in(cells, separator)
+    found = None if file.separator else combination_in(cells, separator)
     if found:
         label, joint = found
         raise SlowFastExtError(

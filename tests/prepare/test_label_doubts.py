@@ -161,6 +161,11 @@ def test_spans_of_a_network_are_its_classes_whatever_their_names_hold(read):
     rows = [f'a.mp4,"{name}",0.0,1.0,0.9\n' for name in names]
     text = "".join(["video,activity,start,end,score\n", *rows])
     assert [label for _, label in read(text)] == names
+    assert [label for _, label in read(text, "found/a.csv")] == names
+    # Nobody knows it of labels of one's own beside them.
+    more = "path,label\na.mp4,run\n"
+    read(more, "both/b.csv")
+    assert "is one label or several" in refusal(read, text, "both/a.csv")
 
 
 def test_further_columns_of_labels(read):
