@@ -241,11 +241,11 @@ class Video:
         return _distinct(self.segments)
 
     def check_within(self, info):
-        """Raises SlowFastExtError where a segment begins after the video (VideoInfo) has ended."""
+        """Raises SlowFastExtError where labels begin after the video (VideoInfo) has ended."""
         if info.times is None:
             return
         end = info.duration + _TOLERANCE
-        late = [s for s in (*self.segments, *self.unknown) if s.start is not None and s.start > end]
+        late = [s for s in self.segments if s.labels and s.start is not None and s.start > end]
         if late:
             raise SlowFastExtError(
                 f"{self.path}: labels from {late[0].start:g} to {late[0].end:g} s, but it ends at "

@@ -180,7 +180,7 @@ def problem_of(label):
         return f"{shown} is a number: write a time into the columns start,end"
     if _CLOCK.fullmatch(label) or _ENDS_IN_TIMES.search(label):
         return f"{shown} holds a time: write times into the columns start,end, in seconds"
-    if re.search(r"[:=]\s*(\d*\.\d+|0)$", label, re.ASCII):
+    if re.search(r"[:=]\s*\d*\.\d+$", label, re.ASCII):
         return f"{shown} ends in a number: write the label alone, where it is shown"
     if re.fullmatch(r"#[A-Z/0-9]+[!?]", label):
         return f"{shown} is a spreadsheet's error: write the text that was meant there"

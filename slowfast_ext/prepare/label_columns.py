@@ -33,7 +33,7 @@ SPANS = ["video", "activity", "start", "end", "score"]
 # What a column is called that says whether a row's label happens at all, or how often.
 PRESENCE = ("present", "presence", "is_present", "exists", "occurs", "occurred", "occurrence")
 PRESENCE += ("occurrences", "value", "count", "counts", "frequency", "positive", "is_positive")
-PRESENCE += ("confidence", "truth")
+PRESENCE += ("truth",)
 _NO = ("0", "0.0", "-1", "-1.0", "no", "false")
 # What a row's video was cut from: `prepare tracks` and Charades' augmented lists.
 SOURCES = ("source_video", "charades_video")
@@ -294,13 +294,16 @@ def absent_in(name, fields):
 
     Args:
         name (str): of a column beside the one of labels. One that is called as such, too, says so
-            where it holds nothing but 1 and -1, as HACS' does.
+            where it holds nothing but 1 and -1, as HACS' does; a confidence where it is 0 or 1, as
+            Open Images', since it may also be a score, or a level.
         fields (list)
     """
-    is_sign = plain(name) in LABELS and set(map(str, fields)) == {"1", "-1"}
-    if plain(name) not in PRESENCE and not is_sign:
-        return []
-    return [field for field in fields if str(field).lower() in _NO]
+    texts = {str(field).lower() for field in fields}
+    is_sign = plain(name) in LABELS and texts == {"1", "-1"}
+    is_confidence = plain(name) == "confidence" and texts <= {*_NO, "1", "1.0"}
+    if plain(name) in PRESENCE or is_sign or is_confidence:
+        return [field for field in fields if str(field).lower() in _NO]
+    return []
 
 
 def further_labels(names, used):

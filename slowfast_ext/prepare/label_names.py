@@ -1,6 +1,7 @@
 """Whose labels are read, and what they are called where a file calls them in several ways."""
 
 import itertools
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -10,14 +11,21 @@ from slowfast_ext.utils.text import shortened
 
 # What may part labels where a form has one in a field.
 _MARKS = (",", "|", "\u3001", "/", "+", "&")
+# A label behind which stands whether it happens.
+_FLAG = re.compile(r"[:=]\s*([01])$")
 
 
 def tell_of_flags(file):
     """
-    Tells the file's problems of rows of a 0 or 1 for each class. Lists of class ids may name 0 or 1
-    twice, too; but others are of other lengths then, and name other ids.
+    Tells the file's problems of rows of a 0 or 1 for each class, and of labels with one behind
+    each: run:1;jump:0. Lists of class ids may name 0 or 1 twice, too; but others are of other
+    lengths then, and name other ids.
     """
     ids = {label for row in file.rows for label in row.labels}
+    ends = {_FLAG.search(label) for label in ids}
+    if ids and all(ends) and any(end[1] == "0" for end in ends):
+        row = next(row for row in file.rows if any(re.search(r"0$", n) for n in row.labels))
+        file.problems.append(f"{row.where}: {', '.join(row.labels)}: write what happens alone")
     if ids <= {"0", "1"} or len(file.lengths) == 1:
         file.problems += [
             f"{where}: {text}: a 0 or 1 for each class? Write the labels' names"

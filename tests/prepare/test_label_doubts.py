@@ -50,6 +50,22 @@ def test_rows_of_labels_that_do_not_happen(read):
     assert read(ids, label_columns=["classname"])[1] == ("b.mp4", "run")
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("path,label\na,phase:0\nb,phase:1\nc,phase:2\n", "phase:0"),
+        ("path,label\na,tie 0:0\nb,run\n", "tie 0:0"),
+    ],
+)
+def test_names_that_end_in_0(read, text, labels):
+    assert read(text)[0] == ("a.mp4", labels)
+
+
+def test_levels_of_confidence(read):
+    text = "video_id,label_name,confidence\na,run,0\na,jump,3\nb,jump,1\n"
+    assert read(text) == [("a.mp4", "run"), ("a.mp4", "jump"), ("b.mp4", "jump")]
+
+
 def test_a_blank_before_a_quote(read):
     text = 'path, labels, start, end\na.mp4, "run;jump", 0.5, 2\nb.mp4, "run, fast", 1, 2\n'
     assert read(text) == [("a.mp4", "run;jump"), ("b.mp4", "run, fast")]
@@ -82,8 +98,8 @@ def test_class_ids_that_stand_twice_are_class_ids(read):
     [
         ("path,label\na,run\nb,#NAME?\n", '"#NAME?" is a spreadsheet\'s error'),
         ("path,label\na,run\nb,#DIV/0!\n", '"#DIV/0!" is a spreadsheet\'s error'),
-        ("path,labels\na,run:1;jump:0\n", '"jump:0" ends in a number'),
-        ("path,labels\na,run=1;jump=0\n", '"jump=0" ends in a number'),
+        ("path,labels\na,run:1;jump:0\n", "run:1, jump:0: write what happens alone"),
+        ("path,labels\na,run=1;jump=0\n", "run=1, jump=0: write what happens alone"),
         # A row's number is the name of a video, too.
         ("a,b.mp4,run\nb,b.mp4,jump\n", '"b.mp4" is a video\'s name'),
         ("path,labels\na,run\uff1bjump\nb,run\nc,jump\n", '--separator "\uff1b" parts'),
