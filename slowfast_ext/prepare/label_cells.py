@@ -31,6 +31,8 @@ _LIST = re.compile(rf"""\[(.*)\]|\(((?:[^()'"]|{_QUOTED})*)\)|\{{([^:]*)\}}""", 
 _ITEM = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^,'"\[\]{}\s][^,'"\[\]{}]*)""")
 # What joins two labels to one; a name of one activity may hold it, too.
 _JOINTS = ("/", "+", "&", "\uff1b", "\uff0c", "\u3001", " and ", "-", "_", " ")
+# Those of them, and other marks, that part labels where a form has one in a field.
+MARKS = (",", "|", "\u3001", "/", "+", "&")
 # What nobody sees: blanks without width and marks of direction, as copied texts have them.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u200e\u200f"))
 # Dashes and quotes that programs put in the place of those that were typed.
@@ -107,8 +109,17 @@ def combination_in(cells, separator):
         (str, str) or None: the label and what joins its parts.
     """
     parts = [part for cell in _plain_cells(cells) for part in labels_in(cell, separator)]
-    labels = dict.fromkeys(clean(part).casefold() for part in parts)
-    for joint in _JOINTS:
+    return combination_of(dict.fromkeys(clean(part).casefold() for part in parts), _JOINTS)
+
+
+def combination_of(labels, joints):
+    """
+    One of the labels whose parts between a joint are labels, too.
+
+    Returns:
+        (str, str) or None: the label and what joins its parts.
+    """
+    for joint in joints:
         for label in labels:
             parts = [part.strip() for part in label.split(joint)]
             if len(parts) > 1 and all(part in labels for part in parts):

@@ -1,16 +1,13 @@
 """Whose labels are read, and what they are called where a file calls them in several ways."""
 
-import itertools
 import re
 from collections import Counter
 from dataclasses import replace
 
 from slowfast_ext.errors import SlowFastExtError
-from slowfast_ext.prepare.label_cells import clean, spelling
+from slowfast_ext.prepare.label_cells import MARKS, clean, combination_of, spelling
 from slowfast_ext.utils.text import shortened
 
-# What may part labels where a form has one in a field.
-_MARKS = (",", "|", "\u3001", "/", "+", "&")
 # A label behind which stands whether it happens.
 _FLAG = re.compile(r"[:=]\s*([01])$")
 
@@ -77,14 +74,12 @@ def part_labels(file):
             file.rows[place] = replace(row, labels=tuple(labels))
         return
     where = {spelling(label): row.where for row in file.rows for label in row.labels}
-    for label, mark in itertools.product(where, _MARKS):
-        parts = [part.strip() for part in label.split(mark)]
-        if len(parts) > 1 and where.keys() >= set(parts):
-            raise SlowFastExtError(
-                f'{where[label]}: "{shortened(label)}" is one label or several, whose parts are '
-                f'labels too: --separator "{mark}" parts labels there, --separator ";" keeps them '
-                "whole"
-            )
+    if found := combination_of(where, MARKS):
+        label, mark = found
+        raise SlowFastExtError(
+            f'{where[label]}: "{shortened(label)}" is one label or several, whose parts are '
+            f'labels too: --separator "{mark}" parts labels there, --separator ";" keeps them whole'
+        )
 
 
 def unify_spellings(file):
