@@ -56,9 +56,6 @@ _AS_TIMES = (
     "seems to hold times, and the labels would be put on whole videos: call the columns start and "
     "end, in seconds from the video's start (equal for a moment), or take them out"
 )
-# 1:0 is how a game stands.
-_CLOCK = r"(?:\d+:)?[0-5]?\d:[0-5]\d(?:[.,]\d+)?"
-_TIME = rf"(?:{_CLOCK}|\d+(?:\.\d+)?)"
 # Columns of 0 and 1 by which programs say something else than what happens.
 _FLAG_NAMES = {
     *("occluded", "outside", "keyframe", "truncated", "difficult", "crowd", "iscrowd", "verified"),
@@ -203,10 +200,12 @@ def refuse_nameless_times(path, names, columns, videos):
 
 def _are_times_alone(name, fields):
     """True where a column's fields are all clocks or spans, or numbers below a unit's name."""
-    if all(re.fullmatch(rf"{_TIME}s?\s*[-\u2013~]\s*{_TIME}s?|{_CLOCK}", f) for f in fields):
-        return True
+    spans = [re.split(r"[-\u2013~]", field) for field in fields]
+    if not all(len(span) < 3 and None not in map(seconds, span) for span in spans):
+        return False
     is_unit = plain(name) == "t" or _UNITS.get(plain(name)) in ("seconds", "milliseconds")
-    return is_unit and all(seconds(field) is not None for field in fields)
+    # 1:0 is how a game stands.
+    return is_unit or all(len(s) == 2 or re.search(r":\d\d", s[0]) for s in spans)
 
 
 def time_columns(path, names, columns):
