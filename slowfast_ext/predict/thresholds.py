@@ -77,7 +77,8 @@ def read_thresholds(path, class_names):
     Raises:
         SlowFastExtError: bad rows, all of them, or other activities than `class_names`.
     """
-    return _read(path, class_names, _HEADER, "threshold", DEFAULT, "a number", np.isfinite)
+    column = "threshold", DEFAULT, "a number", np.isfinite
+    return _read(path, class_names, _HEADER, column)[0]
 
 
 def temperatures_path(cfg):
@@ -105,26 +106,27 @@ def read_temperatures(path, class_names):
     def is_temperature(values):
         return np.isfinite(values) & (values > 0)
 
-    columns = (
-        ("temperature", 1.0, "above 0", is_temperature),
-        ("shift", 0.0, "a number", np.isfinite),
-    )
-    return tuple(_read(path, class_names, _TEMPERATURES_HEADER, *column) for column in columns)
+    temperature = "temperature", 1.0, "above 0", is_temperature
+    shift = "shift", 0.0, "a number", np.isfinite
+    return _read(path, class_names, _TEMPERATURES_HEADER, temperature, shift)
 
 
-def _read(path, class_names, header, name, default, rule, is_right):
+def _read(path, class_names, header, *columns):
     """
-    The numbers of a file's column, in the order of the activities; `default` where there is no
-    file, or no such column behind the second.
+    The numbers of a file's columns, [A] each in the order of the activities. A column is its name,
+    what counts where there is no file, or no such column behind the second, and the rule, in words
+    and as a function.
     """
+    found = {name: np.full(len(class_names), default) for name, default, *_ in columns}
     if not pathmgr.exists(path):
-        return np.full(len(class_names), default)
-    table = read_table(path, is_number=lambda column: column == name)
+        return tuple(found.values())
+    table = read_table(path, is_number=lambda column: column in found)
     if table.header[:2] != header[:2]:
         raise SlowFastExtError(f"{path}: its first line must be {','.join(header)}")
-    if name not in table.header:
-        return np.full(len(class_names), default)
-    table.require([*header[:2], name], ",".join(header))
-    table.tell(~is_right(table.rows[name]), f"the {name} must be {rule}")
+    columns = [column for column in columns if column[0] in table.header]
+    table.require([header[0], *(name for name, *_ in columns)], ",".join(header))
+    for name, _, rule, is_right in columns:
+        table.tell(~is_right(table.rows[name]), f"the {name} must be {rule}")
     remedy = f"or fit the {header[1]}s again, by predict --fit-{header[1]}s"
-    return table.rows_of(class_names, "is not in classes.txt", remedy)[name].to_numpy()
+    rows = table.rows_of(class_names, "is not in classes.txt", remedy)
+    return tuple((found | {name: rows[name].to_numpy() for name, *_ in columns}).values())
