@@ -4,8 +4,8 @@ from slowfast_ext.paper.numbers import ROWS
 
 FORMS = ("default", "as_printed")
 UPSTREAM_HEADS = ("PoolHead", "RoIPoolHead")
-# Those to compare with that no row of the paper's has.
-OTHER_HEADS = ("LSEPoolHead", "MLDecoderHead", "AttentiveProbeHead")
+# Those that the paper's rows have; others are there to compare with, or a user's own.
+PAPER_HEADS = (*UPSTREAM_HEADS, "ActivityHead", "ChannelCorrelationHead", "TwoStageTransformerHead")
 # Keyframes of ava_val_v2.1 that have a box with a pose label.
 AVA_KEYFRAMES = 50_029
 # The persons' boxes of the SlowFast paper's released code, which section 5 takes.
@@ -72,7 +72,7 @@ def _remarks(result, row):
     known = {name: "?" if number is None else number for name, number in counts.items()}
     if row.activity_head and result.head in UPSTREAM_HEADS:
         yield f"ACTIVITY.HEAD is {result.head}, which is upstream's"
-    if result.head in OTHER_HEADS:
+    if result.head and result.head not in PAPER_HEADS:
         yield f"ACTIVITY.HEAD is {result.head}, which the paper has not"
     if result.additions:
         yield f"with {', '.join(result.additions)}, which the paper's head has not"

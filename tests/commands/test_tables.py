@@ -111,6 +111,12 @@ class TestResults:
                 {"HEAD": "LSEPoolHead"},
                 "ACTIVITY.HEAD is LSEPoolHead, which the paper has not",
             ),
+            (
+                "3c/complete",
+                "default",
+                {"HEAD": "MyHead"},
+                "ACTIVITY.HEAD is MyHead, which the paper has not",
+            ),
             ("3c/baseline", None, {"HEAD": "PoolHead", "EVIDENCE": True}, None),
         ],
     )
