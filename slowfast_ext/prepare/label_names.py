@@ -9,7 +9,7 @@ from slowfast_ext.prepare.label_cells import MARKS, clean, combination_of, spell
 from slowfast_ext.utils.text import shortened
 
 # A label behind which stands whether it happens.
-_FLAG = re.compile(r"[:=]\s*([01])$")
+_FLAG = re.compile(r"[:=]\s*[01]$")
 
 
 def tell_of_flags(file):
@@ -19,10 +19,10 @@ def tell_of_flags(file):
     lengths then, and name other ids.
     """
     ids = {label for row in file.rows for label in row.labels}
-    ends = {_FLAG.search(label) for label in ids}
-    if ids and all(ends) and any(end[1] == "0" for end in ends):
-        row = next(row for row in file.rows if any(re.search(r"0$", n) for n in row.labels))
-        file.problems.append(f"{row.where}: {', '.join(row.labels)}: write what happens alone")
+    rows = [row for row in file.rows if any(label.endswith("0") for label in row.labels)]
+    if rows and all(map(_FLAG.search, ids)):
+        labels = ", ".join(rows[0].labels)
+        file.problems.append(f"{rows[0].where}: {labels}: write what happens alone")
     if ids <= {"0", "1"} or len(file.lengths) == 1:
         file.problems += [
             f"{where}: {text}: a 0 or 1 for each class? Write the labels' names"
