@@ -54,6 +54,10 @@ def cost(scores, labels, temperature, shift):
     return np.log1p(odds).mean() - (targets * np.log(odds)).mean()
 
 
+# Times a temperature, and beside a shift: near and far.
+STEPS = [(f, s) for f in (0.9, 0.99, 1, 1.01, 1.1) for s in (-0.5, -0.01, 0, 0.01, 0.5)]
+
+
 def test_no_other_temperature_and_shift_make_the_labels_more_probable():
     random = np.random.default_rng(1)
     logits = random.normal(size=(400, 3)) * [4, 0.5, 2]
@@ -126,11 +130,14 @@ def test_many_rare_activities_of_any_scale_are_fitted_as_well():
     labels = (random.random(true.shape) < 1 / (1 + np.exp(-true))).astype(float)
     logits = true * random.choice([0.3, 1, 3, 8], 157) + random.normal(0, 3, 157)
     scores = 1 / (1 + np.exp(-logits))
-    together = fit_temperatures(scores, labels)
-    for a in range(0, 157, 4):
-        alone = fit_temperatures(scores[:, [a]], labels[:, [a]])
-        for all_of, own in zip(together, alone, strict=True):
-            assert all_of[a] == pytest.approx(own[0], rel=1e-3, abs=1e-3)
+    scores = np.clip(scores, 1e-7, 1 - 1e-7)  # As certain as a score is taken to be.
+    temperatures, shifts = fit_temperatures(scores, labels)
+    for a in np.flatnonzero(labels.any(0)):
+        best = cost(scores[:, a], labels[:, a], temperatures[a], shifts[a])
+        for factor, step in STEPS:
+            # Both limits of the temperature hold for some.
+            other = np.clip(temperatures[a] * factor, 0.05, 20), shifts[a] + step
+            assert best <= cost(scores[:, a], labels[:, a], *other) + 1e-9
 
 
 def test_unknown_labels_change_no_temperature():
